@@ -1,0 +1,1 @@
+"""The suite that ``pytest --amct`` runs; installed as ``pytest_amct.conformance``."""

@@ -1,0 +1,46 @@
+"""Property tests over the tables: a quantizer's decisions against what may be quantized."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_amct.runner import Result, Runner
+
+Report = Callable[[Result], None]
+
+
+@pytest.fixture(scope="session")
+def amct(request: pytest.FixtureRequest) -> Iterator[Runner]:
+    """Runs cases through the quantizer, one for all tests of a process."""
+    with _suite(request).running() as runner:
+        yield runner
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Report:
+    """Hands a result to the report, and fails the test if there is a reason."""
+    return partial(_suite(request).hand_over, request.node)
+
+
+def _suite(request: pytest.FixtureRequest) -> Any:
+    return request.config.pluginmanager.get_plugin("amct-suite")
+
+
+def test_quantizes_something(amct: Runner, report: Report, framework: str) -> None:
+    """A quantizer that quantizes nothing keeps every rule; it is not what anybody wants."""
+    report(amct.check_alive(framework))
+
+
+def test_condition(amct: Runner, report: Report, condition: str) -> None:
+    """No layer that the condition forbids is quantized; none that is owed is left in float."""
+    report(amct.check(condition))
+
+
+def test_model(amct: Runner, report: Report, model: str) -> None:
+    """One model, judged as it is."""
+    report(amct.check_model(Path(model)))

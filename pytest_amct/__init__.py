@@ -1,0 +1,59 @@
+"""Holds a quantizer's decisions against the published tables of what may be quantized.
+
+The public API; each name is imported when it is first used, so that pytest starts without it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_amct.cases.plan import Case as Case
+    from pytest_amct.cases.strategies import onnx_cases as onnx_cases
+    from pytest_amct.errors import AmctError as AmctError
+    from pytest_amct.errors import ModelError as ModelError
+    from pytest_amct.errors import OutputError as OutputError
+    from pytest_amct.errors import SpecError as SpecError
+    from pytest_amct.errors import UsageError as UsageError
+    from pytest_amct.graphs.onnx_reader import read_onnx as read_onnx
+    from pytest_amct.quantizers.protocol import Decision as Decision
+    from pytest_amct.quantizers.protocol import Refused as Refused
+    from pytest_amct.quantizers.protocol import Request as Request
+    from pytest_amct.quantizers.protocol import Unsupported as Unsupported
+    from pytest_amct.tables.answers import answer as answer
+    from pytest_amct.tables.loader import load_spec as load_spec
+    from pytest_amct.tables.model import Answer as Answer
+    from pytest_amct.tables.model import Reason as Reason
+    from pytest_amct.tables.model import Treatment as Treatment
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "AmctError": "errors",
+    "Answer": "tables.model",
+    "Case": "cases.plan",
+    "Decision": "quantizers.protocol",
+    "ModelError": "errors",
+    "OutputError": "errors",
+    "Reason": "tables.model",
+    "Refused": "quantizers.protocol",
+    "Request": "quantizers.protocol",
+    "SpecError": "errors",
+    "Treatment": "tables.model",
+    "Unsupported": "quantizers.protocol",
+    "UsageError": "errors",
+    "answer": "tables.answers",
+    "load_spec": "tables.loader",
+    "onnx_cases": "cases.strategies",
+    "read_onnx": "graphs.onnx_reader",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

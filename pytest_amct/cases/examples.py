@@ -1,0 +1,32 @@
+"""The gate's examples: a few cases that Hypothesis picks, the same on every run."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from hypothesis import HealthCheck, Phase, given, settings
+
+from pytest_amct.cases.plan import Case
+from pytest_amct.cases.strategies import group_cases
+
+
+@lru_cache(maxsize=1024)
+def draw_examples(group: str, count: int) -> list[Case]:
+    """At most `count` cases of a group with variations; no database, no deadline, no shrinking."""
+    drawn: dict[str, Case] = {}
+
+    # Every setting is fixed here: profiles of the environment (CI=true) must not change a gate.
+    @settings(
+        max_examples=count,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(group_cases(group))
+    def collect(case: Case) -> None:
+        drawn.setdefault(case.id, case)
+
+    collect()
+    return list(drawn.values())

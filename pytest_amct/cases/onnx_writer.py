@@ -1,0 +1,179 @@
+"""Writes the ONNX model of a case: producer, focal layer, consumer, and one plain layer beside."""
+
+from __future__ import annotations
+
+from onnx import FunctionProto, ModelProto, helper, shape_inference
+
+from pytest_amct.cases.onnx_builder import NUMBERS, GraphBuilder, make_model
+from pytest_amct.cases.onnx_extras import add_extra
+from pytest_amct.cases.onnx_sources import build_source
+from pytest_amct.cases.plan import Built, Case, Plan
+
+
+def build_onnx(case: Case) -> Built:
+    """The model of a case. Deterministic: the same bytes on every run and machine."""
+    plan = case.plan
+    g = GraphBuilder(named=plan.form != "unnamed")
+    data = _producer(g, plan, _fed(g, plan))
+    inputs = _inputs(g, plan, data)
+    if plan.inside == "if":
+        result, focal = _inside_if(g, plan, data, inputs)
+    elif plan.inside == "function":
+        result = g.node("Block", inputs, domain="local.block")
+        focal = "y"
+    else:
+        result = focal = _focal(g, plan, inputs)
+    if plan.form == "shared-weight":
+        _consumer(g, plan, _focal(g, plan, [_second_data(g, plan), *inputs[1:]]))
+    if "bias-add" in plan.beside:
+        result = g.node("Add", [result, g.initializer((32,), plan.dtype)])
+    _consumer(g, plan, result)
+    _companion(g)
+    for name in plan.beside:
+        add_extra(name, g)
+    if plan.ir_version < 4:
+        _list_initializers(g)
+    domains = [d for d in (plan.domain, *_domains(plan)) if d]
+    model = make_model(g.graph, plan.opset, plan.ir_version, domains)
+    model.functions.extend(_functions(plan, len(inputs)))
+    _declare_outputs(model, len(plan.data))
+    return Built(model.SerializeToString(deterministic=True), (focal,))
+
+
+def _list_initializers(g: GraphBuilder) -> None:
+    """Below ir_version 4 every initializer stands among the inputs, too."""
+    listed = {info.name for info in g.graph.input}
+    for tensor in g.graph.initializer:
+        if tensor.name not in listed:
+            info = helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            g.graph.input.append(info)
+
+
+def _declare_outputs(model: ModelProto, rank: int) -> None:
+    """Give the outputs their shapes (the checker wants them), and nothing in between."""
+    inferred = shape_inference.infer_shapes(model)
+    for output, found in zip(model.graph.output, inferred.graph.output, strict=True):
+        output.CopyFrom(found)
+        if not output.type.tensor_type.HasField("shape"):  # behind loops and foreign operators
+            for _ in range(rank):
+                output.type.tensor_type.shape.dim.add()
+
+
+def _fed(g: GraphBuilder, plan: Plan) -> str:
+    shape = list(plan.data)
+    if plan.form == "symbolic-batch":
+        shape[0] = "n"
+    fed = g.input(plan.fed_as or plan.dtype, shape)
+    return g.node("Cast", [fed], {"to": NUMBERS[plan.dtype]}) if plan.fed_as else fed
+
+
+def _neutral(g: GraphBuilder, dtype: str, data: str, first: bool) -> str:
+    """An operator that no quantizer touches."""
+    if dtype == "int64":
+        return g.node("Abs" if first else "Neg", [data])
+    if dtype == "bfloat16":
+        return g.node("Erf", [data])
+    return g.node("Sin" if first else "Cos", [data])
+
+
+def _quantizable(g: GraphBuilder, plan: Plan, data: str, width: int) -> str:
+    """A layer that the tables plainly allow, on data with `width` features, keeping the shape."""
+    if plan.type in ("MatMul", "Gemm", "Einsum"):
+        weight = g.initializer((width, width), plan.dtype)
+        if plan.type == "MatMul":
+            return g.node("MatMul", [data, weight])
+        operands = [data, weight]
+        if plan.opset < 11:  # its third input was not yet optional
+            operands.append(g.initializer((width,), plan.dtype))
+        return g.node("Gemm", operands, {"transA": 0, "transB": 0})
+    rank = len(plan.data) - 2
+    weight = g.initializer((32, 32, *[1] * rank), plan.dtype)
+    kernel = {"kernel_shape": [1] * rank, "dilations": [1] * rank, "group": 1}
+    return g.node("Conv", [data, weight], kernel)
+
+
+def _producer(g: GraphBuilder, plan: Plan, data: str) -> str:
+    if plan.context == "plain":
+        return _neutral(g, plan.dtype, data, True)
+    width = plan.data[-1]
+    assert isinstance(width, int)
+    return _quantizable(g, plan, data, width)
+
+
+def _consumer(g: GraphBuilder, plan: Plan, result: str) -> None:
+    if plan.context == "chain":
+        width = 32
+        if plan.type == "MatMul" and len(plan.weight or ()) == 1:
+            width = int(plan.data[-2])
+        result = _quantizable(g, plan, result, width)
+    g.output(_neutral(g, plan.dtype, result, False), plan.dtype)
+
+
+def _companion(g: GraphBuilder) -> None:
+    """A plainly quantizable layer on an input of its own, for tools that need one."""
+    data = _neutral(g, "float32", g.input("float32", (1, 32, 4, 4)), True)
+    kernel = {"kernel_shape": [1, 1], "dilations": [1, 1], "group": 1}
+    conv = g.node("Conv", [data, g.initializer((32, 32, 1, 1), "float32")], kernel)
+    g.output(_neutral(g, "float32", conv, False), "float32")
+
+
+def _inputs(g: GraphBuilder, plan: Plan, data: str) -> list[str]:
+    if plan.second:
+        return _operands(g, plan, data)
+    if plan.weight is None:
+        return [data, *(g.values(dtype, values) for dtype, values in plan.extra)]
+    weight = build_source(plan.source, g, plan.weight, plan.dtype)
+    if plan.form == "constant-first":
+        return [g.initializer(plan.weight, plan.dtype), weight]
+    bias = [build_source(plan.bias, g, (32,), plan.dtype)] if plan.bias else []
+    return [data, weight, *bias]
+
+
+def _operands(g: GraphBuilder, plan: Plan, data: str) -> list[str]:
+    shape = tuple(int(n) for n in plan.data)
+    if plan.second == "same":
+        return [data, data]
+    if plan.second == "branch":
+        return [data, _second_data(g, plan)]
+    constant = g.initializer(() if plan.second == "scalar" else shape, plan.dtype)
+    return [constant, data] if plan.second == "constant-first" else [data, constant]
+
+
+def _second_data(g: GraphBuilder, plan: Plan) -> str:
+    return _producer(g, plan, g.input(plan.dtype, plan.data))
+
+
+def _focal(g: GraphBuilder, plan: Plan, inputs: list[str]) -> str:
+    first = g.node(plan.type, inputs, plan.attributes, plan.domain, plan.outputs)
+    if plan.outputs > 1:
+        g.output(g.graph.node[-1].output[1], "int64")
+    return first
+
+
+def _inside_if(g: GraphBuilder, plan: Plan, data: str, inputs: list[str]) -> tuple[str, str]:
+    then, otherwise = g.nested(), g.nested()
+    focal = _focal(then, plan, inputs)
+    then.output(focal, plan.dtype)
+    otherwise.output(_neutral(otherwise, plan.dtype, data, True), plan.dtype)
+    branches = {"then_branch": then.graph, "else_branch": otherwise.graph}
+    return g.node("If", [g.input("bool", ())], branches), focal
+
+
+def _domains(plan: Plan) -> list[str]:
+    found = ["com.microsoft"] if plan.source == "foreign" else []
+    return [*found, "local.block"] if plan.inside == "function" else found
+
+
+def _functions(plan: Plan, arity: int) -> list[FunctionProto]:
+    parameters = [f"x{i}" for i in range(arity)]
+    imports = [helper.make_opsetid("", plan.opset)]
+    if plan.inside == "function":
+        node = helper.make_node(plan.type, parameters, ["y"], name="f0", **plan.attributes)
+        return [helper.make_function("local.block", "Block", parameters, ["y"], [node], imports)]
+    if plan.form == "custom":
+        node = helper.make_node("Identity", parameters[:1], ["y"], name="f0")
+        made = helper.make_function(
+            plan.domain, plan.type, parameters, ["y"], [node], imports, list(plan.attributes)
+        )
+        return [made]
+    return []

@@ -1,0 +1,117 @@
+"""Cases as values: the conforming layer of a row, one named deviation, a context, variations.
+
+An id spells all of it, so that a case can be built again from its id alone:
+``uniform/onnx/Conv/dilation_d@d2-h1-w1:chain+opset17``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+Context = Literal["plain", "chain"]
+CONTEXTS: tuple[Context, ...] = ("plain", "chain")
+"""``plain``: neighbours that no quantizer touches; ``chain``: quantizable neighbours."""
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that a writer needs to build the model of a case."""
+
+    type: str
+    #: shape of the data input; a string is a symbolic dimension
+    data: tuple[int | str, ...]
+    domain: str = ""
+    #: attributes of the focal layer, in its format's spelling
+    attributes: Mapping[str, Any] = field(default_factory=lambda: _NONE)
+    #: shape of the weight, ``None`` for a layer without one
+    weight: tuple[int, ...] | None = None
+    #: how the weight comes about, see `onnx_sources`
+    source: str = "initializer"
+    #: ``""`` = none, else a source as for the weight
+    bias: str = ""
+    #: what stands at the other data input of a layer with two: ``branch``, ``same``, ``constant``
+    second: str = ""
+    #: further inputs: constants by dtype and values
+    extra: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    #: dtype of the focal layer's data and weight
+    dtype: str = "float32"
+    #: dtype of the graph input that feeds it; another one is cast at once
+    fed_as: str = ""
+    #: what else the model holds, by name, see `onnx_extras`
+    beside: tuple[str, ...] = ()
+    #: which output the consumer reads, and whether others are outputs of the network
+    outputs: int = 1
+    #: where the focal layer stands: ``""`` = main graph, ``if`` = a branch, ``function``
+    inside: str = ""
+    context: Context = "plain"
+    #: forms that are legal, but unusual: ``unnamed``, ``shared-weight`` ...
+    form: str = ""
+    opset: int = 21
+    ir_version: int = 10
+
+    def with_(self, changes: Mapping[str, Any]) -> Plan:
+        """The plan with changes; ``attributes`` are merged, ``None`` removes one."""
+        changes = dict(changes)
+        given = changes.pop("attributes", None)
+        plan = replace(self, **changes)
+        if given is None:
+            return plan
+        merged = {k: v for k, v in {**self.attributes, **given}.items() if v is not None}
+        return replace(plan, attributes=MappingProxyType(merged))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A condition (or row) id and a deviation from its conforming layer, in a context.
+
+    It carries no answer: what the tables say is always derived from the model's own bytes.
+    """
+
+    group: str
+    deviation: str
+    plan: Plan = field(compare=False)
+    context: Context = "plain"
+    variations: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The case as a path; public, and enough to build it again."""
+        chain = ":chain" if self.context == "chain" else ""
+        return f"{self.group}@{self.deviation}{chain}" + "".join(f"+{v}" for v in self.variations)
+
+    @property
+    def framework(self) -> str:
+        """``onnx``, ``tensorflow`` or ``caffe``."""
+        return self.group.split("/")[1]
+
+    def build(self) -> Built:
+        """The case's model, the same bytes on every run and machine."""
+        from pytest_amct.cases.onnx_writer import build_onnx
+
+        return build_onnx(self)
+
+    def __repr__(self) -> str:
+        return f"<case {self.id}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The model of a case: its bytes, and the output tensors of the layers that are asserted."""
+
+    data: bytes
+    focal: tuple[str, ...]
+
+    @property
+    def model(self) -> ModelProto:
+        """The model as a proto of the caller's own."""
+        from onnx import ModelProto
+
+        return ModelProto.FromString(self.data)

@@ -1,0 +1,31 @@
+"""Constants that carry evidence: seeded, never zero, another range for each channel.
+
+Zeros and equal values hide scales, zero points and channels, and make a layer untraceable.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+
+from pytest_amct.quantizers.protocol import np_dtype
+
+
+@lru_cache(maxsize=512)
+def weight_bytes(shape: tuple[int, ...], dtype: str, number: int) -> bytes:
+    """Little-endian bytes of the `number`-th constant of a model, the same on every machine."""
+    rng = np.random.default_rng([number, *shape])
+    values = rng.uniform(0.1, 1.0, shape) * np.where(rng.random(shape) < 0.3, -1.0, 1.0)
+    if shape:
+        ranges = 0.05 * (1 + np.arange(shape[0]) % 7)
+        values = values * ranges.reshape(-1, *([1] * (len(shape) - 1)))
+    if dtype.startswith("int"):
+        values = np.round(values * 100) + (values >= 0)
+    return bytes(values.astype(np_dtype(dtype)).tobytes())
+
+
+def count(shape: tuple[int, ...]) -> int:
+    """Elements of a tensor of that shape."""
+    return prod(shape)

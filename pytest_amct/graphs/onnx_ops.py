@@ -1,0 +1,182 @@
+"""What the installed onnx knows about its operators: roles on the way back to a weight, dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import onnx
+from onnx import AttributeProto, TensorProto, defs
+
+from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Role
+
+DTYPES: dict[int, str] = {
+    number: {"FLOAT": "float32", "DOUBLE": "float64"}.get(name, name.lower())
+    for name, number in TensorProto.DataType.items()
+    if name != "UNDEFINED"
+}
+"""Element types by their number in ``TensorProto.DataType``, in numpy's words."""
+
+_A = AttributeProto
+_FIELDS = {
+    _A.INT: "i",
+    _A.FLOAT: "f",
+    _A.STRING: "s",
+    _A.INTS: "ints",
+    _A.FLOATS: "floats",
+    _A.STRINGS: "strings",
+    _A.TENSOR: "t",
+    _A.SPARSE_TENSOR: "sparse_tensor",
+    _A.GRAPH: "g",
+}
+
+_IDENTITIES = {"Identity", "Dropout"}
+_SHAPES = {"Shape", "Size", "EyeLike"}
+#: another value on each run unless the attribute ``seed`` is set
+_RANDOM = {"RandomNormal", "RandomUniform", "Multinomial", "Bernoulli"}
+_RANDOM_LIKE = {"RandomNormalLike", "RandomUniformLike"}
+#: the value is in the first input alone, whatever the other inputs' types are
+_FIRST_OPERAND = {"DequantizeLinear", "QuantizeLinear", "Cast", "CastLike"}
+#: outputs whose dtype an attribute names, with the dtype without it (None: as the first input)
+_DTYPE_ATTRIBUTE: dict[str, tuple[str, str | None]] = {
+    "Cast": ("to", None),
+    "RandomNormal": ("dtype", "float32"),
+    "RandomUniform": ("dtype", "float32"),
+    "RandomNormalLike": ("dtype", None),
+    "RandomUniformLike": ("dtype", None),
+    "Bernoulli": ("dtype", None),
+    "EyeLike": ("dtype", None),
+    "Multinomial": ("dtype", "int32"),
+    "HannWindow": ("output_datatype", "float32"),
+    "HammingWindow": ("output_datatype", "float32"),
+    "BlackmanWindow": ("output_datatype", "float32"),
+}
+
+
+def attribute(node: onnx.NodeProto, name: str) -> Any:
+    """The value of a node's attribute, ``None`` if it is absent."""
+    for found in node.attribute:
+        if found.name == name:
+            if found.ref_attr_name:
+                return UNKNOWN
+            field = _FIELDS.get(found.type)
+            if field is None:
+                return None
+            value = getattr(found, field)
+            if found.type in (_A.INTS, _A.FLOATS, _A.STRINGS):
+                return tuple(value)
+            return value.decode("utf-8", "replace") if found.type == _A.STRING else value
+    return None
+
+
+@cache
+def _schema(type_: str, domain: str, version: int) -> defs.OpSchema | None:
+    try:
+        return defs.get_schema(type_, version, domain)
+    except defs.SchemaError:
+        return None
+
+
+@cache
+def _type_rule(type_: str, domain: str, version: int, port: int) -> tuple[str | int | None, tuple[int, ...]]:
+    """The dtype rule of an output and the input ports of its own type, by the operator's schema."""
+    schema = _schema(type_, domain, version)
+    if schema is None or not schema.outputs:
+        return None, (0,)
+    formal = schema.outputs[min(port, len(schema.outputs) - 1)]
+    same = [i for i, given in enumerate(schema.inputs) if given.type_str == formal.type_str]
+    if same:
+        last = len(schema.inputs) - 1
+        variadic = schema.inputs[last].option == defs.OpSchema.FormalParameterOption.Variadic
+        if variadic and last in same:
+            same.extend(range(last + 1, 1024))
+        return same[0], tuple(same)
+    types = list(formal.types)
+    dtype = _ALIASES.get(types[0]) if len(types) == 1 else None
+    return dtype, (0,)
+
+
+_ALIASES = {f"tensor({n})": {"float": "float32", "double": "float64"}.get(n, n) for n in (
+    "float", "double", "float16", "bfloat16", "bool", "string", "int8", "int16", "int32", "int64",
+    "uint8", "uint16", "uint32", "uint64",
+)}
+
+
+class OnnxOps:
+    """The operators of ``ai.onnx`` and the other domains of the installed onnx (see `Ops`)."""
+
+    def attribute(self, layer: Layer, name: str) -> Any:
+        """The attribute of a layer, see `Layer.attribute`."""
+        return attribute(layer.raw, name)
+
+    def role(self, layer: Layer) -> Role:
+        """What the operator means for its output's value (READING.md section 3)."""
+        node, type_ = layer.raw, layer.type
+        if layer.body or layer.parameters:
+            return Role.CALL
+        if layer.domain:
+            known = _schema(type_, layer.domain, layer.version) is not None
+            return Role.OPERATOR if known else Role.FOREIGN
+        if type_ == "Constant":
+            return Role.CONSTANT
+        if type_ == "Dropout":
+            return _dropout(layer)
+        if type_ in _IDENTITIES:
+            return Role.IDENTITY
+        if type_ in _SHAPES:
+            return Role.SHAPE_OF
+        if type_ in _RANDOM or type_ in _RANDOM_LIKE:
+            if attribute(node, "seed") is None:
+                return Role.RANDOM
+            # The seed fixes the value: what is left is the shape, or the input of the draw.
+            return Role.SHAPE_OF if type_ in _RANDOM_LIKE else Role.FOREIGN
+        if any(a.type in (_A.GRAPH, _A.GRAPHS) for a in node.attribute):
+            return Role.OPEN
+        if _schema(type_, "", layer.version) is None:
+            return Role.FOREIGN
+        return Role.OPERATOR
+
+    def dtype(self, layer: Layer, port: int) -> str | int | None:
+        """Dtype of an output by the operator's schema and attributes."""
+        if layer.domain and _schema(layer.type, layer.domain, layer.version) is None:
+            return None
+        if not layer.domain and layer.type in _DTYPE_ATTRIBUTE and port == 0:
+            name, default = _DTYPE_ATTRIBUTE[layer.type]
+            value = attribute(layer.raw, name)
+            if isinstance(value, int):
+                return DTYPES.get(value)
+            return None if value is UNKNOWN or layer.type == "Cast" else (default or 0)
+        if layer.type == "ConstantOfShape" and not layer.domain:
+            value = attribute(layer.raw, "value")
+            return DTYPES.get(value.data_type) if isinstance(value, TensorProto) else "float32"
+        if layer.type == "DequantizeLinear" and not layer.domain:
+            to = attribute(layer.raw, "output_dtype")
+            return DTYPES[to] if to in DTYPES else 1 if layer.version >= 19 else "float32"
+        return _type_rule(layer.type, layer.domain, layer.version, port)[0]
+
+    def operands(self, layer: Layer, port: int) -> Sequence[int]:
+        """Input ports that carry the value of an output: those of its type, else the first."""
+        if layer.type == "ConstantOfShape":
+            return ()
+        if layer.type in _FIRST_OPERAND:
+            return (0,)
+        same = _type_rule(layer.type, layer.domain, layer.version, port)[1]
+        return same[: len(layer.inputs)]
+
+    def infer_shapes(self, network: Network) -> None:
+        """Fill in shapes with onnx's own inference, on a copy without the weights' data."""
+        from pytest_amct.graphs.onnx_shapes import infer
+
+        infer(network)
+
+
+def _dropout(layer: Layer) -> Role:
+    """Dropout is Identity at inference; it says otherwise only by ``training_mode``."""
+    mode = layer.input(2)
+    if mode is None:
+        return Role.IDENTITY
+    value = mode.value
+    if isinstance(value, TensorProto) and not any(onnx.numpy_helper.to_array(value).ravel()):
+        return Role.IDENTITY
+    return Role.FOREIGN

@@ -1,0 +1,259 @@
+"""ONNX models as networks: bytes, files or protos, any opset, without loading a weight."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto
+from onnx import SparseTensorProto, TensorProto, ValueInfoProto
+
+from pytest_amct.errors import ModelError
+from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Shape, Tensor
+from pytest_amct.graphs.onnx_ops import DTYPES, OnnxOps, attribute
+
+_MAX_DEPTH = 64
+"""Nested graphs deeper than protobuf itself reads (100 messages, three for each graph)."""
+
+_FunctionKey = tuple[str, str, str]
+
+
+def parse_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = "") -> ModelProto:
+    """The proto of a model given in any form; external data stays where it is.
+
+    Raises `ModelError` if the file is missing, is not ONNX, or holds no graph.
+    """
+    if not isinstance(model, ModelProto):
+        if isinstance(model, bytes):
+            data, name = model, name or "the model"
+        else:
+            name = name or os.fspath(model)
+            try:
+                data = Path(model).read_bytes()
+            except OSError as error:
+                raise ModelError(f"{name}: cannot be read ({error.strerror})") from None
+        model = ModelProto()
+        try:
+            model.ParseFromString(data)
+        except DecodeError:
+            raise ModelError(
+                f"{name}: not an ONNX model, or cut off ({len(data)} bytes): export it again"
+            ) from None
+    if not model.HasField("graph"):
+        raise ModelError(f"{name or 'the model'}: holds no graph: is it an ONNX model at all?")
+    return model
+
+
+def read_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = "") -> Network:
+    """The network of an ONNX model (bytes, path or ModelProto, which is only read).
+
+    Takes any legal model and most illegal ones: what is missing becomes `unknown`, never a guess.
+    Raises `ModelError` if there is no model in it.
+    """
+    proto = parse_onnx(model, name)
+    reader = _Reader(proto)
+    reader.graph(proto.graph, [], "", _versions(proto.opset_import))
+    reader.functions()
+    return reader.network
+
+
+def normal_domain(domain: str) -> str:
+    """``ai.onnx`` and the empty domain are one."""
+    return "" if domain == "ai.onnx" else domain
+
+
+def _versions(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
+    return {normal_domain(entry.domain): entry.version for entry in imports}
+
+
+def value_shape(info: ValueInfoProto) -> Shape | None:
+    """The declared shape of a tensor, ``None`` if it is not a dense tensor or has none."""
+    kind = info.type.WhichOneof("value")
+    if kind != "tensor_type" or not info.type.tensor_type.HasField("shape"):
+        return None
+    return tuple(
+        dim.dim_value if dim.WhichOneof("value") == "dim_value" and dim.dim_value >= 0 else None
+        for dim in info.type.tensor_type.shape.dim
+    )
+
+
+def value_dtype(info: ValueInfoProto) -> str | None:
+    """The declared element type; other types than tensors are named by their kind."""
+    kind = info.type.WhichOneof("value")
+    if kind is None:
+        return None
+    if kind in ("tensor_type", "sparse_tensor_type"):
+        return DTYPES.get(getattr(info.type, kind).elem_type)
+    return kind.removesuffix("_type")
+
+
+class _Reader:
+    """Builds one network; nothing of it outlives the reading."""
+
+    def __init__(self, proto: ModelProto) -> None:
+        self.proto = proto
+        self.network = Network("onnx", OnnxOps(), proto)
+        self.bodies: dict[_FunctionKey, FunctionProto] = {
+            (normal_domain(f.domain), f.name, f.overload): f for f in proto.functions
+        }
+        self.calls: dict[_FunctionKey, list[Layer]] = {}
+
+    def graph(
+        self, graph: GraphProto, scopes: list[dict[str, Tensor]], where: str, versions: dict[str, int]
+    ) -> dict[str, Tensor]:
+        """Read one graph behind its enclosing scopes and return its tensors by name."""
+        if len(scopes) > _MAX_DEPTH:
+            raise ModelError(f"graphs are nested more than {_MAX_DEPTH} deep: no tool reads that")
+        tensors: dict[str, Tensor] = {}
+        self.network.scopes.append(tensors)
+        top = not scopes
+        for dense in graph.initializer:
+            tensors[dense.name] = _constant(dense.name, dense)
+        for sparse in graph.sparse_initializer:
+            tensors[sparse.values.name] = _constant(sparse.values.name, sparse)
+        for info in graph.input:
+            self.graph_input(info, tensors, top)
+        for info in [*graph.value_info, *graph.output]:
+            self.declare(info, tensors)
+        self.nodes(graph.node, [*scopes, tensors], where, versions)
+        for info in graph.output:
+            output = self.find(info.name, [*scopes, tensors])
+            output.is_output = True
+            if top:
+                self.network.outputs.append(output)
+        return tensors
+
+    def graph_input(self, info: ValueInfoProto, tensors: dict[str, Tensor], top: bool) -> None:
+        known = tensors.get(info.name)
+        if known is not None:  # an initializer that is also an input
+            known.basis = "inferred"
+            if not top or self.proto.ir_version >= 4:
+                known.origin = "overridable"
+            return
+        tensor = Tensor(info.name, "input" if top else "carried", value_dtype(info), value_shape(info))
+        tensors[info.name] = tensor
+        if top:
+            self.network.inputs.append(tensor)
+
+    def declare(self, info: ValueInfoProto, tensors: dict[str, Tensor]) -> None:
+        """Note what the file says of a tensor; whoever produces it claims it later."""
+        tensor = tensors.setdefault(info.name, Tensor(info.name, "absent"))
+        if tensor.dtype is None:
+            tensor.dtype = value_dtype(info)
+        if tensor.shape is None:
+            tensor.shape = value_shape(info)
+
+    def nodes(
+        self,
+        nodes: Sequence[NodeProto],
+        scopes: list[dict[str, Tensor]],
+        where: str,
+        versions: dict[str, int],
+    ) -> None:
+        layers = []
+        for node in nodes:
+            domain = normal_domain(node.domain)
+            version = versions.get(domain) or onnx.defs.onnx_opset_version()
+            layer = Layer(self.network, node.name, node.op_type, domain, version, where, node)
+            key = (domain, node.op_type, node.overload)
+            if key in self.bodies:
+                self.calls.setdefault(key, []).append(layer)
+            layer.outputs = tuple(self.produce(layer, n, scopes[-1]) for n in node.output)
+            layers.append(layer)
+        for layer, node in zip(layers, nodes, strict=True):
+            layer.inputs = tuple(self.find(n, scopes) if n else None for n in node.input)
+            for tensor in layer.inputs:
+                if tensor is not None:
+                    tensor.consumers.append(layer)
+            self.network.layers.append(layer)
+            for found in node.attribute:
+                if found.type == AttributeProto.GRAPH:
+                    self.nested(found.g, layer, found.name, scopes, versions)
+                for i, graph in enumerate(found.graphs):
+                    self.nested(graph, layer, f"{found.name}[{i}]", scopes, versions)
+
+    def nested(
+        self,
+        graph: GraphProto,
+        owner: Layer,
+        attribute_name: str,
+        scopes: list[dict[str, Tensor]],
+        versions: dict[str, int],
+    ) -> None:
+        label = owner.name or next((t.name for t in owner.outputs if t), owner.type)
+        where = ".".join(part for part in (owner.where, label, attribute_name) if part)
+        tensors = self.graph(graph, scopes, where, versions)
+        # Loop, Scan and SequenceMap hand their inputs to the body in order; a Loop's first is its
+        # counter, and what opset 8 of Scan puts first is none of the body's.
+        given = owner.inputs[1:] if owner.type == "Scan" and owner.version < 9 else owner.inputs
+        skipped = 2 if owner.type == "Loop" else 0
+        for i, info in enumerate(graph.input):
+            if skipped <= i < len(given):
+                tensors[info.name].bound.append(given[i])
+
+    def produce(self, layer: Layer, name: str, tensors: dict[str, Tensor]) -> Tensor | None:
+        if not name:
+            return None
+        tensor = tensors.get(name)
+        if tensor is None or tensor.origin != "absent":
+            tensor = tensors[name] = Tensor(name, "absent")
+        tensor.origin, tensor.producer = "layer", layer
+        if layer.type == "Constant" and not layer.domain:
+            _describe_constant(tensor, layer.raw)
+        return tensor
+
+    def find(self, name: str, scopes: Sequence[dict[str, Tensor]]) -> Tensor:
+        for tensors in reversed(scopes):
+            if name in tensors:
+                return tensors[name]
+        tensor = scopes[-1][name] = Tensor(name, "absent")
+        return tensor
+
+    def functions(self) -> None:
+        """Read the bodies of local functions, and tie each call to its body."""
+        read: dict[_FunctionKey, dict[str, Tensor]] = {}
+        for key, body in self.bodies.items():
+            tensors = {name: Tensor(name, "parameter") for name in body.input}
+            for info in body.value_info:
+                self.declare(info, tensors)
+            where = "function:" + ":".join(part for part in key if part)
+            versions = _versions(body.opset_import)
+            self.nodes(body.node, [tensors], where, versions)
+            for name in body.output:
+                if name in tensors:
+                    tensors[name].is_output = True
+            read[key] = tensors
+        for key, calls in self.calls.items():
+            body, tensors = self.bodies[key], read[key]
+            for layer in calls:
+                layer.parameters = tuple(tensors[name] for name in body.input)
+                layer.body = tuple(tensors.get(name) for name in body.output)
+                for i, parameter in enumerate(layer.parameters):
+                    parameter.bound.append(layer.input(i))
+
+
+def _constant(name: str, value: TensorProto | SparseTensorProto) -> Tensor:
+    dense = value.values if isinstance(value, SparseTensorProto) else value
+    return Tensor(
+        name, "constant", DTYPES.get(dense.data_type), tuple(value.dims), value=value
+    )
+
+
+def _describe_constant(tensor: Tensor, node: NodeProto) -> None:
+    """Dtype, shape and value of a Constant node in every form that it can be written."""
+    value = attribute(node, "value")
+    sparse = attribute(node, "sparse_value")
+    if isinstance(value, TensorProto):
+        tensor.dtype, tensor.shape, tensor.value = DTYPES.get(value.data_type), tuple(value.dims), value
+    elif isinstance(sparse, SparseTensorProto):
+        tensor.dtype, tensor.shape = DTYPES.get(sparse.values.data_type), tuple(sparse.dims)
+        tensor.value = sparse
+    for form, dtype in (("float", "float32"), ("int", "int64"), ("string", "string")):
+        one, many = attribute(node, f"value_{form}"), attribute(node, f"value_{form}s")
+        if one is not None and one is not UNKNOWN:
+            tensor.dtype, tensor.shape = dtype, ()
+        elif many is not None and many is not UNKNOWN:
+            tensor.dtype, tensor.shape = dtype, (len(many),)

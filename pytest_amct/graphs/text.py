@@ -1,0 +1,58 @@
+"""A network as text, small enough to read in a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Tensor
+from pytest_amct.graphs.walk import dtype
+
+_MOST_LINES = 40
+
+
+def network_text(network: Network, marked: frozenset[Layer] = frozenset()) -> str:
+    """One line for each input and layer; `marked` layers get an arrow. Long networks are cut."""
+    lines = [*_inputs(network), *(_line(layer, layer in marked) for layer in network.layers)]
+    if len(lines) > _MOST_LINES:
+        first = next((i for i, line in enumerate(lines) if line.startswith("->")), 0)
+        start = max(0, min(first - _MOST_LINES // 2, len(lines) - _MOST_LINES))
+        cut = len(lines) - _MOST_LINES
+        lines = [f"   ... {cut} of {len(lines)} lines left out ...", *lines[start : start + _MOST_LINES]]
+    return "\n".join(lines)
+
+
+def _inputs(network: Network) -> Iterator[str]:
+    for tensor in network.inputs:
+        yield f"   input {_typed(tensor)}"
+
+
+def _line(layer: Layer, marked: bool) -> str:
+    given = ", ".join(_operand(t) for t in layer.inputs)
+    made = ", ".join(t.name if t else "_" for t in layer.outputs)
+    name = f"{layer.name}: " if layer.name else ""
+    where = f"[{layer.where}] " if layer.where else ""
+    return f"{'->' if marked else '  '} {where}{name}{made} = {layer.qualified_type}({given}){_attributes(layer)}"
+
+
+def _operand(tensor: Tensor | None) -> str:
+    if tensor is None:
+        return "_"
+    return _typed(tensor) if tensor.origin in ("constant", "overridable") else tensor.name
+
+
+def _typed(tensor: Tensor) -> str:
+    dims = "?" if tensor.shape is None else "x".join("?" if n is None else str(n) for n in tensor.shape)
+    return f"{tensor.name}<{dtype(tensor) or '?'} {dims}>"
+
+
+def _attributes(layer: Layer) -> str:
+    shown = []
+    for found in getattr(layer.raw, "attribute", ()):
+        value = layer.attribute(found.name)
+        if isinstance(value, tuple):
+            value = list(value)
+        if isinstance(value, (int, float, str, list)) and len(str(value)) < 60:
+            shown.append(f"{found.name}={value}")
+        else:
+            shown.append(f"{found.name}={'?' if value is UNKNOWN else '...'}")
+    return f" {{{', '.join(shown)}}}" if shown else ""

@@ -1,0 +1,292 @@
+"""What follows from a network for one tensor: source, dtype, shape, stored constants.
+
+All walks go backwards from the tensor, without recursion, and remember what they found: asking
+for every weight of a network is linear in its size. A cycle (illegal everywhere) is `unknown`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from pytest_amct.graphs.network import Basis, Layer, Role, Shape, Tensor
+
+V = TypeVar("V")
+Kind = Literal["constant", "dynamic", "unknown"]
+
+_RANK: dict[Kind, int] = {"constant": 0, "unknown": 1, "dynamic": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a value comes from (READING.md section 3) and what shows it."""
+
+    kind: Kind
+    why: str
+    basis: Basis = "stated"
+    #: parameters of the enclosing function that it depends on
+    parameters: frozenset[Tensor] = frozenset()
+
+
+def source(tensor: Tensor) -> Source:
+    """The source of a tensor; inside a function body what all of its call sites agree on."""
+    return _settle(_summary(tensor))
+
+
+def dtype(tensor: Tensor | None) -> str | None:
+    """The element type (``float32``, ``int64`` ...) as declared or as the operators imply it."""
+    if tensor is None:
+        return None
+    return _fold(tensor, _memo(tensor, "dtype"), _dtype_needs, _dtype_of, None)
+
+
+def shape(tensor: Tensor | None) -> Shape | None:
+    """The shape as declared, else as the format's own inference finds it, else ``None``."""
+    if tensor is None:
+        return None
+    if tensor.shape is None and tensor.producer is not None:
+        network = tensor.producer.network
+        if not network.memo.setdefault("inferred", False):
+            network.memo["inferred"] = True
+            network.ops.infer_shapes(network)
+    return tensor.shape
+
+
+def stored(tensor: Tensor) -> frozenset[Tensor]:
+    """The tensors at the end of every value path behind `tensor` (constants, inputs, ...).
+
+    Shapes, indices and scales on the way are not followed: they are not the weight.
+    """
+    return _fold(tensor, _memo(tensor, "stored"), _stored_needs, _stored_of, frozenset())
+
+
+def is_constant(tensor: Tensor) -> bool:
+    """Whether the tensor itself is stored in the model: an initializer or a Constant."""
+    producer = tensor.producer
+    return tensor.origin == "constant" or (
+        producer is not None and producer.network.ops.role(producer) is Role.CONSTANT
+    )
+
+
+def is_stored(tensor: Tensor) -> bool:
+    """Whether the file holds the tensor's values, even if callers may replace them."""
+    return tensor.origin == "overridable" or is_constant(tensor)
+
+
+def _memo(tensor: Tensor, key: str) -> dict[Tensor, V]:
+    layer = tensor.producer or next(iter(tensor.consumers), None)
+    memo: dict[Tensor, V] = layer.network.memo.setdefault(key, {}) if layer else {}
+    return memo
+
+
+def _fold(
+    root: Tensor,
+    memo: dict[Tensor, V],
+    needs: Callable[[Tensor], Sequence[Tensor]],
+    combine: Callable[[Tensor, Sequence[V]], V],
+    cyclic: V,
+) -> V:
+    """Post-order over the tensors behind `root`; one that needs itself counts as `cyclic`."""
+    stack: list[tuple[Tensor, Sequence[Tensor] | None]] = [(root, None)]
+    open_: set[Tensor] = set()
+    while stack:
+        tensor, needed = stack.pop()
+        if needed is not None:
+            memo[tensor] = combine(tensor, [memo.get(t, cyclic) for t in needed])
+            open_.discard(tensor)
+        elif tensor not in memo and tensor not in open_:
+            open_.add(tensor)
+            needed = needs(tensor)
+            stack.append((tensor, needed))
+            stack.extend((t, None) for t in needed if t not in memo)
+    return memo[root]
+
+
+def _port(layer: Layer, tensor: Tensor) -> int:
+    return next(i for i, t in enumerate(layer.outputs) if t is tensor)
+
+
+def _present(layer: Layer, ports: Iterable[int]) -> list[Tensor]:
+    return [t for p in ports if (t := layer.input(p)) is not None]
+
+
+# --- source -----------------------------------------------------------------------------------
+
+_CYCLE = Source("unknown", "a cycle")
+
+
+def _summary(tensor: Tensor) -> Source:
+    return _fold(tensor, _memo(tensor, "source"), _source_needs, _source_of, _CYCLE)
+
+
+def _settle(summary: Source) -> Source:
+    """Replace the parameters of a function by what its call sites pass in."""
+    if not summary.parameters:
+        return summary
+    body = Source(summary.kind, summary.why, summary.basis)
+    return _join([body, *(_at_call_sites(p) for p in summary.parameters)])
+
+
+def _at_call_sites(parameter: Tensor) -> Source:
+    memo = _memo(parameter, "parameter")
+    return _fold(parameter, memo, _parameter_needs, _parameter_of, _CYCLE)
+
+
+def _parameter_needs(parameter: Tensor) -> Sequence[Tensor]:
+    return [p for actual in parameter.bound if actual for p in _summary(actual).parameters]
+
+
+def _parameter_of(parameter: Tensor, enclosing: Sequence[Source]) -> Source:
+    found, values = [], iter(enclosing)
+    for actual in parameter.bound:
+        if actual is None:
+            found.append(Source("unknown", f"function parameter {parameter.name!r} left out"))
+            continue
+        summary = _summary(actual)
+        body = Source(summary.kind, summary.why, summary.basis)
+        found.append(_join([body, *(next(values) for _ in summary.parameters)]))
+    if not found:
+        return Source("unknown", f"parameter {parameter.name!r} of a function without calls")
+    if len({s.kind for s in found}) > 1:
+        return Source("unknown", f"function parameter {parameter.name!r}: its call sites differ")
+    return found[0]
+
+
+def _source_needs(tensor: Tensor) -> Sequence[Tensor]:
+    layer = tensor.producer
+    if layer is None:
+        return [t for t in tensor.bound if t] if tensor.origin == "carried" else ()
+    role = layer.network.ops.role(layer)
+    if role in (Role.OPERATOR, Role.FOREIGN):
+        return _present(layer, range(len(layer.inputs)))
+    if role in (Role.IDENTITY, Role.SHAPE_OF):
+        return _present(layer, (0,))
+    if role is Role.CALL:
+        port = _port(layer, tensor)
+        body = layer.body[port] if port < len(layer.body) else None
+        return [*([body] if body else []), *_present(layer, range(len(layer.inputs)))]
+    return ()
+
+
+_LEAVES: dict[str, tuple[Kind, str]] = {
+    "input": ("dynamic", "network input"),
+    "constant": ("constant", "stored constant"),
+    "overridable": ("unknown", "initializer that callers may replace, being a graph input too:"),
+    "carried": ("unknown", "value carried into a loop body:"),
+    "absent": ("unknown", "tensor that nothing produces:"),
+}
+
+
+def _source_of(tensor: Tensor, found: Sequence[Source]) -> Source:
+    layer = tensor.producer
+    if layer is None:
+        if tensor.origin == "parameter":
+            return Source(
+                "constant", f"parameter {tensor.name!r}", parameters=frozenset({tensor})
+            )
+        if tensor.origin == "carried" and any(s.kind == "dynamic" for s in found):
+            return _join(found)
+        kind, words = _LEAVES[tensor.origin]
+        return Source(kind, f"{words} {tensor.name!r}", tensor.basis)
+    role = layer.network.ops.role(layer)
+    if role is Role.CONSTANT:
+        return Source("constant", f"constant {tensor.name!r}")
+    if role is Role.RANDOM:
+        return Source("dynamic", f"random values of {layer}")
+    if role is Role.OPEN:
+        return Source("unknown", f"value out of {layer}")
+    if role is Role.SHAPE_OF:
+        return _shape_of(layer, found)
+    if role is Role.CALL:
+        return _call(layer, found)
+    joined = _join(found)
+    if role is Role.FOREIGN and joined.kind == "constant":
+        why = f"value of {layer}, which constants alone do not settle"
+        return Source("unknown", why, parameters=joined.parameters)
+    return joined
+
+
+def _join(found: Sequence[Source]) -> Source:
+    """What is computed from all of these: dynamic beats unknown beats constant."""
+    if not found:
+        return Source("constant", "constants only")
+    worst = max(found, key=lambda s: (_RANK[s.kind], s.basis == "stated"))
+    basis = worst.basis
+    if worst.kind == "constant" and any(s.basis == "inferred" for s in found):
+        basis = "inferred"
+    parameters = frozenset[Tensor]().union(*(s.parameters for s in found))
+    return Source(worst.kind, worst.why, basis, parameters)
+
+
+def _shape_of(layer: Layer, found: Sequence[Source]) -> Source:
+    if found and found[0].kind == "constant" and not found[0].parameters:
+        return found[0]
+    entries = shape(layer.input(0))
+    if entries is None:
+        return Source("unknown", f"{layer} of a tensor whose shape is not known")
+    where = repr(layer.inputs[0].name) if layer.inputs[0] else "its input"
+    first, last = layer.attribute("start"), layer.attribute("end")
+    used = entries[first if isinstance(first, int) else 0 : last if isinstance(last, int) else None]
+    if None in used:
+        return Source("dynamic", f"{layer} of {where}, which has a symbolic dimension")
+    if None in entries:
+        return Source("unknown", f"{layer} of the static entries of {where}")
+    return Source("unknown", f"{layer} of {where}, whose shape is static")
+
+
+def _call(layer: Layer, found: Sequence[Source]) -> Source:
+    """A function's output: its body's summary, with this call's arguments put in."""
+    if len(found) == len(_present(layer, range(len(layer.inputs)))):
+        return Source("unknown", f"value out of {layer}")
+    body, arguments = found[0], iter(found[1:])
+    by_port = {i: next(arguments) for i, t in enumerate(layer.inputs) if t is not None}
+    left_out = Source("unknown", f"an input that {layer} leaves out")
+    passed = [by_port.get(i, left_out) for i, p in enumerate(layer.parameters) if p in body.parameters]
+    return _join([Source(body.kind, body.why, body.basis), *passed])
+
+
+# --- dtype ------------------------------------------------------------------------------------
+
+
+def _dtype_needs(tensor: Tensor) -> Sequence[Tensor]:
+    if tensor.dtype is not None:
+        return ()
+    layer = tensor.producer
+    if layer is None:
+        return [t for t in tensor.bound if t is not None]
+    port = _port(layer, tensor)
+    if layer.network.ops.role(layer) is Role.CALL:
+        body = layer.body[port] if port < len(layer.body) else None
+        return [body] if body else ()
+    rule = layer.network.ops.dtype(layer, port)
+    return _present(layer, (rule,)) if isinstance(rule, int) else ()
+
+
+def _dtype_of(tensor: Tensor, found: Sequence[str | None]) -> str | None:
+    if tensor.dtype is not None:
+        return tensor.dtype
+    if found:
+        return found[0] if len(set(found)) == 1 else None
+    layer = tensor.producer
+    rule = layer.network.ops.dtype(layer, _port(layer, tensor)) if layer else None
+    return rule if isinstance(rule, str) else None
+
+
+# --- stored constants -------------------------------------------------------------------------
+
+
+def _stored_needs(tensor: Tensor) -> Sequence[Tensor]:
+    layer = tensor.producer
+    if layer is None:
+        return ()
+    role = layer.network.ops.role(layer)
+    if role is Role.IDENTITY:
+        return _present(layer, (0,))
+    if role is Role.OPERATOR:
+        return _present(layer, layer.network.ops.operands(layer, _port(layer, tensor)))
+    return ()
+
+
+def _stored_of(tensor: Tensor, found: Sequence[frozenset[Tensor]]) -> frozenset[Tensor]:
+    return frozenset[Tensor]().union(*found) if found else frozenset({tensor})

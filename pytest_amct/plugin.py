@@ -1,0 +1,40 @@
+"""The pytest plugin: options, and with ``--amct`` the suite.
+
+pytest imports this module at every start, also where nobody asks for ``--amct``: it must import
+neither onnx nor hypothesis. What the suite needs is in `session`, which is loaded on demand.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_amct.options import add_options, read_settings
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register our options."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker and, if asked for, the suite."""
+    config.addinivalue_line("markers", "amct: conformance tests of a quantizer (pytest-amct)")
+    if not config.getoption("--amct"):
+        _refuse_alone(config)
+        return
+    if config.getoption("help") or config.getoption("version"):
+        return
+    from pytest_amct.errors import AmctError
+    from pytest_amct.session import Suite
+
+    try:
+        config.pluginmanager.register(Suite(config, read_settings(config)), "amct-suite")
+    except AmctError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _refuse_alone(config: pytest.Config) -> None:
+    """Options of ours without ``--amct`` would do nothing; say so."""
+    for option in ("--amct-model", "--amct-report", "--amct-select", "--amct-quantizer"):
+        if config.getoption(option):
+            raise pytest.UsageError(f"{option} does nothing without --amct: add it")

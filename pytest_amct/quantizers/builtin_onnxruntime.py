@@ -1,0 +1,107 @@
+"""The quantizers of onnxruntime with the settings that they have by default."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pytest_amct.errors import OutputError, UsageError
+from pytest_amct.quantizers.protocol import Quantizer, Request
+from pytest_amct.tables.model import Scheme
+
+_Form = Literal["QDQ", "QOperator", "dynamic"]
+
+_SILENT = 4
+"""onnxruntime's severity that logs fatal errors only."""
+
+
+@dataclass(slots=True)  # a Protocol with plain attributes takes no frozen ones
+class _Onnxruntime:
+    """One of onnxruntime's quantizers, see `Quantizer`."""
+
+    name: str
+    form: _Form
+    frameworks: tuple[str, ...] = ("onnx",)
+    schemes: tuple[Scheme, ...] = ("uniform",)
+
+    def quantize(self, model: Any, request: Request) -> Path:
+        """Quantize the model's file, as onnxruntime spoils protos, and return the result's path."""
+        tool = _import("onnxruntime.quantization", self.name)
+        source, target = request.model_path, request.workdir / "quantized.onnx"
+        with _quiet():
+            if self.form == "dynamic":
+                tool.quantize_dynamic(source, target)
+            else:
+                form = tool.QuantFormat[self.form]
+                feeds = _Feeds(request.calibration())
+                tool.quantize_static(source, target, feeds, quant_format=form)
+        return target
+
+    def validate(self, path: Path) -> None:
+        """Load the model into a session. Raises `OutputError` with the first line of the reason."""
+        runtime = _import("onnxruntime", self.name)
+        options = runtime.SessionOptions()
+        options.log_severity_level = _SILENT
+        options.intra_op_num_threads = 1
+        try:
+            runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # of several types that share no base
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise OutputError(reason) from None
+
+    def close(self) -> None:
+        """Nothing is kept between calls."""
+
+
+def static() -> Quantizer:
+    """``onnxruntime``: `quantize_static`, QDQ form."""
+    return _Onnxruntime("onnxruntime", "QDQ")
+
+
+def qoperator() -> Quantizer:
+    """``onnxruntime-qoperator``: `quantize_static`, QOperator form."""
+    return _Onnxruntime("onnxruntime-qoperator", "QOperator")
+
+
+def dynamic() -> Quantizer:
+    """``onnxruntime-dynamic``: `quantize_dynamic`, data quantized at run time."""
+    return _Onnxruntime("onnxruntime-dynamic", "dynamic")
+
+
+class _Feeds:
+    """Calibration data as onnxruntime reads it (its ABC asks for this one method)."""
+
+    def __init__(self, feeds: Iterator[Mapping[str, Any]]) -> None:
+        self._feeds = feeds
+
+    def get_next(self) -> Mapping[str, Any] | None:
+        """The next feed, ``None`` at the end."""
+        return next(self._feeds, None)
+
+
+def _import(module: str, name: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise UsageError(
+            f"quantizer {name!r} needs onnxruntime: pip install pytest-amct[onnxruntime]"
+        ) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep advice off the log; `logging.warning` would also set up a root handler for good."""
+    root, before = logging.getLogger(), logging.root.manager.disable
+    handler = logging.NullHandler()
+    root.addHandler(handler)
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+        root.removeHandler(handler)

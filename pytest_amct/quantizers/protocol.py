@@ -1,0 +1,192 @@
+"""What passes between this package and a quantizer: requests, decisions, refusals."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from pytest_amct.graphs.network import Basis, Layer
+from pytest_amct.tables.model import Scheme, Treatment
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Refused(Exception):
+    """Raise it to refuse a request: conforming where the tables forbid what was asked for."""
+
+
+class Unsupported(Exception):
+    """Raise it for a model or a request that is not your business: counted, never judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a quantizer did to one layer. ``None`` is not known, and the unknown is never judged.
+
+    A decision without any field says: quantized, how is not known. `Decision.float()` says: left
+    in float.
+    """
+
+    #: ports of the data inputs that were quantized; ``()`` = none
+    inputs: tuple[int, ...] | None = None
+    #: whether the weight was quantized (of a layer without one: whether something was as if)
+    weights: bool | None = None
+    #: several weight factors that differ, one for each output channel
+    weight_channel_wise: bool | None = None
+    #: a weight offset other than the middle of the integer range
+    weight_asymmetric: bool | None = None
+    #: bits of the quantized weight
+    weight_bits: int | None = None
+    #: shift by N, in bits; 0 = none
+    shift: int | None = None
+    #: weights were clustered
+    nonuniform: bool | None = None
+    #: how sure the form shows it (READING.md section 9)
+    evidence: Basis = "stated"
+    #: what showed it, in words
+    seen: str = ""
+
+    @staticmethod
+    def float() -> Decision:
+        """The decision to leave a layer in float."""
+        return Decision(inputs=(), weights=False, nonuniform=False)
+
+    @property
+    def quantized(self) -> bool:
+        """Whether anything of the layer was quantized."""
+        nothing = self.inputs == () and not self.weights and not self.nonuniform
+        return not nothing or bool(self.shift)
+
+    @property
+    def treatment(self) -> Treatment:
+        """The decision as the tables see it; it picks the table by what was done."""
+        scheme: Scheme = "uniform"
+        if self.nonuniform:
+            scheme = "nonuniform"
+        elif self.weights and self.inputs == ():
+            scheme = "weight_only"
+        return Treatment(
+            scheme,
+            weights=self.weights,
+            weight_channel_wise=self.weight_channel_wise,
+            weight_asymmetric=self.weight_asymmetric,
+            shift=None if self.shift is None else self.shift != 0,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """A network input that calibration data is made for: numpy dtype name, shape with no gaps."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """What the quantizer is asked for. It decides what is owed, never which table judges."""
+
+    framework: str
+    #: the model in its native format; `model_path` is the same as a file
+    model_bytes: bytes
+    #: private to this call, empty at its start
+    workdir: Path
+    inputs: tuple[InputSpec, ...] = ()
+    scheme: Scheme = "uniform"
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    #: names of data-only layers that shall be quantized
+    tensor_quantize: tuple[str, ...] = ()
+    _model_path: Path | None = None
+
+    @property
+    def model_path(self) -> Path:
+        """The model as a file in `workdir`, written on first use."""
+        if self._model_path is None:
+            self.workdir.mkdir(parents=True, exist_ok=True)
+            self._model_path = self.workdir / "model.onnx"
+            self._model_path.write_bytes(self.model_bytes)
+        return self._model_path
+
+    def calibration(self, n: int = 8) -> Iterator[dict[str, NDArray[Any]]]:
+        """`n` feeds of seeded values in (-1, 1), by input name; the same for the same model."""
+        import numpy as np
+
+        for i in range(n):
+            yield {spec.name: _values(np, spec, i) for spec in self.inputs}
+
+
+def _values(np: Any, spec: InputSpec, i: int) -> NDArray[Any]:
+    seed = hashlib.sha256(f"{spec.name}/{spec.shape}/{i}".encode()).digest()[:8]
+    rng = np.random.default_rng(int.from_bytes(seed, "little"))
+    if spec.dtype == "bool":
+        values: NDArray[Any] = rng.random(spec.shape) < 0.5
+        return values
+    if spec.dtype.startswith(("int", "uint")):
+        return rng.integers(0, 4, spec.shape).astype(spec.dtype)  # type: ignore[no-any-return]
+    return rng.uniform(-1, 1, spec.shape).astype(np_dtype(spec.dtype))  # type: ignore[no-any-return]
+
+
+def np_dtype(name: str) -> np.dtype[Any]:
+    """The numpy dtype of that name, ``bfloat16`` and the like included (ml_dtypes)."""
+    import ml_dtypes
+    import numpy as np
+
+    return np.dtype(getattr(ml_dtypes, name) if hasattr(ml_dtypes, name) else name)
+
+
+class Quantizer(Protocol):
+    """A quantizer as the suite calls it; loading makes one out of a function or a class."""
+
+    name: str
+    frameworks: tuple[str, ...]
+    schemes: tuple[Scheme, ...]
+
+    def quantize(self, model: Any, request: Request) -> Any:
+        """Quantize `model`, a private copy, and return what shows the decisions."""
+
+    def validate(self, path: Path) -> None:
+        """Raise if the quantized model in `path` is broken. May do nothing."""
+
+    def close(self) -> None:
+        """Called once at the end."""
+
+
+Status = Literal["decided", "refused", "unsupported", "errored", "invalid-output", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one call, in terms of the layers of the model that was given.
+
+    `decisions` is keyed by the layer's index in ``Network.layers``. A layer that is neither there
+    nor in `untraceable` was not mentioned: unknown.
+    """
+
+    status: Status
+    decisions: Mapping[int, Decision] = field(default_factory=dict)
+    #: indices of layers that cannot be found in what was returned
+    untraceable: frozenset[int] = frozenset()
+    #: why it is not ``decided``
+    message: str = ""
+    #: what the quantizer printed and warned, its last lines
+    output: str = ""
+
+    def decision(self, index: int) -> Decision | None:
+        """The decision on a layer, ``None`` if it is not known."""
+        return self.decisions.get(index)
+
+
+def layer_index(layer: Layer) -> int:
+    """The index of a layer in its network, as `Outcome.decisions` uses it."""
+    index = layer.network.memo.get("index")
+    if index is None:
+        index = {known: i for i, known in enumerate(layer.network.layers)}
+        layer.network.memo["index"] = index
+    return int(index[layer])

@@ -1,0 +1,103 @@
+"""What the constants of a quantized ONNX model show: scales, zero points, stored weights."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, NamedTuple
+
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
+
+from pytest_amct.graphs import walk
+from pytest_amct.graphs.network import Layer, Tensor
+
+MICROSOFT = "com.microsoft"
+"""The domain of onnxruntime's own operators."""
+
+_LIMIT = 1 << 22
+"""Elements up to which a constant is read."""
+
+_BITS = re.compile(r"(?:u?int|float)(\d+)")
+
+
+class WeightSeen(NamedTuple):
+    """What scale, zero point and element type of a quantized weight show; ``None`` = nothing."""
+
+    channel_wise: bool | None = None
+    asymmetric: bool | None = None
+    bits: int | None = None
+
+
+def is_operator(layer: Layer, type_: str) -> bool:
+    """Whether the layer is this operator of ONNX, or onnxruntime's of the same name."""
+    return layer.type == type_ and layer.domain in ("", MICROSOFT)
+
+
+def is_dequantize(layer: Layer | None) -> bool:
+    """Whether the layer is a DequantizeLinear of either domain."""
+    return layer is not None and is_operator(layer, "DequantizeLinear")
+
+
+def is_quantize(layer: Layer | None) -> bool:
+    """Whether the layer is a QuantizeLinear of either domain."""
+    return layer is not None and is_operator(layer, "QuantizeLinear")
+
+
+def stored(tensor: Tensor | None) -> TensorProto | None:
+    """The dense constant of a tensor, itself or behind Identity, ``None`` if it is none."""
+    for _ in range(8):
+        if tensor is None:
+            return None
+        if isinstance(tensor.value, TensorProto):
+            return tensor.value
+        layer = tensor.producer
+        tensor = layer.input(0) if layer and is_operator(layer, "Identity") else None
+    return None
+
+
+def values(proto: TensorProto | None) -> NDArray[Any] | None:
+    """The elements of a constant, ``None`` if they are not in the file or too many to read."""
+    if proto is None or proto.data_location == TensorProto.EXTERNAL:
+        return None
+    if math.prod(proto.dims) > _LIMIT:
+        return None
+    try:
+        return numpy_helper.to_array(proto)
+    except (ValueError, TypeError, KeyError, onnx.checker.ValidationError):
+        return None  # broken constants show nothing
+
+
+def weight_seen(weight: Tensor | None, scale: Tensor | None, zero: Tensor | None) -> WeightSeen:
+    """What a quantized weight shows (READING.md section 9)."""
+    dtype = (zero.dtype if zero is not None else None) or walk.dtype(weight)
+    bits = bits_of(dtype)
+    return WeightSeen(several(scale), _offset(zero, dtype, bits), bits)
+
+
+def several(scale: Tensor | None) -> bool | None:
+    """Whether a scale has entries that differ."""
+    if scale is None:
+        return None
+    proto = stored(scale)
+    if proto is not None and math.prod(proto.dims) <= 1:
+        return False
+    found = values(proto)
+    return None if found is None or not found.size else bool((found != found.flat[0]).any())
+
+
+def bits_of(dtype: str | None) -> int | None:
+    """Bits of a quantized element type: 8 of ``uint8`` and of ``float8e4m3fn``."""
+    found = _BITS.match(dtype or "")
+    return int(found[1]) if found else None
+
+
+def _offset(zero: Tensor | None, dtype: str | None, bits: int | None) -> bool | None:
+    if dtype is None or bits is None:
+        return None
+    middle = 1 << (bits - 1) if dtype.startswith("uint") else 0
+    if zero is None:  # absent means zero
+        return middle != 0
+    found = values(stored(zero))
+    return None if found is None else bool((found.astype("float32") != middle).any())

@@ -1,0 +1,145 @@
+"""Turns what a quantizer returned into decisions on the layers of the model that it was given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from onnx import ModelProto
+
+from pytest_amct.errors import OutputError
+from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.quantizers.matching import match_layers
+from pytest_amct.quantizers.onnx_decisions import read_decisions
+from pytest_amct.quantizers.onnx_results import read_result
+from pytest_amct.quantizers.protocol import Decision, Outcome
+from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.model import Spec
+
+_ALLOWED = (
+    "return names of quantized layers (a list), a mapping of names to Decision or bool, "
+    "or a quantized model (ModelProto, bytes, or the path of an .onnx file)"
+)
+
+
+def read_outcome(original: Network, result: object, spec: Spec | None = None) -> Outcome:
+    """The decisions that `result` shows on the layers of `original`.
+
+    `result` is an iterable of names of quantized layers, a mapping of names to `Decision` or bool,
+    or a quantized ONNX model as proto, bytes or path. A layer's name is its node name, or else one
+    of its output tensors; a name that several layers have makes those
+    untraceable. `spec` says which types have weights (CANN 7.0.0 unless given). Raises
+    `OutputError` in one sentence for anything that does not fit the model or cannot be read.
+    """
+    if isinstance(result, Mapping):
+        return _named(original, {_name(n, result): _decision(n, d) for n, d in result.items()})
+    if isinstance(result, ModelProto | bytes | bytearray | memoryview | str | os.PathLike):
+        return _from_model(original, _model(result), spec or load_spec())
+    if isinstance(result, Iterable):
+        return _named(original, {_name(n, result): Decision() for n in _names(result)})
+    raise OutputError(f"the quantizer returned {_described(result)}: {_ALLOWED}")
+
+
+# --- models ----------------------------------------------------------------------------------
+
+
+def _model(result: Any) -> bytes | str | ModelProto:
+    if isinstance(result, bytearray | memoryview):
+        return bytes(result)
+    if isinstance(result, os.PathLike):
+        path = os.fspath(result)
+        return os.fsdecode(path)
+    if isinstance(result, str) and not result.endswith(".onnx") and not os.path.isfile(result):
+        raise OutputError(
+            f"the quantizer returned the str {result[:80]!r}, which is no file: a single layer "
+            f"name must be in a list; {_ALLOWED}"
+        )
+    model: bytes | str | ModelProto = result
+    return model
+
+
+def _from_model(original: Network, model: bytes | str | ModelProto, spec: Spec) -> Outcome:
+    if original.framework != "onnx":
+        raise OutputError(
+            f"the quantizer returned an ONNX model for a model of {original.framework}: "
+            "return names of layers or a mapping"
+        )
+    counterparts = match_layers(original, read_result(original, model), spec)
+    return Outcome(
+        "decided",
+        decisions=read_decisions(original, counterparts, spec),
+        untraceable=frozenset(i for i in range(len(original.layers)) if i not in counterparts),
+    )
+
+
+# --- names -----------------------------------------------------------------------------------
+
+
+def _named(original: Network, decisions: Mapping[str, Decision]) -> Outcome:
+    known = _layers_by_name(original)
+    found: dict[int, Decision] = {}
+    untraceable: set[int] = set()
+    for name, decision in decisions.items():
+        indices = known.get(name)
+        if indices is None:
+            close = get_close_matches(name, known, 1)
+            hint = f", did you mean {close[0]!r}?" if close else ": return the names of its nodes"
+            raise OutputError(f"the quantizer named {name!r}, which is no layer of the model{hint}")
+        if len(indices) == 1:
+            found[indices[0]] = decision
+        else:
+            untraceable.update(indices)
+    return Outcome("decided", found, frozenset(untraceable))
+
+
+def _layers_by_name(original: Network) -> dict[str, list[int]]:
+    nodes: dict[str, list[int]] = {}
+    tensors: dict[str, list[int]] = {}
+    for index, layer in enumerate(original.layers):
+        if layer.name:
+            nodes.setdefault(layer.name, []).append(index)
+        for name in _output_names(layer):
+            tensors.setdefault(name, []).append(index)
+    return tensors | nodes
+
+
+def _output_names(layer: Layer) -> list[str]:
+    return [tensor.name for tensor in layer.outputs if tensor is not None]
+
+
+def _names(result: Iterable[object]) -> list[object]:
+    try:
+        return list(result)
+    except Exception as error:  # a generator runs the quantizer's code
+        raise OutputError(
+            f"the quantizer returned a {type(result).__name__} that failed with "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _name(name: object, result: object) -> str:
+    if isinstance(name, str):
+        return name
+    kind = type(result).__name__
+    raise OutputError(f"the quantizer returned a {kind} that holds {_described(name)}: {_ALLOWED}")
+
+
+def _decision(name: object, value: object) -> Decision:
+    if isinstance(value, Decision):
+        return value
+    if isinstance(value, bool):
+        return Decision() if value else Decision.float()
+    raise OutputError(
+        f"the quantizer returned a mapping whose value for {name!r} is {_described(value)}: "
+        "each must be a Decision or a bool"
+    )
+
+
+def _described(value: object) -> str:
+    if value is None:
+        return "None"
+    shown = repr(value)
+    shown = shown if len(shown) <= 60 else f"{shown[:60]}..."
+    return f"{shown} of type {type(value).__name__}"

@@ -1,0 +1,22 @@
+"""Types of ONNX operators that move values but do not compute: they show no decision."""
+
+from __future__ import annotations
+
+_HANDS_ON = """
+Identity Dropout Transpose Reshape Squeeze Unsqueeze Flatten Cast CastLike Slice Split Expand Tile
+Gather GatherElements GatherND DepthToSpace SpaceToDepth Pad Trilu
+"""
+
+_OTHERS = """
+Relu Clip Min Max Concat ConcatFromSequence Where TopK ArgMax ArgMin ReduceMax ReduceMin Compress
+ReverseSequence Scatter ScatterElements ScatterND Resize Upsample CenterCropPad SplitToSequence
+SequenceConstruct SequenceAt SequenceInsert Unique NonMaxSuppression Constant ConstantOfShape Shape
+Size Range If Loop Scan SequenceMap Optional OptionalGetElement QuantizeLinear DequantizeLinear
+DynamicQuantizeLinear
+"""
+
+HANDS_ON = frozenset(_HANDS_ON.split())
+"""Types whose output holds the values of their first input, in another place or shape."""
+
+SHOWS_NOTHING = HANDS_ON | frozenset(_OTHERS.split())
+"""Types that only move, select or clip values: a Q/DQ pair around them is nobody's decision."""

@@ -1,0 +1,189 @@
+"""From records to the report: everything is derived from what the tests handed over.
+
+Records are keyed by case and layer, and everything is sorted by id, so that the order of tests,
+the number of processes and tests that share a case do not show.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from typing import Any
+
+from pytest_amct.journal import Remains
+from pytest_amct.options import Settings
+from pytest_amct.runner import policy_of
+from pytest_amct.tables.answers import closed_by_float16, float16_id
+from pytest_amct.tables.model import Condition, Row, Spec
+from pytest_amct.verdicts import Finding, Record, missed
+
+FORMAT = "pytest-amct-report/1"
+"""Name and version of the report's format."""
+
+_PACKAGES = ("pytest-amct", "pytest", "hypothesis", "onnx", "numpy", "onnxruntime")
+
+
+@dataclass(slots=True)
+class Collected:
+    """What has come in from tests, in this process and others."""
+
+    records: dict[tuple[str, str], Record] = field(default_factory=dict)
+    findings: dict[tuple[str, ...], Finding] = field(default_factory=dict)
+    tests: int = 0
+    complete: bool = False
+
+    def add(self, result: dict[str, Any]) -> None:
+        """Take in the result of a test, as its JSON value."""
+        self.tests += 1
+        self._records(result["records"])
+        for values in result["findings"]:
+            self._finding(Finding(**values))
+
+    def add_remains(self, remains: Remains, quantizer: str, *, hung: bool = False) -> str:
+        """Take in what a lost process left behind; returns the sentence that tells of it."""
+        self._records(remains.records)
+        for record in remains.records:
+            for values in record["findings"]:
+                self._finding(Finding(**values))
+        self.tests += 1
+        self.complete = False
+        if remains.case is None:
+            return f"the process ended between two calls of {quantizer}, after {len(remains.records)} cases"
+        what = "did not come back from" if hung else "took the process down in"
+        sentence = f"{quantizer} {what} case {remains.case}, after {len(remains.records)} cases"
+        group = remains.case.partition("@")[0]
+        self._finding(Finding("lost", group, remains.case, "", "failed", sentence))
+        return sentence
+
+    def _records(self, values: Iterable[dict[str, Any]]) -> None:
+        for value in values:
+            findings = tuple(Finding(**f) for f in value["findings"])
+            record = Record(
+                **{**value, "findings": findings, "checked": tuple(value["checked"])}
+            )
+            self.records[record.case, record.layer] = record
+
+    def _finding(self, finding: Finding) -> None:
+        if finding.kind != "missed":  # counted once for each row, over all tests
+            key = (finding.kind, finding.condition, finding.case, finding.layer)
+            self.findings[key] = finding
+
+
+def assemble(
+    collected: Collected, spec: Spec, settings: Settings, quantizer: str, selection: dict[str, Any]
+) -> dict[str, Any]:
+    """The report as a JSON value, see ``report.schema.json``."""
+    records = sorted(collected.records.values(), key=lambda r: (r.case, r.layer))
+    policy = policy_of(settings)
+    left = missed(records, policy)
+    findings = sorted(
+        [*collected.findings.values(), *left], key=lambda f: (f.condition, f.case, f.layer, f.kind)
+    )
+    used = {policy.waiver(f) for f in findings}
+    return {
+        "format": FORMAT,
+        "spec": {"release": spec.release, "title": spec.title, "source": spec.source},
+        "quantizer": quantizer,
+        "profile": settings.profile,
+        "complete": collected.complete,
+        "selection": selection,
+        "versions": _versions(),
+        "cases": len({r.case for r in records}),
+        "conditions": [*_conditions(spec, records)],
+        "rows": [_row(row, records, left, policy.skipped(row.id)) for row in _rows(spec)],
+        "findings": [asdict(f) for f in findings],
+        "waivers": [
+            {"pattern": pattern, "reason": reason, "used": pattern in used}
+            for pattern, reason in sorted(settings.waivers.items())
+        ],
+    }
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        if name != "onnxruntime" or "onnxruntime" in sys.modules:
+            try:
+                versions[name] = metadata.version(name)
+            except metadata.PackageNotFoundError:
+                continue
+    return versions
+
+
+def _rows(spec: Spec) -> list[Row]:
+    return [row for row in spec.rows if row.id.startswith("uniform/onnx/")]
+
+
+def _conditions(spec: Spec, records: list[Record]) -> Iterator[dict[str, Any]]:
+    implied = {
+        f"{row.id}/{c.id}": f"{row.id}/{c.implied_by}"
+        for row in _rows(spec)
+        for c in row.conditions
+        if c.implied_by
+    }
+    for row in _rows(spec):
+        for condition in row.conditions:
+            if not condition.open:
+                yield _condition(row, condition, records, implied)
+        if closed_by_float16(row, spec):
+            yield _seen(float16_id(row), spec.float16_basis, records, implied)
+    names = sorted({c for r in records for c in r.states if "/unlisted/" in c})
+    for name in names:
+        counted = _seen(name, "stated", records, implied)
+        # The condition is "a row lists the type": every layer of a row satisfies it.
+        counted["satisfied"] = sum(r.row is not None for r in records)
+        yield counted
+
+
+def _condition(
+    row: Row, condition: Condition, records: list[Record], implied: dict[str, str]
+) -> dict[str, Any]:
+    id_ = f"{row.id}/{condition.id}"
+    if condition.implied_by:
+        return {"id": id_, "basis": condition.basis, "implied_by": implied[id_]}
+    if condition.unobservable:
+        return {"id": id_, "basis": condition.basis, "unobservable": condition.unobservable}
+    if condition.on_treatment:
+        checked = sum(id_ in r.checked for r in records)
+        return {"id": id_, "basis": condition.basis, "checked": checked}
+    return _seen(id_, condition.basis, records, implied)
+
+
+def _seen(
+    id_: str, basis: str, records: list[Record], implied: dict[str, str]
+) -> dict[str, Any]:
+    count: Counter[str] = Counter()
+    for record in records:
+        state = record.states.get(id_)
+        if state == "holds":
+            count["satisfied"] += 1
+        elif state == "unknown":
+            count["unspecified"] += 1
+        elif state == "broken":
+            broken = {c for c, s in record.states.items() if s == "broken"}
+            count["broken_alone"] += all(c == id_ or implied.get(c) == id_ for c in broken)
+    keys = ("satisfied", "broken_alone", "unspecified")
+    return {"id": id_, "basis": basis, **{key: count[key] for key in keys}}
+
+
+def _row(row: Row, records: list[Record], left: list[Finding], skipped: bool) -> dict[str, Any]:
+    offered = [r for r in records if r.row == row.id and r.verdict == "quantizable"]
+    count = Counter(r.decided if r.status == "decided" else r.status for r in offered)
+    not_judged = count["untraceable"] * 2 > len(offered) > 0
+    return {
+        "id": row.id,
+        "offered": len(offered),
+        "quantized": count["quantized"],
+        "missed": next((int(f.message.split()[0]) for f in left if f.condition == row.id), 0),
+        "untraceable": count["untraceable"],
+        "unsupported": count["unsupported"] + count["refused"],
+        "errored": count["errored"] + count["invalid-output"] + count["lost"],
+        "skipped": skipped,
+        "judged": not not_judged,
+    }
+
+

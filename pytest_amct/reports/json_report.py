@@ -1,0 +1,33 @@
+"""The report as a file: written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pytest_amct.errors import UsageError
+
+FILE_NAME = "amct-report.json"
+
+
+def write_report(report: dict[str, Any], folder: Path) -> Path:
+    """Write the report into a folder (made if need be); returns the file's path."""
+    path = folder / FILE_NAME
+    partial = path.with_suffix(".partial")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(report, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        raise UsageError(f"--amct-report {folder}: cannot be written: {error.strerror}") from error
+    return path
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the report, as it ships with the package."""
+    text = (resources.files("pytest_amct.reports") / "report.schema.json").read_text("utf-8")
+    value: dict[str, Any] = json.loads(text)
+    return value

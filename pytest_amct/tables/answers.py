@@ -1,0 +1,121 @@
+"""Three-valued evaluation: may this layer be treated so?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_amct.graphs import walk
+from pytest_amct.graphs.network import Basis, Layer, Network, Tensor
+from pytest_amct.tables.float16 import float16_rule
+from pytest_amct.tables.kinds import KINDS, Seen
+from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.model import Answer, Condition, Reason, Row, Spec, State, Treatment
+
+_TABLE_OF = {"uniform": "uniform", "tensor": "uniform"}
+
+
+def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None = None) -> Answer:  # noqa: B008
+    """What the tables say of treating a layer so (`spec`: CANN 7.0.0 unless given).
+
+    Conditions combine by Kleene's logic: one that is broken forbids, whatever else is unknown.
+    """
+    spec = spec or load_spec()
+    table = _TABLE_OF.get(treatment.scheme)
+    if table is None:
+        why = f"no table of this release judges {treatment.scheme}"
+        return Answer("unspecified", "stated", None, (Reason("scheme", "unknown", why, "stated", ""),))
+    row = find_row(layer, spec, table)
+    if row is None:
+        return _unlisted(layer, table)
+    _note_weights(layer.network, spec)
+    return _combine(row.id, tuple(_reasons(layer, row, treatment, spec)))
+
+
+def find_row(layer: Layer, spec: Spec, table: str = "uniform") -> Row | None:
+    """The row that lists a layer's type, ``None`` if it has none (the tables are closed lists)."""
+    return spec.by_type.get((table, layer.framework, layer.qualified_type))
+
+
+def float16_id(row: Row) -> str:
+    """The id of the Float16 rule for the layers of a row."""
+    return f"float16/{row.framework}/{row.name}"
+
+
+def closed_by_float16(row: Row, spec: Spec) -> bool:
+    """Whether the Float16 rule closes the types of a row."""
+    return not spec.float16_closed.isdisjoint(row.ir)
+
+
+def _combine(row: str | None, reasons: tuple[Reason, ...]) -> Answer:
+    broken = [r for r in reasons if r.state == "broken"]
+    if broken:
+        stated = any(r.basis == "stated" for r in broken)
+        return Answer("forbidden", "stated" if stated else "inferred", row, reasons)
+    if any(r.state == "unknown" for r in reasons):
+        return Answer("unspecified", "stated", row, reasons)
+    inferred = any(r.basis == "inferred" and r.state == "holds" for r in reasons)
+    return Answer("quantizable", "inferred" if inferred else "stated", row, reasons)
+
+
+def _unlisted(layer: Layer, table: str) -> Answer:
+    id_ = f"{table}/{layer.framework}/unlisted/{layer.qualified_type}"
+    why = f"no row lists {layer.qualified_type}"
+    return Answer("forbidden", "stated", None, (Reason(id_, "broken", why, "stated", ""),))
+
+
+def _reasons(layer: Layer, row: Row, treatment: Treatment, spec: Spec) -> Iterator[Reason]:
+    spelling = layer.type in row.spellings
+    if closed_by_float16(row, spec):
+        seen = float16_rule(layer.network, spec)
+        basis: Basis = "inferred" if spelling else spec.float16_basis
+        yield Reason(float16_id(row), _state(seen.holds), seen.observed, basis, row.id)
+    if spelling:
+        why = f"{layer.type} is not named; {row.types[0]} is"
+        yield Reason(f"{row.id}/spelling", "unknown", why, "inferred", row.id)
+    for condition in row.conditions:
+        yield _reason(layer, row, condition, treatment, spelling)
+
+
+def _reason(
+    layer: Layer, row: Row, condition: Condition, treatment: Treatment, spelling: bool
+) -> Reason:
+    id_ = f"{row.id}/{condition.id}"
+    guard = _see(layer, row, condition.when, treatment) if condition.when else Seen(True, "")
+    if guard.holds is False:
+        return Reason(id_, "vacuous", guard.observed, condition.basis, row.id)
+    seen = _see(layer, row, condition.require, treatment)
+    observed = f"{guard.observed}, {seen.observed}" if guard.observed else seen.observed
+    # Implication: a guard that is not known settles nothing unless the requirement holds anyway.
+    holds = True if seen.holds else (seen.holds if guard.holds else None)
+    if condition.on_treatment and holds is None:
+        return Reason(id_, "vacuous", observed, condition.basis, row.id)
+    if condition.open and holds is False:
+        holds = None
+    # What is argued about a broken condition says nothing of a layer that plainly meets it.
+    weaker = seen.basis == "inferred" or spelling or (not holds and condition.basis == "inferred")
+    return Reason(id_, _state(holds), observed, "inferred" if weaker else "stated", row.id)
+
+
+def _see(layer: Layer, row: Row, require: object, treatment: Treatment) -> Seen:
+    assert isinstance(require, dict)
+    kind = next(key for key in require if key in KINDS)
+    return KINDS[kind][0](layer, row.ports, treatment, require)
+
+
+def _state(holds: bool | None) -> State:
+    return "unknown" if holds is None else "holds" if holds else "broken"
+
+
+def _note_weights(network: Network, spec: Spec) -> None:
+    """Note once which layers have which stored constants at their weight ports."""
+    if "weights" in network.memo:
+        return
+    owners: dict[Tensor, list[Layer]] = {}
+    for layer in network.layers:
+        row = find_row(layer, spec)
+        weight = layer.input(row.ports.weight) if row and row.ports.weight is not None else None
+        # Only constants can be shared weights; behind anything else stands half the network.
+        if weight is not None and walk.source(weight).kind == "constant":
+            for constant in walk.stored(weight):
+                owners.setdefault(constant, []).append(layer)
+    network.memo["weights"] = owners

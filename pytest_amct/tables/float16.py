@@ -1,0 +1,71 @@
+"""The Float16 rule: one Float16 input or weight closes some types for the whole network.
+
+READING.md section 4. Evaluated once for a network and a spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_amct.graphs import walk
+from pytest_amct.graphs.network import Layer, Network, Tensor
+from pytest_amct.tables.kinds import Seen
+from pytest_amct.tables.model import Spec
+
+_F16 = "float16"
+
+
+def float16_rule(network: Network, spec: Spec) -> Seen:
+    """Whether the network is free of what fires the rule (``None``: the document does not say)."""
+    key = f"float16/{spec.source}"
+    if key not in network.memo:
+        network.memo[key] = _evaluate(network, spec)
+    seen: Seen = network.memo[key]
+    return seen
+
+
+def _evaluate(network: Network, spec: Spec) -> Seen:
+    doubt: str | None = None
+    for tensor in network.inputs:
+        if tensor.dtype == _F16:
+            if tensor.consumers:
+                return Seen(False, f"network input {tensor.name!r} is Float16")
+            doubt = f"network input {tensor.name!r} is Float16, but nothing reads it"
+        elif tensor.dtype in (None, "sequence", "map", "optional", "opaque"):
+            doubt = doubt or f"the type of network input {tensor.name!r} is not known"
+    for layer, weight in _weights(network, spec):
+        port = walk.dtype(weight)
+        if walk.source(weight).kind == "constant":
+            kept = walk.stored(weight)
+            whole = all(walk.dtype(t) == _F16 and walk.is_stored(t) for t in kept)
+            if port == _F16 and whole:
+                if not layer.where:
+                    return Seen(False, f"weight {weight.name!r} of {layer} is Float16")
+                doubt = doubt or f"weight {weight.name!r} of {layer} is Float16, in a nested graph"
+        if port is None:
+            doubt = doubt or f"the type of weight {weight.name!r} is not known"
+    doubt = doubt or next(_elsewhere(network), None)
+    return Seen(None, doubt) if doubt else Seen(True, "no Float16 input or weight")
+
+
+def _weights(network: Network, spec: Spec) -> Iterator[tuple[Layer, Tensor]]:
+    for layer in network.layers:
+        row = spec.by_type.get(("uniform", network.framework, layer.qualified_type))
+        if row is not None and row.ports.weight is not None:
+            weight = layer.input(row.ports.weight)
+            if weight is not None:
+                yield layer, weight
+
+
+def _elsewhere(network: Network) -> Iterator[str]:
+    """Float16 that is neither an input nor a weight: what stores it, what makes it."""
+    for tensors in network.scopes:
+        for tensor in tensors.values():
+            if tensor.dtype == _F16:
+                yield f"{tensor.name!r} is Float16"
+    for layer in network.layers:
+        for port, tensor in enumerate(layer.outputs):
+            if tensor is not None and network.ops.dtype(layer, port) == _F16:
+                yield f"{tensor.name!r} is Float16"
+            elif tensor is not None and tensor.dtype == _F16:
+                yield f"{tensor.name!r} is Float16"

@@ -1,0 +1,212 @@
+"""The kinds of conditions that a table file may use, one predicate each.
+
+A predicate takes the layer, its ports, the treatment and the parameters of `require`; it tells
+whether the condition holds (``None``: not known), what it saw, and on which basis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_amct.graphs import walk
+from pytest_amct.graphs.network import UNKNOWN, Basis, Layer, Role, Tensor
+from pytest_amct.tables.model import Ports, Treatment
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a predicate found: the truth, the value in words, the basis if it is weaker."""
+
+    holds: bool | None
+    observed: str
+    basis: Basis = "stated"
+
+
+Parameters = Mapping[str, Any]
+Predicate = Callable[[Layer, Ports, Treatment, Parameters], Seen]
+
+KINDS: dict[str, tuple[Predicate, frozenset[str]]] = {}
+"""Predicates by the key that names them in `require`, with the other keys they take."""
+
+
+def _kind(name: str, *others: str) -> Callable[[Predicate], Predicate]:
+    def register(predicate: Predicate) -> Predicate:
+        KINDS[name] = (predicate, frozenset(others))
+        return predicate
+
+    return register
+
+
+@_kind("attribute", "equals", "every", "index", "default")
+def attribute(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+    """An attribute, one entry of it (`index`) or `every` entry has the value; absent = `default`."""
+    name = wanted["attribute"]
+    value = layer.attribute(name)
+    if value is UNKNOWN:
+        return Seen(None, f"{name} is a parameter of the function")
+    if value is None or value == ():
+        value, shown = wanted["default"], f"{name} absent = {wanted['default']}"
+    else:
+        shown = f"{name} = {list(value) if isinstance(value, tuple) else value}"
+    entries = value if isinstance(value, tuple) else (value,)
+    if "every" in wanted:
+        return Seen(all(e == wanted["every"] for e in entries), shown)
+    index = wanted.get("index", 0) if isinstance(value, tuple) else 0
+    if not -len(entries) <= index < len(entries):
+        return Seen(None, shown)
+    expected = wanted["equals"]
+    entry = bool(entries[index]) if isinstance(expected, bool) else entries[index]
+    return Seen(entry == expected, shown)
+
+
+@_kind("type")
+def type_(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+    """The layer is of this type and no other of the row."""
+    return Seen(layer.type == wanted["type"], f"the layer is a {layer.type}")
+
+
+@_kind("weight_source")
+def weight_source(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+    """Nothing behind the weight can change (READING.md section 3)."""
+    weight = _at(layer, ports.weight)
+    if weight is None:
+        return Seen(None, "no weight")
+    return _source(weight, "weight")
+
+
+@_kind("bias_source")
+def bias_source(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+    """The bias is constant, or there is none."""
+    bias = _at(layer, ports.bias)
+    if bias is None:
+        return Seen(True, "no bias")
+    return _source(bias, "bias")
+
+
+def _source(tensor: Tensor, noun: str) -> Seen:
+    found = walk.source(tensor)
+    holds = {"constant": True, "dynamic": False, "unknown": None}[found.kind]
+    return Seen(holds, f"{noun} {tensor.name!r} comes from {found.why}", found.basis)
+
+
+@_kind("weight_rank")
+def weight_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+    """The weight has one of these ranks (READING.md section 2 says where it is read from)."""
+    rank, how = _weight_rank(layer, ports)
+    if rank is None:
+        return Seen(None, how)
+    return Seen(rank in wanted["weight_rank"], f"weight rank {rank} ({how})")
+
+
+def _weight_rank(layer: Layer, ports: Ports) -> tuple[int | None, str]:
+    weight = _at(layer, ports.weight)
+    if weight is not None and (shape := walk.shape(weight)) is not None:
+        return len(shape), f"dims of {weight.name!r}"
+    for name in ("kernel_shape", "dilations"):
+        entries = layer.attribute(name)
+        if isinstance(entries, tuple) and entries:
+            return len(entries) + 2, f"from {name}"
+    data = _at(layer, ports.data[0])
+    if data is not None and (shape := walk.shape(data)) is not None:
+        return len(shape), f"as the data {data.name!r}"
+    return None, "the rank of the weight is not known"
+
+
+@_kind("constant_of_rank")
+def constant_of_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+    """The second input is a constant of this rank, itself or behind Identity and Transpose."""
+    second = _at(layer, ports.weight)
+    if second is None:
+        return Seen(None, "no second input")
+    found, shape = walk.source(second), walk.shape(second)
+    where = f"second input {second.name!r} comes from {found.why}"
+    if found.kind == "dynamic":
+        return Seen(False, where, found.basis)
+    if shape is not None and len(shape) != wanted["constant_of_rank"]:
+        return Seen(False, f"second input {second.name!r} has rank {len(shape)}")
+    chain, hops = second, 0
+    while (nearer := _behind(chain)) is not None and hops < 10_000:
+        chain, hops = nearer, hops + 1
+    if found.kind == "unknown" or shape is None or not walk.is_constant(chain):
+        return Seen(None, where)
+    basis: Basis = "inferred" if hops or found.basis == "inferred" else "stated"
+    return Seen(True, f"second input {second.name!r} is a constant of rank {len(shape)}", basis)
+
+
+def _behind(tensor: Tensor) -> Tensor | None:
+    """What an Identity or a Transpose hands on, ``None`` if the tensor comes from neither."""
+    layer = tensor.producer
+    if layer is None or layer.domain or not layer.inputs:
+        return None
+    handed_on = layer.network.ops.role(layer) is Role.IDENTITY or layer.type == "Transpose"
+    return layer.inputs[0] if handed_on else None
+
+
+@_kind("weight_shared")
+def weight_shared(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+    """No other layer has the same stored constant at its weight port."""
+    weight = _at(layer, ports.weight)
+    sharers = layer.network.memo.get("weights", {})
+    if weight is None or walk.source(weight).kind != "constant":
+        return Seen(True, "no stored weight")
+    for constant in walk.stored(weight):
+        others = [other for other in sharers.get(constant, ()) if other is not layer]
+        if others and constant.shape != ():
+            return Seen(False, f"weight {constant.name!r} is shared with {others[0]}")
+    return Seen(True, f"weight {weight.name!r} is the layer's own")
+
+
+@_kind("pool_rank")
+def pool_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+    """The pool works on tensors of this rank: kernel_shape + 2, else the data's rank."""
+    kernel = layer.attribute("kernel_shape")
+    if isinstance(kernel, tuple):
+        return Seen(len(kernel) + 2 == wanted["pool_rank"], f"kernel_shape = {list(kernel)}")
+    shape = walk.shape(_at(layer, ports.data[0]))
+    if shape is None:
+        return Seen(None, "the rank of the pool is not known")
+    return Seen(len(shape) == wanted["pool_rank"], f"data of rank {len(shape)}")
+
+
+@_kind("dtype")
+def dtype(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+    """Data inputs and the output have one of these element types.
+
+    They and the weight are of one type in every format, so that one that is known settles all.
+    """
+    flowing = [layer.input(p) for p in (*ports.data, ports.weight) if p is not None]
+    seen = {found for t in (*flowing, layer.output(0)) if (found := walk.dtype(t)) is not None}
+    if not seen:
+        return Seen(None, "the type of the data is not known")
+    return Seen(seen <= set(wanted["dtype"]), f"{', '.join(sorted(seen))} data")
+
+
+@_kind("nested")
+def nested(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+    """The layer stands in the main graph."""
+    return Seen(not layer.where, f"in {layer.where}" if layer.where else "in the main graph")
+
+
+@_kind("output_used", "equals")
+def output_used(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+    """Whether somebody reads this output of the layer."""
+    output = layer.output(wanted["output_used"])
+    used = output is not None and (output.is_output or bool(output.consumers))
+    words = "is used" if used else "is not used"
+    return Seen(used == wanted["equals"], f"output {wanted['output_used']} {words}")
+
+
+@_kind("treatment", "equals")
+def treated(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+    """A field of the treatment has this value; a treatment that does not show it is not judged."""
+    name = wanted["treatment"]
+    value = getattr(treatment, name)
+    if value is None:
+        return Seen(None, f"{name}: not visible")
+    return Seen(value == wanted["equals"], f"{name} = {str(value).lower()}")
+
+
+def _at(layer: Layer, port: int | None) -> Tensor | None:
+    return None if port is None else layer.input(port)

@@ -1,0 +1,147 @@
+"""The values that a table file is made of, and the answers that come out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from pytest_amct.graphs.network import Basis
+
+Verdict = Literal["quantizable", "forbidden", "unspecified"]
+State = Literal["holds", "broken", "unknown", "vacuous"]
+Scheme = Literal["uniform", "tensor", "nonuniform", "weight_only"]
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What was done to one layer. ``None`` is not known, and the unknown is never judged."""
+
+    scheme: Scheme = "uniform"
+    #: whether a weight was quantized (on a data-only row: whether something was treated as one)
+    weights: bool | None = None
+    #: several weight factors, one for each output channel
+    weight_channel_wise: bool | None = None
+    #: a weight offset other than the middle of the range
+    weight_asymmetric: bool | None = None
+    #: the layer's result is shifted by N bits
+    shift: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One condition of an answer: `state` with the value that was `observed`."""
+
+    condition: str
+    state: State
+    observed: str
+    basis: Basis
+    row: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether a layer may be treated so: the verdict, its basis, and every condition looked at.
+
+    `row` is the id of the table row, or ``None`` where no row lists the type.
+    """
+
+    verdict: Verdict
+    basis: Basis
+    row: str | None
+    reasons: tuple[Reason, ...]
+
+    @property
+    def broken(self) -> tuple[Reason, ...]:
+        """The conditions that do not hold, `stated` ones first."""
+        found = [r for r in self.reasons if r.state == "broken"]
+        return tuple(sorted(found, key=lambda r: r.basis != "stated"))
+
+    @property
+    def unknown(self) -> tuple[Reason, ...]:
+        """What the document (or the model) leaves open about this layer."""
+        return tuple(r for r in self.reasons if r.state == "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition of a row; `open` ones make an answer `unspecified` instead of `forbidden`."""
+
+    id: str
+    require: Mapping[str, Any]
+    when: Mapping[str, Any] | None = None
+    basis: Basis = "stated"
+    implied_by: str | None = None
+    unobservable: str | None = None
+    open: bool = False
+
+    @property
+    def on_treatment(self) -> bool:
+        """Whether it is about what was done, not about the layer."""
+        return "treatment" in self.require
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Input ports of a row's layers: data, weight, bias."""
+
+    data: tuple[int, ...]
+    weight: int | None = None
+    bias: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table: the layer types it lists, its conditions, what may be quantized."""
+
+    id: str
+    types: tuple[str, ...]
+    spellings: tuple[str, ...]
+    ir: tuple[str, ...]
+    quantizes: tuple[str, ...]
+    ports: Ports
+    conditions: tuple[Condition, ...]
+
+    @property
+    def framework(self) -> str:
+        """``onnx``, ``tensorflow`` or ``caffe``."""
+        return self.id.split("/")[1]
+
+    @property
+    def name(self) -> str:
+        """The row as the document prints it, without scheme and framework."""
+        return self.id.split("/", 2)[2]
+
+    @property
+    def data_only(self) -> bool:
+        """Whether the row has no weight of its own."""
+        return "weights" not in self.quantizes
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The tables of one release."""
+
+    release: str
+    title: str
+    float16_closed: frozenset[str]
+    float16_basis: Basis
+    rows: tuple[Row, ...]
+    source: str = field(default="", compare=False)
+
+    @cached_property
+    def by_type(self) -> Mapping[tuple[str, str, str], Row]:
+        """Rows by scheme, framework and layer type (spellings included)."""
+        return {
+            (row.id.split("/")[0], row.framework, name): row
+            for row in self.rows
+            for name in (*row.types, *row.spellings)
+        }
+
+    def row(self, id: str) -> Row:
+        """The row of that id. Raises `KeyError` if the release has none."""
+        for row in self.rows:
+            if row.id == id:
+                return row
+        raise KeyError(id)

@@ -1,0 +1,603 @@
+"""A second, independent reading of table 1 (uniform) and the Float16 rule for ONNX models.
+
+Written from spec/READING.md alone, as plain if-statements; it shares no code with the product, so
+that a disagreement between the two shows an error in one of them. Values are followed forwards,
+in node order, which says the same as walking back from every weight but needs no recursion.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
+from math import prod
+from typing import Any
+
+import onnx
+from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto
+
+CONSTANT, UNKNOWN, DYNAMIC = "constant", "unknown", "dynamic"  # section 3
+FLOAT, FLOAT16 = TensorProto.FLOAT, TensorProto.FLOAT16
+NOT_STORED = -1  # stands among element types for what no stored constant gave
+WEIGHTED = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
+ROWS = WEIGHTED | {"AveragePool", "MaxPool", "Add"}
+RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+RANDOM |= {"Multinomial", "Bernoulli"}
+# Operators whose first input is the value itself; the others only say what to do with it.
+FIRST_ONLY = set(
+    "Cast CastLike Clip DequantizeLinear Dropout Expand Flatten Gather GatherElements GatherND Pad "
+    "QuantizeLinear Reshape Slice Split Squeeze Tile Transpose Trilu Unsqueeze".split()
+)
+Shape = tuple[int | str | None, ...]  # a number, "symbolic", or None = not determined
+Typed = tuple[int | None, Shape | None]  # element type and shape
+Key = tuple[str, str, str]
+Bindings = dict[str, AttributeProto | None]  # None = absent; a name that is missing is unknown
+
+
+@dataclass(frozen=True)
+class Opinion:
+    where: str
+    op_type: str
+    domain: str
+    output: str
+    answer: str
+    broken: frozenset[str]
+    unknown: frozenset[str]
+    why: str
+
+
+@dataclass(frozen=True)
+class Value:
+    """What is known of one tensor."""
+
+    status: str = UNKNOWN
+    dtype: int | None = None
+    shape: Shape | None = None
+    direct: bool = False  # a stored constant, or one behind Identity and Transpose only
+    stored: frozenset[int] = frozenset({NOT_STORED})  # element types of the constants behind it
+    roots: frozenset[str] = frozenset()  # which constants are behind it
+    flag: bool | None = None  # the value of a constant boolean scalar
+    absent: bool = False  # an optional input left out
+
+
+ABSENT = Value(absent=True)
+
+
+@dataclass
+class Scope:
+    """The names of one graph or function body."""
+
+    where: str
+    parent: Scope | None
+    opset: int
+    types: dict[str, Typed]
+    values: dict[str, Value] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)  # names that a node or a nested graph reads
+    outputs: set[str] = field(default_factory=set)
+
+    def find(self, name: str, as_output: bool = False) -> Value:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.values:
+                (self.outputs if as_output and scope is self else scope.read).add(name)
+                return scope.values[name]
+            scope = scope.parent
+        return Value()
+
+
+@dataclass
+class Layer:
+    node: NodeProto
+    scope: Scope
+    inputs: list[Value]
+    outputs: list[Value] = field(default_factory=list)
+
+    def input(self, index: int) -> Value:
+        return self.inputs[index] if index < len(self.inputs) else ABSENT
+
+    def weight_roots(self) -> frozenset[str]:
+        return self.input(1).roots if is_row(self.node, WEIGHTED) else frozenset()
+
+    def types(self) -> set[int]:
+        """ONNX gives the inputs and the first output of every listed type one element type."""
+        values = [*self.inputs, *self.outputs[:1]]
+        return {value.dtype for value in values if value.dtype is not None}
+
+
+def domain_of(name: str) -> str:
+    return "" if name == "ai.onnx" else name
+
+
+def is_row(node: NodeProto, types: set[str]) -> bool:
+    return domain_of(node.domain) == "" and node.op_type in types
+
+
+def key_of(item: NodeProto | FunctionProto) -> Key:
+    name = item.op_type if isinstance(item, NodeProto) else item.name
+    return domain_of(item.domain), name, item.overload
+
+
+def first_output(node: NodeProto) -> str:
+    return next((name for name in node.output if name), "")
+
+
+def attribute(node: NodeProto, name: str) -> AttributeProto | None:
+    return next((attr for attr in node.attribute if attr.name == name), None)
+
+
+def setting(node: NodeProto, name: str, default: Any) -> Any:
+    """A number or a list of integers; None where the call sites of a function do not agree."""
+    attr = attribute(node, name)
+    if attr is None or attr.ref_attr_name:
+        return default if attr is None else None
+    scalar = attr.f if attr.HasField("f") else attr.i
+    return list(attr.ints) if isinstance(default, list) else scalar
+
+
+def graphs_of(node: NodeProto) -> Iterator[tuple[str, GraphProto]]:
+    for attr in node.attribute:
+        if attr.HasField("g"):
+            yield attr.name, attr.g
+        for index, graph in enumerate(attr.graphs):
+            yield f"{attr.name}[{index}]", graph
+
+
+def all_nodes(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
+    for node in nodes:
+        yield node
+        for _, graph in graphs_of(node):
+            yield from all_nodes(graph.node)
+
+
+def types_of(infos: Iterable[onnx.ValueInfoProto]) -> dict[str, Typed]:
+    found: dict[str, Typed] = {}
+    for info in infos:
+        tensor, shape = info.type.tensor_type, list[int | str | None]()
+        for dim in tensor.shape.dim:
+            if dim.HasField("dim_value") and dim.dim_value >= 0:
+                shape.append(dim.dim_value)
+            elif dim.dim_param and not dim.dim_param.startswith("unk__"):
+                shape.append("symbolic")
+            else:  # absent, or a name that shape inference made up because it could not tell
+                shape.append(None)
+        known = tuple(shape) if tensor.HasField("shape") else None
+        found[info.name] = tensor.elem_type or None, known
+    return found
+
+
+def graph_types(graph: GraphProto) -> dict[str, Typed]:
+    return types_of([*graph.value_info, *graph.output, *graph.input])
+
+
+def infer(model: ModelProto) -> ModelProto:
+    try:
+        return onnx.shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
+    except Exception:  # too large, or more than shape inference can stand: go on without
+        return model
+
+
+def with_named_dims(model: ModelProto) -> ModelProto:
+    """A copy in which an open dimension of a network input is symbolic, as it can change."""
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    for index, info in enumerate(copy.graph.input):
+        for axis, dim in enumerate(info.type.tensor_type.shape.dim):
+            if dim.dim_value < 0 or not dim.HasField("dim_value"):
+                dim.dim_param = f"open_{dim.dim_param or f'{index}_{axis}'}"
+    return copy
+
+
+def stored(tensor: TensorProto, dims: Iterable[int], key: str) -> Value:
+    shape, kind, flag = tuple(dims), tensor.data_type, None
+    if kind == TensorProto.BOOL and prod(shape) == 1 and not tensor.external_data:
+        flag = any(tensor.raw_data) or any(tensor.int32_data)
+    return Value(CONSTANT, kind, shape, True, frozenset({kind}), frozenset({key}), flag)
+
+
+def constant(node: NodeProto, key: str) -> Value:
+    for attr in node.attribute:
+        form, text = attr.name.removeprefix("value_"), TensorProto.STRING
+        kinds = {"float": FLOAT, "int": TensorProto.INT64, "string": text}
+        if attr.HasField("t"):
+            return stored(attr.t, attr.t.dims, key)
+        if attr.HasField("sparse_tensor"):
+            return stored(attr.sparse_tensor.values, attr.sparse_tensor.dims, key)
+        if form.removesuffix("s") in kinds and not attr.ref_attr_name:
+            several = [len(attr.floats) + len(attr.ints) + len(attr.strings)]
+            tensor = TensorProto(data_type=kinds[form.removesuffix("s")])
+            return stored(tensor, several if form.endswith("s") else [], key)
+    return Value(CONSTANT, direct=True, roots=frozenset({key}))
+
+
+def worst(*values: Value) -> str:
+    found = {value.status for value in values if not value.absent}
+    return DYNAMIC if DYNAMIC in found else UNKNOWN if UNKNOWN in found else CONSTANT
+
+
+def merge(values: Sequence[Value]) -> Value:
+    """A formal input of a function: what all call sites agree on."""
+    if not values or len({value.absent for value in values}) > 1:
+        return Value()
+    fields = ("status", "dtype", "direct", "flag", "absent")
+    kept = {f: getattr(values[0], f) for f in fields if len({getattr(v, f) for v in values}) == 1}
+    shape, shapes = None, [value.shape for value in values if value.shape is not None]
+    if len(shapes) == len(values) and len({len(s) for s in shapes}) == 1:
+        columns = zip(*shapes, strict=True)
+        shape = tuple(column[0] if len(set(column)) == 1 else None for column in columns)
+    kinds = frozenset[int]().union(*(value.stored for value in values))
+    roots = frozenset[str]().union(*(value.roots for value in values))
+    return replace(Value(**kept), shape=shape, stored=kinds, roots=roots)
+
+
+def bind(function: FunctionProto, bound: Bindings) -> Sequence[NodeProto]:
+    """The nodes of a body with its attribute references filled in where they are known."""
+    copy = FunctionProto()
+    copy.CopyFrom(function)
+    for node in all_nodes(copy.node):
+        for index in reversed(range(len(node.attribute))):
+            attr = node.attribute[index]
+            if attr.ref_attr_name in bound:
+                name, given = attr.name, bound[attr.ref_attr_name]
+                if given is None:
+                    del node.attribute[index]
+                else:
+                    attr.CopyFrom(given)
+                    attr.name = name
+    return [*copy.node]
+
+
+class Reader:
+    """Follows every tensor of a model and keeps one Layer for every node, in document order."""
+
+    def __init__(self, model: ModelProto) -> None:
+        self.model = infer(with_named_dims(model))
+        self.functions = {key_of(function): function for function in self.model.functions}
+        self.calls: dict[Key, list[tuple[list[Value], Bindings]]] = {}
+        self.memo: dict[tuple[object, ...], list[Value]] = {}
+        main = self.model.graph
+        self.main = Scope("", None, self.opset(self.model), graph_types(main))
+        self.layers: list[Layer] = []
+        self.graph(main, self.main, None)
+        bodies: dict[Key, list[Layer]] = {}
+        for key in self.callers_first():
+            seen, self.layers = self.layers, []
+            self.function_body(key)
+            bodies[key], self.layers = self.layers, seen
+        for function in self.model.functions:
+            self.layers += bodies.pop(key_of(function), [])
+        self.shares = Counter(root for layer in self.layers for root in layer.weight_roots())
+
+    def opset(self, owner: ModelProto | FunctionProto) -> int:
+        imports = [*owner.opset_import, *self.model.opset_import]
+        return next((entry.version for entry in imports if domain_of(entry.domain) == ""), 1)
+
+    def callers_first(self) -> list[Key]:
+        callees = {
+            key: {key_of(node) for node in all_nodes(function.node)} & self.functions.keys()
+            for key, function in self.functions.items()
+        }
+        return list(TopologicalSorter(callees).static_order())[::-1]
+
+    def graph(self, graph: GraphProto, scope: Scope, feeds: Sequence[Value] | None) -> None:
+        """A graph; `feeds` is None for the main graph, else what its inputs are fed with."""
+        for tensor in graph.initializer:
+            key = f"{scope.where}#{tensor.name}"
+            scope.values[tensor.name] = stored(tensor, tensor.dims, key)
+        for sparse in graph.sparse_initializer:
+            key = f"{scope.where}#{sparse.values.name}"
+            scope.values[sparse.values.name] = stored(sparse.values, sparse.dims, key)
+        for index, info in enumerate(graph.input):
+            dtype, shape = scope.types[info.name]
+            default = scope.values.get(info.name)
+            if feeds is not None and index < len(feeds):  # one slice or one round of what is fed
+                feed = feeds[index]
+                status = DYNAMIC if feed.status == DYNAMIC else UNKNOWN
+                scope.values[info.name] = Value(status, dtype or feed.dtype, shape)
+            elif default is None:
+                status = DYNAMIC if feeds is None else UNKNOWN
+                scope.values[info.name] = Value(status, dtype, shape)
+            elif self.model.ir_version >= 4:
+                scope.values[info.name] = replace(default, status=UNKNOWN, flag=None)
+        self.nodes(graph.node, scope, 0, True)
+        for info in graph.output:
+            scope.find(info.name, as_output=True)
+
+    def nodes(self, nodes: Iterable[NodeProto], scope: Scope, depth: int, keep: bool) -> None:
+        for index, node in enumerate(nodes):
+            layer = Layer(node, scope, [scope.find(n) if n else ABSENT for n in node.input])
+            if keep:
+                self.layers.append(layer)
+                self.nested_graphs(layer, index)
+                if key_of(node) in self.functions:
+                    site = layer.inputs, self.bindings(node)
+                    self.calls.setdefault(key_of(node), []).append(site)
+            flowed = self.flow(layer, depth)
+            for number, name in enumerate(node.output):
+                value = flowed[number] if number < len(flowed) else Value()
+                dtype, shape = scope.types.get(name, (None, None))
+                dtype = dtype if value.dtype is None else value.dtype
+                shape = shape if value.shape is None else value.shape
+                layer.outputs.append(replace(value, dtype=dtype, shape=shape))
+                if name:
+                    scope.values[name] = layer.outputs[-1]
+
+    def nested_graphs(self, layer: Layer, index: int) -> None:
+        scope, feeds = layer.scope, list[Value]()
+        if is_row(layer.node, {"Loop", "Scan", "SequenceMap"}):
+            feeds = list(layer.inputs)
+            if layer.node.op_type == "Loop":
+                feeds[:2] = [Value(), Value()]  # the round and the condition
+            elif layer.node.op_type == "Scan" and scope.opset < 9:
+                feeds = feeds[1:]  # the sequence lengths
+        for label, graph in graphs_of(layer.node):
+            where = f"{scope.where}.n{index}.{label}".lstrip(".")
+            self.graph(graph, Scope(where, scope, scope.opset, graph_types(graph)), feeds)
+
+    def bindings(self, call: NodeProto) -> Bindings:
+        function = self.functions[key_of(call)]
+        bound: Bindings = dict.fromkeys(function.attribute)
+        bound |= {attr.name: attr for attr in function.attribute_proto}
+        bound |= {attr.name: attr for attr in call.attribute if attr.name in bound}
+        return {n: attr for n, attr in bound.items() if attr is None or not attr.ref_attr_name}
+
+    def function_scope(self, function: FunctionProto, inputs: Sequence[Value]) -> Scope:
+        where = "function:" + ":".join(key_of(function)).rstrip(":")
+        scope = Scope(where, None, self.opset(function), types_of(function.value_info))
+        for index, formal in enumerate(function.input):
+            scope.values[formal] = inputs[index] if index < len(inputs) else ABSENT
+        return scope
+
+    def function_body(self, key: Key) -> None:
+        """The body as a thing to judge: its formal inputs are what all call sites agree on."""
+        function, sites = self.functions[key], self.calls.get(key, [])
+        inputs = []
+        for index in range(len(function.input)):
+            inputs.append(merge([s[index] if index < len(s) else ABSENT for s, _ in sites]))
+        bound: Bindings = dict(sites[0][1]) if sites else {}
+        for name in list(bound):
+            if any(name not in other or other[name] != bound[name] for _, other in sites):
+                del bound[name]
+        nodes, scope = bind(function, bound), self.function_scope(function, inputs)
+        scope.types = self.body_types(function, nodes, inputs) | scope.types
+        self.nodes(nodes, scope, 0, True)
+        for name in function.output:
+            scope.find(name, as_output=True)
+
+    def body_types(
+        self, function: FunctionProto, nodes: Sequence[NodeProto], inputs: Sequence[Value]
+    ) -> dict[str, Typed]:
+        """Shape inference keeps nothing of function bodies: give it the body as a graph."""
+        if any(attr.ref_attr_name for node in all_nodes(nodes) for attr in node.attribute):
+            return {}
+        model = ModelProto(ir_version=self.model.ir_version, functions=self.model.functions)
+        model.opset_import.extend(function.opset_import or self.model.opset_import)
+        model.graph.node.extend(nodes)
+        model.graph.value_info.extend(function.value_info)
+        for formal, value in zip(function.input, inputs, strict=True):
+            if value.dtype is not None:
+                dims = value.shape and ["N" if dim == "symbolic" else dim for dim in value.shape]
+                info = onnx.helper.make_tensor_value_info(formal, value.dtype, dims)
+                model.graph.input.append(info)
+        return graph_types(infer(model).graph)
+
+    def flow(self, layer: Layer, depth: int) -> list[Value]:
+        """What comes out of a node, given what goes in (section 3)."""
+        node, op, scope, first = layer.node, layer.node.op_type, layer.scope, layer.input(0)
+        status, count = worst(*layer.inputs), len(node.output)
+        unsure = DYNAMIC if status == DYNAMIC else UNKNOWN
+        key = f"{scope.where}#{first_output(node)}"
+        function, standard = self.functions.get(key_of(node)), domain_of(node.domain) == ""
+        if function is not None and not (standard and onnx.defs.has(op)):
+            return self.call(function, node, layer.inputs, depth)
+        if function is not None or not standard:
+            return [Value(unsure)] * count
+        if op == "Constant":
+            return [constant(node, key)]
+        if op in ("If", "Loop", "Scan", "SequenceMap"):
+            return [Value(unsure if op == "SequenceMap" else UNKNOWN)] * count
+        if op in ("Shape", "Size") and status != CONSTANT:
+            return [Value(shape_status(node, first))]
+        if op in RANDOM:
+            return [Value(DYNAMIC if attribute(node, "seed") is None else unsure)] * count
+        if op == "Dropout":
+            status = dropout_status(layer)
+        if op == "Identity" or (op == "Dropout" and status == first.status):
+            mask = replace(first, dtype=None, direct=False, stored=Value.stored)
+            return [first] + [mask] * (count - 1)
+        if op == "Transpose":
+            perm, turned = setting(node, "perm", []), first.shape
+            if turned and perm is not None:
+                order = perm or range(len(turned))[::-1]
+                turned = tuple(turned[axis] for axis in order if axis < len(turned))
+            return [replace(first, shape=turned)]
+        data = layer.inputs[:1] if op in FIRST_ONLY else layer.inputs
+        data = [value for value in data if not value.absent]
+        if op == "ConstantOfShape" or not data:
+            return [Value(status, roots=frozenset({key}))] * count
+        scalars = [value for value in data if value.shape is not None and set(value.shape) <= {1}]
+        large = [value for value in data if len(data) == 1 or value not in scalars]
+        roots = frozenset[str]().union(*(value.roots for value in large))
+        if len(roots) > 64:  # a long chain of sums: keep it cheap
+            roots = frozenset({key})
+        kinds = frozenset[int]().union(*(value.stored for value in data))
+        return [Value(status, stored=kinds, roots=roots)] * count
+
+    def call(
+        self, function: FunctionProto, node: NodeProto, inputs: list[Value], depth: int
+    ) -> list[Value]:
+        bound = self.bindings(node)
+        texts = tuple((n, attr and attr.SerializeToString()) for n, attr in bound.items())
+        key = (key_of(function), tuple(inputs), texts)
+        if key not in self.memo:
+            if depth > 100:  # spare Python's stack
+                return [Value()] * len(function.output)
+            scope = self.function_scope(function, inputs)
+            self.nodes(bind(function, bound), scope, depth + 1, False)
+            self.memo[key] = [scope.find(name) for name in function.output]
+        return self.memo[key]
+
+
+def shape_status(node: NodeProto, value: Value) -> str:
+    shape = value.shape or ()
+    if node.op_type == "Shape" and "symbolic" in shape:
+        start, end = setting(node, "start", 0), setting(node, "end", len(shape))
+        shape = () if start is None or end is None else shape[int(start) : int(end)]
+    return DYNAMIC if "symbolic" in shape else UNKNOWN
+
+
+def dropout_status(layer: Layer) -> str:
+    """At inference that of its data; random while training."""
+    first, training, inference = layer.input(0), layer.input(2), True
+    if layer.scope.opset < 7:
+        inference = bool(setting(layer.node, "is_test", 0))
+    elif layer.scope.opset >= 12:
+        inference = training.absent or training.flag is False
+    if inference:
+        return first.status
+    random = training.flag and attribute(layer.node, "seed") is None
+    return DYNAMIC if random else worst(first, training, Value())
+
+
+def holds_float16(message: Any) -> bool:
+    """Whether any tensor or type anywhere inside a protobuf message is Float16."""
+    for descriptor, value in message.ListFields():
+        if descriptor.name in ("data_type", "elem_type") and value == FLOAT16:
+            return True
+        if descriptor.message_type:
+            items = value if isinstance(value, Sequence) else [value]
+            if any(holds_float16(item) for item in items):
+                return True
+    to = ("to", "dtype", "output_dtype", "output_datatype")
+    return isinstance(message, AttributeProto) and message.name in to and message.i == FLOAT16
+
+
+def float16_rule(reader: Reader) -> bool | None:
+    """Section 4: True = it fires, False = it does not, None = unknown."""
+    graph = reader.model.graph
+    names = {tensor.name for tensor in graph.initializer}
+    names |= {tensor.values.name for tensor in graph.sparse_initializer}
+    untyped = False
+    for info in graph.input:
+        kinds = {info.type.tensor_type.elem_type, info.type.sparse_tensor_type.elem_type}
+        if FLOAT16 in kinds and info.name in reader.main.read - names:
+            return True
+        untyped |= info.type.WhichOneof("value") in (None, "tensor_type") and not any(kinds)
+    for layer in reader.layers:
+        if layer.scope is reader.main and is_row(layer.node, WEIGHTED):
+            weight = layer.input(1)
+            port = {weight.dtype} if weight.dtype is not None else layer.types()
+            if port == {FLOAT16} and weight.stored == {FLOAT16}:
+                return True
+    between = any(value.dtype == FLOAT16 for layer in reader.layers for value in layer.outputs)
+    if untyped or between or holds_float16(graph):
+        return None
+    return None if any(map(holds_float16, reader.model.functions)) else False
+
+
+def rank_of_weight(layer: Layer) -> int | None:
+    """Section 2; None = unknown."""
+    weight, data = layer.input(1).shape, layer.input(0).shape
+    if weight is not None:
+        return len(weight)
+    for name in ("kernel_shape", "dilations"):
+        given = setting(layer.node, name, [])
+        if given:
+            return len(given) + 2
+    return None if data is None else len(data)
+
+
+def judge(
+    layer: Layer, reader: Reader, float16: bool | None, shift: bool | None, weights: bool | None
+) -> tuple[set[str], set[str], list[str]]:
+    """The broken conditions, the unknown ones, and why the document does not decide."""
+    node, op, domain = layer.node, layer.node.op_type, domain_of(layer.node.domain)
+    broken, unknown, notes = set[str](), set[str](), list[str]()
+    if domain != "":
+        return {f"uniform/onnx/unlisted/{domain}::{op}"}, unknown, notes
+    if op == "GlobalAveragePool":
+        return {"uniform/onnx/AveragePool/global_pooling"}, unknown, notes
+    if op not in ROWS and op != "GlobalMaxPool":
+        return {f"uniform/onnx/unlisted/{op}"}, unknown, notes
+    row = "MaxPool" if op == "GlobalMaxPool" else op
+    prefix, dilations = f"uniform/onnx/{row}/", setting(node, "dilations", [])
+
+    if op == "GlobalMaxPool":
+        notes.append("the column does not name GlobalMaxPool")
+    if key_of(node) in reader.functions:
+        notes.append("a local function bears the name of this operator")
+    if layer.scope is not reader.main:
+        notes.append("the layer is in a nested graph or a function")
+    if not layer.types():
+        notes.append("the type of its data is not known")
+    if layer.types() - {FLOAT, FLOAT16}:
+        notes.append("its data is neither Float32 nor Float16")
+
+    if row in ("AveragePool", "MaxPool", "Add") and float16 is not False:
+        (broken if float16 else unknown).add(f"float16/onnx/{row}")
+    if op in ("AveragePool", "MaxPool") and len(setting(node, "kernel_shape", []) or []) != 2:
+        notes.append("the rank of the pool is not known to be 4")
+    if row == "AveragePool" and shift:
+        broken.add(prefix + "shift")
+    if row in ("MaxPool", "Add") and weights:
+        broken.add(prefix + "weights")
+    if op == "MaxPool" and len(node.output) > 1 and node.output[1]:
+        if node.output[1] in layer.scope.read | layer.scope.outputs:
+            notes.append("its Indices output is used")
+
+    if row == "Gemm":
+        transposed = setting(node, "transA", 0)
+        if transposed != 0:
+            (unknown if transposed is None else broken).add(prefix + "trans_a")
+        if setting(node, "alpha", 1.0) != 1.0 or setting(node, "beta", 1.0) != 1.0:
+            notes.append("alpha or beta is not 1")
+    if row == "Conv":
+        rank = rank_of_weight(layer)
+        if rank not in (4, 5):
+            notes.append("the rank of the weight is not known to be 4 or 5")
+        if rank == 5 and dilations and dilations[0] != 1:
+            broken.add(prefix + "dilation_d")
+        if rank in (5, None) and dilations is None:
+            unknown.add(prefix + "dilation_d")
+    if row == "ConvTranspose":
+        rank = rank_of_weight(layer)
+        if rank != 4:
+            (unknown if rank is None else broken).add(prefix + "weight_rank")
+        if dilations is None or any(dilation != 1 for dilation in dilations):
+            (unknown if dilations is None else broken).add(prefix + "dilation")
+    if row in WEIGHTED:
+        weight, bias = layer.input(1), layer.input(2)
+        if weight.status == DYNAMIC:
+            broken.add(prefix + "weight_source")
+        elif weight.status == UNKNOWN:
+            unknown.add(prefix + "weight_source")
+        if row == "MatMul":
+            if weight.status == DYNAMIC or (weight.shape is not None and len(weight.shape) != 2):
+                broken.add(prefix + "second_input")
+            elif weight.status == UNKNOWN or not weight.direct or weight.shape is None:
+                unknown.add(prefix + "second_input")
+        if not bias.absent and bias.status != CONSTANT:
+            notes.append("its bias is not constant")
+        if any(reader.shares[root] > 1 for root in layer.weight_roots()):
+            notes.append("another layer shares its weight")
+    return broken, unknown, notes
+
+
+def opinions(
+    model: ModelProto, *, shift: bool | None = None, weights: bool | None = None
+) -> list[Opinion]:
+    reader = Reader(model)
+    float16 = float16_rule(reader)
+    result = []
+    for layer in reader.layers:
+        broken, unknown, notes = judge(layer, reader, float16, shift, weights)
+        answer, why = "quantizable", "Every condition of its row holds."
+        if broken:
+            answer, why = "forbidden", "Broken: " + ", ".join(sorted(broken)) + "."
+        elif unknown or notes:
+            reasons = [f"{name} is unknown" for name in sorted(unknown)] + notes
+            answer, why = "unspecified", "Not decided: " + "; ".join(reasons) + "."
+        node, where = layer.node, layer.scope.where
+        names = where, node.op_type, domain_of(node.domain), first_output(node)
+        result.append(Opinion(*names, answer, frozenset(broken), frozenset(unknown), why))
+    return result

@@ -131,7 +131,7 @@ _FORMS: Deviations = {
     "unnamed": {"form": "unnamed"},
     "opset-13": {"opset": 13},
     "opset-17": {"opset": 17},
-    "symbolic-batch": {"form": "symbolic-batch"},
+    "symbolic-batch": {"symbolic_batch": True},
 }
 _BIAS: Deviations = {
     "bias": {"bias": "initializer"},
@@ -316,7 +316,7 @@ VARIATIONS: Mapping[str, Changes] = {
     "opset13": {"opset": 13},
     "opset17": {"opset": 17},
     "opset19": {"opset": 19},
-    "batch": {"form": "symbolic-batch"},
+    "batch": {"symbolic_batch": True},
     "clutter": {"beside": ("clutter",)},
     "tail": {"beside": ("tail",)},
 }

@@ -61,7 +61,7 @@ def _declare_outputs(model: ModelProto, rank: int) -> None:
 
 def _fed(g: GraphBuilder, plan: Plan) -> str:
     shape = list(plan.data)
-    if plan.form == "symbolic-batch":
+    if plan.symbolic_batch:
         shape[0] = "n"
     fed = g.input(plan.fed_as or plan.dtype, shape)
     return g.node("Cast", [fed], {"to": NUMBERS[plan.dtype]}) if plan.fed_as else fed

@@ -52,6 +52,8 @@ class Plan:
     #: where the focal layer stands: ``""`` = main graph, ``if`` = a branch, ``function``
     inside: str = ""
     context: Context = "plain"
+    #: whether the first dimension of the data is symbolic
+    symbolic_batch: bool = False
     #: forms that are legal, but unusual: ``unnamed``, ``shared-weight`` ...
     form: str = ""
     opset: int = 21

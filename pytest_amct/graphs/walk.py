@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from pytest_amct.graphs.network import Basis, Layer, Role, Shape, Tensor
+from pytest_amct.graphs.network import Basis, Layer, Network, Role, Shape, Tensor
 
 V = TypeVar("V")
 Kind = Literal["constant", "dynamic", "unknown"]
@@ -38,7 +38,12 @@ def dtype(tensor: Tensor | None) -> str | None:
     """The element type (``float32``, ``int64`` ...) as declared or as the operators imply it."""
     if tensor is None:
         return None
-    return _fold(tensor, _memo(tensor, "dtype"), _dtype_needs, _dtype_of, None)
+    memo: dict[Tensor, str | None] = _memo(tensor, "dtype")
+    found = _fold(tensor, memo, _dtype_needs, _dtype_of, None)
+    if found is None and tensor.producer is not None and _infer(tensor.producer.network):
+        memo.clear()
+        found = _fold(tensor, memo, _dtype_needs, _dtype_of, None)
+    return found
 
 
 def shape(tensor: Tensor | None) -> Shape | None:
@@ -46,11 +51,17 @@ def shape(tensor: Tensor | None) -> Shape | None:
     if tensor is None:
         return None
     if tensor.shape is None and tensor.producer is not None:
-        network = tensor.producer.network
-        if not network.memo.setdefault("inferred", False):
-            network.memo["inferred"] = True
-            network.ops.infer_shapes(network)
+        _infer(tensor.producer.network)
     return tensor.shape
+
+
+def _infer(network: Network) -> bool:
+    """Run the format's own inference, once for a network; tells whether this was the time."""
+    if network.memo.get("inferred"):
+        return False
+    network.memo["inferred"] = True
+    network.ops.infer_shapes(network)
+    return True
 
 
 def stored(tensor: Tensor) -> frozenset[Tensor]:

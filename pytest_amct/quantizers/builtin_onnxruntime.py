@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytest_amct.errors import OutputError, UsageError
-from pytest_amct.quantizers.protocol import Quantizer, Request
+from pytest_amct.quantizers.protocol import Quantizer, Request, Unsupported
 from pytest_amct.tables.model import Scheme
 
 _Form = Literal["QDQ", "QOperator", "dynamic"]
@@ -32,6 +32,10 @@ class _Onnxruntime:
     def quantize(self, model: Any, request: Request) -> Path:
         """Quantize the model's file, as onnxruntime spoils protos, and return the result's path."""
         tool = _import("onnxruntime.quantization", self.name)
+        if self.form != "dynamic" and any(i.dtype == "bfloat16" for i in request.inputs):
+            raise Unsupported(
+                "onnxruntime takes no arrays of bfloat16, so nothing can be calibrated"
+            )
         source, target = request.model_path, request.workdir / "quantized.onnx"
         with _quiet():
             if self.form == "dynamic":

@@ -23,7 +23,16 @@ _LARGEST = 1 << 20
 """Elements of a weight up to which it is compared."""
 
 _BUDGET = 1 << 25
-"""Elements that are compared in all; what is left then stays unmatched."""
+"""Elements that are compared in all; where that is not enough, nothing is matched by weight."""
+
+_GLANCE = 16
+"""What comparing two corners costs, in elements."""
+
+_SLACK = 1.01
+"""For steps that were rounded themselves."""
+
+_ROUNDING = 2e-3
+"""What float16 and bfloat16 lose at most of weights that stayed float, by the largest weight."""
 
 _SMALLEST = 8
 """Elements from which on a weight tells layers apart."""
@@ -33,7 +42,9 @@ class _Weight(NamedTuple):
     values: NDArray[Any]
     #: one quantization step, the largest of all channels
     step: float
-    peak: float
+    #: its first and its last element: transposing leaves them in their corners
+    first: float
+    last: float
     layer: Layer
 
 
@@ -57,19 +68,19 @@ def same_weights(
         wanted = None if port is None else _plain(layer, port)
         if wanted is None:
             continue
-        peaks, weights = found.get(_dims(wanted.values), ((), ()))
-        reach = max((w.step for w in weights), default=0.0)
-        first = bisect_left(peaks, wanted.peak - reach)
-        last = bisect_right(peaks, wanted.peak + reach)
+        corners, weights = found.get(_dims(wanted.values), ((), ()))
+        reach = max((w.step for w in weights), default=0.0) * _SLACK
+        start = bisect_left(corners, wanted.first - reach)
+        end = bisect_right(corners, wanted.first + reach)
         matches = []
-        for weight in weights[first:last]:
-            if not alike(layer, weight.layer):
-                continue
-            budget -= wanted.values.size
-            if budget < 0:
-                return
-            if _agree(wanted.values, weight):
-                matches.append(weight.layer)
+        for weight in weights[start:end]:
+            budget -= _GLANCE
+            if abs(weight.last - wanted.last) <= reach and alike(layer, weight.layer):
+                budget -= wanted.values.size
+                if budget >= 0 and _agree(wanted.values, weight):
+                    matches.append(weight.layer)
+        if budget < 0:
+            return
         for match in matches:
             claims.setdefault(match, []).append(layer)
         if len(matches) > 1:  # more than one: nobody can tell
@@ -87,8 +98,8 @@ def _by_dims(
         if weight is not None:
             groups.setdefault(_dims(weight.values), []).append(weight)
     for group in groups.values():
-        group.sort(key=lambda weight: weight.peak)
-    return {dims: ([w.peak for w in group], group) for dims, group in groups.items()}
+        group.sort(key=lambda weight: weight.first)
+    return {dims: ([w.first for w in group], group) for dims, group in groups.items()}
 
 
 def _dims(array: NDArray[Any]) -> tuple[int, ...]:
@@ -129,8 +140,13 @@ def _plain(layer: Layer, port: int) -> _Weight | None:
     array = _floats(stored(layer.input(port)))
     if array is None or array.size < _SMALLEST:
         return None
-    peak = float(np.abs(array).max())
-    return _Weight(array, peak * 2e-3, peak, layer)
+    return _measured(array, float(np.abs(array).max()) * _ROUNDING, layer)
+
+
+def _measured(array: NDArray[Any], step: float, layer: Layer) -> _Weight | None:
+    if not np.isfinite(array).all():
+        return None
+    return _Weight(array, step, float(array.flat[0]), float(array.flat[-1]), layer)
 
 
 def _dequantized(
@@ -149,7 +165,7 @@ def _dequantized(
             array = (numbers - _spread(zeros, along)) * _spread(scales, along)
     except ValueError:  # scales of another shape than the axis, blocks among them
         return None
-    return _Weight(array, float(scales.max()), float(np.abs(array).max()), layer)
+    return _measured(array, float(scales.max()), layer)
 
 
 def _spread(values: NDArray[Any], along: list[int]) -> NDArray[Any]:
@@ -170,7 +186,6 @@ def _agree(wanted: NDArray[Any], weight: _Weight) -> bool:
     for order in permutations(range(weight.values.ndim)):
         turned = weight.values.transpose(order)
         if turned.shape == wanted.shape:
-            first = np.abs(turned.flat[0] - wanted.flat[0]) <= weight.step * 1.01
-            if first and bool((np.abs(turned - wanted) <= weight.step * 1.01).all()):
+            if bool((np.abs(turned - wanted) <= weight.step * _SLACK).all()):
                 return True
     return False

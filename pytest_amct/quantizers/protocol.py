@@ -126,11 +126,13 @@ def _values(np: Any, spec: InputSpec, i: int) -> NDArray[Any]:
     seed = hashlib.sha256(f"{spec.name}/{spec.shape}/{i}".encode()).digest()[:8]
     rng = np.random.default_rng(int.from_bytes(seed, "little"))
     if spec.dtype == "bool":
-        values: NDArray[Any] = rng.random(spec.shape) < 0.5
-        return values
-    if spec.dtype.startswith(("int", "uint")):
-        return rng.integers(0, 4, spec.shape).astype(spec.dtype)  # type: ignore[no-any-return]
-    return rng.uniform(-1, 1, spec.shape).astype(np_dtype(spec.dtype))  # type: ignore[no-any-return]
+        drawn = rng.random(spec.shape) < 0.5
+    elif spec.dtype.startswith(("int", "uint")):
+        drawn = rng.integers(0, 4, spec.shape)
+    else:
+        drawn = rng.uniform(-1, 1, spec.shape)
+    # A scalar's draw is no array: np.asarray makes it one.
+    return np.asarray(drawn, dtype=np_dtype(spec.dtype))  # type: ignore[no-any-return]
 
 
 def np_dtype(name: str) -> np.dtype[Any]:

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-
 from pytest_amct.cases import onnx_catalog
 from pytest_amct.cases.plan import Built, Case
 from pytest_amct.errors import ModelError, UsageError
@@ -44,7 +43,10 @@ class Result:
     def to_json(self) -> str:
         """One JSON value, as it crosses processes."""
         return json.dumps(
-            {"records": [asdict(r) for r in self.records], "findings": [asdict(f) for f in self.findings]}
+            {
+                "records": [asdict(r) for r in self.records],
+                "findings": [asdict(f) for f in self.findings],
+            }
         )
 
 
@@ -119,7 +121,9 @@ class Runner:
             f"{self.quantizer.name} quantized none of {len(records)} plain {framework} layers"
             f" ({', '.join(ways)}): what it returns may not be what this suite reads"
         )
-        outputs = [o.message or o.output for _, _, o in self._seen.values() if o.message or o.output]
+        outputs = [
+            o.message or o.output for _, _, o in self._seen.values() if o.message or o.output
+        ]
         return Result(tuple(records), failure="\n".join([failure, *outputs[:1]]))
 
     def check_model(self, path: Path) -> Result:
@@ -136,7 +140,9 @@ class Runner:
             except (ValueError, KeyError, TypeError) as error:
                 raise ModelError(f"{beside}: not a note of this suite: {error}") from None
         outcome = self._run(case, data, network)
-        layers = _focal(network, focal) if focal else [x for x in network.layers if not x.where]
+        layers = (
+            focal_layers(network, focal) if focal else [x for x in network.layers if not x.where]
+        )
         records = [self._judge(case, group, layer, outcome) for layer in layers]
         findings = [f for r in records for f in r.findings]
         failed = [f for f in findings if f.status == "failed"]
@@ -150,7 +156,7 @@ class Runner:
         if case.id not in self._seen:
             built = case.build()
             network = read_onnx(built.data)
-            (layer,) = _focal(network, built.focal)
+            (layer,) = focal_layers(network, built.focal)
             outcome = self._run(case.id, built.data, network)
             record = self._judge(case.id, case.group, layer, outcome)
             if any(f.status == "failed" for f in record.findings):
@@ -203,7 +209,8 @@ class Runner:
             f
             for record in records
             for f in record.findings
-            if f.condition == group or (f.condition not in on_treatment and group not in on_treatment)
+            if f.condition == group
+            or (f.condition not in on_treatment and group not in on_treatment)
         ]
 
     def _smallest(self, group: str, drawn: list[Record]) -> list[Finding]:
@@ -233,7 +240,7 @@ class Runner:
             lines.append(f"row        {first.row} of {self.spec.title}")
         built = case.build()
         network = read_onnx(built.data)
-        lines += ["", network_text(network, frozenset(_focal(network, built.focal))), ""]
+        lines += ["", network_text(network, frozenset(focal_layers(network, built.focal))), ""]
         if first.model:
             path = self._folder() / first.model
             lines += [f"model      {path}", f"again      pytest --amct --amct-model {path}"]
@@ -266,8 +273,11 @@ class Runner:
         return f"{name}.onnx"
 
 
-def _focal(network: Network, outputs: tuple[str, ...]) -> list[Layer]:
-    return [x for x in network.layers if any(t is not None and t.name in outputs for t in x.outputs)]
+def focal_layers(network: Network, outputs: tuple[str, ...]) -> list[Layer]:
+    """The layers with one of these output tensors."""
+    return [
+        x for x in network.layers if any(t is not None and t.name in outputs for t in x.outputs)
+    ]
 
 
 def _with_fewer_variations(case: Case) -> Iterator[Case]:
@@ -284,5 +294,3 @@ def _tail(outcome: Outcome) -> list[str]:
     if not outcome.output:
         return []
     return ["", "the quantizer's last words:", *(f"  {x}" for x in outcome.output.splitlines())]
-
-

@@ -141,37 +141,40 @@ def owed(layer: Layer, row: Row) -> bool:
     return producer is None or producer.type != "DequantizeLinear"
 
 
-def missed(records: Iterable[Record], policy: Policy) -> list[Finding]:
-    """One finding for each row that has layers which were owed and left in float in every context.
+def left_in_float(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
+    """By row, the owed deviations that were decided in both contexts: missed ones and others.
 
-    A deviation counts as missed only if both of its contexts were decided and left in float: some
-    tools quantize chains only.
+    Returns for each row the records of each deviation; `is_missed` tells which were missed.
     """
     rows: dict[str, dict[str, list[Record]]] = {}
     for record in records:
         if record.owed and record.row is not None and record.decided in ("quantized", "float"):
             deviation = record.case.split("+")[0].removesuffix(":chain")
             rows.setdefault(record.row, {}).setdefault(deviation, []).append(record)
+    return rows
+
+
+def is_missed(records: list[Record]) -> bool:
+    """Whether a deviation was left in float in every context: some tools quantize chains only."""
+    contexts = {":chain" in r.case for r in records}
+    return len(contexts) == 2 and all(r.decided == "float" for r in records)
+
+
+def missed(records: Iterable[Record], policy: Policy) -> list[Finding]:
+    """One finding for each row that has owed layers which were left in float."""
     findings = []
-    for row, by_deviation in sorted(rows.items()):
-        left = {d: r for d, r in by_deviation.items() if _left_in_float(r)}
+    for row, by_deviation in sorted(left_in_float(records).items()):
+        left = {d: r for d, r in by_deviation.items() if is_missed(r)}
         if not left or policy.skipped(row):
             continue
         shown = min(left)
         status: Level = "failed" if policy.claimed(row) else "warned"
-        message = (
-            f"{len(left)} of {len(by_deviation)} quantizable layers of {row} were left in float:"
-            f" {', '.join(sorted(d.rpartition('@')[2] for d in left)[:8])}"
-        )
-        layer = left[shown][0].layer
-        finding = Finding("missed", row, left[shown][0].case, layer, status, message, row=row)
+        names = ", ".join(sorted(d.rpartition("@")[2] for d in left)[:8])
+        message = f"{len(left)} of {len(by_deviation)} quantizable layers of {row} were left in float: {names}"
+        first = left[shown][0]
+        finding = Finding("missed", row, first.case, first.layer, status, message, row=row)
         findings.append(policy.apply(finding))
     return findings
-
-
-def _left_in_float(records: list[Record]) -> bool:
-    contexts = {":chain" in r.case for r in records}
-    return len(contexts) == 2 and all(r.decided == "float" for r in records)
 
 
 def _checked(row: Row | None, decision: Decision) -> Iterable[str]:

@@ -341,6 +341,46 @@ def test_two_operands_that_quantized_neighbours_dequantize_show_nothing() -> Non
     assert found["both"] is None
 
 
+def quantized_matmul(data: str, weight: str, out: str) -> list[NodeProto]:
+    """A MatMul whose weight, ``<weight>q``, is quantized."""
+    source = [f"{weight}q", "scale", "zero"]
+    return [
+        node("DequantizeLinear", source, [weight]),
+        node("MatMul", [data, weight], [out], name=f"matmul_{out}"),
+    ]
+
+
+def test_two_operands_whose_neighbours_are_all_quantized_are_inferred() -> None:
+    inputs = [("p", [8, 8]), ("q", [8, 5])]
+    plain = [constant("u", 8, 8), constant("v", 5, 8)]
+    original = model(
+        [
+            node("MatMul", ["p", "u"], ["a"], name="matmul_a"),
+            node("MatMul", ["q", "v"], ["b"], name="matmul_b"),
+            node("MatMul", ["a", "b"], ["m"], name="both"),
+            node("MatMul", ["m", "v"], ["y"], name="matmul_y"),
+        ],
+        plain,
+        inputs,
+    )
+    result = model(
+        [
+            *quantized_matmul("p", "u", "a"),
+            *quantized_matmul("q", "v", "b"),
+            *pair("a"),
+            *pair("b"),
+            node("MatMul", ["a_dq", "b_dq"], ["m"], name="both"),
+            *pair("m"),
+            node("MatMul", ["m_dq", "v"], ["y"], name="matmul_y"),
+        ],
+        [integers("uq", 8, 8), integers("vq", 5, 8), *scalars()],
+        inputs,
+    )
+    both = decisions(original, result)["both"]
+    assert isinstance(both, Decision)
+    assert (both.inputs, both.weights, both.evidence) == ((0,), True, "inferred")
+
+
 # --- QDQ, layers without a weight --------------------------------------------------------------
 
 
@@ -406,6 +446,37 @@ def test_another_reader_explains_a_pair_before_a_layer() -> None:
         source = "a_dq" if pairs else "a"
         result.graph.node.append(node("Conv", [source, weight], ["z"], name="companion"))
         result.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
+        return result
+
+    decision = decisions(network(False), network(True))["focal"]
+    assert isinstance(decision, Decision)
+    assert decision.evidence == "inferred"
+
+
+def test_another_reader_that_is_float_explains_nothing() -> None:
+    def network(pairs: bool) -> ModelProto:
+        result = between("Sin", EXP, "Conv", pairs)
+        if pairs:
+            rest = ["a_q", "scale", "zero"]
+            result.graph.node.append(node("DequantizeLinear", rest, ["a_other"]))
+        result.graph.node.append(node("Cos", ["a_other" if pairs else "a"], ["z"], name="cos"))
+        result.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
+        return result
+
+    decision = decisions(network(False), network(True))["focal"]
+    assert isinstance(decision, Decision)
+    assert decision.evidence == "stated"
+
+
+def test_a_quantized_neighbour_explains_a_pair_behind_a_layer_that_moves_values() -> None:
+    focal = [node("Transpose", ["t"], ["a"], name="t"), *EXP]
+
+    def network(pairs: bool) -> ModelProto:
+        result = between("Conv", EXP, "Conv", pairs)
+        conv = next(n for n in result.graph.node if n.name == "n0")
+        conv.output[0] = "t"
+        at = list(result.graph.node).index(conv) + 1
+        result.graph.node.insert(at, focal[0])
         return result
 
     decision = decisions(network(False), network(True))["focal"]
@@ -576,6 +647,61 @@ def test_a_float_layer_between_integer_operators_is_float() -> None:
     assert quantized(found["one"]) and quantized(found["two"])
 
 
+@pytest.mark.parametrize("side", ["before", "behind"])
+def test_a_float_layer_next_to_one_integer_operator_is_float(side: str) -> None:
+    rest = ["scale", "zero"]
+    linear = [*rest, "wq", *rest, *rest]
+    conv = ["x", "w"] if side == "before" else ["e", "w"]
+    exp = ["c"] if side == "before" else ["x"]
+    if side == "before":
+        original = [node("Conv", conv, ["c"], name="conv"), node("Exp", exp, ["e"], name="exp")]
+        nodes = [
+            node("QuantizeLinear", ["x", *rest], ["x_q"]),
+            node("QLinearConv", ["x_q", *linear], ["c_q"], name="conv_quant"),
+            node("DequantizeLinear", ["c_q", *rest], ["c"]),
+            node("Exp", ["c"], ["e"], name="exp"),
+            *pair("e"),
+            node("Erf", ["e_dq"], ["y"], name="erf"),
+        ]
+        last = "e"
+    else:
+        original = [node("Exp", exp, ["e"], name="exp"), node("Conv", conv, ["c"], name="conv")]
+        nodes = [
+            *pair("x"),
+            node("Exp", ["x_dq"], ["e"], name="exp"),
+            node("QuantizeLinear", ["e", *rest], ["e_q"]),
+            node("QLinearConv", ["e_q", *linear], ["c_q"], name="conv_quant"),
+            node("DequantizeLinear", ["c_q", *rest], ["c"]),
+            node("Erf", ["c"], ["y"], name="erf"),
+        ]
+        last = "c"
+    plain = model([*original, node("Erf", [last], ["y"], name="erf")], [constant("w", 3, 3, 1, 1)])
+    found = decisions(plain, model(nodes, [integers("wq", 3, 3, 1, 1), *scalars()]))
+    assert found["exp"] == Decision.float()
+    assert quantized(found["conv"])
+
+
+def test_an_activations_zero_point_is_no_weight_offset() -> None:
+    inputs = [("p", [4, 8]), ("q", [8, 5])]
+    original = model([node("MatMul", ["p", "q"], ["y"], name="matmul")], [], inputs)
+    rest = ["scale", "zero"]
+    result = model(
+        [
+            node("QuantizeLinear", ["p", *rest], ["p_q"]),
+            node("QuantizeLinear", ["q", *rest], ["q_q"]),
+            node(
+                "QLinearMatMul", ["p_q", *rest, "q_q", *rest, *rest], ["y_q"], name="matmul_quant"
+            ),
+            node("DequantizeLinear", ["y_q", *rest], ["y"]),
+        ],
+        scalars(zero=9),
+        inputs,
+    )
+    matmul = decisions(original, result)["matmul"]
+    assert isinstance(matmul, Decision)
+    assert (matmul.inputs, matmul.weights, matmul.weight_asymmetric) == ((0,), True, None)
+
+
 @pytest.mark.parametrize(
     ("given", "type_", "inputs", "expected"),
     [
@@ -662,6 +788,17 @@ def test_names_that_two_layers_have_do_not_match_but_their_outputs_do() -> None:
     assert [d.quantized for _, d in sorted(outcome.decisions.items())] == [False, True, False]
 
 
+def test_layers_of_one_name_are_told_apart_in_another_order() -> None:
+    original, result = two_convs(), two_convs(quantize=("first",))
+    for proto in (original, result):
+        for layer in proto.graph.node:
+            layer.name = "same" if layer.op_type == "Conv" else layer.name
+    backwards = [*result.graph.node[:1], *reversed(result.graph.node[1:3]), result.graph.node[3]]
+    result = model([copy.deepcopy(layer) for layer in backwards], list(result.graph.initializer))
+    outcome = read_outcome(read_onnx(original), result)
+    assert [outcome.decisions[i].quantized for i in range(3)] == [True, False, False]
+
+
 def renamed(proto: ModelProto) -> ModelProto:
     """The same with all names of nodes and inner tensors replaced, weights included."""
     proto = copy.deepcopy(proto)
@@ -737,6 +874,15 @@ def test_equal_weights_do_not_tell_layers_apart() -> None:
 
     found = decisions(network(False), network(True))
     assert found["conv_first"] == found["conv_second"] == "untraceable"
+
+
+def test_a_weight_that_two_renamed_layers_have_names_neither() -> None:
+    original = two_convs()
+    result = two_convs(quantize=("second",))
+    second = result.graph.node[-2]
+    assert second.name == "conv_second"
+    second.input[1] = "first"
+    assert decisions(original, renamed(result))["conv_first"] == "untraceable"
 
 
 def test_a_renamed_layer_between_matched_neighbours_is_found_by_position() -> None:

@@ -59,7 +59,9 @@ class GraphBuilder:
         self.graph.initializer.append(tensor)
         return tensor.name
 
-    def values(self, dtype: str, values: Sequence[float], shape: tuple[int, ...] | None = None) -> str:
+    def values(
+        self, dtype: str, values: Sequence[float], shape: tuple[int, ...] | None = None
+    ) -> str:
         """A small constant with given values; a scalar for ``shape=()``."""
         dims = (len(values),) if shape is None else shape
         cast = [int(v) for v in values] if "int" in dtype or dtype == "bool" else list(values)
@@ -102,7 +104,9 @@ def value_info(name: str, dtype: str, shape: Shape | None) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, NUMBERS[dtype], shape)
 
 
-def make_model(graph: GraphProto, opset: int, ir_version: int, domains: Sequence[str]) -> ModelProto:
+def make_model(
+    graph: GraphProto, opset: int, ir_version: int, domains: Sequence[str]
+) -> ModelProto:
     """A model around a graph, importing `opset` of ai.onnx and version 1 of other `domains`."""
     imports = [helper.make_opsetid("", opset), *(helper.make_opsetid(d, 1) for d in domains)]
     return ModelProto(graph=graph, ir_version=ir_version, opset_import=imports)

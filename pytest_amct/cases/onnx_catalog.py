@@ -24,7 +24,13 @@ def _sources(*names: str) -> Deviations:
     return {name: {"source": name} for name in names}
 
 
-_CONV = {"kernel_shape": [2, 2], "dilations": [1, 1], "strides": [1, 1], "pads": [0] * 4, "group": 1}
+_CONV = {
+    "kernel_shape": [2, 2],
+    "dilations": [1, 1],
+    "strides": [1, 1],
+    "pads": [0] * 4,
+    "group": 1,
+}
 _CONV3 = {"kernel_shape": [2] * 3, "dilations": [1] * 3, "strides": [1] * 3, "pads": [0] * 6}
 _CONV1 = {"kernel_shape": [2], "dilations": [1], "strides": [1], "pads": [0, 0]}
 _POOL = {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [0] * 4}
@@ -76,9 +82,11 @@ _WEIGHT_SOURCES = _sources(
     "input-five-hops",
     "size-symbolic",
     "random",
+    "random-like",
     # what the document does not settle
     "size-static",
     "random-seeded",
+    "random-like-seeded",
     "if",
     "loop",
     "foreign",
@@ -107,6 +115,7 @@ _FLOAT16: Deviations = {
     "input-cast-at-once": {"fed_as": "float16"},
     "input-elsewhere": {"beside": ("float16-input",)},
     "weight-elsewhere": {"beside": ("float16-weight",)},
+    "conv-weight-elsewhere": {"beside": ("float16-conv-weight",)},
     "weight-constant-elsewhere": {"beside": ("float16-weight-constant",)},
     "weight-transposed-elsewhere": {"beside": ("float16-weight-transposed",)},
     "input-and-weight-elsewhere": {"beside": ("float16-input", "float16-weight")},
@@ -225,6 +234,7 @@ _GROUPS: Mapping[str, Mapping[str, Deviations]] = {
             "3": _RANK3,
             "5": _RANK5,
             "5-transposed": {**_RANK5, "source": "transpose"},
+            "5-no-kernel-shape": _rank5(kernel_shape=None),
         },
         "weight_source": {**_WEIGHT_SOURCES, "listed-ir3": _OLD},
     },
@@ -265,6 +275,11 @@ _GROUPS: Mapping[str, Mapping[str, Deviations]] = {
         "global_pooling": {
             "false": {},
             "true": {"type": "GlobalAveragePool", "attributes": dict.fromkeys(_POOL)},
+            "true-float16": {
+                "type": "GlobalAveragePool",
+                "attributes": dict.fromkeys(_POOL),
+                "dtype": "float16",
+            },
         },
     },
     "MaxPool": {
@@ -276,6 +291,11 @@ _GROUPS: Mapping[str, Mapping[str, Deviations]] = {
             "rank-3": {"data": _1D, "attributes": _POOL1},
             "rank-5": {"data": _3D, "attributes": _POOL3},
             "global": {"type": "GlobalMaxPool", "attributes": dict.fromkeys(_POOL)},
+            "global-float16": {
+                "type": "GlobalMaxPool",
+                "attributes": dict.fromkeys(_POOL),
+                "dtype": "float16",
+            },
             **_OTHER_DTYPES,
             **_FORMS,
         },
@@ -296,7 +316,10 @@ _GROUPS: Mapping[str, Mapping[str, Deviations]] = {
 
 _UNLISTED: Mapping[str, Plan] = {
     **{t: Plan(t, _2D, second="branch") for t in ("Mul", "Sub", "Div", "Sum", "Max", "PRelu")},
-    **{t: Plan(t, _2D) for t in ("Sigmoid", "Tanh", "HardSwish", "Softmax", "LeakyRelu", "Softplus")},
+    **{
+        t: Plan(t, _2D)
+        for t in ("Sigmoid", "Tanh", "HardSwish", "Softmax", "LeakyRelu", "Softplus")
+    },
     "Pow": Plan("Pow", _2D, extra=(("float32", (2.0,)),)),
     "ReduceMean": Plan("ReduceMean", _2D, extra=(("int64", (2.0, 3.0)),)),
     "LpPool": Plan("LpPool", _2D, attributes=_POOL),
@@ -304,7 +327,9 @@ _UNLISTED: Mapping[str, Plan] = {
     "InstanceNormalization": Plan(
         "InstanceNormalization", _2D, extra=(("float32", (0.5,) * 32), ("float32", (0.1,) * 32))
     ),
-    "LayerNormalization": Plan("LayerNormalization", _2D, extra=(("float32", (0.5, 0.6, 0.7, 0.8)),)),
+    "LayerNormalization": Plan(
+        "LayerNormalization", _2D, extra=(("float32", (0.5, 0.6, 0.7, 0.8)),)
+    ),
     "Einsum": Plan("Einsum", (4, 32), attributes={"equation": "ij,jk->ik"}, weight=(32, 32)),
     "com.acme::Conv": Plan(
         "Conv", _2D, domain="com.acme", attributes=_CONV, weight=(32, 32, 2, 2), form="custom"
@@ -400,5 +425,3 @@ def parse_case(id_: str) -> Case:
     if colon and context != "chain":
         raise UsageError(f"{id_!r}: {context!r} is no context")
     return make_case(group, deviation, "chain" if colon else "plain", tuple(variations))
-
-

@@ -34,6 +34,13 @@ def _float16_weight(source: str) -> Callable[[GraphBuilder], None]:
     return add
 
 
+def _conv_weight(g: GraphBuilder) -> None:
+    data = _to(g, g.input("float32", (1, 32, 4, 4)), "float16")
+    kernel = {"kernel_shape": [1, 1], "dilations": [1, 1], "group": 1}
+    conv = g.node("Conv", [data, g.initializer((32, 32, 1, 1), "float16")], kernel)
+    g.output(_to(g, conv, "float32"), "float32")
+
+
 def _unread(g: GraphBuilder) -> None:
     g.input("float16", (4, 32))
 
@@ -84,6 +91,7 @@ _EXTRAS: dict[str, Callable[[GraphBuilder], None]] = {
     "float64-input": _typed_input("float64"),
     "int64-input": _typed_input("int64"),
     "float16-weight": _float16_weight("initializer"),
+    "float16-conv-weight": _conv_weight,
     "float16-weight-constant": _float16_weight("constant"),
     "float16-weight-transposed": _float16_weight("transpose"),
     "float16-unread": _unread,

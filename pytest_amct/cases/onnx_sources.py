@@ -48,7 +48,9 @@ def _cast(g: GraphBuilder, shape: Shape, dtype: str) -> str:
 
 def _dequantize(g: GraphBuilder, shape: Shape, dtype: str) -> str:
     stored = g.initializer(shape, "int8")
-    return g.node("DequantizeLinear", [stored, g.values(dtype, [0.01], ()), g.values("int8", [0], ())])
+    return g.node(
+        "DequantizeLinear", [stored, g.values(dtype, [0.01], ()), g.values("int8", [0], ())]
+    )
 
 
 def _mul(g: GraphBuilder, shape: Shape, dtype: str) -> str:
@@ -76,7 +78,9 @@ def _five_hops(g: GraphBuilder, shape: Shape, dtype: str, stored: str) -> str:
 def _sized(g: GraphBuilder, shape: Shape, dtype: str, first: int | str) -> str:
     """A constant scaled by the size of another input: changes only if that size can."""
     size = g.node("Size", [g.input(dtype, [first, 4])])
-    return g.node("Mul", [g.initializer(shape, dtype), g.node("Cast", [size], {"to": NUMBERS[dtype]})])
+    return g.node(
+        "Mul", [g.initializer(shape, dtype), g.node("Cast", [size], {"to": NUMBERS[dtype]})]
+    )
 
 
 def _random(g: GraphBuilder, shape: Shape, dtype: str, **seed: float) -> str:
@@ -147,10 +151,13 @@ _SOURCES: dict[str, _Source] = {
     "size-symbolic": lambda g, s, d: _sized(g, s, d, "n"),
     "size-static": lambda g, s, d: _sized(g, s, d, 2),
     "random": lambda g, s, d: _random(g, s, d),
+    "random-like": lambda g, s, d: g.node("RandomNormalLike", [g.initializer(s, d)]),
+    "random-like-seeded": lambda g, s, d: g.node(
+        "RandomNormalLike", [g.initializer(s, d)], {"seed": 7.0}
+    ),
     "random-seeded": lambda g, s, d: _random(g, s, d, seed=7.0),
     "if": _if,
     "loop": _loop,
     "foreign": lambda g, s, d: g.node("Gelu", [g.initializer(s, d)], domain="com.microsoft"),
     "overridable": _overridable,
 }
-

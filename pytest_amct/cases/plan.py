@@ -116,4 +116,6 @@ class Built:
         """The model as a proto of the caller's own."""
         from onnx import ModelProto
 
-        return ModelProto.FromString(self.data)
+        model = ModelProto()
+        model.ParseFromString(self.data)
+        return model

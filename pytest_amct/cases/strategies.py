@@ -21,7 +21,9 @@ def onnx_cases(*, row: str, condition: str | None = None) -> st.SearchStrategy[C
     """
     prefix = row if condition is None else f"{row}/{condition}"
     groups = [
-        g for g in onnx_catalog.groups() if g == prefix or (condition is None and g.startswith(f"{row}/"))
+        g
+        for g in onnx_catalog.groups()
+        if g == prefix or (condition is None and g.startswith(f"{row}/"))
     ]
     if not groups:
         raise UsageError(f"{prefix!r} has no cases: rows are named like 'uniform/onnx/Conv'")

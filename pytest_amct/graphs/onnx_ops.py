@@ -32,10 +32,16 @@ _FIELDS = {
 }
 
 _IDENTITIES = {"Identity", "Dropout"}
-_SHAPES = {"Shape", "Size", "EyeLike"}
+_SHAPES = {"Shape", "Size"}
 #: another value on each run unless the attribute ``seed`` is set
-_RANDOM = {"RandomNormal", "RandomUniform", "Multinomial", "Bernoulli"}
-_RANDOM_LIKE = {"RandomNormalLike", "RandomUniformLike"}
+_RANDOM = {
+    "RandomNormal",
+    "RandomUniform",
+    "RandomNormalLike",
+    "RandomUniformLike",
+    "Multinomial",
+    "Bernoulli",
+}
 #: the value is in the first input alone, whatever the other inputs' types are
 _FIRST_OPERAND = {"DequantizeLinear", "QuantizeLinear", "Cast", "CastLike"}
 #: outputs whose dtype an attribute names, with the dtype without it (None: as the first input)
@@ -60,13 +66,24 @@ def attribute(node: onnx.NodeProto, name: str) -> Any:
         if found.name == name:
             if found.ref_attr_name:
                 return UNKNOWN
-            field = _FIELDS.get(found.type)
+            field = _FIELDS.get(found.type) or _set_field(found)
             if field is None:
-                return None
+                return UNKNOWN
             value = getattr(found, field)
-            if found.type in (_A.INTS, _A.FLOATS, _A.STRINGS):
+            if field in ("ints", "floats", "strings"):
                 return tuple(value)
-            return value.decode("utf-8", "replace") if found.type == _A.STRING else value
+            return value.decode("utf-8", "replace") if field == "s" else value
+    return None
+
+
+def _set_field(found: AttributeProto) -> str | None:
+    """The field that holds the value where `type` does not tell, as in the first ir_versions."""
+    for field in ("ints", "floats", "strings"):
+        if getattr(found, field):
+            return field
+    for field in ("i", "f", "s", "t", "g", "sparse_tensor"):
+        if found.HasField(field):
+            return field
     return None
 
 
@@ -126,11 +143,8 @@ class OnnxOps:
             return Role.IDENTITY
         if type_ in _SHAPES:
             return Role.SHAPE_OF
-        if type_ in _RANDOM or type_ in _RANDOM_LIKE:
-            if attribute(node, "seed") is None:
-                return Role.RANDOM
-            # The seed fixes the value: what is left is the shape, or the input of the draw.
-            return Role.SHAPE_OF if type_ in _RANDOM_LIKE else Role.FOREIGN
+        if type_ in _RANDOM:
+            return Role.RANDOM if attribute(node, "seed") is None else Role.FOREIGN
         if any(a.type in (_A.GRAPH, _A.GRAPHS) for a in node.attribute):
             return Role.OPEN
         if _schema(type_, "", layer.version) is None:
@@ -176,7 +190,11 @@ def _dropout(layer: Layer) -> Role:
     mode = layer.input(2)
     if mode is None:
         return Role.IDENTITY
-    value = mode.value
-    if isinstance(value, TensorProto) and not any(onnx.numpy_helper.to_array(value).ravel()):
-        return Role.IDENTITY
-    return Role.FOREIGN
+    off = isinstance(mode.value, TensorProto) and _is_false(mode.value)
+    return Role.IDENTITY if off else Role.FOREIGN
+
+
+def _is_false(value: TensorProto) -> bool:
+    if value.data_location == TensorProto.EXTERNAL or value.ByteSize() > 64:
+        return False
+    return not any(value.raw_data) and not any(value.int32_data)

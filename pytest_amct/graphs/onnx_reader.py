@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto
 from onnx import SparseTensorProto, TensorProto, ValueInfoProto
 
@@ -87,7 +87,7 @@ def value_dtype(info: ValueInfoProto) -> str | None:
         return None
     if kind in ("tensor_type", "sparse_tensor_type"):
         return DTYPES.get(getattr(info.type, kind).elem_type)
-    return kind.removesuffix("_type")
+    return str(kind).removesuffix("_type")
 
 
 class _Reader:
@@ -206,11 +206,11 @@ class _Reader:
         return tensor
 
     def find(self, name: str, scopes: Sequence[dict[str, Tensor]]) -> Tensor:
+        # A nested graph may describe a tensor that it captures: what is only described is not it.
         for tensors in reversed(scopes):
-            if name in tensors:
+            if name in tensors and tensors[name].origin != "absent":
                 return tensors[name]
-        tensor = scopes[-1][name] = Tensor(name, "absent")
-        return tensor
+        return scopes[-1].setdefault(name, Tensor(name, "absent"))
 
     def functions(self) -> None:
         """Read the bodies of local functions, and tie each call to its body."""

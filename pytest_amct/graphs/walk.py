@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pytest_amct.graphs.network import Basis, Layer, Network, Role, Shape, Tensor
 
@@ -69,7 +69,8 @@ def stored(tensor: Tensor) -> frozenset[Tensor]:
 
     Shapes, indices and scales on the way are not followed: they are not the weight.
     """
-    return _fold(tensor, _memo(tensor, "stored"), _stored_needs, _stored_of, frozenset())
+    memo: dict[Tensor, frozenset[Tensor]] = _memo(tensor, "stored")
+    return _fold(tensor, memo, _stored_needs, _stored_of, frozenset())
 
 
 def is_constant(tensor: Tensor) -> bool:
@@ -85,9 +86,9 @@ def is_stored(tensor: Tensor) -> bool:
     return tensor.origin == "overridable" or is_constant(tensor)
 
 
-def _memo(tensor: Tensor, key: str) -> dict[Tensor, V]:
+def _memo(tensor: Tensor, key: str) -> dict[Tensor, Any]:
     layer = tensor.producer or next(iter(tensor.consumers), None)
-    memo: dict[Tensor, V] = layer.network.memo.setdefault(key, {}) if layer else {}
+    memo: dict[Tensor, Any] = layer.network.memo.setdefault(key, {}) if layer else {}
     return memo
 
 
@@ -128,7 +129,8 @@ _CYCLE = Source("unknown", "a cycle")
 
 
 def _summary(tensor: Tensor) -> Source:
-    return _fold(tensor, _memo(tensor, "source"), _source_needs, _source_of, _CYCLE)
+    memo: dict[Tensor, Source] = _memo(tensor, "source")
+    return _fold(tensor, memo, _source_needs, _source_of, _CYCLE)
 
 
 def _settle(summary: Source) -> Source:
@@ -140,7 +142,7 @@ def _settle(summary: Source) -> Source:
 
 
 def _at_call_sites(parameter: Tensor) -> Source:
-    memo = _memo(parameter, "parameter")
+    memo: dict[Tensor, Source] = _memo(parameter, "parameter")
     return _fold(parameter, memo, _parameter_needs, _parameter_of, _CYCLE)
 
 

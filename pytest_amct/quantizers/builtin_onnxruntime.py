@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ class _Onnxruntime:
 
     def quantize(self, model: Any, request: Request) -> Path:
         """Quantize the model's file, as onnxruntime spoils protos, and return the result's path."""
-        tool = _import("onnxruntime.quantization", self.name)
+        tool = importlib.import_module("onnxruntime.quantization")
         if self.form != "dynamic" and any(i.dtype == "bfloat16" for i in request.inputs):
             raise Unsupported(
                 "onnxruntime takes no arrays of bfloat16, so nothing can be calibrated"
@@ -48,7 +49,7 @@ class _Onnxruntime:
 
     def validate(self, path: Path) -> None:
         """Load the model into a session. Raises `OutputError` with the first line of the reason."""
-        runtime = _import("onnxruntime", self.name)
+        runtime = importlib.import_module("onnxruntime")
         options = runtime.SessionOptions()
         options.log_severity_level = _SILENT
         options.intra_op_num_threads = 1
@@ -64,17 +65,17 @@ class _Onnxruntime:
 
 def static() -> Quantizer:
     """``onnxruntime``: `quantize_static`, QDQ form."""
-    return _Onnxruntime("onnxruntime", "QDQ")
+    return _make("onnxruntime", "QDQ")
 
 
 def qoperator() -> Quantizer:
     """``onnxruntime-qoperator``: `quantize_static`, QOperator form."""
-    return _Onnxruntime("onnxruntime-qoperator", "QOperator")
+    return _make("onnxruntime-qoperator", "QOperator")
 
 
 def dynamic() -> Quantizer:
     """``onnxruntime-dynamic``: `quantize_dynamic`, data quantized at run time."""
-    return _Onnxruntime("onnxruntime-dynamic", "dynamic")
+    return _make("onnxruntime-dynamic", "dynamic")
 
 
 class _Feeds:
@@ -88,13 +89,12 @@ class _Feeds:
         return next(self._feeds, None)
 
 
-def _import(module: str, name: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError:
+def _make(name: str, form: _Form) -> Quantizer:
+    if importlib.util.find_spec("onnxruntime") is None:
         raise UsageError(
             f"quantizer {name!r} needs onnxruntime: pip install pytest-amct[onnxruntime]"
-        ) from None
+        )
+    return _Onnxruntime(name, form)
 
 
 @contextmanager

@@ -185,7 +185,10 @@ def _floats(proto: TensorProto | None) -> NDArray[Any] | None:
 def _agree(wanted: NDArray[Any], weight: _Weight) -> bool:
     for order in permutations(range(weight.values.ndim)):
         turned = weight.values.transpose(order)
-        if turned.shape == wanted.shape:
-            if bool((np.abs(turned - wanted) <= weight.step * _SLACK).all()):
-                return True
+        if turned.shape == wanted.shape and _within(turned - wanted, weight.step * _SLACK):
+            return True
     return False
+
+
+def _within(difference: NDArray[Any], step: float) -> bool:
+    return bool((np.abs(difference) <= step).all())

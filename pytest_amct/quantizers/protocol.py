@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -116,23 +117,24 @@ class Request:
 
     def calibration(self, n: int = 8) -> Iterator[dict[str, NDArray[Any]]]:
         """`n` feeds of seeded values in (-1, 1), by input name; the same for the same model."""
-        import numpy as np
-
         for i in range(n):
-            yield {spec.name: _values(np, spec, i) for spec in self.inputs}
+            yield {spec.name: _values(spec, i).copy() for spec in self.inputs}
 
 
-def _values(np: Any, spec: InputSpec, i: int) -> NDArray[Any]:
+@lru_cache(maxsize=256)
+def _values(spec: InputSpec, i: int) -> NDArray[Any]:
+    import numpy as np
+
     seed = hashlib.sha256(f"{spec.name}/{spec.shape}/{i}".encode()).digest()[:8]
     rng = np.random.default_rng(int.from_bytes(seed, "little"))
     if spec.dtype == "bool":
-        drawn = rng.random(spec.shape) < 0.5
+        drawn: Any = rng.random(spec.shape) < 0.5
     elif spec.dtype.startswith(("int", "uint")):
         drawn = rng.integers(0, 4, spec.shape)
     else:
         drawn = rng.uniform(-1, 1, spec.shape)
     # A scalar's draw is no array: np.asarray makes it one.
-    return np.asarray(drawn, dtype=np_dtype(spec.dtype))  # type: ignore[no-any-return]
+    return np.asarray(drawn, dtype=np_dtype(spec.dtype))
 
 
 def np_dtype(name: str) -> np.dtype[Any]:
@@ -146,9 +148,17 @@ def np_dtype(name: str) -> np.dtype[Any]:
 class Quantizer(Protocol):
     """A quantizer as the suite calls it; loading makes one out of a function or a class."""
 
-    name: str
-    frameworks: tuple[str, ...]
-    schemes: tuple[Scheme, ...]
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+
+    @property
+    def frameworks(self) -> tuple[str, ...]:
+        """Which frameworks' models it takes."""
+
+    @property
+    def schemes(self) -> tuple[Scheme, ...]:
+        """Which schemes it may be asked for."""
 
     def quantize(self, model: Any, request: Request) -> Any:
         """Quantize `model`, a private copy, and return what shows the decisions."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import onnx
 
-from pytest_amct.errors import ModelError, OutputError
+from pytest_amct.errors import AmctError, ModelError, OutputError
 from pytest_amct.graphs.network import Network, Tensor
 from pytest_amct.graphs.onnx_reader import read_onnx
 from pytest_amct.graphs.walk import dtype, shape
@@ -49,18 +51,20 @@ def run_quantizer(
             framework="onnx",
             model_bytes=data,
             workdir=Path(folder),
-            inputs=tuple(_input(tensor) for tensor in network.inputs),
+            inputs=tuple(input_spec(tensor) for tensor in network.inputs),
             **asked,
         )
         recorded = io.StringIO()
         with _contained(recorded, request.workdir):
             outcome = _call(quantizer, request, network)
     lines = recorded.getvalue().strip().splitlines()[-_LAST_LINES:]
-    if not lines:
-        return outcome
-    return Outcome(
-        outcome.status, outcome.decisions, outcome.untraceable, outcome.message, "\n".join(lines)
-    )
+    message, output = _without_paths(outcome.message), _without_paths("\n".join(lines))
+    return replace(outcome, message=message, output=output)
+
+
+def _without_paths(text: str) -> str:
+    """Temporary folders have another name in each run; what is told of a case must not."""
+    return re.sub(re.escape(tempfile.gettempdir()) + r"[/\\][^/\\\s]+", "<tmp>", text)
 
 
 def _call(quantizer: Quantizer, request: Request, network: Network) -> Outcome:
@@ -68,8 +72,8 @@ def _call(quantizer: Quantizer, request: Request, network: Network) -> Outcome:
     model.ParseFromString(request.model_bytes)
     try:
         result = quantizer.quantize(model, request)
-        if result is model:
-            result = model.SerializeToString()
+        if isinstance(result, Iterator):  # a generator does its work only now
+            result = list(result)
     except Refused as refusal:
         return Outcome("refused", message=str(refusal))
     except Unsupported as error:
@@ -91,12 +95,20 @@ def _call(quantizer: Quantizer, request: Request, network: Network) -> Outcome:
 def _read(quantizer: Quantizer, request: Request, network: Network, result: Any) -> Outcome:
     outcome = read_outcome(network, result)
     path = _as_file(result, request.workdir)
-    if path is not None:
-        try:
-            quantizer.validate(path)
-        except Exception as error:
-            raise OutputError(f"the quantized model does not load: {_words(error)}") from error
+    rejected = _rejection(quantizer, path) if path is not None else None
+    # A validator that refuses the model that was given, too, has no kernel for it: no proof.
+    if rejected is not None and _rejection(quantizer, request.model_path) is None:
+        raise OutputError(f"the quantized model does not load: {rejected}")
     return outcome
+
+
+def _rejection(quantizer: Quantizer, path: Path) -> str | None:
+    """Why the quantizer's own validation refuses a file, ``None`` if it does not."""
+    try:
+        quantizer.validate(path)
+    except Exception as error:
+        return _words(error)
+    return None
 
 
 def _as_file(result: Any, folder: Path) -> Path | None:
@@ -114,10 +126,13 @@ def _as_file(result: Any, folder: Path) -> Path | None:
 
 def _words(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
+    if lines and isinstance(error, AmctError):
+        return lines[0]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-def _input(tensor: Tensor) -> InputSpec:
+def input_spec(tensor: Tensor) -> InputSpec:
+    """What calibration data for a network input looks like; symbolic dimensions count as 1."""
     entries = shape(tensor) or ()
     return InputSpec(tensor.name, dtype(tensor) or "float32", tuple(n or 1 for n in entries))
 

@@ -19,7 +19,7 @@ from pytest_amct.options import Settings
 from pytest_amct.runner import policy_of
 from pytest_amct.tables.answers import closed_by_float16, float16_id
 from pytest_amct.tables.model import Condition, Row, Spec
-from pytest_amct.verdicts import Finding, Record, missed
+from pytest_amct.verdicts import Finding, Record, is_missed, left_in_float, missed
 
 FORMAT = "pytest-amct-report/1"
 """Name and version of the report's format."""
@@ -62,9 +62,7 @@ class Collected:
     def _records(self, values: Iterable[dict[str, Any]]) -> None:
         for value in values:
             findings = tuple(Finding(**f) for f in value["findings"])
-            record = Record(
-                **{**value, "findings": findings, "checked": tuple(value["checked"])}
-            )
+            record = Record(**{**value, "findings": findings, "checked": tuple(value["checked"])})
             self.records[record.case, record.layer] = record
 
     def _finding(self, finding: Finding) -> None:
@@ -79,9 +77,9 @@ def assemble(
     """The report as a JSON value, see ``report.schema.json``."""
     records = sorted(collected.records.values(), key=lambda r: (r.case, r.layer))
     policy = policy_of(settings)
-    left = missed(records, policy)
     findings = sorted(
-        [*collected.findings.values(), *left], key=lambda f: (f.condition, f.case, f.layer, f.kind)
+        [*collected.findings.values(), *missed(records, policy)],
+        key=lambda f: (f.condition, f.case, f.layer, f.kind),
     )
     used = {policy.waiver(f) for f in findings}
     return {
@@ -94,7 +92,7 @@ def assemble(
         "versions": _versions(),
         "cases": len({r.case for r in records}),
         "conditions": [*_conditions(spec, records)],
-        "rows": [_row(row, records, left, policy.skipped(row.id)) for row in _rows(spec)],
+        "rows": [_row(row, records, policy.skipped(row.id)) for row in _rows(spec)],
         "findings": [asdict(f) for f in findings],
         "waivers": [
             {"pattern": pattern, "reason": reason, "used": pattern in used}
@@ -153,9 +151,7 @@ def _condition(
     return _seen(id_, condition.basis, records, implied)
 
 
-def _seen(
-    id_: str, basis: str, records: list[Record], implied: dict[str, str]
-) -> dict[str, Any]:
+def _seen(id_: str, basis: str, records: list[Record], implied: dict[str, str]) -> dict[str, Any]:
     count: Counter[str] = Counter()
     for record in records:
         state = record.states.get(id_)
@@ -170,7 +166,8 @@ def _seen(
     return {"id": id_, "basis": basis, **{key: count[key] for key in keys}}
 
 
-def _row(row: Row, records: list[Record], left: list[Finding], skipped: bool) -> dict[str, Any]:
+def _row(row: Row, records: list[Record], skipped: bool) -> dict[str, Any]:
+    left = left_in_float(records).get(row.id, {})
     offered = [r for r in records if r.row == row.id and r.verdict == "quantizable"]
     count = Counter(r.decided if r.status == "decided" else r.status for r in offered)
     not_judged = count["untraceable"] * 2 > len(offered) > 0
@@ -178,12 +175,10 @@ def _row(row: Row, records: list[Record], left: list[Finding], skipped: bool) ->
         "id": row.id,
         "offered": len(offered),
         "quantized": count["quantized"],
-        "missed": next((int(f.message.split()[0]) for f in left if f.condition == row.id), 0),
+        "missed": sum(is_missed(found) for found in left.values()),
         "untraceable": count["untraceable"],
         "unsupported": count["unsupported"] + count["refused"],
         "errored": count["errored"] + count["invalid-output"] + count["lost"],
         "skipped": skipped,
         "judged": not not_judged,
     }
-
-

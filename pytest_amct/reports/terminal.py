@@ -8,63 +8,81 @@ from typing import Any
 Line = tuple[str, list[str]]
 """A line and its markup, in the words of pytest's terminal writer."""
 
+_MOST_WARNED = 12
+"""Groups of warnings that the summary lists."""
+
 
 def summary_lines(report: dict[str, Any]) -> Iterator[Line]:
     """The summary of a report, line by line."""
-    findings = report["findings"]
-    failed = [f for f in findings if f["status"] == "failed"]
-    warned = [f for f in findings if f["status"] == "warned"]
-    yield _headline(report, failed, warned), ["bold", "red" if failed else "green"]
-    rows = [*_rows(report, failed, warned)]
-    width = max(len(line) for line, *_ in rows) if rows else 0
-    for label, counts, conditions, markup in rows:
-        yield f"  {label:<{width}}  {counts:<28}{conditions}".rstrip(), markup
-    for finding in warned[:_MOST_WARNED]:
-        yield f"  warned: {finding['case']}: {finding['message']}", ["yellow"]
-    if len(warned) > _MOST_WARNED:
-        yield f"  ... and {len(warned) - _MOST_WARNED} other warnings: see the JSON report", ["yellow"]
+    failed = _by_row(report["findings"], "failed")
+    warned = _by_row(report["findings"], "warned")
+    yield _headline(report), ["bold", "red" if failed else "green"]
+    table = [*_table(report, failed, warned)]
+    widths = [max(len(row[i]) for row in table) for i in range(2)] if table else []
+    for label, counts, marks, markup in table:
+        yield f"  {label:<{widths[0]}}  {counts:<{widths[1]}}  {marks}".rstrip(), markup
+    yield from _warnings([f for f in report["findings"] if f["status"] == "warned"])
     for waiver in report["waivers"]:
         if not waiver["used"]:
             yield f"  the waiver {waiver['pattern']!r} covers nothing: remove it", ["yellow"]
 
 
-_MOST_WARNED = 8
-
-
-def _headline(report: dict[str, Any], failed: list[Any], warned: list[Any]) -> str:
+def _headline(report: dict[str, Any]) -> str:
     rows = report["rows"]
-    quantized = sum(row["quantized"] > 0 for row in rows)
-    waived = sum(f["status"] == "waived" for f in report["findings"])
+    count = {
+        status: sum(f["status"] == status for f in report["findings"])
+        for status in ("failed", "warned", "waived")
+    }
     seen = [c for c in report["conditions"] if "satisfied" in c]
     both = sum(c["satisfied"] > 0 and c["broken_alone"] > 0 for c in seen)
     parts = [
-        f"{len(failed)} violation{'' if len(failed) == 1 else 's'}",
-        f"{quantized} of {len(rows)} rows quantized",
-        f"{waived} waived",
-        f"{len(warned)} warned",
+        f"{count['failed']} violation{'' if count['failed'] == 1 else 's'}",
+        f"{sum(row['quantized'] > 0 for row in rows)} of {len(rows)} rows quantized",
+        f"{count['waived']} waived",
+        f"{count['warned']} warned",
         f"{both} of {len(seen)} conditions seen both ways in {report['cases']} cases",
     ]
     return ", ".join(parts) + ("" if report["complete"] else " (the run did not complete)")
 
 
-def _rows(
-    report: dict[str, Any], failed: list[Any], warned: list[Any]
+def _by_row(findings: list[Any], status: str) -> dict[str, dict[str, int]]:
+    """Findings of a status: by row, how many of each condition (or of each kind without one)."""
+    counted: dict[str, dict[str, int]] = {}
+    for finding in findings:
+        if finding["status"] == status:
+            row, label = _row_of(finding["condition"]), finding["kind"]
+            if label == "over-quantized":
+                label = _short(finding["condition"])
+            by_label = counted.setdefault(row, {})
+            by_label[label] = by_label.get(label, 0) + 1
+    return counted
+
+
+def _table(
+    report: dict[str, Any], failed: dict[str, dict[str, int]], warned: dict[str, dict[str, int]]
 ) -> Iterator[tuple[str, str, str, list[str]]]:
-    by_row: dict[str, list[str]] = {}
+    conditions: dict[str, list[str]] = {}
     for condition in report["conditions"]:
-        by_row.setdefault(_row_of(condition["id"]), []).append(condition["id"])
+        conditions.setdefault(_row_of(condition["id"]), []).append(_short(condition["id"]))
     for row in report["rows"]:
-        mine = {f["condition"] for f in failed if _row_of(f["condition"]) == row["id"]}
-        ids = [row["id"], *by_row.get(row["id"], [])]
-        marks = " ".join(_mark(id_, mine) for id_ in ids if id_ != row["id"] or id_ in mine)
-        yield row["id"], _counts(row), marks, ["red"] if mine else []
-    types = [i for name, ids in by_row.items() if name == "unlisted" for i in ids]
-    wrong = sorted(i.rpartition("/")[2] for i in types if any(f["condition"] == i for f in failed))
+        id_ = row["id"]
+        wrong, doubtful = failed.get(id_, {}), warned.get(id_, {})
+        labels = dict.fromkeys([*conditions.get(id_, []), *wrong, *doubtful])
+        marks = "  ".join(_mark(label, wrong, doubtful) for label in labels)
+        yield id_, _counts(row), marks, ["red"] if wrong else []
+    types = conditions.get("unlisted", [])
     if types:
-        words = f"✗ {' ✗ '.join(wrong)}" if wrong else "none quantized"
-        yield "types without a row", f"{len(wrong)} of {len(types)} quantized", words, (
-            ["red"] if wrong else []
-        )
+        wrong, doubtful = failed.get("unlisted", {}), warned.get("unlisted", {})
+        found = [label for label in types if label in wrong or label in doubtful]
+        marks = "  ".join(_mark(label, wrong, doubtful) for label in found) or "✓ none"
+        counts = f"{len(found)} of {len(types)} quantized"
+        yield "types without a row", counts, marks, ["red"] if wrong else []
+
+
+def _mark(label: str, failed: dict[str, int], warned: dict[str, int]) -> str:
+    if label in failed:
+        return f"✗ {label} ({failed[label]})"
+    return f"! {label} ({warned[label]})" if label in warned else f"✓ {label}"
 
 
 def _counts(row: dict[str, Any]) -> str:
@@ -77,12 +95,28 @@ def _counts(row: dict[str, Any]) -> str:
 
 def _row_of(condition: str) -> str:
     """The row that a condition's line belongs to."""
-    scheme, framework, rest = (condition.split("/", 2) + ["", ""])[:3]
+    scheme, framework, rest = [*condition.split("/", 2), "", ""][:3]
     if rest.startswith("unlisted/"):
         return "unlisted"
-    return f"uniform/{framework}/{rest.split('/')[0]}" if scheme in ("uniform", "float16") else condition
+    known = scheme in ("uniform", "float16")
+    return f"uniform/{framework}/{rest.split('/')[0]}" if known else condition
 
 
-def _mark(id_: str, failed: set[str]) -> str:
-    name = "float16" if id_.startswith("float16/") else id_.rpartition("/")[2]
-    return f"{'✗' if id_ in failed else '✓'} {name}"
+def _short(condition: str) -> str:
+    return "float16" if condition.startswith("float16/") else condition.rpartition("/")[2]
+
+
+def _warnings(findings: list[Any]) -> Iterator[Line]:
+    """Warnings, one line for each kind and condition."""
+    groups: dict[tuple[str, str], list[Any]] = {}
+    for finding in findings:
+        groups.setdefault((finding["kind"], finding["condition"]), []).append(finding)
+    for (kind, condition), found in list(groups.items())[:_MOST_WARNED]:
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        yield (
+            f"  ! {kind} {condition}: {found[0]['message']} [{found[0]['case']}{more}]",
+            ["yellow"],
+        )
+    left = len(groups) - _MOST_WARNED
+    if left > 0:
+        yield f"  ! {left} other kinds of warnings: see the report (--amct-report DIR)", ["yellow"]

@@ -64,8 +64,8 @@ def _elsewhere(network: Network) -> Iterator[str]:
             if tensor.dtype == _F16:
                 yield f"{tensor.name!r} is Float16"
     for layer in network.layers:
-        for port, tensor in enumerate(layer.outputs):
-            if tensor is not None and network.ops.dtype(layer, port) == _F16:
-                yield f"{tensor.name!r} is Float16"
-            elif tensor is not None and tensor.dtype == _F16:
-                yield f"{tensor.name!r} is Float16"
+        for port, made in enumerate(layer.outputs):
+            if made is not None and network.ops.dtype(layer, port) == _F16:
+                yield f"{made.name!r} is Float16"
+            elif made is not None and made.dtype == _F16:
+                yield f"{made.name!r} is Float16"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from pytest_amct.graphs import walk
@@ -153,7 +154,8 @@ def weight_shared(layer: Layer, ports: Ports, treatment: Treatment, wanted: Para
         return Seen(True, "no stored weight")
     for constant in walk.stored(weight):
         others = [other for other in sharers.get(constant, ()) if other is not layer]
-        if others and constant.shape != ():
+        # One number is no weight: a scale may well serve many.
+        if others and (constant.shape is None or prod(n or 2 for n in constant.shape) != 1):
             return Seen(False, f"weight {constant.name!r} is shared with {others[0]}")
     return Seen(True, f"weight {weight.name!r} is the layer's own")
 

@@ -1,0 +1,169 @@
+"""What the judging costs, as ratios taken in one run: machines are noisy, ratios are not.
+
+python benchmarks/run.py            # prints a table; exit status 1 if a bound is broken
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A figure and the bound that it must keep."""
+
+    what: str
+    value: float
+    bound: float
+    unit: str
+    at_least: bool = False
+
+    @property
+    def kept(self) -> bool:
+        """Whether the bound holds."""
+        return self.value >= self.bound if self.at_least else self.value <= self.bound
+
+
+def main() -> int:
+    """Measure everything, print it, and tell whether all bounds hold."""
+    measured = [pytest_start(), *case_cost(), reference_gate(), share_of_onnxruntime()]
+    width = max(len(m.what) for m in measured)
+    for m in measured:
+        sign = ">=" if m.at_least else "<="
+        kept = "" if m.kept else "   <-- broken"
+        print(f"{m.what:<{width}}  {m.value:8.3f} {m.unit:<3} (bound {sign} {m.bound}){kept}")
+    return 0 if all(m.kept for m in measured) else 1
+
+
+def pytest_start() -> Measured:
+    """Milliseconds that the plugin adds to an empty pytest run without ``--amct``."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "test_nothing.py").write_text("def test_nothing():\n    pass\n")
+        plain = ["-p", "no:hypothesispytest", "-p", "no:randomly", "-p", "no:xdist"]
+        command = [sys.executable, "-B", "-m", "pytest", "-q", *plain]
+        # Interleaved, so that a busy machine slows both alike.
+        with_us, without = [], []
+        for _ in range(15):
+            with_us.append(_seconds(lambda: _run(command, folder)))
+            without.append(_seconds(lambda: _run([*command, "-p", "no:amct"], folder)))
+        differences = [a - b for a, b in zip(sorted(with_us), sorted(without), strict=True)]
+    return Measured("added to pytest's start", 1000 * median(differences[:8]), 5.0, "ms")
+
+
+def case_cost() -> list[Measured]:
+    """Everything of ours for a case, against onnxruntime's `quantize_static` on the same model."""
+    from onnxruntime.quantization import QuantFormat, quantize_static
+
+    from pytest_amct.cases.onnx_catalog import make_case
+    from pytest_amct.graphs.onnx_reader import read_onnx
+    from pytest_amct.quantizers.builtin_onnxruntime import _Feeds, _quiet
+    from pytest_amct.quantizers.reading import read_outcome
+    from pytest_amct.runner import focal_layers
+    from pytest_amct.tables.answers import answer
+    from pytest_amct.tables.loader import load_spec
+    from pytest_amct.verdicts import Policy, judge_layer
+
+    found = []
+    for group in ("uniform/onnx/Conv", "uniform/onnx/MatMul", "float16/onnx/MaxPool"):
+        name = "default" if group.startswith("uniform") else "input-elsewhere"
+        case = make_case(group, name, "chain")
+        with tempfile.TemporaryDirectory() as folder:
+            source, target = Path(folder, "m.onnx"), Path(folder, "q.onnx")
+            source.write_bytes(case.build().data)
+            from pytest_amct.quantizers.protocol import Request
+            from pytest_amct.quantizers.running import input_spec
+
+            network = read_onnx(source)
+            inputs = tuple(input_spec(t) for t in network.inputs)
+            request = Request("onnx", b"", Path(folder), inputs)
+
+            def tool(source: Path = source, target: Path = target, r: Request = request) -> None:
+                with _quiet():
+                    feeds = _Feeds(r.calibration())
+                    quantize_static(source, target, feeds, quant_format=QuantFormat.QDQ)
+
+            def ours(case=case, target: Path = target) -> None:  # type: ignore[no-untyped-def]
+                built = case.build()
+                network = read_onnx(built.data)
+                (layer,) = focal_layers(network, built.focal)
+                outcome = read_outcome(network, target)
+                plain = answer(layer)
+                judge_layer(case.id, case.group, layer, outcome, load_spec(), Policy(), plain)
+
+            tool()
+            ratios = [_seconds(ours) / _seconds(tool) for _ in range(30)]
+        found.append(Measured(f"ours / quantize_static, {group}", median(ratios), 0.25, ""))
+    return found
+
+
+def reference_gate() -> Measured:
+    """Seconds of test time of the enumerated gate with the reference quantizer."""
+    from pytest_amct.options import Settings
+    from pytest_amct.quantizers.builtin_reference import Reference
+    from pytest_amct.runner import Runner, all_groups
+    from pytest_amct.tables.loader import load_spec
+
+    spec = load_spec()
+
+    def gate() -> None:
+        runner = Runner(Reference(spec), spec, Settings("reference", max_examples=0))
+        for group in all_groups(spec):
+            assert runner.check(group).failure is None
+
+    return Measured("enumerated gate, reference", min(_seconds(gate) for _ in range(3)), 2.0, "s")
+
+
+def share_of_onnxruntime() -> Measured:
+    """Share of the gate's time that is spent inside onnxruntime when it is the quantizer."""
+    from pytest_amct.options import Settings
+    from pytest_amct.quantizers import builtin_onnxruntime
+    from pytest_amct.runner import Runner, all_groups
+    from pytest_amct.tables.loader import load_spec
+
+    spent = 0.0
+    tool = builtin_onnxruntime.static()
+
+    class Timed:
+        name, frameworks, schemes = tool.name, tool.frameworks, tool.schemes
+        close = staticmethod(tool.close)
+
+        def quantize(self, model: object, request: object) -> object:
+            return self._timed(lambda: tool.quantize(model, request))  # type: ignore[arg-type]
+
+        def validate(self, path: Path) -> None:
+            self._timed(lambda: tool.validate(path))
+
+        def _timed(self, call: Callable[[], object]) -> object:
+            nonlocal spent
+            start = time.perf_counter()
+            try:
+                return call()
+            finally:
+                spent += time.perf_counter() - start
+
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings("onnxruntime", max_examples=0, scratch=Path(folder))
+        runner = Runner(Timed(), load_spec(), settings)  # type: ignore[arg-type]
+        whole = _seconds(lambda: [runner.check(g) for g in all_groups(load_spec())])
+    return Measured("time inside onnxruntime / gate", spent / whole, 0.8, "", at_least=True)
+
+
+def _run(command: list[str], folder: str) -> None:
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    sys.exit(main())

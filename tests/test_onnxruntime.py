@@ -1,0 +1,134 @@
+"""A real quantizer that nobody here wrote: every finding is checked by other means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+import pytest
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
+from second_opinion import opinions
+
+from pytest_amct.cases.onnx_catalog import parse_case
+from pytest_amct.options import Settings
+from pytest_amct.quantizers.loading import load_quantizer
+from pytest_amct.quantizers.protocol import Request
+from pytest_amct.quantizers.running import input_spec
+from pytest_amct.runner import Result, Runner
+from pytest_amct.tables.loader import load_spec
+
+GROUPS = [
+    "uniform/onnx/Conv",
+    "uniform/onnx/Conv/dilation_d",
+    "uniform/onnx/Gemm/trans_a",
+    "uniform/onnx/ConvTranspose/dilation",
+    "uniform/onnx/ConvTranspose/weight_rank",
+    "uniform/onnx/MatMul/second_input",
+    "uniform/onnx/AveragePool/global_pooling",
+    "float16/onnx/MaxPool",
+    "float16/onnx/Add",
+    "uniform/onnx/unlisted/Sigmoid",
+    "uniform/onnx/unlisted/com.acme::Conv",
+]
+
+
+def judge(name: str, folder: Path, groups: list[str]) -> dict[str, Result]:
+    settings = Settings(name, max_examples=0, scratch=folder)
+    runner = Runner(load_quantizer(name), load_spec(), settings)
+    return {group: runner.check(group) for group in groups}
+
+
+@pytest.fixture(scope="module")
+def static(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    return judge("onnxruntime", tmp_path_factory.mktemp("static"), GROUPS)
+
+
+class Feeds(CalibrationDataReader):  # type: ignore[misc]
+    def __init__(self, feeds: Iterator[dict[str, object]]) -> None:
+        self.feeds = feeds
+
+    def get_next(self) -> dict[str, object] | None:
+        return next(self.feeds, None)
+
+
+def quantize(case_id: str, folder: Path) -> tuple[onnx.ModelProto, onnx.ModelProto, str]:
+    """The model of a case, what onnxruntime makes of it, and the focal output."""
+    from pytest_amct import read_onnx
+
+    built = parse_case(case_id).build()
+    source, target = folder / "m.onnx", folder / "q.onnx"
+    source.write_bytes(built.data)
+    inputs = tuple(input_spec(t) for t in read_onnx(built.data).inputs)
+    feeds = Feeds(Request("onnx", built.data, folder, inputs).calibration())
+    quantize_static(source, target, feeds, quant_format=QuantFormat.QDQ)
+    return built.model, onnx.load(target), built.focal[0]
+
+
+def producers(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
+    return {name: node for node in model.graph.node for name in node.output}
+
+
+def test_every_finding_holds_when_checked_by_hand(
+    static: dict[str, Result], tmp_path: Path
+) -> None:
+    """By the raw protos and by the second opinion, neither of which the product uses."""
+    findings = [
+        f for r in static.values() for f in r.findings if f.kind == "over-quantized" and f.model
+    ]
+    assert len({f.condition for f in findings}) >= 7
+    for finding in findings:
+        original, quantized, focal = quantize(finding.case, tmp_path)
+        opinion = next(o for o in opinions(original) if o.output == focal)
+        assert opinion.answer == "forbidden", finding.case
+        assert finding.condition in opinion.broken, finding.case
+        made_by = producers(quantized)
+        (node,) = [n for n in original.graph.node if focal in n.output]
+        (same,) = [n for n in quantized.graph.node if n.name == node.name]
+        port = 1 if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul") else 0
+        assert made_by[same.input[port]].op_type == "DequantizeLinear", finding.case
+
+
+def test_what_it_is_known_to_break(static: dict[str, Result]) -> None:
+    broken = {g for g, r in static.items() if r.failure}
+    assert broken == {
+        "uniform/onnx/Conv/dilation_d",
+        "uniform/onnx/Gemm/trans_a",
+        "uniform/onnx/ConvTranspose/dilation",
+        "uniform/onnx/ConvTranspose/weight_rank",
+        "uniform/onnx/MatMul/second_input",
+        "float16/onnx/Add",
+        "uniform/onnx/unlisted/Sigmoid",
+    }
+
+
+def test_a_pool_that_its_neighbours_explain_warns(static: dict[str, Result]) -> None:
+    """It quantizes a MaxPool only between quantized layers, where nothing proves the choice."""
+    statuses = {(f.kind, f.status) for f in static["float16/onnx/MaxPool"].findings}
+    assert statuses == {("over-quantized", "warned")}
+
+
+def test_its_conforming_layers_are_seen_as_quantized(static: dict[str, Result]) -> None:
+    default = [r for r in static["uniform/onnx/Conv"].records if "@default" in r.case]
+    assert [r.decided for r in default] == ["quantized", "quantized"]
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        ("onnxruntime-qoperator", {"uniform/onnx/Conv/dilation_d", "uniform/onnx/Gemm/trans_a"}),
+        ("onnxruntime-dynamic", {"uniform/onnx/MatMul/second_input"}),
+    ],
+)
+def test_its_other_forms_are_read(name: str, broken: set[str], tmp_path: Path) -> None:
+    groups = [
+        "uniform/onnx/Conv/dilation_d",
+        "uniform/onnx/Gemm/trans_a",
+        "uniform/onnx/MatMul/second_input",
+    ]
+    found = judge(name, tmp_path, groups)
+    assert broken <= {
+        f.condition for r in found.values() for f in r.findings if f.kind == "over-quantized"
+    }
+    decided = [record.decided for result in found.values() for record in result.records]
+    assert decided.count("quantized") > 10

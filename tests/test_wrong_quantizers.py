@@ -1,0 +1,96 @@
+"""Deliberately wrong quantizers are caught, each by the condition that it breaks; right ones never."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_amct.fixtures.wrong_quantizers import WRONG, WrongQuantizer
+from pytest_amct.options import Settings
+from pytest_amct.quantizers.builtin_reference import Reference
+from pytest_amct.quantizers.loading import FunctionQuantizer
+from pytest_amct.runner import Result, Runner, all_groups
+from pytest_amct.tables.loader import load_spec
+from pytest_amct.verdicts import missed
+
+SPEC = load_spec()
+
+
+def runner_of(quantizer: object, scratch: Path, **settings: object) -> Runner:
+    return Runner(quantizer, SPEC, Settings("it", max_examples=0, scratch=scratch, **settings))  # type: ignore[arg-type]
+
+
+def check(wrong: WrongQuantizer, scratch: Path) -> Result:
+    runner = runner_of(FunctionQuantizer(wrong.name, wrong.quantize), scratch)
+    if wrong.caught_by == "onnx/quantizes-something":
+        return runner.check_alive("onnx")
+    return runner.check(wrong.caught_by)
+
+
+def of_kind(kind: str, warned: bool) -> list[WrongQuantizer]:
+    return [w for w in WRONG.values() if w.kind == kind and w.warned is warned]
+
+
+@pytest.mark.parametrize("wrong", of_kind("over-quantized", False), ids=lambda w: w.name)
+def test_a_broken_condition_fails_its_own_test(wrong: WrongQuantizer, tmp_path: Path) -> None:
+    result = check(wrong, tmp_path)
+    assert result.failure is not None
+    assert {f.condition for f in result.findings if f.status == "failed"} == {wrong.caught_by}
+    first = result.failure.splitlines()[0]
+    assert first.startswith("over-quantized: ")
+    assert wrong.caught_by in first
+
+
+@pytest.mark.parametrize("wrong", of_kind("over-quantized", True), ids=lambda w: w.name)
+def test_what_the_document_only_implies_warns(wrong: WrongQuantizer, tmp_path: Path) -> None:
+    result = check(wrong, tmp_path)
+    assert result.failure is None
+    assert {(f.condition, f.status) for f in result.findings} == {(wrong.caught_by, "warned")}
+
+
+@pytest.mark.parametrize("kind", ["errored", "invalid-output"])
+def test_a_quantizer_that_breaks_down_is_told_apart(kind: str, tmp_path: Path) -> None:
+    for wrong in of_kind(kind, False):
+        result = check(wrong, tmp_path)
+        assert result.failure is not None, wrong.name
+        assert {f.kind for f in result.findings if f.status == "failed"} == {kind}, wrong.name
+
+
+@pytest.mark.parametrize("wrong", of_kind("missed", True), ids=lambda w: w.name)
+def test_what_is_left_in_float_is_missed_and_fails_where_it_is_claimed(
+    wrong: WrongQuantizer, tmp_path: Path
+) -> None:
+    runner = runner_of(FunctionQuantizer(wrong.name, wrong.quantize), tmp_path)
+    groups = [g for g in all_groups(SPEC) if g.startswith(wrong.caught_by)]
+    records = [r for group in groups for r in runner.check(group).records]
+    (finding,) = [f for f in missed(records, runner.policy) if f.condition == wrong.caught_by]
+    assert finding.status == "warned"
+    claimed = runner_of(
+        FunctionQuantizer(wrong.name, wrong.quantize), tmp_path, claims=(wrong.caught_by,)
+    )
+    failures = [claimed.check(group).failure for group in groups]
+    assert any(failure and failure.startswith("missed: ") for failure in failures)
+
+
+def test_a_quantizer_that_quantizes_nothing_fails(tmp_path: Path) -> None:
+    (wrong,) = of_kind("quantizes-nothing", False) + of_kind("quantizes-nothing", True)
+    failure = check(wrong, tmp_path).failure
+    assert failure is not None
+    assert "quantized none of" in failure
+
+
+def test_the_obedient_quantizer_has_no_findings(tmp_path: Path) -> None:
+    runner = runner_of(Reference(), tmp_path)
+    for group in all_groups(SPEC):
+        result = runner.check(group)
+        assert result.failure is None, group
+        assert result.findings == (), group
+        assert missed(result.records, runner.policy) == [], group
+
+
+def test_every_condition_is_caught_by_somebody() -> None:
+    conditions = {
+        f"{row.id}/{c.id}" for row in SPEC.rows for c in row.conditions if not c.open and not c.implied_by
+    }
+    assert conditions <= {w.caught_by for w in WRONG.values()}

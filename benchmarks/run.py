@@ -107,14 +107,14 @@ def reference_gate() -> Measured:
     """Seconds of test time of the enumerated gate with the reference quantizer."""
     from pytest_amct.options import Settings
     from pytest_amct.quantizers.builtin_reference import Reference
-    from pytest_amct.runner import Runner, all_groups
+    from pytest_amct.runner import Runner
     from pytest_amct.tables.loader import load_spec
 
     spec = load_spec()
 
     def gate() -> None:
         runner = Runner(Reference(spec), spec, Settings("reference", max_examples=0))
-        for group in all_groups(spec):
+        for group in runner.gate.groups:
             assert runner.check(group).failure is None
 
     return Measured("enumerated gate, reference", min(_seconds(gate) for _ in range(3)), 2.0, "s")
@@ -124,7 +124,7 @@ def share_of_onnxruntime() -> Measured:
     """Share of the gate's time that is spent inside onnxruntime when it is the quantizer."""
     from pytest_amct.options import Settings
     from pytest_amct.quantizers import builtin_onnxruntime
-    from pytest_amct.runner import Runner, all_groups
+    from pytest_amct.runner import Runner
     from pytest_amct.tables.loader import load_spec
 
     spent = 0.0
@@ -151,7 +151,7 @@ def share_of_onnxruntime() -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings("onnxruntime", max_examples=0, scratch=Path(folder))
         runner = Runner(Timed(), load_spec(), settings)  # type: ignore[arg-type]
-        whole = _seconds(lambda: [runner.check(g) for g in all_groups(load_spec())])
+        whole = _seconds(lambda: [runner.check(g) for g in runner.gate.groups])
     return Measured("time inside onnxruntime / gate", spent / whole, 0.8, "", at_least=True)
 
 

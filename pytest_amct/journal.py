@@ -1,6 +1,7 @@
 """What is being judged, on disk before each call: a quantizer may take the process with it.
 
-One JSON value a line: ``{"call": case}`` before a call, ``{"record": {...}}`` after it.
+One JSON value a line: ``{"call": case}`` before a call and ``{"back": case}`` after it,
+``{"record": {...}}`` for what came of it, ``{"hung": true}`` from who ends a process that hangs.
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ class Journal:
         """Note that the quantizer is about to get this case."""
         self._write({"call": case})
 
+    def returned(self, case: str) -> None:
+        """Note that the call came back."""
+        self._write({"back": case})
+
     def judged(self, record: dict[str, Any]) -> None:
-        """Note what came of the last call."""
+        """Note what came of a case."""
         self._write({"record": record})
 
     def close(self) -> None:
@@ -44,11 +49,19 @@ class Remains:
     #: the case whose call did not come back, ``None`` if the process ended between calls
     case: str | None
     records: tuple[dict[str, Any], ...]
+    #: whether the process was ended because that call took too long
+    hung: bool = False
+
+
+def mark_hung(path: Path) -> None:
+    """Note in the journal of another process that it is ended for hanging."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"hung": true}\n')
 
 
 def read_journal(path: Path) -> Remains:
     """Read what is left of a journal; a last line that was cut off is passed over."""
-    case, records = None, []
+    case, records, hung = None, [], False
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -61,6 +74,7 @@ def read_journal(path: Path) -> Remains:
         if "call" in value:
             case = value["call"]
         elif "record" in value:
-            case = None
             records.append(value["record"])
-    return Remains(case, tuple(records))
+        case = None if "back" in value else case
+        hung = hung or "hung" in value
+    return Remains(case, tuple(records), hung)

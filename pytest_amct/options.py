@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import os
+import shlex
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 PROFILES = ("gate",)
 _DEFAULT_SPEC = "cann-7.0.0"
+_OPTIONS = (
+    "--amct-quantizer",
+    "--amct-spec",
+    "--amct-profile",
+    "--amct-max-examples",
+    "--amct-select",
+    "--amct-model",
+    "--amct-report",
+    "--amct-strict",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +46,22 @@ class Settings:
     #: reasons by condition or case pattern
     waivers: Mapping[str, str] = field(default_factory=dict)
     #: seconds after which a call counts as hung
-    timeout: float = 300.0
+    timeout: int = 300
     rootdir: Path = Path()
     scratch: Path = Path()
+    #: what judges with the same quantizer and tables again, to be followed by what to judge
+    command: str = "pytest --amct"
+
+
+def settings_from(values: Mapping[str, Any]) -> Settings:
+    """The settings of which `values` is the JSON form (``dataclasses.asdict``, paths as text)."""
+    kinds: dict[str, Callable[[Any], Any]] = {
+        **dict.fromkeys(("select", "frameworks", "claims", "skips"), tuple),
+        **dict.fromkeys(("model", "report", "rootdir", "scratch"), Path),
+    }
+    return Settings(
+        **{k: kinds[k](v) if k in kinds and v is not None else v for k, v in values.items()}
+    )
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -42,18 +71,16 @@ def add_options(parser: pytest.Parser) -> None:
     add("--amct", action="store_true", help="judge the quantizer against the tables")
     add("--amct-quantizer", metavar="NAME", help="module:attribute, or an installed quantizer")
     add("--amct-spec", metavar="SPEC", help=f"release or .toml file of tables ({_DEFAULT_SPEC})")
-    add("--amct-profile", metavar="PROFILE", default="gate", help="gate (the default)")
+    add("--amct-profile", metavar="PROFILE", help=f"{' or '.join(PROFILES)} (the default)")
     add(
         "--amct-max-examples",
         metavar="N",
-        default="10",
         help="Hypothesis examples for each condition besides the enumerated cases (10)",
     )
     add(
         "--amct-select",
         metavar="ID",
         action="append",
-        default=[],
         help="judge these conditions, rows or cases only (ids, * matches anything)",
     )
     add("--amct-model", metavar="FILE", help="judge this one model and nothing else")
@@ -69,54 +96,86 @@ def add_options(parser: pytest.Parser) -> None:
     ini("amct_timeout", "seconds after which a call of the quantizer counts as hung (300)")
 
 
+def refuse_alone(config: pytest.Config) -> None:
+    """Raises `pytest.UsageError` for an option of ours without ``--amct``: it would do nothing."""
+    for name in _OPTIONS:
+        if config.getoption(name):
+            raise pytest.UsageError(f"{name} does nothing without --amct: add --amct, or drop it")
+
+
 def read_settings(config: pytest.Config) -> Settings:
     """The validated settings. Raises `pytest.UsageError` in one sentence."""
-    quantizer = config.getoption("--amct-quantizer") or config.getini("amct_quantizer")
+    option = config.getoption
+    quantizer = option("--amct-quantizer") or config.getini("amct_quantizer")
     if not quantizer:
+        place = config.inipath or f"an ini file (there is none for {config.rootpath})"
         raise pytest.UsageError(
-            "--amct: no quantizer is named: set amct_quantizer in the ini file, or give"
+            f"--amct: no quantizer is named: set amct_quantizer in {place}, or give"
             " --amct-quantizer=module:function"
         )
-    profile = config.getoption("--amct-profile")
+    profile = option("--amct-profile") or PROFILES[0]
     if profile not in PROFILES:
         raise pytest.UsageError(
-            f"--amct-profile {profile!r}: there is no such profile, use {' or '.join(PROFILES)}"
+            f"--amct-profile={profile}: there is no such profile, use {' or '.join(PROFILES)}"
         )
-    model = config.getoption("--amct-model")
-    if model and not Path(model).is_file():
-        raise pytest.UsageError(f"--amct-model {model!r}: no such file")
-    report = config.getoption("--amct-report")
-    if report and Path(report).exists() and not Path(report).is_dir():
-        raise pytest.UsageError(f"--amct-report {report!r} is a file: name a folder")
+    model, report = option("--amct-model"), option("--amct-report")
+    if model is not None and not Path(model).is_file():
+        raise pytest.UsageError(f"--amct-model={model}: no such file: name an .onnx file")
+    if model is not None and option("--amct-select"):
+        raise pytest.UsageError("--amct-select does nothing with --amct-model: give one of them")
     return Settings(
         quantizer=quantizer,
-        spec=config.getoption("--amct-spec") or config.getini("amct_spec") or _DEFAULT_SPEC,
+        spec=option("--amct-spec") or config.getini("amct_spec") or _DEFAULT_SPEC,
         profile=profile,
-        max_examples=_number("--amct-max-examples", config.getoption("--amct-max-examples")),
-        select=tuple(config.getoption("--amct-select")),
+        max_examples=_number("--amct-max-examples", option("--amct-max-examples"), 10, least=0),
+        select=tuple(option("--amct-select") or ()),
         model=Path(model).absolute() if model else None,
-        report=Path(report).absolute() if report else None,
-        strict=config.getoption("--amct-strict"),
+        report=_folder(report) if report is not None else None,
+        strict=option("--amct-strict"),
         frameworks=_frameworks(config.getini("amct_frameworks")),
         claims=tuple(config.getini("amct_claims")),
         skips=tuple(config.getini("amct_skips")),
         waivers=dict(_waiver(line) for line in config.getini("amct_waivers")),
-        timeout=float(_number("amct_timeout", config.getini("amct_timeout") or "300")),
+        timeout=_number("amct_timeout", config.getini("amct_timeout"), 300, least=1),
         rootdir=config.rootpath,
         scratch=_scratch(config),
+        command=shlex.join(["pytest", "--amct", *_given(config)]),
     )
 
 
-def _number(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise pytest.UsageError(f"{name} {text!r}: must be a whole number, 0 or more")
+def _given(config: pytest.Config) -> list[str]:
+    names = ("--amct-quantizer", "--amct-spec")
+    return [f"{name}={config.getoption(name)}" for name in names if config.getoption(name)]
+
+
+def _number(name: str, text: str | None, default: int, least: int) -> int:
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise pytest.UsageError(f"{name}={text}: must be a whole number, {least} or more")
     return int(text)
+
+
+def _folder(name: str) -> Path:
+    """A folder that can be written to; it is made only with the report."""
+    path = Path(name).absolute()
+    above = next(p for p in (path, *path.parents) if p.exists())
+    if not name or not above.is_dir():
+        what = f"{above} is a file" if name else "it is empty"
+        raise pytest.UsageError(f"--amct-report={name}: {what}: name a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise pytest.UsageError(
+            f"--amct-report={name}: {above} cannot be written to: name another folder"
+        )
+    return path
 
 
 def _frameworks(names: list[str]) -> tuple[str, ...]:
     for name in names:
         if name != "onnx":
-            raise pytest.UsageError(f"amct_frameworks: {name!r} is not judged here, use onnx")
+            raise pytest.UsageError(
+                f"amct_frameworks: {name!r} is not judged by this version: use onnx"
+            )
     return tuple(names)
 
 
@@ -131,7 +190,11 @@ def _waiver(line: str) -> tuple[str, str]:
 
 def _scratch(config: pytest.Config) -> Path:
     """Where journals and failing models go that no report folder takes."""
+    given: dict[str, str] = getattr(config, "workerinput", {})
+    if "amct-scratch" in given:
+        return Path(given["amct-scratch"])
     cache = getattr(config, "cache", None)
     if cache is not None:
-        return Path(cache.mkdir("amct"))
-    return config.rootpath / ".amct"
+        with contextlib.suppress(OSError):  # a repository that cannot be written to
+            return Path(cache.mkdir("amct"))
+    return Path(tempfile.gettempdir(), f"pytest-amct-{uuid.uuid4().hex[:12]}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_amct.options import add_options, read_settings
+from pytest_amct.options import add_options, read_settings, refuse_alone
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,7 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker and, if asked for, the suite."""
     config.addinivalue_line("markers", "amct: conformance tests of a quantizer (pytest-amct)")
     if not config.getoption("--amct"):
-        _refuse_alone(config)
+        refuse_alone(config)
         return
     if config.getoption("help") or config.getoption("version"):
         return
@@ -31,10 +31,3 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Suite(config, read_settings(config)), "amct-suite")
     except AmctError as error:
         raise pytest.UsageError(str(error)) from error
-
-
-def _refuse_alone(config: pytest.Config) -> None:
-    """Options of ours without ``--amct`` would do nothing; say so."""
-    for option in ("--amct-model", "--amct-report", "--amct-select", "--amct-quantizer"):
-        if config.getoption(option):
-            raise pytest.UsageError(f"{option} does nothing without --amct: add it")

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Iterator
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from pytest_amct.cases import onnx_catalog
-from pytest_amct.cases.plan import Built, Case
-from pytest_amct.errors import ModelError, UsageError
+from pytest_amct.cases.plan import Case
+from pytest_amct.gate import Gate
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.onnx_reader import read_onnx
 from pytest_amct.graphs.text import network_text
@@ -24,7 +24,7 @@ from pytest_amct.journal import Journal
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.protocol import Outcome, Quantizer
 from pytest_amct.quantizers.running import run_quantizer
-from pytest_amct.tables.answers import answer
+from pytest_amct.saved import read_note, save_model
 from pytest_amct.tables.model import Spec
 from pytest_amct.verdicts import Finding, Policy, Record, judge_layer, missed
 
@@ -55,36 +55,6 @@ def policy_of(settings: Settings) -> Policy:
     return Policy(settings.strict, settings.claims, settings.skips, settings.waivers)
 
 
-def selected_groups(settings: Settings, spec: Spec) -> list[str]:
-    """The conditions and rows to test, in the document's order.
-
-    Raises `UsageError` if a selection names nothing.
-    """
-    every = all_groups(spec)
-    if not settings.select:
-        return every
-    chosen: list[str] = []
-    for pattern in settings.select:
-        if "@" in pattern and "*" not in pattern:
-            onnx_catalog.parse_case(pattern)
-        found = [g for g in every if fnmatchcase(g, pattern.partition("@")[0])]
-        if not found:
-            raise UsageError(f"--amct-select {pattern!r} matches no condition, row or case")
-        chosen += found
-    return [g for g in every if g in chosen]
-
-
-def all_groups(spec: Spec) -> list[str]:
-    """Every id that has a test: rows, conditions, the Float16 rule, unlisted types."""
-    groups = onnx_catalog.groups()
-    for row in spec.rows:
-        treated = [f"{row.id}/{c.id}" for c in row.conditions if c.on_treatment]
-        at = max((i for i, g in enumerate(groups) if g.startswith(row.id)), default=-1)
-        if at >= 0:
-            groups[at + 1 : at + 1] = treated
-    return groups
-
-
 class Runner:
     """Judges one quantizer under one spec."""
 
@@ -93,16 +63,16 @@ class Runner:
     ) -> None:
         self.quantizer, self.spec, self.settings = quantizer, spec, settings
         self.policy, self.journal = policy_of(settings), journal
+        self.gate = Gate.of(quantizer, spec, settings)
         self._outcomes: dict[bytes, Outcome] = {}
         self._seen: dict[str, tuple[Case, Record, Outcome]] = {}
 
     def check(self, group: str) -> Result:
         """Judge a condition (or a row): its enumerated cases, then examples over networks."""
-        cases = [c for c in self._cases(group) if self._is_selected(c.id)]
-        records = [self.record(case) for case in cases]
+        records = [self.record(case) for case in self.gate.cases(group)]
         mine = self._findings(group, records)
         if not any(f.status == "failed" for f in mine):
-            drawn = [self.record(case) for case in self._examples(group)]
+            drawn = [self.record(case) for case in self.gate.examples(group)]
             mine += self._smallest(group, drawn)
             records += drawn
         mine += [f for f in missed(records, self.policy) if f.status == "failed"]
@@ -130,20 +100,14 @@ class Runner:
         """Judge one model: the layers that the JSON beside it names, else all of them."""
         data = path.read_bytes()
         network = read_onnx(data, str(path))
-        beside = path.with_suffix(".json")
-        focal: tuple[str, ...] = ()
-        case, group = path.name, "model"
-        if beside.is_file():
-            try:
-                noted = json.loads(beside.read_text(encoding="utf-8"))
-                case, group, focal = noted["case"], noted["condition"], tuple(noted["focal"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise ModelError(f"{beside}: not a note of this suite: {error}") from None
-        outcome = self._run(case, data, network)
-        layers = (
-            focal_layers(network, focal) if focal else [x for x in network.layers if not x.where]
-        )
-        records = [self._judge(case, group, layer, outcome) for layer in layers]
+        note = read_note(path)
+        outcome = self._run(note.case, data, network, note.asked)
+        layers = [x for x in network.layers if not x.where]
+        if note.focal:
+            layers = focal_layers(network, note.focal)
+        records = [
+            self._judge(note.case, note.condition, layer, outcome, note.asked) for layer in layers
+        ]
         findings = [f for r in records for f in r.findings]
         failed = [f for f in findings if f.status == "failed"]
         if not failed:
@@ -157,10 +121,10 @@ class Runner:
             built = case.build()
             network = read_onnx(built.data)
             (layer,) = focal_layers(network, built.focal)
-            outcome = self._run(case.id, built.data, network)
-            record = self._judge(case.id, case.group, layer, outcome)
+            outcome = self._run(case.id, built.data, network, built.asked)
+            record = self._judge(case.id, case.group, layer, outcome, built.asked)
             if any(f.status == "failed" for f in record.findings):
-                saved = self._save(case, built)
+                saved = save_model(case, built, self._folder())
                 record = replace(
                     record, findings=tuple(replace(f, model=saved) for f in record.findings)
                 )
@@ -169,48 +133,30 @@ class Runner:
             self._seen[case.id] = (case, record, outcome)
         return self._seen[case.id][1]
 
-    def _run(self, case: str, data: bytes, network: Network) -> Outcome:
-        key = hashlib.sha256(data).digest()
+    def _run(self, case: str, data: bytes, network: Network, asked: Mapping[str, Any]) -> Outcome:
+        key = hashlib.sha256(data + json.dumps(dict(asked), sort_keys=True).encode()).digest()
         if key not in self._outcomes:
             if self.journal:
                 self.journal.calling(case)
-            self._outcomes[key] = run_quantizer(self.quantizer, data, network)
+            self._outcomes[key] = run_quantizer(self.quantizer, data, network, **asked)
+            if self.journal:
+                self.journal.returned(case)
         return self._outcomes[key]
 
-    def _judge(self, case: str, group: str, layer: Layer, outcome: Outcome) -> Record:
-        plain = answer(layer, spec=self.spec)
-        return judge_layer(case, group, layer, outcome, self.spec, self.policy, plain)
-
-    def _cases(self, group: str) -> Iterable[Case]:
-        """The enumerated cases; a condition on the treatment is judged on its row's own."""
-        if group in onnx_catalog.groups():
-            return onnx_catalog.gate_cases(group)
-        return onnx_catalog.gate_cases(group.rpartition("/")[0])
-
-    def _examples(self, group: str) -> list[Case]:
-        if not self.settings.max_examples or any("@" in p for p in self.settings.select):
-            return []
-        from pytest_amct.cases.examples import draw_examples
-
-        known = onnx_catalog.groups()
-        source = group if group in known else group.rpartition("/")[0]
-        return draw_examples(source, self.settings.max_examples)
-
-    def _is_selected(self, case: str) -> bool:
-        patterns = [p for p in self.settings.select if "@" in p]
-        return not patterns or any(fnmatchcase(case, p) for p in patterns)
+    def _judge(
+        self, case: str, group: str, layer: Layer, outcome: Outcome, asked: Mapping[str, Any]
+    ) -> Record:
+        return judge_layer(case, group, layer, outcome, self.spec, self.policy, asked)
 
     def _findings(self, group: str, records: Iterable[Record]) -> list[Finding]:
         """The findings that this group's test tells; what was done to a layer has its own tests."""
-        on_treatment = {
-            f"{row.id}/{c.id}" for row in self.spec.rows for c in row.conditions if c.on_treatment
-        }
+        treated = self.gate.treated
         return [
             f
             for record in records
             for f in record.findings
             if f.condition == group
-            or (f.condition not in on_treatment and group not in on_treatment)
+            or (f.condition not in treated and group not in treated)
         ]
 
     def _smallest(self, group: str, drawn: list[Record]) -> list[Finding]:
@@ -243,7 +189,7 @@ class Runner:
         lines += ["", network_text(network, frozenset(focal_layers(network, built.focal))), ""]
         if first.model:
             path = self._folder() / first.model
-            lines += [f"model      {path}", f"again      pytest --amct --amct-model {path}"]
+            lines += [f"model      {path}", f"again      {self._again(path)}"]
         lines += _tail(outcome)
         if others:
             lines += ["", f"{len(others)} more of {group}:"]
@@ -252,25 +198,11 @@ class Runner:
             lines.append(f"  ... and {len(others) - _MOST_SHOWN + 1} others: see the report")
         return "\n".join(lines)
 
+    def _again(self, model: Path) -> str:
+        return f"{self.settings.command} {shlex.quote(f'--amct-model={model}')}"
+
     def _folder(self) -> Path:
         return self.settings.report or self.settings.scratch
-
-    def _save(self, case: Case, built: Built) -> str:
-        """Save a case's model and a note beside it; returns its path below the folder."""
-        name = "models/" + re.sub(r"[^\w.@+-]+", "-", case.id)
-        path = self._folder() / f"{name}.onnx"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(built.data)
-        note = {
-            "case": case.id,
-            "condition": case.group,
-            "focal": list(built.focal),
-            "framework": case.framework,
-            "request": {"scheme": "uniform", "settings": {}},
-            "spec": self.settings.spec,
-        }
-        path.with_suffix(".json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
-        return f"{name}.onnx"
 
 
 def focal_layers(network: Network, outputs: tuple[str, ...]) -> list[Layer]:

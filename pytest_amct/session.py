@@ -7,24 +7,35 @@ the report object, which pytest-xdist carries to the controller; nothing is kept
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import importlib.util
 import json
+import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from pytest_amct.errors import AmctError
+from pytest_amct.errors import AmctError, UsageError
+from pytest_amct.graphs.onnx_reader import read_onnx
 from pytest_amct.journal import Journal, read_journal
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.loading import load_quantizer
+from pytest_amct.quantizers.protocol import Quantizer
+from pytest_amct.quantizers.running import words
 from pytest_amct.reports.assembly import Collected, assemble
-from pytest_amct.reports.json_report import write_report
+from pytest_amct.reports.json_report import remove_report, write_report
 from pytest_amct.reports.terminal import summary_lines
-from pytest_amct.runner import Result, Runner, selected_groups
+from pytest_amct.gate import Gate
+from pytest_amct.runner import Result, Runner
+from pytest_amct.saved import read_note
 from pytest_amct.tables.loader import load_spec
-from pytest_amct.watch import Watch
+from pytest_amct.tables.model import Spec
+from pytest_amct.watch import Watch, again
+
+MODULE = "test_conformance.py"
+"""The suite's module; its tests are ``amct/test_conformance.py::...`` wherever it is installed."""
 
 _RESULT = pytest.StashKey[str]()
 
@@ -34,8 +45,11 @@ class SuiteModule(pytest.Module):
 
     def funcnamefilter(self, name: str) -> bool:
         """Whether a name is that of a test that has something to do in this run."""
-        suite: Suite = self.config.pluginmanager.get_plugin("amct-suite")
-        return name in suite.tests
+        return name in cast(Suite, self.config.pluginmanager.get_plugin("amct-suite")).tests
+
+    def classnamefilter(self, name: str) -> bool:
+        """The suite has no classes."""
+        return False
 
 
 class Suite:
@@ -46,21 +60,34 @@ class Suite:
         self.worker: str = getattr(config, "workerinput", {}).get("workerid", "")
         self.spec = load_spec(settings.spec)
         self.quantizer = load_quantizer(settings.quantizer, settings.rootdir)
-        self.groups = selected_groups(settings, self.spec)
+        self.groups = Gate.of(self.quantizer, self.spec, settings).groups
         self.frameworks = [
-            f for f in self.quantizer.frameworks if not settings.frameworks or f in settings.frameworks
+            f
+            for f in self.quantizer.frameworks
+            if not settings.frameworks or f in settings.frameworks
         ]
+        _check_rows(settings, self.spec)
+        if settings.model:
+            read_onnx(settings.model)
+            read_note(settings.model)
         self.folder = _suite_folder()
         self.collected = Collected()
+        self.lost = False
+        self.interrupted: set[str] = set()
         self.deselected = 0
+        self.sentence = ""
         self._add_suite()
 
     def _add_suite(self) -> None:
         """Collect the suite too; alone, if the command line names nothing else."""
-        config, path = self.config, str(self.folder / "test_conformance.py")
-        if not self.worker and config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config, path, short = self.config, str(self.folder / MODULE), f"amct/{MODULE}"
+        if config.args_source is not pytest.Config.ArgsSource.ARGS:
             config.args[:] = []
-        if path not in config.args:
+        # Ids as pytest prints them, which the user may give back.
+        config.args[:] = [
+            path + arg.removeprefix(short) if arg.startswith(short) else arg for arg in config.args
+        ]
+        if not any(arg.startswith(path) for arg in config.args):
             config.args.append(path)
 
     # --- collection ---------------------------------------------------------------------------
@@ -77,11 +104,24 @@ class Suite:
         )
         return module
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> pytest.CollectReport | None:
+        """Keep --lf from passing over our module, which is not where its ids say."""
+        manager = self.config.pluginmanager
+        skipping = manager.get_plugin("lfplugin-collskip")
+        if skipping is None or not isinstance(collector, SuiteModule):
+            return None
+        others = manager.subset_hook_caller("pytest_make_collect_report", [skipping, self])
+        return cast(pytest.CollectReport, others(collector=collector))
+
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test for each condition, framework or model."""
         if isinstance(metafunc.definition.getparent(pytest.Module), SuiteModule):
             name, values = self.tests[metafunc.definition.name]
-            metafunc.parametrize(name, values, ids=[Path(v).name if self.settings.model else v for v in values])
+            ids = [Path(v).name for v in values] if name == "model" else values
+            metafunc.parametrize(name, values, ids=ids)
 
     @property
     def tests(self) -> dict[str, tuple[str, list[str]]]:
@@ -112,11 +152,21 @@ class Suite:
         capture = self.config.pluginmanager.getplugin("capturemanager")
         # The watcher speaks when nobody else can: it gets the real standard error.
         with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
-            watch = Watch(journal.path, self.settings, self.quantizer.name, bool(self.worker))
-        yield Runner(self.quantizer, self.spec, self.settings, journal)
-        self.quantizer.close()
-        watch.close()
-        journal.close()
+            watch = Watch(
+                journal.path,
+                self.settings,
+                self.quantizer.name,
+                self.selection(),
+                bool(self.worker),
+            )
+        try:
+            yield Runner(self.quantizer, self.spec, self.settings, journal)
+        finally:
+            watch.close()
+            journal.close()
+        failure = _close(self.quantizer)
+        if failure:
+            pytest.fail(failure, pytrace=False)
 
     def hand_over(self, item: pytest.Item, result: Result) -> None:
         """Take a test's result, and fail the test if there is a reason."""
@@ -135,76 +185,144 @@ class Suite:
         """Put the result on the report, for this process or the controller."""
         report = yield
         if call.when == "call" and _RESULT in item.stash:
-            report.amct_result = item.stash[_RESULT]
+            report.amct_result = item.stash[_RESULT]  # type: ignore[attr-defined]
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take in a result; find out what a worker was doing that is gone."""
+        """Take in a result."""
         result = getattr(report, "amct_result", None)
         if result is not None:
             self.collected.add(json.loads(result))
-        elif report.nodeid.startswith("amct/") and report.when not in ("setup", "call", "teardown"):
-            self._worker_lost(report)
 
-    def _worker_lost(self, report: pytest.TestReport) -> None:
-        node = getattr(report, "node", None)
-        worker = node.gateway.id if node is not None else ""
-        remains = read_journal(self._journal_path(worker))
-        sentence = self.collected.add_remains(remains, self.quantizer.name)
-        report.sections.append(("amct", sentence))
+    # --- pytest-xdist -------------------------------------------------------------------------
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker where its journal belongs."""
+        node.workerinput["amct-scratch"] = str(self.settings.scratch)
+        node.workerinput["amct-journal"] = str(self._journal_path(node.gateway.id))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
+        """Find out what a worker was doing that is gone."""
+        worker: str = report.node.gateway.id
+        self.lost = self.lost or crashitem.startswith("amct/")
+        if not crashitem.startswith("amct/") or worker in self.interrupted:
+            return
+        journal = self._journal_path(worker)
+        remains = read_journal(journal)
+        journal.unlink(missing_ok=True)
+        sentence = self.collected.add_remains(remains, self.quantizer.name, hung=remains.hung)
+        lines = [f"lost: {sentence}", "", str(report.longrepr)]
+        if remains.case is not None:
+            lines.append(f"again      {again(self.settings, remains.case)}")
+        report.longrepr = "\n".join(lines)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """Count what a worker deselected; know one that Ctrl-C ended from one that was lost."""
+        if error == "keyboard-interrupt":
+            self.interrupted.add(node.gateway.id)
+        self.deselected += getattr(node, "workeroutput", {}).get("amct-deselected", 0)
 
     def _journal_path(self, worker: str) -> Path:
-        return self.settings.scratch / f"journal-{worker or 'main'}.jsonl"
+        given: dict[str, str] = getattr(self.config, "workerinput", {})
+        if "amct-journal" in given:
+            return Path(given["amct-journal"])
+        return self.settings.scratch / f"journal-{os.getpid()}-{worker or 'main'}.jsonl"
 
     # --- the end ------------------------------------------------------------------------------
+
+    def pytest_sessionstart(self) -> None:
+        """Remove an older report: if this run is cut off, nobody shall take that for its own."""
+        if self.settings.report and not self._silent():
+            try:
+                remove_report(self.settings.report)
+            except AmctError as error:
+                raise pytest.UsageError(str(error)) from error
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the report; a run that tested nothing is an error."""
-        if self.worker or self.config.getoption("collectonly"):
+        if self.worker:
+            self.config.workeroutput["amct-deselected"] = self.deselected  # type: ignore[attr-defined]
+        if self._silent():
             return
-        self.collected.complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-        if getattr(session, "shouldstop", False) or getattr(session, "shouldfail", False):
+        fine = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        stopped = session.shouldstop or session.shouldfail
+        ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not stopped
+        self.collected.complete = ended and not self.lost
+        if not self.collected.tests and exitstatus in fine and not self._deselected_by_hand():
             self.collected.complete = False
-        ran_nothing = not self.collected.tests and exitstatus in (
-            pytest.ExitCode.OK,
-            pytest.ExitCode.NO_TESTS_COLLECTED,
-        )
-        if ran_nothing and not self._deselected_by_hand():
-            self.collected.complete = False
+            self.sentence = (
+                "amct: not one test of the suite ran, so nothing was judged: find out what keeps"
+                " pytest from collecting or running amct/" + MODULE
+            )
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         if self.settings.report:
-            write_report(self.report(), self.settings.report)
+            try:
+                write_report(self.report(), self.settings.report)
+            except AmctError as error:
+                self.sentence = str(error)
+                session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        with contextlib.suppress(OSError):  # an empty one was made for the journal alone
+            self.settings.scratch.rmdir()
+
+    def selection(self) -> dict[str, Any]:
+        """What the user picked out of the suite."""
+        return {
+            "select": list(self.settings.select),
+            "keyword": self.config.getoption("keyword"),
+            "markers": self.config.getoption("markexpr"),
+            "model": self.settings.model.name if self.settings.model else None,
+        }
 
     def report(self) -> dict[str, Any]:
         """The report as a JSON value."""
-        option = self.config.getoption
-        selection = {
-            "select": list(self.settings.select),
-            "keyword": option("keyword"),
-            "markers": option("markexpr"),
-            "model": self.settings.model.name if self.settings.model else None,
-        }
-        return assemble(self.collected, self.spec, self.settings, self.quantizer.name, selection)
-
-    def _deselected_by_hand(self) -> bool:
-        option = self.config.getoption
-        names = ("keyword", "markexpr", "deselect", "lf", "failedfirst", "stepwise", "newfirst")
-        return bool(self.deselected or any(option(name, None) for name in names))
+        return assemble(
+            self.collected, self.spec, self.settings, self.quantizer.name, self.selection()
+        )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show the table, a line for each row."""
-        if self.worker or self.config.getoption("collectonly"):
+        if self._silent():
             return
-        if not self.collected.tests:
-            if not self._deselected_by_hand():
-                terminalreporter.write_line(
-                    "amct: not one test of the suite ran: nothing was judged", red=True
+        if self.collected.tests:
+            terminalreporter.section(f"amct: {self.quantizer.name} against {self.spec.title}")
+            for line, markup in summary_lines(self.report()):
+                terminalreporter.write_line(line, **dict.fromkeys(markup, True))
+        if self.sentence:
+            terminalreporter.ensure_newline()
+            terminalreporter.write_line(self.sentence, red=True)
+
+    def _silent(self) -> bool:
+        """Whether another process reports, or there is nothing to report."""
+        return bool(self.worker or self.config.getoption("collectonly"))
+
+    def _deselected_by_hand(self) -> bool:
+        names = ("keyword", "markexpr", "deselect", "lf", "stepwise")
+        return bool(self.deselected or any(self.config.getoption(n, None) for n in names))
+
+
+def _close(quantizer: Quantizer) -> str:
+    """End the quantizer; returns what went wrong."""
+    try:
+        quantizer.close()
+    except Exception as error:
+        return f"{quantizer.name}: close() raised {words(error)}"
+    return ""
+
+
+def _check_rows(settings: Settings, spec: Spec) -> None:
+    """A row that is misspelt would be neither claimed nor skipped."""
+    rows = [row.id for row in spec.rows]
+    for option, patterns in (("amct_claims", settings.claims), ("amct_skips", settings.skips)):
+        for pattern in patterns:
+            if not fnmatch.filter(rows, pattern):
+                raise UsageError(
+                    f"{option}: {pattern!r} is no row of {spec.source}: use ids as"
+                    f" {rows[0]}, * matches anything"
                 )
-            return
-        terminalreporter.section(f"amct: {self.quantizer.name} against {self.spec.title}")
-        for line, markup in summary_lines(self.report()):
-            terminalreporter.write_line(line, **dict.fromkeys(markup, True))
 
 
 def _suite_folder() -> Path:
@@ -213,5 +331,3 @@ def _suite_folder() -> Path:
     if found is None or not found.submodule_search_locations:
         raise AmctError("pytest_amct.conformance is not installed: install pytest-amct again")
     return Path(found.submodule_search_locations[0])
-
-

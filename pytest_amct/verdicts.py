@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Basis, Layer
 from pytest_amct.quantizers.protocol import Decision, Outcome, layer_index
 from pytest_amct.tables.answers import answer, find_row
-from pytest_amct.tables.model import Answer, Reason, Row, Spec
+from pytest_amct.tables.model import Answer, Reason, Row, Spec, Treatment, condition_id
 
 Kind = Literal["over-quantized", "missed", "errored", "lost", "invalid-output", "unstable"]
 Level = Literal["failed", "warned", "waived"]
@@ -94,13 +94,37 @@ def _matches(id_: str, pattern: str) -> bool:
     return fnmatchcase(id_, pattern)
 
 
+def asked_treatment(asked: Mapping[str, Any], row: Row | None) -> Treatment:
+    """What a request demands of a layer, as a treatment that the tables can answer."""
+    scheme = asked.get("scheme", "uniform")
+    settings = asked.get("settings", {})
+    has_weight = row is not None and row.ports.weight is not None
+    return Treatment(
+        scheme,
+        data=scheme != "weight_only",
+        # A pool has no weight of its own: only the request for weights alone would treat one.
+        weights=True if has_weight or scheme == "weight_only" else None,
+        weight_channel_wise=settings.get("channel_wise"),
+        weight_asymmetric=settings.get("asymmetric"),
+    )
+
+
 def judge_layer(
-    case: str, group: str, layer: Layer, outcome: Outcome, spec: Spec, policy: Policy, plain: Answer
+    case: str,
+    group: str,
+    layer: Layer,
+    outcome: Outcome,
+    spec: Spec,
+    policy: Policy,
+    asked: Mapping[str, Any],
 ) -> Record:
-    """What the outcome of a case says about one of its layers; `plain` is its uniform answer."""
+    """What the outcome of a case says about one of its layers, given what was asked for."""
     index = layer_index(layer)
     decision = outcome.decision(index) if outcome.status == "decided" else None
     row = find_row(layer, spec)
+    listed = find_row(layer, spec, asked.get("scheme", "uniform"))
+    plain = answer(layer, asked_treatment(asked, row), spec)
+    skipping = _skipped_by(layer, row, asked)
     findings: list[Finding] = []
     checked: tuple[str, ...] = ()
     if decision is not None and decision.quantized:
@@ -108,37 +132,92 @@ def judge_layer(
         checked = tuple(_checked(row, decision))
         if treated.verdict == "forbidden":
             findings.append(_over_quantized(case, group, layer, treated, decision))
-        elif row is not None and policy.skipped(row.id):
+        findings += [_though_skipped(case, layer, row, decision, s) for s in skipping]
+        if row is not None and policy.skipped(row.id):
             words = f"{layer} was quantized, although {row.id} is declared as skipped"
             findings.append(
                 Finding("over-quantized", row.id, case, str(layer), "warned", words, row=row.id)
             )
     elif outcome.status in ("errored", "lost", "invalid-output"):
-        findings.append(_broke(case, group, layer, plain, outcome))
+        findings += _broke(case, group, layer, plain, outcome, asked)
+    states = {r.condition: r.state for r in plain.reasons}
+    if row is not None:
+        for setting in ("skip_layers", "skip_layer_types"):
+            if setting in asked:
+                id_ = _setting_id(row, setting)
+                states[id_] = "broken" if id_ in skipping else "holds"
     return Record(
         case=case,
         group=group,
         layer=str(layer),
-        row=row.id if row else None,
-        verdict=plain.verdict,
-        states={r.condition: r.state for r in plain.reasons},
+        row=listed.id if listed else None,
+        verdict="forbidden" if skipping else plain.verdict,
+        states=states,
         status=outcome.status,
         decided=_decided(outcome, index, decision),
-        owed=row is not None and plain.verdict == "quantizable" and owed(layer, row),
+        owed=listed is not None
+        and plain.verdict == "quantizable"
+        and not skipping
+        and owed(layer, listed, asked),
         checked=checked,
         findings=tuple(policy.apply(f) for f in findings),
     )
 
 
-def owed(layer: Layer, row: Row) -> bool:
-    """Whether a quantizable layer is owed under a plain request (READING.md section 6)."""
-    if row.data_only:
+def owed(layer: Layer, row: Row, asked: Mapping[str, Any]) -> bool:
+    """Whether a quantizable layer is owed under a request (READING.md section 6)."""
+    if asked.get("scheme") == "nonuniform":
         return False
-    data = layer.input(row.ports.data[0])
-    if data is None or walk.source(data).kind == "constant":
+    if row.data_only and layer.name not in asked.get("tensor_quantize", ()):
         return False
-    producer = data.producer
-    return producer is None or producer.type != "DequantizeLinear"
+    inputs = [t for port in row.ports.data if (t := layer.input(port)) is not None]
+    fed = [t for t in inputs if walk.source(t).kind != "constant"]
+    if not fed or any(t.producer is not None and t.producer.type in _QUANTIZED for t in fed):
+        return False
+    makers = {t.producer.type for t in fed if t.producer is not None}
+    only_bias = len(fed) < len(inputs) and not makers.isdisjoint(_PRODUCTS)
+    return not only_bias
+
+
+_QUANTIZED = ("DequantizeLinear",)
+_PRODUCTS = ("MatMul", "Gemm", "Conv", "ConvTranspose")
+
+
+def _setting_id(row: Row, setting: str) -> str:
+    return f"settings/{row.framework}/{row.name}/{setting}"
+
+
+def _skipped_by(layer: Layer, row: Row | None, asked: Mapping[str, Any]) -> list[str]:
+    """Ids of the settings of the request that keep a layer in float."""
+    if row is None:
+        return []
+    found = []
+    if layer.name and layer.name in asked.get("skip_layers", ()):
+        found.append(_setting_id(row, "skip_layers"))
+    # A row of several types is skipped for sure only if all of them are.
+    if set(row.ir) <= set(asked.get("skip_layer_types", ())):
+        found.append(_setting_id(row, "skip_layer_types"))
+    return found
+
+
+def _though_skipped(
+    case: str, layer: Layer, row: Row | None, decision: Decision, condition: str
+) -> Finding:
+    setting = condition.rpartition("/")[2]
+    message = f"{layer} was quantized, although the request skips it ({setting})"
+    if decision.seen:
+        message += f"; shown by: {decision.seen}"
+    status: Level = "failed" if decision.evidence == "stated" else "warned"
+    return Finding(
+        "over-quantized",
+        condition,
+        case,
+        str(layer),
+        status,
+        message,
+        decision.evidence,
+        row.id if row else None,
+    )
 
 
 def left_in_float(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
@@ -183,12 +262,14 @@ def _checked(row: Row | None, decision: Decision) -> Iterable[str]:
             if condition.on_treatment:
                 shown = getattr(decision.treatment, condition.require["treatment"])
                 if shown is not None:
-                    yield f"{row.id}/{condition.id}"
+                    yield condition_id(row, condition)
 
 
 def _decided(outcome: Outcome, index: int, decision: Decision | None) -> Decided:
     if decision is not None:
         return "quantized" if decision.quantized else "float"
+    if outcome.status == "refused":
+        return "float"
     return "untraceable" if index in outcome.untraceable else "unknown"
 
 
@@ -216,7 +297,9 @@ def _why_inferred(reason: Reason, treated: Answer, decision: Decision) -> str:
     return "a warning, as the neighbours would explain the same result"
 
 
-def _broke(case: str, group: str, layer: Layer, plain: Answer, outcome: Outcome) -> Finding:
+def _broke(
+    case: str, group: str, layer: Layer, plain: Answer, outcome: Outcome, asked: Mapping[str, Any]
+) -> list[Finding]:
     """The quantizer itself failed: a failure unless it may have objected to the layer."""
     words = {
         "errored": "the quantizer raised",
@@ -224,9 +307,11 @@ def _broke(case: str, group: str, layer: Layer, plain: Answer, outcome: Outcome)
         "invalid-output": "what the quantizer returned cannot be used",
     }[outcome.status]
     objection = outcome.status == "errored" and plain.verdict != "quantizable"
+    if objection and asked and plain.verdict == "forbidden":
+        return []  # the tables forbid what was asked for: raising conforms
     status: Level = "warned" if objection else "failed"
     message = f"{words}: {outcome.message}"
     if objection:
         message += f" (the layer is {plain.verdict}, so that refusing it would be right)"
     kind: Kind = outcome.status  # type: ignore[assignment]
-    return Finding(kind, group, case, str(layer), status, message, row=plain.row)
+    return [Finding(kind, group, case, str(layer), status, message, row=plain.row)]

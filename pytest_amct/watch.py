@@ -10,37 +10,52 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
+import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_amct.options import Settings
+from pytest_amct.journal import mark_hung, read_journal
+
+if TYPE_CHECKING:
+    from pytest_amct.options import Settings
 
 _FAREWELL = b"done"
-_POLL = 1.0
+_POLL = 0.5
 """Seconds between two looks at the journal."""
 
 
 class Watch:
-    """The watcher of this process. `close` bids it farewell."""
+    """The watcher of this process. `close` bids it farewell.
 
-    def __init__(self, journal: Path, settings: Settings, quantizer: str, worker: bool) -> None:
+    The watcher of a worker ends it if it hangs and says nothing: the controller will.
+    """
+
+    def __init__(
+        self,
+        journal: Path,
+        settings: Settings,
+        quantizer: str,
+        selection: dict[str, Any],
+        worker: bool,
+    ) -> None:
         told = {
-            "journal": os.fspath(journal),
-            "report": os.fspath(settings.report) if settings.report else None,
-            "spec": settings.spec,
-            "profile": settings.profile,
+            "journal": journal,
+            "settings": asdict(settings),
             "quantizer": quantizer,
-            "timeout": settings.timeout,
+            "selection": selection,
             "parent": os.getpid(),
             "worker": worker,
         }
+        # -P: nothing in the working directory may stand in for a module.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pytest_amct.watch", json.dumps(told)], stdin=subprocess.PIPE
+            [sys.executable, "-P", "-m", "pytest_amct.watch", json.dumps(told, default=os.fspath)],
+            stdin=subprocess.PIPE,
         )
 
     def close(self) -> None:
@@ -52,52 +67,77 @@ class Watch:
 def main(told: dict[str, Any]) -> int:
     """Wait for the end of the watched process. Returns 0 if it said farewell."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    journal = Path(told["journal"])
-    said = b""
-    hung = False
-    while True:
-        ready, _, _ = select.select([sys.stdin.fileno()], [], [], _POLL)
-        if ready:
-            part = os.read(sys.stdin.fileno(), 64)
-            said += part
-            if not part:
-                break
-        elif _silent_for(journal) > told["timeout"] and _in_a_call(journal):
-            hung = True
+    journal, parent = Path(told["journal"]), told["parent"]
+    said: list[bytes] = []
+    listener = threading.Thread(target=_listen, args=[said], daemon=True)
+    listener.start()
+    silence = _Silence(journal)
+    # A fork of the watched process may hold the pipe open, so its end shows in two ways.
+    while listener.is_alive() and os.getppid() == parent:
+        listener.join(_POLL)
+        if silence.seconds() > told["settings"]["timeout"] and read_journal(journal).case:
+            mark_hung(journal)
+            if not told["worker"]:
+                _tell(told, journal)
             with contextlib.suppress(OSError):
-                os.kill(told["parent"], signal.SIGKILL)
-    if said == _FAREWELL:
+                os.kill(parent, signal.SIGKILL)
+            return 1
+    if b"".join(said) == _FAREWELL:
         return 0
-    if not told["worker"]:  # of a worker, pytest-xdist's controller tells
-        _tell(told, journal, hung)
+    if not told["worker"]:
+        _tell(told, journal)
     return 1
 
 
-def _silent_for(journal: Path) -> float:
-    with contextlib.suppress(OSError):
-        return time.time() - journal.stat().st_mtime
-    return 0.0
+def _listen(said: list[bytes]) -> None:
+    while part := os.read(sys.stdin.fileno(), 64):
+        said.append(part)
 
 
-def _in_a_call(journal: Path) -> bool:
-    from pytest_amct.journal import read_journal
+class _Silence:
+    """For how long nothing was written to a file, on a clock that stands still in suspension."""
 
-    return read_journal(journal).case is not None
+    def __init__(self, path: Path) -> None:
+        self.path, self.size, self.since = path, -1, time.monotonic()
+
+    def seconds(self) -> float:
+        with contextlib.suppress(OSError):
+            size = self.path.stat().st_size
+            if size != self.size:
+                self.size, self.since = size, time.monotonic()
+        return time.monotonic() - self.since
 
 
-def _tell(told: dict[str, Any], journal: Path, hung: bool) -> None:
-    from pytest_amct.journal import read_journal
+def _tell(told: dict[str, Any], journal: Path) -> None:
+    from pytest_amct.errors import AmctError
+    from pytest_amct.options import settings_from
     from pytest_amct.reports.assembly import Collected, assemble
     from pytest_amct.reports.json_report import write_report
     from pytest_amct.tables.loader import load_spec
 
-    collected = Collected()
-    sentence = collected.add_remains(read_journal(journal), told["quantizer"], hung=hung)
-    if told["report"]:
-        settings = Settings(told["quantizer"], told["spec"], told["profile"])
-        report = assemble(collected, load_spec(told["spec"]), settings, told["quantizer"], {})
-        sentence += f"; what was judged is in {write_report(report, Path(told['report']))}"
+    settings, quantizer = settings_from(told["settings"]), told["quantizer"]
+    collected, remains = Collected(), read_journal(journal)
+    sentence = collected.add_remains(remains, quantizer, hung=remains.hung)
+    if settings.report:
+        report = assemble(
+            collected, load_spec(settings.spec), settings, quantizer, told["selection"]
+        )
+        try:
+            sentence += f"; what was judged is in {write_report(report, settings.report)}"
+        except AmctError as error:
+            sentence += f"; {error}"
+    if remains.case is not None:
+        sentence += f"; again: {again(settings, remains.case)}"
     sys.stderr.write(f"\namct: {sentence}\n")
+    sys.stderr.flush()
+    journal.unlink(missing_ok=True)
+
+
+def again(settings: Settings, case: str) -> str:
+    """The command that judges a lost case again."""
+    if settings.model:
+        return f"{settings.command} {shlex.quote(f'--amct-model={settings.model}')}"
+    return f"{settings.command} {shlex.quote(f'--amct-select={case}')}"
 
 
 if __name__ == "__main__":

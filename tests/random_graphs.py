@@ -50,6 +50,8 @@ class Scope:
     is_function: bool = False
     made: list[Made] = field(default_factory=list)
     parameters: list[Made] = field(default_factory=list)
+    #: parameters that calls may leave out
+    optional: set[str] = field(default_factory=set)
     #: attribute parameters of a function: name of the attribute and a value that fits
     references: dict[str, Any] = field(default_factory=dict)
 
@@ -149,7 +151,8 @@ class Maker:
     def constant(self, scope: Scope, shape: Shape, dtype: int, values: Any = None) -> str:
         """A stored constant with given values, or with any."""
         if values is None:
-            raw = bytes([1]) * (prod(shape) * SIZES[dtype])
+            one = b"\2" + bytes(7) if dtype == I64 else bytes([1] * SIZES[dtype])
+            raw = one * prod(shape)
             tensor = TensorProto(dims=shape, data_type=dtype, raw_data=raw)
         else:
             tensor = helper.make_tensor("", dtype, shape, values)
@@ -227,6 +230,14 @@ class Maker:
         scope.references[reference] = value
         return AttributeProto(name=key, type=kind, ref_attr_name=reference)
 
+    def bias(self, scope: Scope, dtype: int, depth: int) -> str:
+        if scope.is_function and self.chance(0.3):
+            scope.parameters.append((self.name(), (2,), dtype))
+            scope.optional.add(scope.parameters[-1][0])
+            return scope.parameters[-1][0]
+        left_out = self.opset >= 11 and self.chance(0.3)
+        return "" if left_out else self.tensor(scope, (2,), dtype, depth)
+
     def conv(self, scope: Scope, dtype: int, depth: int) -> str:
         type_ = self.rng.choice(["Conv", "Conv", "ConvTranspose"])
         spatial = self.rng.choice([1, 2, 2, 2, 3, 3, 4])
@@ -235,7 +246,7 @@ class Maker:
         inputs = [self.tensor(scope, data, dtype, depth + 1)]
         inputs.append(self.tensor(scope, weight, dtype, depth))
         if self.chance(0.4):
-            inputs.append(self.rng.choice(["", self.tensor(scope, (2,), dtype, depth + 1)]))
+            inputs.append(self.bias(scope, dtype, depth + 1))
         ints = AttributeProto.INTS
         dilations_ = self.option(scope, "dilations", ints, self.rng.choice([None, dilations]))
         return self.emit(
@@ -253,7 +264,7 @@ class Maker:
         inputs = [self.tensor(scope, (2, 2), dtype, depth + 1)]
         inputs.append(self.tensor(scope, (2, 2), dtype, depth))
         if self.chance(0.5) or self.opset < 11:
-            inputs.append(self.tensor(scope, (2,), dtype, depth + 1))
+            inputs.append(self.bias(scope, dtype, depth + 1))
         trans_a = self.rng.choice([None, None, 0, 1])
         return self.emit(
             scope,

@@ -46,7 +46,8 @@ def transpose(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str |
 def reshape(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None:
     before = m.rng.choice([(prod(shape),), (1, *shape), shape])
     data = m.tensor(g, before, dtype, depth)
-    target = m.axes(g, shape) if m.chance(0.8) else m.tensor(g, (len(shape),), I64, depth)
+    stored = m.chance(0.7) or set(shape) != {2}  # int64 constants hold nothing but 2
+    target = m.axes(g, shape) if stored else m.tensor(g, (len(shape),), I64, depth)
     return m.emit(g, "Reshape", [data, target], [(shape, dtype)])[0]
 
 
@@ -291,12 +292,11 @@ def call(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None
         fitting = [_function(m, g, shape, dtype, depth)]
     function, body, _ = m.rng.choice(fitting)
     inputs = []
-    for _, given, type_ in body.parameters:
+    for name, given, type_ in body.parameters:
         if m.chance(0.05):  # call sites that do not agree on the shape or the type
             given, type_ = m.rng.choice([(given, F32), ((*given, 1), type_)])
-        inputs.append("" if m.chance(0.03) else m.tensor(g, given, type_, depth))
-    if m.chance(0.03):
-        inputs = inputs[:-1]
+        optional = name in body.optional and m.chance(0.5)
+        inputs.append("" if optional else m.tensor(g, given, type_, depth))
     attributes = {}
     for name, value in body.references.items():
         if m.chance(0.7):

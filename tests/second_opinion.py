@@ -26,7 +26,7 @@ RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLik
 RANDOM |= {"Multinomial", "Bernoulli"}
 # Operators whose first input is the value itself; the others only say what to do with it.
 FIRST_ONLY = set(
-    "Cast CastLike Clip DequantizeLinear Dropout Expand Flatten Gather GatherElements GatherND Pad "
+    "Cast CastLike Clip DequantizeLinear Dropout Expand Flatten Gather GatherElements GatherND Pad Pow "
     "QuantizeLinear Reshape Slice Split Squeeze Tile Transpose Trilu Unsqueeze".split()
 )
 Shape = tuple[int | str | None, ...]  # a number, "symbolic", or None = not determined
@@ -97,7 +97,9 @@ class Layer:
         return self.inputs[index] if index < len(self.inputs) else ABSENT
 
     def weight_roots(self) -> frozenset[str]:
-        return self.input(1).roots if is_row(self.node, WEIGHTED) else frozenset()
+        """The constants that are its weight; what is computed from others is not theirs."""
+        stored = is_row(self.node, WEIGHTED) and self.input(1).status == CONSTANT
+        return self.input(1).roots if stored else frozenset()
 
     def types(self) -> set[int]:
         """ONNX gives the inputs and the first output of every listed type one element type."""
@@ -162,7 +164,9 @@ def types_of(infos: Iterable[onnx.ValueInfoProto]) -> dict[str, Typed]:
             else:  # absent, or a name that shape inference made up because it could not tell
                 shape.append(None)
         known = tuple(shape) if tensor.HasField("shape") else None
-        found[info.name] = tensor.elem_type or None, known
+        before = found.get(info.name, (None, None))
+        dtype = tensor.elem_type or info.type.sparse_tensor_type.elem_type or before[0]
+        found[info.name] = dtype, before[1] if known is None else known
     return found
 
 
@@ -181,6 +185,10 @@ def with_named_dims(model: ModelProto) -> ModelProto:
     """A copy in which an open dimension of a network input is symbolic, as it can change."""
     copy = ModelProto()
     copy.CopyFrom(model)
+    bodies = [copy.graph.node, *(function.node for function in copy.functions)]
+    imports = [copy.opset_import, *(function.opset_import for function in copy.functions)]
+    for item in (*(n for body in bodies for n in all_nodes(body)), *(i for o in imports for i in o)):
+        item.domain = domain_of(item.domain)  # shape inference knows only the empty name
     for index, info in enumerate(copy.graph.input):
         for axis, dim in enumerate(info.type.tensor_type.shape.dim):
             if dim.dim_value < 0 or not dim.HasField("dim_value"):
@@ -358,18 +366,17 @@ class Reader:
         for name in list(bound):
             if any(name not in other or other[name] != bound[name] for _, other in sites):
                 del bound[name]
-        nodes, scope = bind(function, bound), self.function_scope(function, inputs)
-        scope.types = self.body_types(function, nodes, inputs) | scope.types
-        self.nodes(nodes, scope, 0, True)
+        scope = self.function_scope(function, inputs)
+        body = self.inferred_body(function, bind(function, bound), inputs)
+        scope.types |= graph_types(body)
+        self.nodes(body.node, scope, 0, True)
         for name in function.output:
             scope.find(name, as_output=True)
 
-    def body_types(
+    def inferred_body(
         self, function: FunctionProto, nodes: Sequence[NodeProto], inputs: Sequence[Value]
-    ) -> dict[str, Typed]:
+    ) -> GraphProto:
         """Shape inference keeps nothing of function bodies: give it the body as a graph."""
-        if any(attr.ref_attr_name for node in all_nodes(nodes) for attr in node.attribute):
-            return {}
         model = ModelProto(ir_version=self.model.ir_version, functions=self.model.functions)
         model.opset_import.extend(function.opset_import or self.model.opset_import)
         model.graph.node.extend(nodes)
@@ -379,7 +386,7 @@ class Reader:
                 dims = value.shape and ["N" if dim == "symbolic" else dim for dim in value.shape]
                 info = onnx.helper.make_tensor_value_info(formal, value.dtype, dims)
                 model.graph.input.append(info)
-        return graph_types(infer(model).graph)
+        return infer(model).graph
 
     def flow(self, layer: Layer, depth: int) -> list[Value]:
         """What comes out of a node, given what goes in (section 3)."""
@@ -396,13 +403,16 @@ class Reader:
             return [constant(node, key)]
         if op in ("If", "Loop", "Scan", "SequenceMap"):
             return [Value(unsure if op == "SequenceMap" else UNKNOWN)] * count
-        if op in ("Shape", "Size") and status != CONSTANT:
-            return [Value(shape_status(node, first))]
+        if op in ("Shape", "Size"):
+            of = CONSTANT if status == CONSTANT else shape_status(node, first)
+            return [Value(of, roots=frozenset({key}))]
         if op in RANDOM:
             return [Value(DYNAMIC if attribute(node, "seed") is None else unsure)] * count
         if op == "Dropout":
             status = dropout_status(layer)
-        if op == "Identity" or (op == "Dropout" and status == first.status):
+            if status != first.status:  # while training, what comes out is stored nowhere
+                return [Value(status)] * count
+        if op in ("Identity", "Dropout"):
             mask = replace(first, dtype=None, direct=False, stored=Value.stored)
             return [first] + [mask] * (count - 1)
         if op == "Transpose":
@@ -410,8 +420,8 @@ class Reader:
             if turned and perm is not None:
                 order = perm or range(len(turned))[::-1]
                 turned = tuple(turned[axis] for axis in order if axis < len(turned))
-            return [replace(first, shape=turned)]
-        data = layer.inputs[:1] if op in FIRST_ONLY else layer.inputs
+            return [replace(first, shape=turned, flag=None)]
+        data = layer.inputs[:1] if op in FIRST_ONLY else layer.inputs[op == "Where" :]
         data = [value for value in data if not value.absent]
         if op == "ConstantOfShape" or not data:
             return [Value(status, roots=frozenset({key}))] * count
@@ -434,7 +444,9 @@ class Reader:
                 return [Value()] * len(function.output)
             scope = self.function_scope(function, inputs)
             self.nodes(bind(function, bound), scope, depth + 1, False)
-            self.memo[key] = [scope.find(name) for name in function.output]
+            # A call is no Identity or Transpose, so that what comes out is no direct constant.
+            made = [replace(scope.find(name), direct=False) for name in function.output]
+            self.memo[key] = made
         return self.memo[key]
 
 
@@ -479,16 +491,17 @@ def float16_rule(reader: Reader) -> bool | None:
     names |= {tensor.values.name for tensor in graph.sparse_initializer}
     untyped = False
     for info in graph.input:
-        kinds = {info.type.tensor_type.elem_type, info.type.sparse_tensor_type.elem_type}
-        if FLOAT16 in kinds and info.name in reader.main.read - names:
+        kind = reader.main.types[info.name][0]
+        if kind == FLOAT16 and info.name in reader.main.read - names:
             return True
-        untyped |= info.type.WhichOneof("value") in (None, "tensor_type") and not any(kinds)
+        untyped |= kind is None
     for layer in reader.layers:
-        if layer.scope is reader.main and is_row(layer.node, WEIGHTED):
+        if is_row(layer.node, WEIGHTED) and len(layer.inputs) > 1 and layer.node.input[1]:
             weight = layer.input(1)
             port = {weight.dtype} if weight.dtype is not None else layer.types()
-            if port == {FLOAT16} and weight.stored == {FLOAT16}:
+            if layer.scope is reader.main and port == {FLOAT16} == weight.stored:
                 return True
+            untyped |= not port
     between = any(value.dtype == FLOAT16 for layer in reader.layers for value in layer.outputs)
     if untyped or between or holds_float16(graph):
         return None

@@ -10,7 +10,7 @@ from pytest_amct.fixtures.wrong_quantizers import WRONG, WrongQuantizer
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin_reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
-from pytest_amct.runner import Result, Runner, all_groups
+from pytest_amct.runner import Result, Runner
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.verdicts import missed
 
@@ -62,7 +62,7 @@ def test_what_is_left_in_float_is_missed_and_fails_where_it_is_claimed(
     wrong: WrongQuantizer, tmp_path: Path
 ) -> None:
     runner = runner_of(FunctionQuantizer(wrong.name, wrong.quantize), tmp_path)
-    groups = [g for g in all_groups(SPEC) if g.startswith(wrong.caught_by)]
+    groups = [g for g in runner.gate.groups if g.startswith(wrong.caught_by)]
     records = [r for group in groups for r in runner.check(group).records]
     (finding,) = [f for f in missed(records, runner.policy) if f.condition == wrong.caught_by]
     assert finding.status == "warned"
@@ -82,7 +82,7 @@ def test_a_quantizer_that_quantizes_nothing_fails(tmp_path: Path) -> None:
 
 def test_the_obedient_quantizer_has_no_findings(tmp_path: Path) -> None:
     runner = runner_of(Reference(), tmp_path)
-    for group in all_groups(SPEC):
+    for group in runner.gate.groups:
         result = runner.check(group)
         assert result.failure is None, group
         assert result.findings == (), group

@@ -11,8 +11,13 @@ from pytest_amct.cases.strategies import group_cases
 
 
 @lru_cache(maxsize=1024)
-def draw_examples(group: str, count: int) -> list[Case]:
-    """At most `count` cases of a group with variations; no database, no deadline, no shrinking."""
+def draw_examples(
+    group: str, count: int, declared: frozenset[str] = frozenset()
+) -> list[Case]:
+    """At most `count` cases of a group with variations; no database, no deadline, no shrinking.
+
+    `declared` is what may be asked for beyond plain uniform quantization.
+    """
     drawn: dict[str, Case] = {}
 
     # Every setting is fixed here: profiles of the environment (CI=true) must not change a gate.
@@ -24,7 +29,7 @@ def draw_examples(group: str, count: int) -> list[Case]:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(group_cases(group))
+    @given(group_cases(group, declared))
     def collect(case: Case) -> None:
         drawn.setdefault(case.id, case)
 

@@ -1,341 +1,18 @@
-"""The ONNX cases: for each row a conforming layer, and the named deviations from it.
-
-Pure data, in the order in which the tests run. A deviation says what changes, never what the
-answer is. Sizes: 32 channels, so that every weight has at least 1,024 elements.
-"""
+"""Which ONNX cases there are, by group: conditions, rows, the Float16 rule, types without a row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 
+from pytest_amct.cases.onnx_requests import REQUESTED, needs
+from pytest_amct.cases.onnx_rows import DEFAULTS, DEVIATIONS, FLOAT16, UNLISTED, Changes, Deviations
 from pytest_amct.cases.plan import Case, Context, Plan
 from pytest_amct.errors import UsageError
 
-Changes = Mapping[str, Any]
-Deviations = Mapping[str, Changes]
-
-
-def _attributes(**given: Any) -> Changes:
-    return {"attributes": given}
-
-
-def _sources(*names: str) -> Deviations:
-    return {name: {"source": name} for name in names}
-
-
-_CONV = {
-    "kernel_shape": [2, 2],
-    "dilations": [1, 1],
-    "strides": [1, 1],
-    "pads": [0] * 4,
-    "group": 1,
-}
-_CONV3 = {"kernel_shape": [2] * 3, "dilations": [1] * 3, "strides": [1] * 3, "pads": [0] * 6}
-_CONV1 = {"kernel_shape": [2], "dilations": [1], "strides": [1], "pads": [0, 0]}
-_POOL = {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [0] * 4}
-_POOL3 = {"kernel_shape": [2] * 3, "strides": [2] * 3, "pads": [0] * 6}
-_POOL1 = {"kernel_shape": [2], "strides": [2], "pads": [0] * 2}
-
-_2D, _3D, _1D = (1, 32, 4, 4), (1, 32, 4, 4, 4), (1, 32, 4)
-_RANK5 = {"data": _3D, "weight": (32, 32, 2, 2, 2), "attributes": _CONV3}
-_RANK3 = {"data": _1D, "weight": (32, 32, 2), "attributes": _CONV1}
-
-
-def _rank5(**given: Any) -> Changes:
-    return {**_RANK5, "attributes": {**_CONV3, **given}}
-
-
-_DEFAULTS: Mapping[str, Plan] = {
-    "Conv": Plan("Conv", _2D, attributes=_CONV, weight=(32, 32, 2, 2)),
-    "Gemm": Plan("Gemm", (4, 32), attributes={"transA": 0, "transB": 0}, weight=(32, 32)),
-    "ConvTranspose": Plan("ConvTranspose", _2D, attributes=_CONV, weight=(32, 32, 2, 2)),
-    "MatMul": Plan("MatMul", (1, 4, 32), weight=(32, 32)),
-    "AveragePool": Plan("AveragePool", _2D, attributes=_POOL),
-    "MaxPool": Plan("MaxPool", _2D, attributes=_POOL),
-    "Add": Plan("Add", _2D, second="branch"),
-}
-
-_WEIGHT_SOURCES = _sources(
-    # constants, in every form
-    "initializer",
-    "constant",
-    "constant-of-shape",
-    "identity",
-    "transpose",
-    "reshape",
-    "cast",
-    "dropout",
-    "dequantize",
-    "mul",
-    "concat",
-    "split",
-    "five-hops",
-    # what can change
-    "input",
-    "input-identity",
-    "input-transpose",
-    "input-cast",
-    "input-split",
-    "input-mul",
-    "input-mul-second",
-    "input-five-hops",
-    "size-symbolic",
-    "random",
-    "random-like",
-    # what the document does not settle
-    "size-static",
-    "random-seeded",
-    "random-like-seeded",
-    "if",
-    "loop",
-    "foreign",
-    "overridable",
-)
-_OLD = {"source": "overridable", "opset": 8, "ir_version": 3}
-
-_OTHER_DTYPES: Deviations = {
-    "float64": {"dtype": "float64"},
-    "bfloat16": {"dtype": "bfloat16", "opset": 22},
-}
-_DTYPES: Deviations = {
-    "float16": {"dtype": "float16"},
-    "float16-cast-at-once": {"fed_as": "float16"},
-    "float16-input-elsewhere": {"beside": ("float16-input",)},
-    "float16-weight-elsewhere": {"beside": ("float16-weight",)},
-    "bfloat16-elsewhere": {"beside": ("bfloat16-input",)},
-    "float64-elsewhere": {"beside": ("float64-input",)},
-    "int64-elsewhere": {"beside": ("int64-input",)},
-    **_OTHER_DTYPES,
-}
-
-_FLOAT16: Deviations = {
-    "none": {},
-    "input": {"dtype": "float16"},
-    "input-cast-at-once": {"fed_as": "float16"},
-    "input-elsewhere": {"beside": ("float16-input",)},
-    "weight-elsewhere": {"beside": ("float16-weight",)},
-    "conv-weight-elsewhere": {"beside": ("float16-conv-weight",)},
-    "weight-constant-elsewhere": {"beside": ("float16-weight-constant",)},
-    "weight-transposed-elsewhere": {"beside": ("float16-weight-transposed",)},
-    "input-and-weight-elsewhere": {"beside": ("float16-input", "float16-weight")},
-    "input-here-weight-elsewhere": {"dtype": "float16", "beside": ("float16-weight",)},
-    "input-unread": {"beside": ("float16-unread",)},
-    "bias-elsewhere": {"beside": ("float16-bias",)},
-    "scalar-elsewhere": {"beside": ("float16-scalar",)},
-    "between-elsewhere": {"beside": ("float16-between",)},
-    "output-elsewhere": {"beside": ("float16-output",)},
-    "stored-elsewhere": {"beside": ("float16-stored",)},
-    "bfloat16-elsewhere": {"beside": ("bfloat16-input",)},
-    "float64-elsewhere": {"beside": ("float64-input",)},
-    "int64-elsewhere": {"beside": ("int64-input",)},
-}
-
-_PLACES: Deviations = {
-    "default": {},
-    "in-if": {"inside": "if"},
-    "in-function": {"inside": "function"},
-}
-_FORMS: Deviations = {
-    "unnamed": {"form": "unnamed"},
-    "opset-13": {"opset": 13},
-    "opset-17": {"opset": 17},
-    "symbolic-batch": {"symbolic_batch": True},
-}
-_BIAS: Deviations = {
-    "bias": {"bias": "initializer"},
-    "bias-constant": {"bias": "constant"},
-    "bias-input": {"bias": "input"},
-    "bias-input-identity": {"bias": "input-identity"},
-}
-_SHARED: Deviations = {"shared-weight": {"form": "shared-weight"}}
-
-# A group is a condition id without the row's, or "" for what concerns the row as a whole.
-_GROUPS: Mapping[str, Mapping[str, Deviations]] = {
-    "Conv": {
-        "": {
-            **_PLACES,
-            "group": {"weight": (32, 8, 2, 2), "attributes": {"group": 4}},
-            "strides": _attributes(strides=[2, 2]),
-            "pads": _attributes(pads=[1, 1, 1, 1]),
-            "auto_pad": _attributes(pads=None, auto_pad="SAME_UPPER"),
-            "dilation-2d": _attributes(dilations=[2, 2]),
-            "dilation-2d-first": _attributes(dilations=[2, 1]),
-            "rank-3": _RANK3,
-            **_BIAS,
-            **_SHARED,
-            **_DTYPES,
-            **_FORMS,
-            "no-kernel-shape": _attributes(kernel_shape=None),
-            "no-group": _attributes(group=None),
-            "in-if-dynamic": {"inside": "if", "source": "input"},
-        },
-        "dilation_d": {
-            "d1-h1-w1": _RANK5,
-            "d1-h2-w2": _rank5(dilations=[1, 2, 2]),
-            "d1-h1-w2": _rank5(dilations=[1, 1, 2]),
-            "absent": _rank5(dilations=None),
-            "d2-h1-w1": _rank5(dilations=[2, 1, 1]),
-            "d2-h2-w2": _rank5(dilations=[2, 2, 2]),
-            "d3-h1-w1": _rank5(dilations=[3, 1, 1]),
-            "d2-h1-w1-transposed": {**_rank5(dilations=[2, 1, 1]), "source": "transpose"},
-            "d2-h1-w1-input": {**_rank5(dilations=[2, 1, 1]), "source": "input"},
-            "d2-h1-w1-no-kernel-shape": _rank5(dilations=[2, 1, 1], kernel_shape=None),
-        },
-        "weight_source": {**_WEIGHT_SOURCES, "listed-ir3": _OLD},
-    },
-    "Gemm": {
-        "": {
-            **_PLACES,
-            "trans_b": _attributes(transB=1),
-            "alpha": _attributes(alpha=0.5),
-            "beta": {"bias": "initializer", "attributes": {"beta": 0.5}},
-            "alpha-trans_a": {"data": (32, 4), "attributes": {"transA": 1, "alpha": 0.5}},
-            **_BIAS,
-            **_SHARED,
-            **_DTYPES,
-            **_FORMS,
-        },
-        "trans_a": {
-            "0": {},
-            "absent": _attributes(transA=None),
-            "absent-trans_b": _attributes(transA=None, transB=1),
-            "1": {"data": (32, 4), "attributes": {"transA": 1}},
-            "1-trans_b": {"data": (32, 4), "attributes": {"transA": 1, "transB": 1}},
-            "1-square": {"data": (32, 32), "attributes": {"transA": 1}},
-            "2": {"data": (32, 4), "attributes": {"transA": 2}},
-        },
-        "weight_source": {**_WEIGHT_SOURCES, "listed-ir3": {**_OLD, "bias": "initializer"}},
-    },
-    "ConvTranspose": {
-        "": {
-            **_PLACES,
-            "group": {"weight": (32, 8, 2, 2), "attributes": {"group": 4}},
-            "strides": _attributes(strides=[2, 2]),
-            "output_padding": _attributes(strides=[2, 2], output_padding=[1, 1]),
-            **_BIAS,
-            **_SHARED,
-            **_DTYPES,
-            **_FORMS,
-            "no-kernel-shape": _attributes(kernel_shape=None),
-            "no-group": _attributes(group=None),
-        },
-        "dilation": {
-            "h1-w1": {},
-            "absent": _attributes(dilations=None),
-            "h2-w2": _attributes(dilations=[2, 2]),
-            "h1-w2": _attributes(dilations=[1, 2]),
-            "h2-w1": _attributes(dilations=[2, 1]),
-            "h1-w3": _attributes(dilations=[1, 3]),
-        },
-        "weight_rank": {
-            "4": {},
-            "4-constant": {"source": "constant"},
-            "3": _RANK3,
-            "5": _RANK5,
-            "5-transposed": {**_RANK5, "source": "transpose"},
-            "5-no-kernel-shape": _rank5(kernel_shape=None),
-        },
-        "weight_source": {**_WEIGHT_SOURCES, "listed-ir3": _OLD},
-    },
-    "MatMul": {
-        "": {
-            **_PLACES,
-            "rank-2": {"data": (4, 32)},
-            "rank-4": {"data": (1, 2, 4, 32)},
-            "bias-add": {"beside": ("bias-add",)},
-            **_SHARED,
-            **_DTYPES,
-            **_FORMS,
-        },
-        "second_input": {
-            **_WEIGHT_SOURCES,
-            "listed-ir3": _OLD,
-            "identity-transpose": {"source": "identity-transpose"},
-            "rank-1": {"weight": (32,)},
-            "rank-3": {"weight": (1, 32, 32)},
-            "rank-3-constant": {"weight": (1, 32, 32), "source": "constant"},
-            "rank-3-reshaped": {"weight": (1, 32, 32), "source": "reshape"},
-            "rank-4": {"data": (1, 2, 4, 32), "weight": (1, 2, 32, 32)},
-            "rank-3-input": {"weight": (1, 32, 32), "source": "input"},
-            "constant-first": {"form": "constant-first", "data": (32, 32), "source": "input"},
-        },
-    },
-    "AveragePool": {
-        "": {
-            **_PLACES,
-            "whole-map": _attributes(kernel_shape=[4, 4]),
-            "ceil_mode": _attributes(ceil_mode=1),
-            "count_include_pad": _attributes(pads=[1] * 4, count_include_pad=1),
-            "rank-3": {"data": _1D, "attributes": _POOL1},
-            "rank-5": {"data": _3D, "attributes": _POOL3},
-            **_OTHER_DTYPES,
-            **_FORMS,
-        },
-        "global_pooling": {
-            "false": {},
-            "true": {"type": "GlobalAveragePool", "attributes": dict.fromkeys(_POOL)},
-            "true-float16": {
-                "type": "GlobalAveragePool",
-                "attributes": dict.fromkeys(_POOL),
-                "dtype": "float16",
-            },
-        },
-    },
-    "MaxPool": {
-        "": {
-            **_PLACES,
-            "whole-map": _attributes(kernel_shape=[4, 4]),
-            "ceil_mode": _attributes(ceil_mode=1),
-            "indices": {"outputs": 2},
-            "rank-3": {"data": _1D, "attributes": _POOL1},
-            "rank-5": {"data": _3D, "attributes": _POOL3},
-            "global": {"type": "GlobalMaxPool", "attributes": dict.fromkeys(_POOL)},
-            "global-float16": {
-                "type": "GlobalMaxPool",
-                "attributes": dict.fromkeys(_POOL),
-                "dtype": "float16",
-            },
-            **_OTHER_DTYPES,
-            **_FORMS,
-        },
-    },
-    "Add": {
-        "": {
-            **_PLACES,
-            "same": {"second": "same"},
-            "constant": {"second": "constant"},
-            "constant-first": {"second": "constant-first"},
-            "scalar": {"second": "scalar"},
-            "int64": {"dtype": "int64"},
-            **_OTHER_DTYPES,
-            **_FORMS,
-        },
-    },
-}
-
-_UNLISTED: Mapping[str, Plan] = {
-    **{t: Plan(t, _2D, second="branch") for t in ("Mul", "Sub", "Div", "Sum", "Max", "PRelu")},
-    **{
-        t: Plan(t, _2D)
-        for t in ("Sigmoid", "Tanh", "HardSwish", "Softmax", "LeakyRelu", "Softplus")
-    },
-    "Pow": Plan("Pow", _2D, extra=(("float32", (2.0,)),)),
-    "ReduceMean": Plan("ReduceMean", _2D, extra=(("int64", (2.0, 3.0)),)),
-    "LpPool": Plan("LpPool", _2D, attributes=_POOL),
-    "GlobalLpPool": Plan("GlobalLpPool", _2D),
-    "InstanceNormalization": Plan(
-        "InstanceNormalization", _2D, extra=(("float32", (0.5,) * 32), ("float32", (0.1,) * 32))
-    ),
-    "LayerNormalization": Plan(
-        "LayerNormalization", _2D, extra=(("float32", (0.5, 0.6, 0.7, 0.8)),)
-    ),
-    "Einsum": Plan("Einsum", (4, 32), attributes={"equation": "ij,jk->ik"}, weight=(32, 32)),
-    "com.acme::Conv": Plan(
-        "Conv", _2D, domain="com.acme", attributes=_CONV, weight=(32, 32, 2, 2), form="custom"
-    ),
-    "com.acme::MaxPool": Plan("MaxPool", _2D, domain="com.acme", attributes=_POOL, form="custom"),
-}
+_FLOAT16_ROWS = ("AveragePool", "MaxPool", "Add")
 
 VARIATIONS: Mapping[str, Changes] = {
     "opset13": {"opset": 13},
@@ -348,71 +25,80 @@ VARIATIONS: Mapping[str, Changes] = {
 """Changes that concern no condition; examples combine them with any deviation."""
 
 
-def rows() -> list[str]:
-    """Names of the rows that have cases, in the document's order."""
-    return list(_DEFAULTS)
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The cases of one condition (or row): the conforming layer and what deviates from it."""
+
+    default: Plan
+    deviations: Deviations
 
 
-def groups() -> list[str]:
-    """Ids that cases belong to: conditions, rows (what concerns a row as a whole), the Float16 rule."""
-    found = []
-    for row, by_condition in _GROUPS.items():
-        found += [f"uniform/onnx/{row}" + (f"/{c}" if c else "") for c in by_condition]
-    found += [f"float16/onnx/{row}" for row in _FLOAT16_ROWS]
-    return found + [f"uniform/onnx/unlisted/{name}" for name in _UNLISTED]
+@cache
+def _groups() -> Mapping[str, Group]:
+    found: dict[str, Group] = {}
+    for row, by_condition in DEVIATIONS.items():
+        for condition, deviations in by_condition.items():
+            id_ = f"uniform/onnx/{row}" + (f"/{condition}" if condition else "")
+            found[id_] = Group(DEFAULTS[row], deviations)
+    for row in _FLOAT16_ROWS:
+        found[f"float16/onnx/{row}"] = Group(DEFAULTS[row], FLOAT16)
+    for name, plan in UNLISTED.items():
+        found[f"uniform/onnx/unlisted/{name}"] = Group(plan, {"plain": {}})
+    for (row, condition), deviations in REQUESTED.items():
+        id_ = row + (f"/{condition}" if condition else "")
+        found[id_] = Group(DEFAULTS[row.rpartition("/")[2]], deviations)
+    return MappingProxyType(found)
 
 
-_FLOAT16_ROWS = ("AveragePool", "MaxPool", "Add")
+def groups(declared: Set[str] = frozenset()) -> list[str]:
+    """Ids that cases belong to, in the document's order.
+
+    `declared` are the schemes and settings beyond plain uniform quantization that may be asked for.
+    """
+    return [
+        id_
+        for id_, group in _groups().items()
+        if any(needs(changes) <= declared for changes in group.deviations.values())
+    ]
 
 
 def deviations(group: str) -> Deviations:
     """The deviations of a group by name. Raises `UsageError` if there is no such group."""
-    parts = group.split("/", 2)
-    if len(parts) == 3 and group in _KNOWN:
-        scheme, _, rest = parts
-        if scheme == "float16":
-            return _FLOAT16
-        if rest.startswith("unlisted/"):
-            return {"plain": {}}
-        row, _, condition = rest.partition("/")
-        return _GROUPS[row][condition]
-    raise UsageError(f"{group!r} is no condition or row that has cases")
+    return _group(group).deviations
 
 
-_KNOWN = frozenset(groups())
+def _group(id_: str) -> Group:
+    if id_ not in _groups():
+        raise UsageError(f"{id_!r} is no condition or row that has cases")
+    return _groups()[id_]
 
 
 def make_case(
     group: str, deviation: str, context: Context = "plain", variations: tuple[str, ...] = ()
 ) -> Case:
     """The case of that name. Raises `UsageError` if a part of it does not exist."""
-    known = deviations(group)
-    if deviation not in known:
-        raise UsageError(f"{group!r} has no case {deviation!r}: it has {', '.join(known)}")
-    rest = group.split("/", 2)[2]
-    if rest.startswith("unlisted/"):
-        plan = _UNLISTED[rest.removeprefix("unlisted/")]
-    else:
-        plan = _DEFAULTS[rest.partition("/")[0]]
-    changes = known[deviation]
+    found = _group(group)
+    if deviation not in found.deviations:
+        known = ", ".join(found.deviations)
+        raise UsageError(f"{group!r} has no case {deviation!r}: it has {known}")
+    changes = found.deviations[deviation]
+    plan = found.default
     for name in variations:
         if name not in VARIATIONS:
             raise UsageError(f"{name!r} is no variation: they are {', '.join(VARIATIONS)}")
-        plan = _vary(plan, VARIATIONS[name], changes)
+        # A variation never undoes the deviation: what both change stays the deviation's.
+        variation = VARIATIONS[name].items()
+        plan = plan.with_({k: v for k, v in variation if k == "beside" or k not in changes})
     return Case(group, deviation, plan.with_({**changes, "context": context}), context, variations)
 
 
-def _vary(plan: Plan, variation: Changes, changes: Changes) -> Plan:
-    """A variation never undoes the deviation: what both change stays the deviation's."""
-    return plan.with_({k: v for k, v in variation.items() if k not in changes})
-
-
-def gate_cases(group: str) -> Iterator[Case]:
-    """All enumerated cases of a group, in both contexts."""
+def gate_cases(group: str, declared: Set[str] = frozenset()) -> Iterator[Case]:
+    """All enumerated cases of a group that may be asked for, in both contexts."""
     for deviation, changes in deviations(group).items():
-        yield make_case(group, deviation)
-        if not changes.get("inside") and changes.get("dtype") != "int64":
-            yield make_case(group, deviation, "chain")
+        if needs(changes) <= declared:
+            yield make_case(group, deviation)
+            if not changes.get("inside") and changes.get("dtype") != "int64":
+                yield make_case(group, deviation, "chain")
 
 
 def parse_case(id_: str) -> Case:

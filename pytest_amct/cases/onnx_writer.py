@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from onnx import FunctionProto, ModelProto, helper, shape_inference
 
 from pytest_amct.cases.onnx_builder import NUMBERS, GraphBuilder, make_model
@@ -27,8 +30,9 @@ def build_onnx(case: Case) -> Built:
         _consumer(g, plan, _focal(g, plan, [_second_data(g, plan), *inputs[1:]]))
     if "bias-add" in plan.beside:
         result = g.node("Add", [result, g.initializer((32,), plan.dtype)])
+    named = {"this": g.graph.node[-1].name}
     _consumer(g, plan, result)
-    _companion(g)
+    named["other"] = _companion(g)
     for name in plan.beside:
         add_extra(name, g)
     if plan.ir_version < 4:
@@ -37,7 +41,17 @@ def build_onnx(case: Case) -> Built:
     model = make_model(g.graph, plan.opset, plan.ir_version, domains)
     model.functions.extend(_functions(plan, len(inputs)))
     _declare_outputs(model, len(plan.data))
-    return Built(model.SerializeToString(deterministic=True), (focal,))
+    asked = _asked(plan, named)
+    return Built(model.SerializeToString(deterministic=True), (focal,), asked)
+
+
+def _asked(plan: Plan, named: Mapping[str, str]) -> dict[str, Any]:
+    """The request in terms of this model: layers by their names in it."""
+    asked = dict(plan.asked)
+    for setting in ("skip_layers", "tensor_quantize"):
+        if setting in asked:
+            asked[setting] = (named[asked[setting]],)
+    return asked
 
 
 def _list_initializers(g: GraphBuilder) -> None:
@@ -109,12 +123,14 @@ def _consumer(g: GraphBuilder, plan: Plan, result: str) -> None:
     g.output(_neutral(g, plan.dtype, result, False), plan.dtype)
 
 
-def _companion(g: GraphBuilder) -> None:
-    """A plainly quantizable layer on an input of its own, for tools that need one."""
+def _companion(g: GraphBuilder) -> str:
+    """A plainly quantizable layer on an input of its own, for tools that need one; its name."""
     data = _neutral(g, "float32", g.input("float32", (1, 32, 4, 4)), True)
     kernel = {"kernel_shape": [1, 1], "dilations": [1, 1], "group": 1}
     conv = g.node("Conv", [data, g.initializer((32, 32, 1, 1), "float32")], kernel)
+    name = str(g.graph.node[-1].name)
     g.output(_neutral(g, "float32", conv, False), "float32")
+    return name
 
 
 def _inputs(g: GraphBuilder, plan: Plan, data: str) -> list[str]:

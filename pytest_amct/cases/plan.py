@@ -56,12 +56,15 @@ class Plan:
     symbolic_batch: bool = False
     #: forms that are legal, but unusual: ``unnamed``, ``shared-weight`` ...
     form: str = ""
+    #: what is asked for besides plain uniform quantization, see `onnx_requests`
+    asked: Mapping[str, Any] = field(default_factory=lambda: _NONE)
     opset: int = 21
     ir_version: int = 10
 
     def with_(self, changes: Mapping[str, Any]) -> Plan:
-        """The plan with changes; ``attributes`` are merged, ``None`` removes one."""
+        """The plan with changes; ``attributes`` are merged (``None`` removes one), so is `beside`."""
         changes = dict(changes)
+        changes["beside"] = (*self.beside, *changes.get("beside", ()))
         given = changes.pop("attributes", None)
         plan = replace(self, **changes)
         if given is None:
@@ -110,6 +113,8 @@ class Built:
 
     data: bytes
     focal: tuple[str, ...]
+    #: what the quantizer is asked for besides plain uniform quantization, as `Request` takes it
+    asked: Mapping[str, Any] = field(default_factory=lambda: _NONE)
 
     @property
     def model(self) -> ModelProto:

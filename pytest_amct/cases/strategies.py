@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from hypothesis import strategies as st
 
 from pytest_amct.cases import onnx_catalog
+from pytest_amct.cases.onnx_requests import needs
 from pytest_amct.cases.plan import CONTEXTS, Case
 from pytest_amct.errors import UsageError
 
@@ -30,14 +33,15 @@ def onnx_cases(*, row: str, condition: str | None = None) -> st.SearchStrategy[C
     return st.one_of([group_cases(group) for group in groups])
 
 
-def group_cases(group: str) -> st.SearchStrategy[Case]:
+def group_cases(group: str, declared: Set[str] = frozenset()) -> st.SearchStrategy[Case]:
     """Cases of one condition or row id, see `onnx_cases`."""
+    found = onnx_catalog.deviations(group)
     opsets = () if "/unlisted/" in group else _OPSETS
     return st.builds(
         lambda deviation, context, opset, others: onnx_catalog.make_case(
             group, deviation, context, (*opset, *sorted(others))
         ),
-        st.sampled_from(list(onnx_catalog.deviations(group))),
+        st.sampled_from([n for n, c in found.items() if needs(c) <= declared]),
         st.sampled_from(CONTEXTS),
         st.sampled_from([(), *((name,) for name in opsets)]),
         st.sets(st.sampled_from(_OTHERS)),

@@ -6,13 +6,13 @@ A reader resolves every name once: layers point at tensors and tensors at layers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Literal, Protocol
 
-Shape = tuple[int | None, ...]
-"""Dimensions of a tensor; ``None`` stands for a symbolic or unknown entry."""
+Shape = tuple[int | str | None, ...]
+"""Dimensions of a tensor: a number, the symbol of one that can change, ``None`` = not known."""
 
 Basis = Literal["stated", "inferred"]
 """Whether the document says it (`stated`) or it is argued from the document (`inferred`)."""
@@ -86,6 +86,8 @@ class Layer:
     #: of a ``CALL``: what the function's body takes and gives
     parameters: tuple[Tensor, ...] = ()
     body: tuple[Tensor | None, ...] = ()
+    #: of a function's body: the attributes that its call sites pass, by the function's names
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def framework(self) -> str:
@@ -114,6 +116,20 @@ class Layer:
         label = f"{self.qualified_type} {self.name!r}" if self.name else self.qualified_type
         label = label if self.name else f"{label} (output {first!r})"
         return f"{label} in {self.where}" if self.where else label
+
+
+@dataclass(slots=True, eq=False)
+class Function:
+    """A function whose body is in the model, with the layers that call it."""
+
+    raw: Any
+    parameters: tuple[Tensor, ...]
+    body: tuple[Tensor | None, ...]
+    layers: list[Layer]
+    #: named tensors of the body and of the graphs nested in it, as in `Network.scopes`
+    scopes: list[dict[str, Tensor]]
+    calls: list[Layer]
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Ops(Protocol):
@@ -146,8 +162,10 @@ class Network:
     #: what callers feed: initializers and constants are not among them
     inputs: list[Tensor] = field(default_factory=list)
     outputs: list[Tensor] = field(default_factory=list)
-    #: every named tensor, one dict for each graph in document order
+    #: every named tensor, one dict for each graph in document order; functions have their own
     scopes: list[dict[str, Tensor]] = field(default_factory=list)
+    #: callers before those that they call
+    functions: list[Function] = field(default_factory=list)
     #: what `graphs.walk` and `tables` have already worked out
     memo: dict[str, Any] = field(default_factory=dict)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import onnx
 from onnx import AttributeProto, TensorProto, defs
 
-from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Role
+from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Role, Tensor
 
 DTYPES: dict[int, str] = {
     number: {"FLOAT": "float32", "DOUBLE": "float64"}.get(name, name.lower())
@@ -18,6 +19,10 @@ DTYPES: dict[int, str] = {
 }
 """Element types by their number in ``TensorProto.DataType``, in numpy's words."""
 
+NUMBERS: dict[str, int] = {name: number for number, name in DTYPES.items()}
+"""The numbers of element types by name."""
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _A = AttributeProto
 _FIELDS = {
     _A.INT: "i",
@@ -44,6 +49,8 @@ _RANDOM = {
 }
 #: the value is in the first input alone, whatever the other inputs' types are
 _FIRST_OPERAND = {"DequantizeLinear", "QuantizeLinear", "Cast", "CastLike"}
+#: how far a flag is followed, so that no chain is walked for every node of it
+_FLAG_HOPS = 100
 #: outputs whose dtype an attribute names, with the dtype without it (None: as the first input)
 _DTYPE_ATTRIBUTE: dict[str, tuple[str, str | None]] = {
     "Cast": ("to", None),
@@ -60,12 +67,17 @@ _DTYPE_ATTRIBUTE: dict[str, tuple[str, str | None]] = {
 }
 
 
-def attribute(node: onnx.NodeProto, name: str) -> Any:
-    """The value of a node's attribute, ``None`` if it is absent."""
+def attribute(node: onnx.NodeProto, name: str, given: Mapping[str, Any] = _NOTHING) -> Any:
+    """The value of a node's attribute, ``None`` if it is absent.
+
+    `given` is what the call sites of the enclosing function pass, see `Layer.given`.
+    """
     for found in node.attribute:
         if found.name == name:
             if found.ref_attr_name:
-                return UNKNOWN
+                found = given.get(found.ref_attr_name, UNKNOWN)
+                if not isinstance(found, AttributeProto):
+                    return found
             field = _FIELDS.get(found.type) or _set_field(found)
             if field is None:
                 return UNKNOWN
@@ -125,7 +137,7 @@ class OnnxOps:
 
     def attribute(self, layer: Layer, name: str) -> Any:
         """The attribute of a layer, see `Layer.attribute`."""
-        return attribute(layer.raw, name)
+        return attribute(layer.raw, name, layer.given)
 
     def role(self, layer: Layer) -> Role:
         """What the operator means for its output's value (READING.md section 3)."""
@@ -144,7 +156,7 @@ class OnnxOps:
         if type_ in _SHAPES:
             return Role.SHAPE_OF
         if type_ in _RANDOM:
-            return Role.RANDOM if attribute(node, "seed") is None else Role.FOREIGN
+            return Role.RANDOM if layer.attribute("seed") is None else Role.FOREIGN
         if any(a.type in (_A.GRAPH, _A.GRAPHS) for a in node.attribute):
             return Role.OPEN
         if _schema(type_, "", layer.version) is None:
@@ -157,15 +169,15 @@ class OnnxOps:
             return None
         if not layer.domain and layer.type in _DTYPE_ATTRIBUTE and port == 0:
             name, default = _DTYPE_ATTRIBUTE[layer.type]
-            value = attribute(layer.raw, name)
+            value = layer.attribute(name)
             if isinstance(value, int):
                 return DTYPES.get(value)
             return None if value is UNKNOWN or layer.type == "Cast" else (default or 0)
         if layer.type == "ConstantOfShape" and not layer.domain:
-            value = attribute(layer.raw, "value")
+            value = layer.attribute("value")
             return DTYPES.get(value.data_type) if isinstance(value, TensorProto) else "float32"
         if layer.type == "DequantizeLinear" and not layer.domain:
-            to = attribute(layer.raw, "output_dtype")
+            to = layer.attribute("output_dtype")
             return DTYPES[to] if to in DTYPES else 1 if layer.version >= 19 else "float32"
         return _type_rule(layer.type, layer.domain, layer.version, port)[0]
 
@@ -186,15 +198,32 @@ class OnnxOps:
 
 
 def _dropout(layer: Layer) -> Role:
-    """Dropout is Identity at inference; it says otherwise only by ``training_mode``."""
+    """Dropout is Identity at inference; a model says otherwise by ``is_test``, ``training_mode``."""
+    if layer.version < 7:
+        return Role.IDENTITY if layer.attribute("is_test") else Role.FOREIGN
     mode = layer.input(2)
-    if mode is None:
-        return Role.IDENTITY
-    off = isinstance(mode.value, TensorProto) and _is_false(mode.value)
-    return Role.IDENTITY if off else Role.FOREIGN
+    training = False if mode is None else _flag(mode)
+    if training is None:
+        return Role.FOREIGN
+    if training:
+        return Role.RANDOM if layer.attribute("seed") is None else Role.FOREIGN
+    return Role.IDENTITY
 
 
-def _is_false(value: TensorProto) -> bool:
+def _flag(tensor: Tensor) -> bool | None:
+    """The value of a stored boolean scalar, ``None`` if it is none or not in the file."""
+    for _ in range(_FLAG_HOPS):
+        layer = tensor.producer
+        if layer and layer.type == "Identity" and not layer.domain and layer.inputs:
+            passed = layer.inputs[0]
+        else:  # what the only call site of the enclosing function passes
+            passed = tensor.bound[0] if len(tensor.bound) == 1 else None
+        if passed is None:
+            break
+        tensor = passed
+    value = tensor.value
+    if tensor.origin == "overridable" or not isinstance(value, TensorProto):
+        return None
     if value.data_location == TensorProto.EXTERNAL or value.ByteSize() > 64:
-        return False
-    return not any(value.raw_data) and not any(value.int32_data)
+        return None
+    return any(value.raw_data) or any(value.int32_data)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto
-from onnx import SparseTensorProto, TensorProto, ValueInfoProto
+from onnx import SparseTensorProto, TensorProto, TensorShapeProto, ValueInfoProto
 
 from pytest_amct.errors import ModelError
-from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Shape, Tensor
-from pytest_amct.graphs.onnx_ops import DTYPES, OnnxOps, attribute
+from pytest_amct.graphs.network import UNKNOWN, Function, Layer, Network, Shape, Tensor, Unknown
+from pytest_amct.graphs.onnx_ops import DTYPES, OnnxOps
 
 _MAX_DEPTH = 64
 """Nested graphs deeper than protobuf itself reads (100 messages, three for each graph)."""
@@ -74,10 +75,22 @@ def value_shape(info: ValueInfoProto) -> Shape | None:
     kind = info.type.WhichOneof("value")
     if kind != "tensor_type" or not info.type.tensor_type.HasField("shape"):
         return None
-    return tuple(
-        dim.dim_value if dim.WhichOneof("value") == "dim_value" and dim.dim_value >= 0 else None
-        for dim in info.type.tensor_type.shape.dim
-    )
+    return tuple(map(_entry, info.type.tensor_type.shape.dim))
+
+
+def _entry(dim: TensorShapeProto.Dimension) -> int | str | None:
+    if dim.HasField("dim_value") and dim.dim_value >= 0:
+        return dim.dim_value
+    # Shape inference gives such names to what it could not tell.
+    return dim.dim_param if dim.dim_param and not dim.dim_param.startswith("unk__") else None
+
+
+def input_shape(info: ValueInfoProto) -> Shape | None:
+    """The shape of a network input; entries that the file leaves open are the caller's choice."""
+    shape = value_shape(info)
+    if shape is None:
+        return None
+    return tuple(f"{info.name}.{i}" if n is None else n for i, n in enumerate(shape))
 
 
 def value_dtype(info: ValueInfoProto) -> str | None:
@@ -99,7 +112,9 @@ class _Reader:
         self.bodies: dict[_FunctionKey, FunctionProto] = {
             (normal_domain(f.domain), f.name, f.overload): f for f in proto.functions
         }
-        self.calls: dict[_FunctionKey, list[Layer]] = {}
+        self.calls: dict[_FunctionKey, list[Layer]] = {key: [] for key in self.bodies}
+        self.callers: dict[_FunctionKey, set[_FunctionKey]] = {key: set() for key in self.bodies}
+        self.inside: _FunctionKey | None = None
 
     def graph(
         self, graph: GraphProto, scopes: list[dict[str, Tensor]], where: str, versions: dict[str, int]
@@ -133,7 +148,8 @@ class _Reader:
             if not top or self.proto.ir_version >= 4:
                 known.origin = "overridable"
             return
-        tensor = Tensor(info.name, "input" if top else "carried", value_dtype(info), value_shape(info))
+        shape = input_shape(info) if top else value_shape(info)
+        tensor = Tensor(info.name, "input" if top else "carried", value_dtype(info), shape)
         tensors[info.name] = tensor
         if top:
             self.network.inputs.append(tensor)
@@ -160,7 +176,9 @@ class _Reader:
             layer = Layer(self.network, node.name, node.op_type, domain, version, where, node)
             key = (domain, node.op_type, node.overload)
             if key in self.bodies:
-                self.calls.setdefault(key, []).append(layer)
+                self.calls[key].append(layer)
+                if self.inside is not None:
+                    self.callers[key].add(self.inside)
             layer.outputs = tuple(self.produce(layer, n, scopes[-1]) for n in node.output)
             layers.append(layer)
         for layer, node in zip(layers, nodes, strict=True):
@@ -202,7 +220,7 @@ class _Reader:
             tensor = tensors[name] = Tensor(name, "absent")
         tensor.origin, tensor.producer = "layer", layer
         if layer.type == "Constant" and not layer.domain:
-            _describe_constant(tensor, layer.raw)
+            _describe_constant(tensor, layer)
         return tensor
 
     def find(self, name: str, scopes: Sequence[dict[str, Tensor]]) -> Tensor:
@@ -214,25 +232,65 @@ class _Reader:
 
     def functions(self) -> None:
         """Read the bodies of local functions, and tie each call to its body."""
-        read: dict[_FunctionKey, dict[str, Tensor]] = {}
-        for key, body in self.bodies.items():
-            tensors = {name: Tensor(name, "parameter") for name in body.input}
-            for info in body.value_info:
-                self.declare(info, tensors)
-            where = "function:" + ":".join(part for part in key if part)
-            versions = _versions(body.opset_import)
-            self.nodes(body.node, [tensors], where, versions)
-            for name in body.output:
-                if name in tensors:
-                    tensors[name].is_output = True
-            read[key] = tensors
-        for key, calls in self.calls.items():
-            body, tensors = self.bodies[key], read[key]
-            for layer in calls:
-                layer.parameters = tuple(tensors[name] for name in body.input)
-                layer.body = tuple(tensors.get(name) for name in body.output)
+        read = {key: self.function(key, body) for key, body in self.bodies.items()}
+        for function in read.values():
+            for layer in function.calls:
+                layer.parameters, layer.body = function.parameters, function.body
                 for i, parameter in enumerate(layer.parameters):
                     parameter.bound.append(layer.input(i))
+        try:
+            order = list(TopologicalSorter(self.callers).static_order())
+        except CycleError:  # recursion, which is illegal: nothing is passed on
+            return
+        for function in (read[key] for key in order):
+            self.network.functions.append(function)
+            function.given = _given(function)
+            for layer in function.layers:
+                layer.given = function.given
+                if layer.type == "Constant" and not layer.domain and layer.outputs[0]:
+                    _describe_constant(layer.outputs[0], layer)
+
+    def function(self, key: _FunctionKey, body: FunctionProto) -> Function:
+        first_scope, first_layer, self.inside = len(self.network.scopes), len(self.network.layers), key
+        tensors = {name: Tensor(name, "parameter") for name in body.input}
+        for info in body.value_info:
+            self.declare(info, tensors)
+        where = "function:" + ":".join(part for part in key if part)
+        self.nodes(body.node, [tensors], where, _versions(body.opset_import))
+        for name in body.output:
+            if name in tensors:
+                tensors[name].is_output = True
+        return Function(
+            raw=body,
+            parameters=tuple(tensors[name] for name in body.input),
+            body=tuple(tensors.get(name) for name in body.output),
+            layers=self.network.layers[first_layer:],
+            scopes=[tensors, *self.network.scopes[first_scope:]],
+            calls=self.calls[key],
+        )
+
+
+def _given(function: Function) -> dict[str, AttributeProto | Unknown | None]:
+    """What all call sites pass for each attribute of a function; `UNKNOWN` where they differ."""
+    defaults = {found.name: found for found in function.raw.attribute_proto}
+    given: dict[str, AttributeProto | Unknown | None] = {}
+    for name in (*function.raw.attribute, *defaults):
+        values = [_passed(call, name, defaults.get(name)) for call in function.calls]
+        agreed = bool(values) and all(value == values[0] for value in values)
+        given[name] = values[0] if agreed else UNKNOWN
+    return given
+
+
+def _passed(
+    call: Layer, name: str, default: AttributeProto | None
+) -> AttributeProto | Unknown | None:
+    for found in call.raw.attribute:
+        if found.name == name:
+            if not found.ref_attr_name:
+                return found
+            passed: AttributeProto | Unknown | None = call.given.get(found.ref_attr_name, UNKNOWN)
+            return passed
+    return default
 
 
 def _constant(name: str, value: TensorProto | SparseTensorProto) -> Tensor:
@@ -242,17 +300,16 @@ def _constant(name: str, value: TensorProto | SparseTensorProto) -> Tensor:
     )
 
 
-def _describe_constant(tensor: Tensor, node: NodeProto) -> None:
+def _describe_constant(tensor: Tensor, layer: Layer) -> None:
     """Dtype, shape and value of a Constant node in every form that it can be written."""
-    value = attribute(node, "value")
-    sparse = attribute(node, "sparse_value")
+    value, sparse = layer.attribute("value"), layer.attribute("sparse_value")
     if isinstance(value, TensorProto):
         tensor.dtype, tensor.shape, tensor.value = DTYPES.get(value.data_type), tuple(value.dims), value
     elif isinstance(sparse, SparseTensorProto):
         tensor.dtype, tensor.shape = DTYPES.get(sparse.values.data_type), tuple(sparse.dims)
         tensor.value = sparse
     for form, dtype in (("float", "float32"), ("int", "int64"), ("string", "string")):
-        one, many = attribute(node, f"value_{form}"), attribute(node, f"value_{form}s")
+        one, many = layer.attribute(f"value_{form}"), layer.attribute(f"value_{form}s")
         if one is not None and one is not UNKNOWN:
             tensor.dtype, tensor.shape = dtype, ()
         elif many is not None and many is not UNKNOWN:

@@ -38,11 +38,9 @@ def dtype(tensor: Tensor | None) -> str | None:
     """The element type (``float32``, ``int64`` ...) as declared or as the operators imply it."""
     if tensor is None:
         return None
-    memo: dict[Tensor, str | None] = _memo(tensor, "dtype")
-    found = _fold(tensor, memo, _dtype_needs, _dtype_of, None)
-    if found is None and tensor.producer is not None and _infer(tensor.producer.network):
-        memo.clear()
-        found = _fold(tensor, memo, _dtype_needs, _dtype_of, None)
+    found: str | None = _fold(tensor, _memo(tensor, "dtype"), _dtype_needs, _dtype_of, None)
+    if found is None and _infer(tensor):
+        found = _fold(tensor, _memo(tensor, "dtype"), _dtype_needs, _dtype_of, None)
     return found
 
 
@@ -50,17 +48,19 @@ def shape(tensor: Tensor | None) -> Shape | None:
     """The shape as declared, else as the format's own inference finds it, else ``None``."""
     if tensor is None:
         return None
-    if tensor.shape is None and tensor.producer is not None:
-        _infer(tensor.producer.network)
+    if tensor.shape is None or not all(isinstance(n, int) for n in tensor.shape):
+        _infer(tensor)
     return tensor.shape
 
 
-def _infer(network: Network) -> bool:
+def _infer(tensor: Tensor) -> bool:
     """Run the format's own inference, once for a network; tells whether this was the time."""
-    if network.memo.get("inferred"):
+    network = _network(tensor)
+    if network is None or network.memo.get("inferred"):
         return False
     network.memo["inferred"] = True
     network.ops.infer_shapes(network)
+    network.memo.pop("dtype", None)
     return True
 
 
@@ -69,8 +69,13 @@ def stored(tensor: Tensor) -> frozenset[Tensor]:
 
     Shapes, indices and scales on the way are not followed: they are not the weight.
     """
-    memo: dict[Tensor, frozenset[Tensor]] = _memo(tensor, "stored")
-    return _fold(tensor, memo, _stored_needs, _stored_of, frozenset())
+    return frozenset(t for t in _ends(tensor, "stored", lambda end: end) if isinstance(t, Tensor))
+
+
+def stored_types(tensor: Tensor) -> frozenset[str | None]:
+    """The element types of `stored`; ``None`` stands among them for what the file does not hold."""
+    ends = _ends(tensor, "stored types", lambda end: dtype(end) if is_stored(end) else None)
+    return frozenset(end for end in ends if not isinstance(end, Tensor))
 
 
 def is_constant(tensor: Tensor) -> bool:
@@ -86,9 +91,14 @@ def is_stored(tensor: Tensor) -> bool:
     return tensor.origin == "overridable" or is_constant(tensor)
 
 
-def _memo(tensor: Tensor, key: str) -> dict[Tensor, Any]:
+def _network(tensor: Tensor) -> Network | None:
     layer = tensor.producer or next(iter(tensor.consumers), None)
-    memo: dict[Tensor, Any] = layer.network.memo.setdefault(key, {}) if layer else {}
+    return layer.network if layer else None
+
+
+def _memo(tensor: Tensor, key: str) -> dict[Tensor, Any]:
+    network = _network(tensor)
+    memo: dict[Tensor, Any] = {} if network is None else network.memo.setdefault(key, {})
     return memo
 
 
@@ -133,6 +143,12 @@ def _summary(tensor: Tensor) -> Source:
     return _fold(tensor, memo, _source_needs, _source_of, _CYCLE)
 
 
+def _only_argument(tensor: Tensor) -> Tensor | None:
+    """What stands for a parameter of a function that is called once."""
+    once = tensor.origin == "parameter" and len(tensor.bound) == 1
+    return tensor.bound[0] if once else None
+
+
 def _settle(summary: Source) -> Source:
     """Replace the parameters of a function by what its call sites pass in."""
     if not summary.parameters:
@@ -169,6 +185,9 @@ def _parameter_of(parameter: Tensor, enclosing: Sequence[Source]) -> Source:
 def _source_needs(tensor: Tensor) -> Sequence[Tensor]:
     layer = tensor.producer
     if layer is None:
+        only = _only_argument(tensor)
+        if only is not None:
+            return [only]
         return [t for t in tensor.bound if t] if tensor.origin == "carried" else ()
     role = layer.network.ops.role(layer)
     if role in (Role.OPERATOR, Role.FOREIGN):
@@ -195,6 +214,8 @@ def _source_of(tensor: Tensor, found: Sequence[Source]) -> Source:
     layer = tensor.producer
     if layer is None:
         if tensor.origin == "parameter":
+            if _only_argument(tensor) is not None:
+                return found[0]
             return Source(
                 "constant", f"parameter {tensor.name!r}", parameters=frozenset({tensor})
             )
@@ -241,9 +262,11 @@ def _shape_of(layer: Layer, found: Sequence[Source]) -> Source:
     where = repr(layer.inputs[0].name) if layer.inputs[0] else "its input"
     first, last = layer.attribute("start"), layer.attribute("end")
     used = entries[first if isinstance(first, int) else 0 : last if isinstance(last, int) else None]
-    if None in used:
+    if any(isinstance(entry, str) for entry in used):
         return Source("dynamic", f"{layer} of {where}, which has a symbolic dimension")
-    if None in entries:
+    if None in used:
+        return Source("unknown", f"{layer} of {where}, whose dimensions are not all known")
+    if used != entries:
         return Source("unknown", f"{layer} of the static entries of {where}")
     return Source("unknown", f"{layer} of {where}, whose shape is static")
 
@@ -288,8 +311,36 @@ def _dtype_of(tensor: Tensor, found: Sequence[str | None]) -> str | None:
 
 # --- stored constants -------------------------------------------------------------------------
 
+_End = Tensor | str | None
+"""What stands for the end of a path; parameters of functions stand for themselves."""
 
-def _stored_needs(tensor: Tensor) -> Sequence[Tensor]:
+
+def _ends(tensor: Tensor, key: str, name: Callable[[Tensor], _End]) -> frozenset[_End]:
+    """The ends of all value paths, parameters of functions replaced by what calls pass in."""
+    memo: dict[Tensor, frozenset[_End]] = _memo(tensor, key)
+
+    def combine(t: Tensor, found: Sequence[frozenset[_End]]) -> frozenset[_End]:
+        if found:
+            return _returned(t, found) if _is_call(t) else frozenset[_End]().union(*found)
+        return frozenset({t if t.origin == "parameter" else name(t)})
+
+    ends, seen, waiting = set[_End](), set[Tensor](), [tensor]
+    while waiting:
+        for end in _fold(waiting.pop(), memo, _value_needs, combine, frozenset()):
+            if not isinstance(end, Tensor) or end.origin != "parameter":
+                ends.add(end)
+            elif end not in seen:
+                seen.add(end)
+                waiting.extend(actual for actual in end.bound if actual)
+    return frozenset(ends)
+
+
+def _is_call(tensor: Tensor) -> bool:
+    layer = tensor.producer
+    return layer is not None and layer.network.ops.role(layer) is Role.CALL
+
+
+def _value_needs(tensor: Tensor) -> Sequence[Tensor]:
     layer = tensor.producer
     if layer is None:
         return ()
@@ -298,8 +349,19 @@ def _stored_needs(tensor: Tensor) -> Sequence[Tensor]:
         return _present(layer, (0,))
     if role is Role.OPERATOR:
         return _present(layer, layer.network.ops.operands(layer, _port(layer, tensor)))
+    if role is Role.CALL:
+        port = _port(layer, tensor)
+        body = layer.body[port] if port < len(layer.body) else None
+        return [body, *_present(layer, range(len(layer.inputs)))] if body else ()
     return ()
 
 
-def _stored_of(tensor: Tensor, found: Sequence[frozenset[Tensor]]) -> frozenset[Tensor]:
-    return frozenset[Tensor]().union(*found) if found else frozenset({tensor})
+def _returned(tensor: Tensor, found: Sequence[frozenset[_End]]) -> frozenset[_End]:
+    """The ends behind a call: those of the body, its parameters replaced by the arguments."""
+    layer = tensor.producer
+    assert layer is not None
+    body, arguments = found[0], iter(found[1:])
+    passed = [next(arguments) if given else frozenset[_End]() for given in layer.inputs]
+    by_parameter = dict(zip(layer.parameters, passed, strict=False))
+    ends = (by_parameter.get(e, frozenset({e})) if isinstance(e, Tensor) else {e} for e in body)
+    return frozenset[_End]().union(*ends)

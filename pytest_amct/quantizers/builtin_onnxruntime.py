@@ -29,6 +29,7 @@ class _Onnxruntime:
     form: _Form
     frameworks: tuple[str, ...] = ("onnx",)
     schemes: tuple[Scheme, ...] = ("uniform",)
+    settings: tuple[str, ...] = ()
 
     def quantize(self, model: Any, request: Request) -> Path:
         """Quantize the model's file, as onnxruntime spoils protos, and return the result's path."""
@@ -38,7 +39,7 @@ class _Onnxruntime:
                 "onnxruntime takes no arrays of bfloat16, so nothing can be calibrated"
             )
         source, target = request.model_path, request.workdir / "quantized.onnx"
-        with _quiet():
+        with quiet():
             if self.form == "dynamic":
                 tool.quantize_dynamic(source, target)
             else:
@@ -49,15 +50,7 @@ class _Onnxruntime:
 
     def validate(self, path: Path) -> None:
         """Load the model into a session. Raises `OutputError` with the first line of the reason."""
-        runtime = importlib.import_module("onnxruntime")
-        options = runtime.SessionOptions()
-        options.log_severity_level = _SILENT
-        options.intra_op_num_threads = 1
-        try:
-            runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # of several types that share no base
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise OutputError(reason) from None
+        load_session(path)
 
     def close(self) -> None:
         """Nothing is kept between calls."""
@@ -97,8 +90,30 @@ def _make(name: str, form: _Form) -> Quantizer:
     return _Onnxruntime(name, form)
 
 
+def load_session(path: Path) -> None:
+    """Load a model into a session; raises `OutputError` with the first line of why it cannot be.
+
+    The optimizers of a session spoil some good models (those of onnxruntime 1.32 write QuantizeLinear
+    that they then refuse), so that one without them has the last word.
+    """
+    runtime = importlib.import_module("onnxruntime")
+    levels = runtime.GraphOptimizationLevel
+    reason = ""
+    for level in (levels.ORT_ENABLE_ALL, levels.ORT_DISABLE_ALL):
+        options = runtime.SessionOptions()
+        options.log_severity_level = _SILENT
+        options.intra_op_num_threads = 1
+        options.graph_optimization_level = level
+        try:
+            runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            return
+        except Exception as error:  # of several types that share no base
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    raise OutputError(reason)
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep advice off the log; `logging.warning` would also set up a root handler for good."""
     root, before = logging.getLogger(), logging.root.manager.disable
     handler = logging.NullHandler()

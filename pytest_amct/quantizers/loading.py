@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import os
 import sys
-from collections.abc import Callable
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from pytest_amct.errors import UsageError
+from pytest_amct.quantizers import containing
+from pytest_amct.quantizers.containing import no_exit
 from pytest_amct.quantizers.protocol import Quantizer
+from pytest_amct.quantizers.running import words
 from pytest_amct.tables.model import Scheme
 
 GROUP = "pytest_amct.quantizers"
@@ -41,6 +48,11 @@ class FunctionQuantizer:
         """What it declares, else uniform alone."""
         return tuple(getattr(self.owner, "schemes", ("uniform",)))
 
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """What it declares, else none."""
+        return tuple(getattr(self.owner, "settings", ()))
+
     def quantize(self, model: Any, request: Any) -> Any:
         """Call the function."""
         return self.function(model, request)
@@ -61,22 +73,35 @@ def load_quantizer(name: str, rootdir: Path | None = None) -> Quantizer:
 
     Raises `UsageError` in one sentence if it cannot be found, imported or called.
     """
-    if ":" not in name:
-        return _adapt(name, _entry_point(name))
-    module_name, _, attribute = name.partition(":")
+    if ":" in name:
+        return _adapt(name, _attribute(name, rootdir))
+    return _adapt(name, _entry_point(name))
+
+
+def _attribute(name: str, rootdir: Path | None) -> Any:
+    module, _, attribute = name.partition(":")
+    if not module or not attribute:
+        raise UsageError(f"quantizer {name!r}: write it as module:attribute")
     if rootdir is not None and os.fspath(rootdir) not in sys.path:
         sys.path.insert(0, os.fspath(rootdir))
-    try:
-        found: Any = importlib.import_module(module_name)
-    except Exception as error:
-        raise UsageError(
-            f"quantizer {name!r}: importing {module_name!r} failed: {type(error).__name__}: {error}"
-        ) from error
+    with _foreign(f"quantizer {name!r}: importing {module!r} failed"):
+        try:
+            found: Any = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise
+            raise UsageError(
+                f"quantizer {name!r}: there is no module {error.name!r} in {rootdir or Path.cwd()}"
+                " nor among the installed ones: correct the name, or set pythonpath in the ini file"
+            ) from None
+    place = getattr(found, "__file__", module)
     for part in attribute.split("."):
         if not hasattr(found, part):
-            raise UsageError(f"quantizer {name!r}: {module_name!r} has no attribute {part!r}")
+            close = get_close_matches(part, [n for n in dir(found) if not n.startswith("_")], 1)
+            hint = f", did you mean {close[0]!r}?" if close else ": name what is defined there"
+            raise UsageError(f"quantizer {name!r}: {place} has no {attribute!r}{hint}")
         found = getattr(found, part)
-    return _adapt(name, found)
+    return found
 
 
 def _entry_point(name: str) -> Any:
@@ -86,39 +111,91 @@ def _entry_point(name: str) -> Any:
             f"quantizer {name!r} is not known: name it as module:attribute, or use one of"
             f" {', '.join(sorted(known)) or 'the installed ones (there are none)'}"
         )
-    try:
+    with _foreign(f"quantizer {name!r}: loading its entry point {known[name].value!r} failed"):
         return known[name].load()
-    except ImportError as error:
-        raise UsageError(f"quantizer {name!r}: {error}") from error
 
 
 def _adapt(name: str, found: Any) -> Quantizer:
-    """A class or factory is called for an instance, a function wrapped; signatures are checked now."""
-    if inspect.isclass(found) or (inspect.isfunction(found) and not inspect.signature(found).parameters):
-        try:
+    """A class or factory is called for an instance, a function wrapped; all is checked now."""
+    given = found
+    if inspect.isclass(found) or (inspect.isfunction(found) and not _signature(found).parameters):
+        if not _takes(found):
+            raise UsageError(
+                f"quantizer {name!r} needs the arguments {_signature(found)}: name a function"
+                " without parameters that makes one"
+            )
+        with _foreign(f"quantizer {name!r}: making one failed"):
             found = found()
-        except TypeError as error:
-            raise UsageError(f"quantizer {name!r}: the class needs arguments: {error}") from None
     method = found if inspect.isroutine(found) else getattr(found, "quantize", None)
     if method is None and callable(found):
         method = found
     if not callable(method):
+        what = "is" if found is given else "makes"
         raise UsageError(
-            f"quantizer {name!r} is a {type(found).__name__}: name a function (model, request) or"
-            " a class with a method quantize(model, request)"
+            f"quantizer {name!r} {what} an object of type {type(found).__name__}: name a function"
+            " (model, request), or a class with a method quantize(model, request)"
         )
-    try:
-        inspect.signature(method).bind(None, None)
-    except TypeError:
-        shown = inspect.signature(method)
+    if not _takes(method, None, None):
         raise UsageError(
-            f"quantizer {name!r} takes {shown}: it must take (model, request)"
-        ) from None
-    except ValueError:  # a builtin without a signature: the call will tell
-        pass
+            f"quantizer {name!r} takes {_signature(method)}: it must take (model, request)"
+        )
     display = getattr(found, "name", None) if found is not method else None
-    quantizer = FunctionQuantizer(display or name, method, None if found is method else found)
-    unknown = set(quantizer.frameworks) - {"onnx", "tensorflow", "caffe"}
-    if unknown:
-        raise UsageError(f"quantizer {name!r} declares the unknown framework {min(unknown)!r}")
+    quantizer = FunctionQuantizer(str(display or name), method, None if found is method else found)
+    _check_frameworks(name, quantizer)
     return quantizer
+
+
+def _check_frameworks(name: str, quantizer: FunctionQuantizer) -> None:
+    declared = quantizer.frameworks
+    unknown = set(declared) - {"onnx", "tensorflow", "caffe"}
+    if unknown:
+        raise UsageError(
+            f"quantizer {name!r} declares the frameworks {', '.join(map(repr, declared))}: make it"
+            " a tuple of onnx, tensorflow, caffe"
+        )
+    if not set(declared) & set(FRAMEWORKS):
+        raise UsageError(
+            f"quantizer {name!r} declares {', '.join(declared) or 'no framework'}: this version"
+            f" judges {', '.join(FRAMEWORKS)} alone"
+        )
+
+
+def _takes(function: Callable[..., Any], *values: Any) -> bool:
+    try:
+        _signature(function).bind(*values)
+    except TypeError:
+        return False
+    return True
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(function)
+    except ValueError:  # a builtin without a signature: the call will tell
+        return inspect.signature(lambda *values: None)
+
+
+@contextlib.contextmanager
+def _foreign(what: str) -> Iterator[None]:
+    """Run foreign code; whatever it raises is a `UsageError` that says where."""
+    try:
+        with no_exit(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (KeyboardInterrupt, UsageError):
+        raise
+    except BaseException as error:
+        raise UsageError(f"{what}{_place(error)}: {words(error)}") from error
+
+
+def _place(error: BaseException) -> str:
+    """Where foreign code raised, if it ran at all."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f" at {error.filename}:{error.lineno}"
+    ours = {Path(__file__), Path(containing.__file__), Path(importlib.__file__)}
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<frozen ") and Path(frame.filename) not in ours
+    ]
+    return f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+SETTINGS = ("channel_wise", "asymmetric", "tensor_quantize", "skip_layers", "skip_layer_types")
+"""What a quantizer may declare that it can be asked for, besides schemes."""
+
+
 class Refused(Exception):
     """Raise it to refuse a request: conforming where the tables forbid what was asked for."""
 
@@ -74,6 +78,7 @@ class Decision:
             scheme = "weight_only"
         return Treatment(
             scheme,
+            data=None if self.inputs is None else bool(self.inputs),
             weights=self.weights,
             weight_channel_wise=self.weight_channel_wise,
             weight_asymmetric=self.weight_asymmetric,
@@ -92,7 +97,10 @@ class InputSpec:
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """What the quantizer is asked for. It decides what is owed, never which table judges."""
+    """What the quantizer is asked for. It decides what is owed, never which table judges.
+
+    `settings` are those of the weight algorithm: ``channel_wise`` and ``asymmetric``, true or false.
+    """
 
     framework: str
     #: the model in its native format; `model_path` is the same as a file
@@ -104,6 +112,10 @@ class Request:
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     #: names of data-only layers that shall be quantized
     tensor_quantize: tuple[str, ...] = ()
+    #: names of layers that shall stay in float
+    skip_layers: tuple[str, ...] = ()
+    #: Ascend IR types of layers that shall stay in float
+    skip_layer_types: tuple[str, ...] = ()
     _model_path: Path | None = None
 
     @property
@@ -159,6 +171,11 @@ class Quantizer(Protocol):
     @property
     def schemes(self) -> tuple[Scheme, ...]:
         """Which schemes it may be asked for."""
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Which settings it may be asked for: ``channel_wise``, ``asymmetric``,
+        ``tensor_quantize``, ``skip_layers``, ``skip_layer_types``."""
 
     def quantize(self, model: Any, request: Request) -> Any:
         """Quantize `model`, a private copy, and return what shows the decisions."""

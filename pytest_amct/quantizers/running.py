@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import re
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ from pytest_amct.errors import AmctError, ModelError, OutputError
 from pytest_amct.graphs.network import Network, Tensor
 from pytest_amct.graphs.onnx_reader import read_onnx
 from pytest_amct.graphs.walk import dtype, shape
+from pytest_amct.quantizers.containing import Left, contained, recorder
 from pytest_amct.quantizers.protocol import (
     InputSpec,
     Outcome,
@@ -32,9 +30,8 @@ from pytest_amct.quantizers.reading import read_outcome
 _LAST_LINES = 12
 """Lines of the tool's output that a finding shows."""
 
-
-class _Exit(BaseException):
-    """Stands in for the end of the process while a quantizer runs."""
+_LONGEST_LINE = 400
+"""Characters of an exception's message that a finding shows."""
 
 
 def run_quantizer(
@@ -54,11 +51,10 @@ def run_quantizer(
             inputs=tuple(input_spec(tensor) for tensor in network.inputs),
             **asked,
         )
-        recorded = io.StringIO()
-        with _contained(recorded, request.workdir):
+        with contained(request.workdir):
             outcome = _call(quantizer, request, network)
-    lines = recorded.getvalue().strip().splitlines()[-_LAST_LINES:]
-    message, output = _without_paths(outcome.message), _without_paths("\n".join(lines))
+    message = _without_paths(outcome.message)
+    output = _without_paths(recorder().last_lines(_LAST_LINES))
     return replace(outcome, message=message, output=output)
 
 
@@ -78,14 +74,10 @@ def _call(quantizer: Quantizer, request: Request, network: Network) -> Outcome:
         return Outcome("refused", message=str(refusal))
     except Unsupported as error:
         return Outcome("unsupported", message=str(error))
-    except _Exit as error:
-        return Outcome("errored", message=f"called {error}")
-    except SystemExit as error:
-        return Outcome("errored", message=f"called sys.exit({error.code!r})")
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        return Outcome("errored", message=_words(error))
+        return Outcome("errored", message=words(error))
     try:
         return _read(quantizer, request, network, result)
     except (OutputError, ModelError) as error:
@@ -106,8 +98,10 @@ def _rejection(quantizer: Quantizer, path: Path) -> str | None:
     """Why the quantizer's own validation refuses a file, ``None`` if it does not."""
     try:
         quantizer.validate(path)
-    except Exception as error:
-        return _words(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return words(error)
     return None
 
 
@@ -124,49 +118,27 @@ def _as_file(result: Any, folder: Path) -> Path | None:
     return None
 
 
-def _words(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    if lines and isinstance(error, AmctError):
-        return lines[0]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+def words(error: BaseException) -> str:
+    """An exception in one line: its type, and the first line of what it says."""
+    if isinstance(error, SystemExit):
+        return f"SystemExit: sys.exit({error.code!r})"
+    if isinstance(error, Left):
+        return f"SystemExit: {error}"
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # of another's making: it may not even print
+        lines = []
+    first = lines[0][:_LONGEST_LINE] if lines else ""
+    if first and isinstance(error, AmctError):
+        return first
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def input_spec(tensor: Tensor) -> InputSpec:
     """What calibration data for a network input looks like; symbolic dimensions count as 1."""
     entries = shape(tensor) or ()
-    return InputSpec(tensor.name, dtype(tensor) or "float32", tuple(n or 1 for n in entries))
-
-
-@contextlib.contextmanager
-def _contained(recorded: io.StringIO, folder: Path) -> Iterator[None]:
-    """Record output and warnings; restore the working directory, the environment, `os._exit`."""
-    home, environment = os.getcwd(), dict(os.environ)
-    leave = os._exit
-
-    def no_exit(code: int) -> None:
-        raise _Exit(f"os._exit({code})")
-
-    os._exit = no_exit  # type: ignore[assignment]
-    try:
-        with (
-            contextlib.redirect_stdout(recorded),
-            contextlib.redirect_stderr(recorded),
-            warnings.catch_warnings(record=True) as caught,
-        ):
-            warnings.simplefilter("always")
-            os.chdir(folder)
-            yield
-        for warning in caught:
-            recorded.write(f"\n{warning.category.__name__}: {warning.message}")
-    finally:
-        os._exit = leave
-        os.chdir(home)
-        _restore(os.environ, environment)
-
-
-def _restore(environment: os._Environ[str], saved: Mapping[str, str]) -> None:
-    if dict(environment) != saved:
-        environment.clear()
-        environment.update(saved)
-
-
+    return InputSpec(
+        tensor.name,
+        dtype(tensor) or "float32",
+        tuple(n if n and isinstance(n, int) else 1 for n in entries),
+    )

@@ -6,8 +6,8 @@ the number of processes and tests that share a case do not show.
 
 from __future__ import annotations
 
+import contextlib
 import platform
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -18,7 +18,7 @@ from pytest_amct.journal import Remains
 from pytest_amct.options import Settings
 from pytest_amct.runner import policy_of
 from pytest_amct.tables.answers import closed_by_float16, float16_id
-from pytest_amct.tables.model import Condition, Row, Spec
+from pytest_amct.tables.model import Condition, Row, Spec, condition_id
 from pytest_amct.verdicts import Finding, Record, is_missed, left_in_float, missed
 
 FORMAT = "pytest-amct-report/1"
@@ -77,6 +77,8 @@ def assemble(
     """The report as a JSON value, see ``report.schema.json``."""
     records = sorted(collected.records.values(), key=lambda r: (r.case, r.layer))
     policy = policy_of(settings)
+    tables = {"uniform", *(c.partition("/")[0] for r in records for c in r.states)}
+    rows = [row for table in spec.lists if table in tables for row in _rows(spec, table)]
     findings = sorted(
         [*collected.findings.values(), *missed(records, policy)],
         key=lambda f: (f.condition, f.case, f.layer, f.kind),
@@ -91,8 +93,8 @@ def assemble(
         "selection": selection,
         "versions": _versions(),
         "cases": len({r.case for r in records}),
-        "conditions": [*_conditions(spec, records)],
-        "rows": [_row(row, records, policy.skipped(row.id)) for row in _rows(spec)],
+        "conditions": [*_conditions(spec, rows, records)],
+        "rows": [_row(row, records, policy.skipped(row.id)) for row in rows],
         "findings": [asdict(f) for f in findings],
         "waivers": [
             {"pattern": pattern, "reason": reason, "used": pattern in used}
@@ -104,51 +106,58 @@ def assemble(
 def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
     for name in _PACKAGES:
-        if name != "onnxruntime" or "onnxruntime" in sys.modules:
-            try:
-                versions[name] = metadata.version(name)
-            except metadata.PackageNotFoundError:
-                continue
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
     return versions
 
 
-def _rows(spec: Spec) -> list[Row]:
-    return [row for row in spec.rows if row.id.startswith("uniform/onnx/")]
+def _rows(spec: Spec, table: str) -> list[Row]:
+    return [row for row in spec.rows if row.id.startswith(f"{table}/onnx/")]
 
 
-def _conditions(spec: Spec, records: list[Record]) -> Iterator[dict[str, Any]]:
+def _conditions(
+    spec: Spec, rows: list[Row], records: list[Record]
+) -> Iterator[dict[str, Any]]:
+    """Table 1 and what the quantizer was asked for beyond it, in the document's order."""
     implied = {
-        f"{row.id}/{c.id}": f"{row.id}/{c.implied_by}"
-        for row in _rows(spec)
+        condition_id(row, c): f"{row.id}/{c.implied_by}"
+        for row in rows
         for c in row.conditions
         if c.implied_by
     }
-    for row in _rows(spec):
+    listed: set[str] = set()
+    for row in rows:
         for condition in row.conditions:
             if not condition.open:
+                listed.add(condition_id(row, condition))
                 yield _condition(row, condition, records, implied)
         if closed_by_float16(row, spec):
             yield _seen(float16_id(row), spec.float16_basis, records, implied)
-    names = sorted({c for r in records for c in r.states if "/unlisted/" in c})
-    for name in names:
-        counted = _seen(name, "stated", records, implied)
+    others = {c for r in records for c in r.states} - listed
+    for name in sorted(c for c in others if "/unlisted/" in c):
+        counted = _seen(name, spec.lists[name.partition("/")[0]], records, implied)
         # The condition is "a row lists the type": every layer of a row satisfies it.
-        counted["satisfied"] = sum(r.row is not None for r in records)
+        table = name.partition("unlisted/")[0]
+        counted["satisfied"] = sum(any(c.startswith(table) for c in r.states) for r in records)
+        counted["satisfied"] -= counted["broken_alone"]
         yield counted
+    for name in sorted(c for c in others if c.startswith("settings/")):
+        yield _seen(name, "stated", records, implied)
 
 
 def _condition(
     row: Row, condition: Condition, records: list[Record], implied: dict[str, str]
 ) -> dict[str, Any]:
-    id_ = f"{row.id}/{condition.id}"
+    id_ = condition_id(row, condition)
     if condition.implied_by:
         return {"id": id_, "basis": condition.basis, "implied_by": implied[id_]}
     if condition.unobservable:
         return {"id": id_, "basis": condition.basis, "unobservable": condition.unobservable}
-    if condition.on_treatment:
+    seen = _seen(id_, condition.basis, records, implied)
+    if condition.on_treatment and not seen["broken_alone"]:
         checked = sum(id_ in r.checked for r in records)
         return {"id": id_, "basis": condition.basis, "checked": checked}
-    return _seen(id_, condition.basis, records, implied)
+    return seen
 
 
 def _seen(id_: str, basis: str, records: list[Record], implied: dict[str, str]) -> dict[str, Any]:

@@ -22,8 +22,22 @@ def write_report(report: dict[str, Any], folder: Path) -> Path:
         partial.write_text(json.dumps(report, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         os.replace(partial, path)
     except OSError as error:
-        raise UsageError(f"--amct-report {folder}: cannot be written: {error.strerror}") from error
+        raise _unwritable(folder, error) from error
     return path
+
+
+def remove_report(folder: Path) -> None:
+    """Remove the report of an older run, if there is one."""
+    try:
+        (folder / FILE_NAME).unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"--amct-report={folder}: cannot be written to ({error.strerror}): name another folder"
+    )
 
 
 def schema() -> dict[str, Any]:

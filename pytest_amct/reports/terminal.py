@@ -28,7 +28,7 @@ def summary_lines(report: dict[str, Any]) -> Iterator[Line]:
 
 
 def _headline(report: dict[str, Any]) -> str:
-    rows = report["rows"]
+    rows = [row for row in report["rows"] if row["offered"]]
     count = {
         status: sum(f["status"] == status for f in report["findings"])
         for status in ("failed", "warned", "waived")
@@ -61,16 +61,19 @@ def _by_row(findings: list[Any], status: str) -> dict[str, dict[str, int]]:
 def _table(
     report: dict[str, Any], failed: dict[str, dict[str, int]], warned: dict[str, dict[str, int]]
 ) -> Iterator[tuple[str, str, str, list[str]]]:
-    conditions: dict[str, list[str]] = {}
+    conditions: dict[str, dict[str, bool]] = {}
     for condition in report["conditions"]:
-        conditions.setdefault(_row_of(condition["id"]), []).append(_short(condition["id"]))
+        if "implied_by" not in condition and "unobservable" not in condition:
+            of_row = conditions.setdefault(_row_of(condition["id"]), {})
+            of_row[_short(condition["id"])] = _was_seen(condition)
     for row in report["rows"]:
         id_ = row["id"]
         wrong, doubtful = failed.get(id_, {}), warned.get(id_, {})
-        labels = dict.fromkeys([*conditions.get(id_, []), *wrong, *doubtful])
-        marks = "  ".join(_mark(label, wrong, doubtful) for label in labels)
+        seen = conditions.get(id_, {})
+        labels = dict.fromkeys([*seen, *wrong, *doubtful])
+        marks = "  ".join(_mark(label, wrong, doubtful, seen.get(label, True)) for label in labels)
         yield id_, _counts(row), marks, ["red"] if wrong else []
-    types = conditions.get("unlisted", [])
+    types = conditions.get("unlisted", {})
     if types:
         wrong, doubtful = failed.get("unlisted", {}), warned.get("unlisted", {})
         found = [label for label in types if label in wrong or label in doubtful]
@@ -79,10 +82,17 @@ def _table(
         yield "types without a row", counts, marks, ["red"] if wrong else []
 
 
-def _mark(label: str, failed: dict[str, int], warned: dict[str, int]) -> str:
+def _was_seen(condition: dict[str, Any]) -> bool:
+    """Whether any case could have shown a violation: what was not seen was not kept."""
+    return bool(condition.get("checked") or condition.get("broken_alone"))
+
+
+def _mark(label: str, failed: dict[str, int], warned: dict[str, int], seen: bool = True) -> str:
     if label in failed:
         return f"✗ {label} ({failed[label]})"
-    return f"! {label} ({warned[label]})" if label in warned else f"✓ {label}"
+    if label in warned:
+        return f"! {label} ({warned[label]})"
+    return f"✓ {label}" if seen else f"- {label}"
 
 
 def _counts(row: dict[str, Any]) -> str:
@@ -98,8 +108,9 @@ def _row_of(condition: str) -> str:
     scheme, framework, rest = [*condition.split("/", 2), "", ""][:3]
     if rest.startswith("unlisted/"):
         return "unlisted"
-    known = scheme in ("uniform", "float16")
-    return f"uniform/{framework}/{rest.split('/')[0]}" if known else condition
+    # What is not a table of its own is told of in the row that it restricts.
+    table = "uniform" if scheme in ("float16", "settings") else scheme
+    return f"{table}/{framework}/{rest.split('/')[0]}"
 
 
 def _short(condition: str) -> str:

@@ -9,10 +9,16 @@ from pytest_amct.graphs.network import Basis, Layer, Network, Tensor
 from pytest_amct.tables.float16 import float16_rule
 from pytest_amct.tables.kinds import KINDS, Seen
 from pytest_amct.tables.loader import load_spec
-from pytest_amct.tables.model import Answer, Condition, Reason, Row, Spec, State, Treatment
-
-_TABLE_OF = {"uniform": "uniform", "tensor": "uniform"}
-
+from pytest_amct.tables.model import (
+    Answer,
+    Condition,
+    Reason,
+    Row,
+    Spec,
+    State,
+    Treatment,
+    condition_id,
+)
 
 def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None = None) -> Answer:  # noqa: B008
     """What the tables say of treating a layer so (`spec`: CANN 7.0.0 unless given).
@@ -20,13 +26,13 @@ def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None =
     Conditions combine by Kleene's logic: one that is broken forbids, whatever else is unknown.
     """
     spec = spec or load_spec()
-    table = _TABLE_OF.get(treatment.scheme)
-    if table is None:
+    table = "uniform" if treatment.scheme == "tensor" else treatment.scheme
+    if table not in spec.lists:
         why = f"no table of this release judges {treatment.scheme}"
         return Answer("unspecified", "stated", None, (Reason("scheme", "unknown", why, "stated", ""),))
     row = find_row(layer, spec, table)
     if row is None:
-        return _unlisted(layer, table)
+        return _unlisted(layer, table, spec)
     _note_weights(layer.network, spec)
     return _combine(row.id, tuple(_reasons(layer, row, treatment, spec)))
 
@@ -57,10 +63,11 @@ def _combine(row: str | None, reasons: tuple[Reason, ...]) -> Answer:
     return Answer("quantizable", "inferred" if inferred else "stated", row, reasons)
 
 
-def _unlisted(layer: Layer, table: str) -> Answer:
+def _unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
     id_ = f"{table}/{layer.framework}/unlisted/{layer.qualified_type}"
+    basis = spec.lists[table]
     why = f"no row lists {layer.qualified_type}"
-    return Answer("forbidden", "stated", None, (Reason(id_, "broken", why, "stated", ""),))
+    return Answer("forbidden", basis, None, (Reason(id_, "broken", why, basis, ""),))
 
 
 def _reasons(layer: Layer, row: Row, treatment: Treatment, spec: Spec) -> Iterator[Reason]:
@@ -80,7 +87,7 @@ def _reasons(layer: Layer, row: Row, treatment: Treatment, spec: Spec) -> Iterat
 def _reason(
     layer: Layer, row: Row, condition: Condition, treatment: Treatment, spelling: bool
 ) -> Reason:
-    id_ = f"{row.id}/{condition.id}"
+    id_ = condition_id(row, condition)
     guard = _see(layer, row, condition.when, treatment) if condition.when else Seen(True, "")
     if guard.holds is False:
         return Reason(id_, "vacuous", guard.observed, condition.basis, row.id)

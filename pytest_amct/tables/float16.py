@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Layer, Network, Tensor
-from pytest_amct.tables.kinds import Seen
-from pytest_amct.tables.model import Spec
+from pytest_amct.tables.kinds import Seen, element_types
+from pytest_amct.tables.model import Ports, Spec
 
 _F16 = "float16"
 
@@ -33,28 +33,25 @@ def _evaluate(network: Network, spec: Spec) -> Seen:
             doubt = f"network input {tensor.name!r} is Float16, but nothing reads it"
         elif tensor.dtype in (None, "sequence", "map", "optional", "opaque"):
             doubt = doubt or f"the type of network input {tensor.name!r} is not known"
-    for layer, weight in _weights(network, spec):
-        port = walk.dtype(weight)
-        if walk.source(weight).kind == "constant":
-            kept = walk.stored(weight)
-            whole = all(walk.dtype(t) == _F16 and walk.is_stored(t) for t in kept)
-            if port == _F16 and whole:
-                if not layer.where:
-                    return Seen(False, f"weight {weight.name!r} of {layer} is Float16")
-                doubt = doubt or f"weight {weight.name!r} of {layer} is Float16, in a nested graph"
-        if port is None:
+    for layer, weight, ports in _weights(network, spec):
+        port = {walk.dtype(weight)} - {None} or element_types(layer, ports)
+        if port == {_F16} == walk.stored_types(weight):
+            if not layer.where:
+                return Seen(False, f"weight {weight.name!r} of {layer} is Float16")
+            doubt = doubt or f"weight {weight.name!r} of {layer} is Float16, in a nested graph"
+        if not port:
             doubt = doubt or f"the type of weight {weight.name!r} is not known"
     doubt = doubt or next(_elsewhere(network), None)
     return Seen(None, doubt) if doubt else Seen(True, "no Float16 input or weight")
 
 
-def _weights(network: Network, spec: Spec) -> Iterator[tuple[Layer, Tensor]]:
+def _weights(network: Network, spec: Spec) -> Iterator[tuple[Layer, Tensor, Ports]]:
     for layer in network.layers:
         row = spec.by_type.get(("uniform", network.framework, layer.qualified_type))
         if row is not None and row.ports.weight is not None:
             weight = layer.input(row.ports.weight)
             if weight is not None:
-                yield layer, weight
+                yield layer, weight, row.ports
 
 
 def _elsewhere(network: Network) -> Iterator[str]:

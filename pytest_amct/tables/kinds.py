@@ -174,15 +174,20 @@ def pool_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: Paramete
 
 @_kind("dtype")
 def dtype(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
-    """Data inputs and the output have one of these element types.
-
-    They and the weight are of one type in every format, so that one that is known settles all.
-    """
-    flowing = [layer.input(p) for p in (*ports.data, ports.weight) if p is not None]
-    seen = {found for t in (*flowing, layer.output(0)) if (found := walk.dtype(t)) is not None}
+    """Data inputs and the output have one of these element types."""
+    seen = element_types(layer, ports)
     if not seen:
         return Seen(None, "the type of the data is not known")
     return Seen(seen <= set(wanted["dtype"]), f"{', '.join(sorted(seen))} data")
+
+
+def element_types(layer: Layer, ports: Ports) -> set[str]:
+    """The known types of what a layer takes and gives.
+
+    Every format wants them all of one type, so that one that is known settles the others.
+    """
+    taken = [layer.input(p) for p in (*ports.data, ports.weight, ports.bias) if p is not None]
+    return {found for t in (*taken, layer.output(0)) if (found := walk.dtype(t)) is not None}
 
 
 @_kind("nested")

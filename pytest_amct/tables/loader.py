@@ -51,6 +51,9 @@ def parse_spec(data: bytes, source: str) -> Spec:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(f"{source}: not a TOML file: {error}") from None
     top = _Table(document, source, "the file")
+    lists = top.get("lists", dict)
+    if not set(lists.values()) <= set(_BASES):
+        raise SpecError(f"{source}: [lists]: values must be one of {', '.join(_BASES)}")
     float16 = _Table(top.get("float16", dict), source, "[float16]")
     shared = [_condition(entry, source, "[[open]]", True) for entry in top.tables("open")]
     spec = Spec(
@@ -59,6 +62,7 @@ def parse_spec(data: bytes, source: str) -> Spec:
         float16_closed=frozenset(float16.get("closed", list)),
         float16_basis=float16.choice("basis", _BASES),
         rows=tuple(_row(entry, source, shared) for entry in top.tables("row")),
+        lists=lists,
         source=source,
     )
     top.done()

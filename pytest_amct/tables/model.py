@@ -19,6 +19,8 @@ class Treatment:
     """What was done to one layer. ``None`` is not known, and the unknown is never judged."""
 
     scheme: Scheme = "uniform"
+    #: whether data was quantized
+    data: bool | None = None
     #: whether a weight was quantized (on a data-only row: whether something was treated as one)
     weights: bool | None = None
     #: several weight factors, one for each output channel
@@ -82,6 +84,11 @@ class Condition:
         return "treatment" in self.require
 
 
+def condition_id(row: Row, condition: Condition) -> str:
+    """The public id of a condition; one with a slash stands in another table of its own."""
+    return condition.id if "/" in condition.id else f"{row.id}/{condition.id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Input ports of a row's layers: data, weight, bias."""
@@ -115,8 +122,8 @@ class Row:
 
     @property
     def data_only(self) -> bool:
-        """Whether the row has no weight of its own."""
-        return "weights" not in self.quantizes
+        """Whether the row says so: owed only if `tensor_quantize` names the layer."""
+        return self.quantizes == ("data",)
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,8 @@ class Spec:
     float16_closed: frozenset[str]
     float16_basis: Basis
     rows: tuple[Row, ...]
+    #: the tables that are closed lists, by scheme, and on which basis a missing type is forbidden
+    lists: Mapping[str, Basis] = field(default_factory=lambda: {"uniform": "stated"})
     source: str = field(default="", compare=False)
 
     @cached_property

@@ -1,0 +1,337 @@
+"""The ONNX cases of table 1: for each row a conforming layer, and named deviations from it.
+
+Pure data, in the order in which the tests run. A deviation says what changes, never what the
+answer is. Sizes: 32 channels, so that every weight has at least 1,024 elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_amct.cases.plan import Plan
+
+Changes = Mapping[str, Any]
+Deviations = Mapping[str, Changes]
+
+
+def _attributes(**given: Any) -> Changes:
+    return {"attributes": given}
+
+
+def _sources(*names: str) -> Deviations:
+    return {name: {"source": name} for name in names}
+
+
+_CONV = {
+    "kernel_shape": [2, 2],
+    "dilations": [1, 1],
+    "strides": [1, 1],
+    "pads": [0] * 4,
+    "group": 1,
+}
+_CONV3 = {"kernel_shape": [2] * 3, "dilations": [1] * 3, "strides": [1] * 3, "pads": [0] * 6}
+_CONV1 = {"kernel_shape": [2], "dilations": [1], "strides": [1], "pads": [0, 0]}
+_POOL = {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [0] * 4}
+_POOL3 = {"kernel_shape": [2] * 3, "strides": [2] * 3, "pads": [0] * 6}
+_POOL1 = {"kernel_shape": [2], "strides": [2], "pads": [0] * 2}
+
+_2D, _3D, _1D = (1, 32, 4, 4), (1, 32, 4, 4, 4), (1, 32, 4)
+_RANK5 = {"data": _3D, "weight": (32, 32, 2, 2, 2), "attributes": _CONV3}
+_RANK3 = {"data": _1D, "weight": (32, 32, 2), "attributes": _CONV1}
+
+
+def _rank5(**given: Any) -> Changes:
+    return {**_RANK5, "attributes": {**_CONV3, **given}}
+
+
+DEFAULTS: Mapping[str, Plan] = {
+    "Conv": Plan("Conv", _2D, attributes=_CONV, weight=(32, 32, 2, 2)),
+    "Gemm": Plan("Gemm", (4, 32), attributes={"transA": 0, "transB": 0}, weight=(32, 32)),
+    "ConvTranspose": Plan("ConvTranspose", _2D, attributes=_CONV, weight=(32, 32, 2, 2)),
+    "MatMul": Plan("MatMul", (1, 4, 32), weight=(32, 32)),
+    "AveragePool": Plan("AveragePool", _2D, attributes=_POOL),
+    "MaxPool": Plan("MaxPool", _2D, attributes=_POOL),
+    "Add": Plan("Add", _2D, second="branch"),
+}
+
+_WEIGHT_SOURCES = _sources(
+    # constants, in every form
+    "initializer",
+    "constant",
+    "constant-of-shape",
+    "identity",
+    "transpose",
+    "reshape",
+    "cast",
+    "dropout",
+    "dequantize",
+    "mul",
+    "concat",
+    "split",
+    "five-hops",
+    # what can change
+    "input",
+    "input-identity",
+    "input-transpose",
+    "input-cast",
+    "input-split",
+    "input-mul",
+    "input-mul-second",
+    "input-five-hops",
+    "size-symbolic",
+    "random",
+    "random-like",
+    # what the document does not settle
+    "size-static",
+    "random-seeded",
+    "random-like-seeded",
+    "if",
+    "loop",
+    "foreign",
+    "overridable",
+)
+_OLD = {"source": "overridable", "opset": 8, "ir_version": 3}
+
+_OTHER_DTYPES: Deviations = {
+    "float64": {"dtype": "float64"},
+    "bfloat16": {"dtype": "bfloat16", "opset": 22},
+}
+_DTYPES: Deviations = {
+    "float16": {"dtype": "float16"},
+    "float16-cast-at-once": {"fed_as": "float16"},
+    "float16-input-elsewhere": {"beside": ("float16-input",)},
+    "float16-weight-elsewhere": {"beside": ("float16-weight",)},
+    "bfloat16-elsewhere": {"beside": ("bfloat16-input",)},
+    "float64-elsewhere": {"beside": ("float64-input",)},
+    "int64-elsewhere": {"beside": ("int64-input",)},
+    **_OTHER_DTYPES,
+}
+
+FLOAT16: Deviations = {
+    "none": {},
+    "input": {"dtype": "float16"},
+    "input-cast-at-once": {"fed_as": "float16"},
+    "input-elsewhere": {"beside": ("float16-input",)},
+    "weight-elsewhere": {"beside": ("float16-weight",)},
+    "conv-weight-elsewhere": {"beside": ("float16-conv-weight",)},
+    "weight-constant-elsewhere": {"beside": ("float16-weight-constant",)},
+    "weight-transposed-elsewhere": {"beside": ("float16-weight-transposed",)},
+    "input-and-weight-elsewhere": {"beside": ("float16-input", "float16-weight")},
+    "input-here-weight-elsewhere": {"dtype": "float16", "beside": ("float16-weight",)},
+    "input-unread": {"beside": ("float16-unread",)},
+    "bias-elsewhere": {"beside": ("float16-bias",)},
+    "scalar-elsewhere": {"beside": ("float16-scalar",)},
+    "between-elsewhere": {"beside": ("float16-between",)},
+    "output-elsewhere": {"beside": ("float16-output",)},
+    "stored-elsewhere": {"beside": ("float16-stored",)},
+    "bfloat16-elsewhere": {"beside": ("bfloat16-input",)},
+    "float64-elsewhere": {"beside": ("float64-input",)},
+    "int64-elsewhere": {"beside": ("int64-input",)},
+}
+
+_PLACES: Deviations = {
+    "default": {},
+    "in-if": {"inside": "if"},
+    "in-function": {"inside": "function"},
+}
+_FORMS: Deviations = {
+    "unnamed": {"form": "unnamed"},
+    "opset-13": {"opset": 13},
+    "opset-17": {"opset": 17},
+    "symbolic-batch": {"symbolic_batch": True},
+}
+_BIAS: Deviations = {
+    "bias": {"bias": "initializer"},
+    "bias-constant": {"bias": "constant"},
+    "bias-input": {"bias": "input"},
+    "bias-input-identity": {"bias": "input-identity"},
+}
+_SHARED: Deviations = {"shared-weight": {"form": "shared-weight"}}
+
+DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
+    "Conv": {
+        "": {
+            **_PLACES,
+            "group": {"weight": (32, 8, 2, 2), "attributes": {"group": 4}},
+            "strides": _attributes(strides=[2, 2]),
+            "pads": _attributes(pads=[1, 1, 1, 1]),
+            "auto_pad": _attributes(pads=None, auto_pad="SAME_UPPER"),
+            "dilation-2d": _attributes(dilations=[2, 2]),
+            "dilation-2d-first": _attributes(dilations=[2, 1]),
+            "rank-3": _RANK3,
+            **_BIAS,
+            **_SHARED,
+            **_DTYPES,
+            **_FORMS,
+            "no-kernel-shape": _attributes(kernel_shape=None),
+            "no-group": _attributes(group=None),
+            "in-if-dynamic": {"inside": "if", "source": "input"},
+        },
+        "dilation_d": {
+            "d1-h1-w1": _RANK5,
+            "d1-h2-w2": _rank5(dilations=[1, 2, 2]),
+            "d1-h1-w2": _rank5(dilations=[1, 1, 2]),
+            "absent": _rank5(dilations=None),
+            "d2-h1-w1": _rank5(dilations=[2, 1, 1]),
+            "d2-h2-w2": _rank5(dilations=[2, 2, 2]),
+            "d3-h1-w1": _rank5(dilations=[3, 1, 1]),
+            "d2-h1-w1-transposed": {**_rank5(dilations=[2, 1, 1]), "source": "transpose"},
+            "d2-h1-w1-input": {**_rank5(dilations=[2, 1, 1]), "source": "input"},
+            "d2-h1-w1-no-kernel-shape": _rank5(dilations=[2, 1, 1], kernel_shape=None),
+        },
+        "weight_source": {**_WEIGHT_SOURCES, "listed-ir3": _OLD},
+    },
+    "Gemm": {
+        "": {
+            **_PLACES,
+            "trans_b": _attributes(transB=1),
+            "alpha": _attributes(alpha=0.5),
+            "beta": {"bias": "initializer", "attributes": {"beta": 0.5}},
+            "alpha-trans_a": {"data": (32, 4), "attributes": {"transA": 1, "alpha": 0.5}},
+            **_BIAS,
+            **_SHARED,
+            **_DTYPES,
+            **_FORMS,
+        },
+        "trans_a": {
+            "0": {},
+            "absent": _attributes(transA=None),
+            "absent-trans_b": _attributes(transA=None, transB=1),
+            "1": {"data": (32, 4), "attributes": {"transA": 1}},
+            "1-trans_b": {"data": (32, 4), "attributes": {"transA": 1, "transB": 1}},
+            "1-square": {"data": (32, 32), "attributes": {"transA": 1}},
+            "2": {"data": (32, 4), "attributes": {"transA": 2}},
+        },
+        "weight_source": {**_WEIGHT_SOURCES, "listed-ir3": {**_OLD, "bias": "initializer"}},
+    },
+    "ConvTranspose": {
+        "": {
+            **_PLACES,
+            "group": {"weight": (32, 8, 2, 2), "attributes": {"group": 4}},
+            "strides": _attributes(strides=[2, 2]),
+            "output_padding": _attributes(strides=[2, 2], output_padding=[1, 1]),
+            **_BIAS,
+            **_SHARED,
+            **_DTYPES,
+            **_FORMS,
+            "no-kernel-shape": _attributes(kernel_shape=None),
+            "no-group": _attributes(group=None),
+        },
+        "dilation": {
+            "h1-w1": {},
+            "absent": _attributes(dilations=None),
+            "h2-w2": _attributes(dilations=[2, 2]),
+            "h1-w2": _attributes(dilations=[1, 2]),
+            "h2-w1": _attributes(dilations=[2, 1]),
+            "h1-w3": _attributes(dilations=[1, 3]),
+        },
+        "weight_rank": {
+            "4": {},
+            "4-constant": {"source": "constant"},
+            "3": _RANK3,
+            "5": _RANK5,
+            "5-transposed": {**_RANK5, "source": "transpose"},
+            "5-no-kernel-shape": _rank5(kernel_shape=None),
+        },
+        "weight_source": {**_WEIGHT_SOURCES, "listed-ir3": _OLD},
+    },
+    "MatMul": {
+        "": {
+            **_PLACES,
+            "rank-2": {"data": (4, 32)},
+            "rank-4": {"data": (1, 2, 4, 32)},
+            "bias-add": {"beside": ("bias-add",)},
+            **_SHARED,
+            **_DTYPES,
+            **_FORMS,
+        },
+        "second_input": {
+            **_WEIGHT_SOURCES,
+            "listed-ir3": _OLD,
+            "identity-transpose": {"source": "identity-transpose"},
+            "rank-1": {"weight": (32,)},
+            "rank-3": {"weight": (1, 32, 32)},
+            "rank-3-constant": {"weight": (1, 32, 32), "source": "constant"},
+            "rank-3-reshaped": {"weight": (1, 32, 32), "source": "reshape"},
+            "rank-4": {"data": (1, 2, 4, 32), "weight": (1, 2, 32, 32)},
+            "rank-3-input": {"weight": (1, 32, 32), "source": "input"},
+            "constant-first": {"form": "constant-first", "data": (32, 32), "source": "input"},
+        },
+    },
+    "AveragePool": {
+        "": {
+            **_PLACES,
+            "whole-map": _attributes(kernel_shape=[4, 4]),
+            "ceil_mode": _attributes(ceil_mode=1),
+            "count_include_pad": _attributes(pads=[1] * 4, count_include_pad=1),
+            "rank-3": {"data": _1D, "attributes": _POOL1},
+            "rank-5": {"data": _3D, "attributes": _POOL3},
+            **_OTHER_DTYPES,
+            **_FORMS,
+        },
+        "global_pooling": {
+            "false": {},
+            "true": {"type": "GlobalAveragePool", "attributes": dict.fromkeys(_POOL)},
+            "true-float16": {
+                "type": "GlobalAveragePool",
+                "attributes": dict.fromkeys(_POOL),
+                "dtype": "float16",
+            },
+        },
+    },
+    "MaxPool": {
+        "": {
+            **_PLACES,
+            "whole-map": _attributes(kernel_shape=[4, 4]),
+            "ceil_mode": _attributes(ceil_mode=1),
+            "indices": {"outputs": 2},
+            "rank-3": {"data": _1D, "attributes": _POOL1},
+            "rank-5": {"data": _3D, "attributes": _POOL3},
+            "global": {"type": "GlobalMaxPool", "attributes": dict.fromkeys(_POOL)},
+            "global-float16": {
+                "type": "GlobalMaxPool",
+                "attributes": dict.fromkeys(_POOL),
+                "dtype": "float16",
+            },
+            **_OTHER_DTYPES,
+            **_FORMS,
+        },
+    },
+    "Add": {
+        "": {
+            **_PLACES,
+            "same": {"second": "same"},
+            "constant": {"second": "constant"},
+            "constant-first": {"second": "constant-first"},
+            "scalar": {"second": "scalar"},
+            "int64": {"dtype": "int64"},
+            **_OTHER_DTYPES,
+            **_FORMS,
+        },
+    },
+}
+
+UNLISTED: Mapping[str, Plan] = {
+    **{t: Plan(t, _2D, second="branch") for t in ("Mul", "Sub", "Div", "Sum", "Max", "PRelu")},
+    **{
+        t: Plan(t, _2D)
+        for t in ("Sigmoid", "Tanh", "HardSwish", "Softmax", "LeakyRelu", "Softplus")
+    },
+    "Pow": Plan("Pow", _2D, extra=(("float32", (2.0,)),)),
+    "ReduceMean": Plan("ReduceMean", _2D, extra=(("int64", (2.0, 3.0)),)),
+    "LpPool": Plan("LpPool", _2D, attributes=_POOL),
+    "GlobalLpPool": Plan("GlobalLpPool", _2D),
+    "InstanceNormalization": Plan(
+        "InstanceNormalization", _2D, extra=(("float32", (0.5,) * 32), ("float32", (0.1,) * 32))
+    ),
+    "LayerNormalization": Plan(
+        "LayerNormalization", _2D, extra=(("float32", (0.5, 0.6, 0.7, 0.8)),)
+    ),
+    "Einsum": Plan("Einsum", (4, 32), attributes={"equation": "ij,jk->ik"}, weight=(32, 32)),
+    "com.acme::Conv": Plan(
+        "Conv", _2D, domain="com.acme", attributes=_CONV, weight=(32, 32, 2, 2), form="custom"
+    ),
+    "com.acme::MaxPool": Plan("MaxPool", _2D, domain="com.acme", attributes=_POOL, form="custom"),
+}
+

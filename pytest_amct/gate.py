@@ -1,0 +1,109 @@
+"""What a gate run consists of: the ids that have a test, and the cases of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+
+from pytest_amct.cases import onnx_catalog
+from pytest_amct.cases.plan import Case
+from pytest_amct.errors import UsageError
+from pytest_amct.options import Settings
+from pytest_amct.quantizers.protocol import Quantizer
+from pytest_amct.tables.model import Spec, condition_id
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The conditions and rows to test under a spec, and their cases."""
+
+    spec: Spec
+    #: schemes and settings beyond plain uniform quantization that may be asked for
+    declared: frozenset[str] = frozenset()
+    #: patterns of ids that the run is narrowed to; none = everything
+    select: tuple[str, ...] = ()
+    max_examples: int = 0
+
+    @staticmethod
+    def of(quantizer: Quantizer, spec: Spec, settings: Settings) -> Gate:
+        """The gate for a quantizer: it is asked only for what it declares."""
+        declared = frozenset({*quantizer.schemes, *quantizer.settings} - {"uniform"})
+        return Gate(spec, declared, settings.select, settings.max_examples)
+
+    @cached_property
+    def every_group(self) -> list[str]:
+        """Every id that has a test: rows, conditions, the Float16 rule, unlisted types."""
+        groups = onnx_catalog.groups(self.declared)
+        for condition, row in self.treated.items():
+            if condition not in groups and row in groups:
+                at = max(i for i, g in enumerate(groups) if g == row or g.startswith(f"{row}/"))
+                groups.insert(at + 1, condition)
+        return groups
+
+    @cached_property
+    def groups(self) -> list[str]:
+        """The ids that are selected, in the document's order.
+
+        Raises `UsageError` if a selection names nothing.
+        """
+        if not self.select:
+            return self.every_group
+        chosen: set[str] = set()
+        for pattern in self.select:
+            found = {g for g in self.every_group if self._matches(g, pattern)}
+            if not found:
+                raise UsageError(
+                    f"--amct-select={pattern} matches no condition, row or case:"
+                    " pytest --amct --collect-only -q lists the conditions"
+                )
+            chosen |= found
+        return [g for g in self.every_group if g in chosen]
+
+    @cached_property
+    def treated(self) -> Mapping[str, str]:
+        """Conditions on what was done to a layer, each with the row whose layers it concerns."""
+        return {
+            condition_id(row, c): row.id
+            for row in self.spec.rows
+            for c in row.conditions
+            if c.on_treatment
+        }
+
+    def cases(self, group: str) -> list[Case]:
+        """The enumerated cases of a group that are selected."""
+        every = self._every_case(group)
+        if self._is_whole(group):
+            return every
+        patterns = [p for p in self.select if "@" in p]
+        found = [c for c in every if any(fnmatchcase(c.id, p) for p in patterns)]
+        named = [onnx_catalog.parse_case(p) for p in patterns if "*" not in p]
+        return found + [c for c in named if c.group == group and c not in found]
+
+    def examples(self, group: str) -> list[Case]:
+        """A few cases of a group that Hypothesis varies, the same on every run."""
+        if not self.max_examples or not self._is_whole(group):
+            return []
+        from pytest_amct.cases.examples import draw_examples
+
+        home = group if group in onnx_catalog.groups(self.declared) else self.treated[group]
+        return draw_examples(home, self.max_examples, self.declared)
+
+    def _every_case(self, group: str) -> list[Case]:
+        """A group's cases; what was done to a layer is judged on its row's own cases, too."""
+        known = onnx_catalog.groups(self.declared)
+        homes = [g for g in (group, self.treated.get(group)) if g in known]
+        return [case for home in homes for case in onnx_catalog.gate_cases(home, self.declared)]
+
+    def _is_whole(self, group: str) -> bool:
+        """Whether a group is selected as a whole."""
+        select = self.select
+        return not select or any(fnmatchcase(group, p) for p in select if "@" not in p)
+
+    def _matches(self, group: str, pattern: str) -> bool:
+        if "@" not in pattern:
+            return fnmatchcase(group, pattern)
+        if "*" not in pattern:
+            return onnx_catalog.parse_case(pattern).group == group
+        return any(fnmatchcase(c.id, pattern) for c in self._every_case(group))

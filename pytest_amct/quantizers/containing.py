@@ -1,0 +1,164 @@
+"""Keeps foreign code's output, warnings, working directory, environment and exit to itself."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+_leave = os._exit
+
+_MOST_READ = 1 << 16
+"""Bytes of output that are looked at; the rest came earlier."""
+
+
+class Left(BaseException):
+    """Stands in for the end of the process while foreign code runs."""
+
+
+@contextlib.contextmanager
+def contained(folder: Path) -> Iterator[None]:
+    """Run foreign code in `folder`, record what it prints, and put everything back.
+
+    What was printed is in ``recorder().last_lines()`` until the next call. `os._exit` raises
+    `Left`.
+    """
+    home, environment = os.getcwd(), dict(os.environ)
+    try:
+        with no_exit(), recorder().recording():
+            os.chdir(folder)
+            yield
+    finally:
+        os.chdir(home)
+        if dict(os.environ) != environment:
+            os.environ.clear()
+            os.environ.update(environment)
+
+
+# --- the end of the process ---------------------------------------------------------------------
+
+
+class _Guard:
+    #: the process in which `os._exit` raises, 0 = none
+    owner = 0
+
+
+@contextlib.contextmanager
+def no_exit() -> Iterator[None]:
+    """Make `os._exit` raise `Left`: a run that ends half way with status 0 would look green.
+
+    Forks may leave, and do not come back: one that returned would go on with the tests.
+    """
+    before, owner = _Guard.owner, os.getpid()
+    _Guard.owner, os._exit = owner, _exit
+    try:
+        yield
+    finally:
+        if os.getpid() != owner:
+            _leave(1)
+        _Guard.owner = before
+        if not before:
+            os._exit = _leave
+
+
+def _exit(status: int) -> NoReturn:
+    """A module imported under `no_exit` may keep this: it leaves outside of `no_exit`."""
+    if _Guard.owner == os.getpid():
+        raise Left(f"os._exit({status})")
+    _leave(status)
+
+
+# --- output -------------------------------------------------------------------------------------
+
+
+class Recorder:
+    """Records what Python and what the libraries below it print, warnings, and the log.
+
+    All calls share one stream, as a tool that sets up logging keeps it.
+    """
+
+    def __init__(self) -> None:
+        self._open()
+
+    def _open(self) -> None:
+        self._file: IO[str] = tempfile.TemporaryFile(  # noqa: SIM115 - as long as the process
+            "w+", 1, encoding="utf-8", errors="backslashreplace"
+        )
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """Take both outputs, and forget what was recorded before."""
+        if self._file.closed:
+            self._open()
+        for stream in (sys.stdout, sys.stderr, self._file):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        fd = self._file.fileno()
+        os.ftruncate(fd, 0)
+        os.lseek(fd, 0, os.SEEK_SET)
+        saved = {1: os.dup(1), 2: os.dup(2)}
+        for output in saved:
+            os.dup2(fd, output)
+        try:
+            with (
+                contextlib.redirect_stdout(self._file),
+                contextlib.redirect_stderr(self._file),
+                _warnings_to(self._file),
+                _log_to(self._file),
+            ):
+                yield
+        finally:
+            for output, before in saved.items():
+                os.dup2(before, output)
+                os.close(before)
+
+    def last_lines(self, count: int) -> str:
+        """The last lines that are not blank at the end."""
+        if self._file.closed:
+            return ""
+        self._file.flush()
+        fd = self._file.fileno()
+        size = os.fstat(fd).st_size
+        data = os.pread(fd, _MOST_READ, max(0, size - _MOST_READ))
+        lines = data.decode("utf-8", "backslashreplace").strip().splitlines()
+        return "\n".join(line.rstrip() for line in lines[-count:])
+
+
+@cache
+def recorder() -> Recorder:
+    """The recorder of this process."""
+    return Recorder()
+
+
+@contextlib.contextmanager
+def _warnings_to(stream: IO[str]) -> Iterator[None]:
+    """Print warnings: a repository with ``filterwarnings = error`` must not break a tool."""
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        stream.write(f"{category.__name__}: {message}\n")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = show
+        yield
+
+
+@contextlib.contextmanager
+def _log_to(stream: IO[str]) -> Iterator[None]:
+    """Print warnings of the log here and nowhere else; handlers added meanwhile are dropped."""
+    handler = logging.StreamHandler(stream)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    root = logging.getLogger()
+    before, root.handlers = root.handlers, [handler]
+    try:
+        yield
+    finally:
+        root.handlers = before

@@ -1,0 +1,67 @@
+"""The repository itself: what is packaged, what the README promises, what CI runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_ci_calls_the_test_command_of_the_readme() -> None:
+    commands = [
+        line.strip() for line in (ROOT / "README.md").read_text().splitlines() if "venv .venv &&" in line
+    ]
+    assert len(commands) == 2
+    assert commands[1] in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_every_settings_key_and_option_is_documented() -> None:
+    options = (ROOT / "pytest_amct" / "options.py").read_text()
+    documents = "".join(p.read_text() for p in [*ROOT.glob("docs/*.md"), ROOT / "README.md"])
+    names = set(re.findall(r"--amct-[a-z-]+|amct_[a-z]+", options))
+    assert len(names) > 10
+    assert {name for name in names if name not in documents} == set()
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("wheel")
+    # --no-build-isolation would need setuptools here; pip brings it, as for any user.
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    (path,) = folder.glob("*.whl")
+    return zipfile.ZipFile(path).namelist()
+
+
+def test_the_wheel_holds_suite_fixtures_tables_and_schema(wheel: list[str]) -> None:
+    assert {
+        "pytest_amct/py.typed",
+        "pytest_amct/conformance/test_conformance.py",
+        "pytest_amct/fixtures/wrong_quantizers.py",
+        "pytest_amct/tables/cann-7.0.0.toml",
+        "pytest_amct/reports/report.schema.json",
+    } <= set(wheel)
+
+
+def test_the_wheel_holds_every_module_and_nothing_else(wheel: list[str]) -> None:
+    packaged = {name for name in wheel if name.endswith(".py")}
+    folders = {"pytest_amct": "pytest_amct", "conformance": "pytest_amct/conformance", "fixtures": "pytest_amct/fixtures"}
+    present = {
+        f"{home}/{path.relative_to(ROOT / folder).as_posix()}"
+        for folder, home in folders.items()
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    assert packaged == present
+
+
+def test_classifiers_name_the_supported_pythons() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    minimum = project["requires-python"].removeprefix(">=")
+    assert f"Programming Language :: Python :: {minimum}" in project["classifiers"]

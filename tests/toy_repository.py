@@ -1,0 +1,124 @@
+"""A small repository with a quantizer of its own, and pytest run in it as users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHEAP = "uniform/onnx/Gemm/trans_a"
+"""A condition with few cases; `GEMM_ALWAYS` breaks it."""
+
+BROKEN = f"{CHEAP}@1"
+"""Its plainest case that forbids quantizing."""
+
+_TOY = '''
+import os
+import sys
+import time
+from pytest_amct.quantizers.builtin_reference import Reference
+
+def obey(model, request):
+    """Does what the tables say."""
+    return Reference().quantize(model, request)
+
+def gemm_always(model, request):
+    """Quantizes every Gemm, whatever the tables say."""
+    gemms = {n.name: True for n in model.graph.node if n.op_type == "Gemm"}
+    return obey(model, request) | gemms
+
+def is_broken(model):
+    """Whether it is a model that breaks trans_a."""
+    return any(a.name == "transA" and a.i == 1 for n in model.graph.node for a in n.attribute)
+
+def quantize(model, request):
+    BODY
+'''
+
+
+@dataclass(frozen=True)
+class Run:
+    """What became of a run of pytest."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """Everything that was printed."""
+        return self.out + self.err
+
+    def error(self) -> str:
+        """The one sentence of a usage error; fails if the run was something else."""
+        lines = [line for line in self.text.splitlines() if line.strip()]
+        assert self.code == pytest.ExitCode.USAGE_ERROR, self.text
+        assert len(lines) == 1, self.text
+        assert lines[0].startswith("ERROR: "), self.text
+        return lines[0].removeprefix("ERROR: ")
+
+
+class ToyRepository:
+    """A repository with ``toy.py`` and one test of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.ini()
+        self.quantizer("return obey(model, request)")
+        self.write("test_own.py", "def test_own():\n    pass\n")
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def ini(self, *lines: str, quantizer: str = "toy:quantize") -> None:
+        """Write the ini file: TOML lines besides the quantizer's name."""
+        named = f'amct_quantizer = "{quantizer}"' if quantizer else ""
+        self.write("pyproject.toml", "\n".join(["[tool.pytest.ini_options]", named, *lines]) + "\n")
+
+    def quantizer(self, *body: str) -> None:
+        """Write ``toy.py``, with a function quantize(model, request) of these lines."""
+        self.write("toy.py", _TOY.replace("BODY", "\n    ".join(body)))
+
+    def pytest(self, *arguments: str, timeout: float = 60, cwd: Path | None = None) -> Run:
+        """Run pytest in a process of its own, with the plugins of this environment."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *arguments],
+            cwd=cwd or self.path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    def amct(self, *arguments: str) -> Run:
+        """Run the suite."""
+        return self.pytest("--amct", *arguments)
+
+    def cheap(self, *arguments: str) -> Run:
+        """Run one condition of the suite without examples, and write a report."""
+        return self.amct(
+            f"--amct-select={CHEAP}", "--amct-max-examples=0", "--amct-report=rep", *arguments
+        )
+
+    def report(self, folder: str = "rep") -> dict[str, Any]:
+        """The report of the last run."""
+        report: dict[str, Any] = json.loads((self.path / folder / "amct-report.json").read_text())
+        return report
+
+    def findings(self, kind: str) -> Iterator[dict[str, Any]]:
+        """The findings of one kind in the last report."""
+        return (f for f in self.report()["findings"] if f["kind"] == kind)

@@ -203,8 +203,7 @@ def _skipped_by(layer: Layer, row: Row | None, asked: Mapping[str, Any]) -> list
 def _though_skipped(
     case: str, layer: Layer, row: Row | None, decision: Decision, condition: str
 ) -> Finding:
-    setting = condition.rpartition("/")[2]
-    message = f"{layer} was quantized, although the request skips it ({setting})"
+    message = f"{layer} was quantized, which {condition} forbids: the request skips it"
     if decision.seen:
         message += f"; shown by: {decision.seen}"
     status: Level = "failed" if decision.evidence == "stated" else "warned"

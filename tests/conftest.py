@@ -11,6 +11,6 @@ pytest_plugins = ["pytester"]
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> ToyRepository:
+def repository(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> ToyRepository:
     """A repository of its own for each test."""
-    return ToyRepository(tmp_path)
+    return ToyRepository(tmp_path, tmp_path_factory.getbasetemp() / "compiled")

@@ -50,8 +50,6 @@ class Scope:
     is_function: bool = False
     made: list[Made] = field(default_factory=list)
     parameters: list[Made] = field(default_factory=list)
-    #: parameters that calls may leave out
-    optional: set[str] = field(default_factory=set)
     #: attribute parameters of a function: name of the attribute and a value that fits
     references: dict[str, Any] = field(default_factory=dict)
 
@@ -66,6 +64,7 @@ class Scope:
 class Maker:
     def __init__(self, rng: Random) -> None:
         self.rng, self.count = rng, 0
+        self.infos: dict[str, ValueInfoProto] = {}
         self.opset = rng.choice([9, 11, 12, 13, 17, 19, 21, 22, 23])
         self.ir = rng.choice([3, 8, 8, 10])
         self.mixed = rng.random() < 0.6  # whether other types than Float32 occur
@@ -84,7 +83,7 @@ class Maker:
                 scope.graph.output.append(self.info(name, shape, dtype))
         if self.mixed and self.chance(0.05):
             scope.graph.input.append(self.info(self.name(), (2,), F16))
-        listed = 0.95 if self.ir < 4 else self.rng.choice([0.0, 0.0, 0.3])
+        listed = 1.0 if self.ir < 4 else self.rng.choice([0.0, 0.0, 0.3])
         for tensor in scope.graph.initializer:
             if self.chance(listed):
                 info = self.info(tensor.name, tuple(tensor.dims), tensor.data_type, exact=True)
@@ -111,7 +110,12 @@ class Maker:
         return f"t{self.count}"
 
     def info(self, name: str, shape: Shape, dtype: int, exact: bool = False) -> ValueInfoProto:
-        """A description of a tensor: all of it, or with symbols or parts left out."""
+        """The description of a tensor: all of it, or with symbols or parts left out."""
+        if name not in self.infos:
+            self.infos[name] = self.new_info(name, shape, dtype, exact)
+        return self.infos[name]
+
+    def new_info(self, name: str, shape: Shape, dtype: int, exact: bool) -> ValueInfoProto:
         dims: list[int | str | None] | None = list(shape)
         if not exact:
             dims = [self.rng.choice([n, n, n, n, n, "n", None]) for n in shape]
@@ -188,7 +192,8 @@ class Maker:
         return made if made is not None else self.leaf(scope, shape, dtype)
 
     def visible(self, scope: Scope, shape: Shape, dtype: int) -> list[str]:
-        found = [n for n, s, d in [*scope.made, *scope.parameters] if s == shape and d == dtype]
+        made = [*scope.made, *(p for p in scope.parameters if "optional" not in p[0])]
+        found = [n for n, s, d in made if s == shape and d == dtype]
         if scope.parent is not None:
             found += self.visible(scope.parent, shape, dtype)
         return found
@@ -201,9 +206,6 @@ class Maker:
             main.made.append((name, shape, dtype))
             return name
         if scope.is_function and self.chance(0.5):
-            found = [n for n, s, d in scope.parameters if s == shape and d == dtype]
-            if found and self.chance(0.5):
-                return self.rng.choice(found)
             scope.parameters.append((self.name(), shape, dtype))
             return scope.parameters[-1][0]
         outer: Scope | None = scope
@@ -232,8 +234,7 @@ class Maker:
 
     def bias(self, scope: Scope, dtype: int, depth: int) -> str:
         if scope.is_function and self.chance(0.3):
-            scope.parameters.append((self.name(), (2,), dtype))
-            scope.optional.add(scope.parameters[-1][0])
+            scope.parameters.append((f"{self.name()}_optional", (2,), dtype))
             return scope.parameters[-1][0]
         left_out = self.opset >= 11 and self.chance(0.3)
         return "" if left_out else self.tensor(scope, (2,), dtype, depth)

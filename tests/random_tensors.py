@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 F32, I64, BOOL, INT8 = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL, TensorProto.INT8
 
+DEEP = 99  # so deep that a tensor is stored or an input
+
 MAKERS: list[Callable[[Maker, Scope, Shape, int, int], str | None]] = []
 
 
@@ -116,7 +118,7 @@ def gather(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | No
 @maker(3)
 def shape_of(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None:
     """Shape arithmetic; other types than int64 by a Cast."""
-    if len(shape) > 1:
+    if len(shape) > 1 or shape > (6,):
         return None
     of = (2,) * m.rng.choice([1, 2, 4]) if not shape else (2,) * shape[0]
     type_ = "Shape" if shape else "Size"
@@ -293,9 +295,7 @@ def call(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None
     function, body, _ = m.rng.choice(fitting)
     inputs = []
     for name, given, type_ in body.parameters:
-        if m.chance(0.05):  # call sites that do not agree on the shape or the type
-            given, type_ = m.rng.choice([(given, F32), ((*given, 1), type_)])
-        optional = name in body.optional and m.chance(0.5)
+        optional = "optional" in name and m.chance(0.5)
         inputs.append("" if optional else m.tensor(g, given, type_, depth))
     attributes = {}
     for name, value in body.references.items():
@@ -303,6 +303,9 @@ def call(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None
             other = [v % 2 + 1 for v in value] if isinstance(value, list) else 1 - value
             attributes[name] = m.rng.choice([value, value, other])
     outputs = [(shape, dtype)] * len(function.output)
+    if m.chance(0.1):  # another call, with other shapes and types, that nobody reads
+        others = [m.tensor(g, (*given, 1), m.rng.choice([F32, t]), DEEP) for _, given, t in body.parameters]
+        g.graph.node.append(helper.make_node(function.name, others, [m.name()], domain=function.domain))
     return m.emit(g, function.name, inputs, outputs, function.domain, **attributes)[0]
 
 

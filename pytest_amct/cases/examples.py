@@ -11,9 +11,7 @@ from pytest_amct.cases.strategies import group_cases
 
 
 @lru_cache(maxsize=1024)
-def draw_examples(
-    group: str, count: int, declared: frozenset[str] = frozenset()
-) -> list[Case]:
+def draw_examples(group: str, count: int, declared: frozenset[str] = frozenset()) -> list[Case]:
     """At most `count` cases of a group with variations; no database, no deadline, no shrinking.
 
     `declared` is what may be asked for beyond plain uniform quantization.

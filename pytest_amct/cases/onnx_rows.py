@@ -334,4 +334,3 @@ UNLISTED: Mapping[str, Plan] = {
     ),
     "com.acme::MaxPool": Plan("MaxPool", _2D, domain="com.acme", attributes=_POOL, form="custom"),
 }
-

@@ -1,6 +1,7 @@
 """Ties the layers of a quantized ONNX model to the layers of the model that was given.
 
-By name, by output tensor name, by weight, by position between matched neighbours: in this order,
+By name, by output tensor name, by weight (its values, or the name that AMCT leaves to an INT8 one),
+by position between matched neighbours: in this order,
 and each result layer stands for one original layer only. What is ambiguous is not matched.
 """
 
@@ -10,10 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pytest_amct.graphs.network import Layer, Network, Tensor
+from pytest_amct.quantizers.ascend import is_ascend, weight_home
 from pytest_amct.quantizers.fingerprints import same_weights
 from pytest_amct.quantizers.qoperator import stands_for
 from pytest_amct.quantizers.quantized_constants import MICROSOFT, is_dequantize, is_quantize
 from pytest_amct.quantizers.value_types import SHOWS_NOTHING
+from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Spec
 
 _FUSED = {
@@ -79,6 +82,8 @@ def match_layers(original: Network, result: Network, spec: Spec) -> dict[int, La
         _by_output(match)
     missing = [m for m in match.missing() if m.domain or m.type not in SHOWS_NOTHING]
     if missing and (free := match.free()):
+        for before, after in _same_weight_names(missing, free, spec):
+            match.bind(before, after)
         for before, after in same_weights(missing, free, comparable, spec):
             match.bind(before, after)
         _by_position(match)
@@ -169,7 +174,7 @@ def _bind_behind(match: _Match, before: Layer, helper: Layer) -> bool:
         layer, scaled = stack.pop()
         if layer is not helper and _bind_worker(match, before, layer, scaled):
             return True
-        if is_dequantize(layer) or is_quantize(layer) or layer.type == "Cast":
+        if _is_helper(layer):
             inputs: tuple[Tensor | None, ...] = layer.inputs[:1]
         elif layer.type in ("Mul", "Add", "Reshape") and layer not in match.taken:
             inputs, scaled = layer.inputs, True
@@ -184,6 +189,31 @@ def _bind_worker(match: _Match, before: Layer, layer: Layer, scaled: bool) -> bo
     if scaled and "Integer" not in layer.type:
         return False
     return match.bind(before, layer)
+
+
+# --- weights that keep their names ------------------------------------------------------------
+
+
+def _same_weight_names(
+    missing: list[Layer], free: list[Layer], spec: Spec
+) -> Iterator[tuple[Layer, Layer]]:
+    """Layers whose weights are called the same, where AMCT has put integers in place of floats."""
+    old = _unique((layer.where, _weight_name(layer, spec, False), layer) for layer in missing)
+    new = _unique((layer.where, _weight_name(layer, spec, True), layer) for layer in free)
+    for key, after in new.items():
+        before = old.get(key)
+        if before is not None and after is not None:
+            yield before, after
+
+
+def _weight_name(layer: Layer, spec: Spec, integers: bool) -> str:
+    row = find_row(layer, spec)
+    if row is None or row.ports.weight is None:
+        return ""
+    home, _ = weight_home(layer.input(row.ports.weight))
+    if home is None or home.origin != "constant" or home.dtype is None:
+        return ""
+    return home.name if integers == home.dtype.startswith(("int", "uint")) else ""
 
 
 # --- position --------------------------------------------------------------------------------
@@ -271,6 +301,6 @@ def _flow(tensor: Tensor) -> Iterator[tuple[Layer, Tensor | None]]:
 
 
 def _is_helper(layer: Layer) -> bool:
-    if is_quantize(layer) or is_dequantize(layer):
+    if is_quantize(layer) or is_dequantize(layer) or is_ascend(layer):
         return True
     return layer.type in ("Cast", "DynamicQuantizeLinear") and not layer.domain

@@ -115,9 +115,7 @@ def _rows(spec: Spec, table: str) -> list[Row]:
     return [row for row in spec.rows if row.id.startswith(f"{table}/onnx/")]
 
 
-def _conditions(
-    spec: Spec, rows: list[Row], records: list[Record]
-) -> Iterator[dict[str, Any]]:
+def _conditions(spec: Spec, rows: list[Row], records: list[Record]) -> Iterator[dict[str, Any]]:
     """Table 1 and what the quantizer was asked for beyond it, in the document's order."""
     implied = {
         condition_id(row, c): f"{row.id}/{c.implied_by}"

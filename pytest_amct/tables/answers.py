@@ -124,6 +124,6 @@ def _note_weights(network: Network, spec: Spec) -> None:
         weight = layer.input(row.ports.weight) if row and row.ports.weight is not None else None
         # Only constants can be shared weights; behind anything else stands half the network.
         if weight is not None and walk.source(weight).kind == "constant":
-            for constant in walk.stored(weight):
+            for constant in {weight, *walk.stored(weight)}:
                 owners.setdefault(constant, []).append(layer)
     network.memo["weights"] = owners

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 from pytest_amct.graphs import walk
@@ -147,15 +146,15 @@ def _behind(tensor: Tensor) -> Tensor | None:
 
 @_kind("weight_shared")
 def weight_shared(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
-    """No other layer has the same stored constant at its weight port."""
+    """No other layer has the same tensor, or one of the same stored constant, at its weight port."""
     weight = _at(layer, ports.weight)
     sharers = layer.network.memo.get("weights", {})
     if weight is None or walk.source(weight).kind != "constant":
         return Seen(True, "no stored weight")
-    for constant in walk.stored(weight):
+    for constant in (weight, *sorted(walk.stored(weight), key=lambda t: t.name)):
         others = [other for other in sharers.get(constant, ()) if other is not layer]
         # One number is no weight: a scale may well serve many.
-        if others and (constant.shape is None or prod(n or 2 for n in constant.shape) != 1):
+        if others and (constant is weight or constant.shape is None or set(constant.shape) - {1}):
             return Seen(False, f"weight {constant.name!r} is shared with {others[0]}")
     return Seen(True, f"weight {weight.name!r} is the layer's own")
 

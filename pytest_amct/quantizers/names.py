@@ -1,0 +1,29 @@
+"""Layers by the names that quantizers call them: of their node, or else of an output tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from pytest_amct.errors import OutputError
+from pytest_amct.graphs.network import Network
+
+
+def layers_by_name(network: Network) -> dict[str, list[int]]:
+    """Indices of layers by node name, or by output name where no node is called so."""
+    nodes: dict[str, list[int]] = {}
+    tensors: dict[str, list[int]] = {}
+    for index, layer in enumerate(network.layers):
+        if layer.name:
+            nodes.setdefault(layer.name, []).append(index)
+        for tensor in layer.outputs:
+            if tensor is not None:
+                tensors.setdefault(tensor.name, []).append(index)
+    return tensors | nodes
+
+
+def unknown_name(name: str, known: Iterable[str]) -> OutputError:
+    """What to raise for a name that no layer of the model has."""
+    close = get_close_matches(name, list(known), 1)
+    hint = f", did you mean {close[0]!r}?" if close else ": return the names of its nodes"
+    return OutputError(f"the quantizer named {name!r}, which is no layer of the model{hint}")

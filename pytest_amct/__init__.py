@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pytest_amct.errors import SpecError as SpecError
     from pytest_amct.errors import UsageError as UsageError
     from pytest_amct.graphs.onnx_reader import read_onnx as read_onnx
+    from pytest_amct.quantizers.amct_config import read_config as read_config
+    from pytest_amct.quantizers.amct_record import read_record as read_record
     from pytest_amct.quantizers.protocol import Decision as Decision
     from pytest_amct.quantizers.protocol import Refused as Refused
     from pytest_amct.quantizers.protocol import Request as Request
@@ -45,7 +47,9 @@ _HOME = {
     "answer": "tables.answers",
     "load_spec": "tables.loader",
     "onnx_cases": "cases.strategies",
+    "read_config": "quantizers.amct_config",
     "read_onnx": "graphs.onnx_reader",
+    "read_record": "quantizers.amct_record",
 }
 
 __all__ = sorted(_HOME)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 
-from pytest_amct.cases import onnx_catalog
-from pytest_amct.cases.plan import Case
+from pytest_amct.cases import neutral, onnx_catalog
+from pytest_amct.cases.neutral import NeutralCase, parse_neutral
+from pytest_amct.cases.onnx_networks import NETWORKS, AnyCase, parse_case
 from pytest_amct.errors import UsageError
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.protocol import Quantizer
@@ -25,12 +26,15 @@ class Gate:
     #: patterns of ids that the run is narrowed to; none = everything
     select: tuple[str, ...] = ()
     max_examples: int = 0
+    #: whether Hypothesis explores networks and neutral changes, too
+    explores: bool = False
 
     @staticmethod
     def of(quantizer: Quantizer, spec: Spec, settings: Settings) -> Gate:
         """The gate for a quantizer: it is asked only for what it declares."""
         declared = frozenset({*quantizer.schemes, *quantizer.settings} - {"uniform"})
-        return Gate(spec, declared, settings.select, settings.max_examples)
+        explores = settings.profile == "explore"
+        return Gate(spec, declared, settings.select, settings.max_examples, explores)
 
     @cached_property
     def every_group(self) -> list[str]:
@@ -40,6 +44,9 @@ class Gate:
             if condition not in groups and row in groups:
                 at = max(i for i, g in enumerate(groups) if g == row or g.startswith(f"{row}/"))
                 groups.insert(at + 1, condition)
+        # A network or a pair that was lost can be named in either profile.
+        if self.explores or any(":in(" in pattern for pattern in self.select):
+            groups += [NETWORKS, *(f"{neutral.GROUP}/{change}" for change in neutral.changes())]
         return groups
 
     @cached_property
@@ -71,32 +78,45 @@ class Gate:
             if c.on_treatment
         }
 
-    def cases(self, group: str) -> list[Case]:
-        """The enumerated cases of a group that are selected."""
+    def cases(self, group: str) -> list[AnyCase]:
+        """The enumerated cases of a group that are selected, and what was selected by its id."""
         every = self._every_case(group)
-        if self._is_whole(group):
+        if self.is_whole(group):
             return every
         patterns = [p for p in self.select if "@" in p]
         found = [c for c in every if any(fnmatchcase(c.id, p) for p in patterns)]
-        named = [onnx_catalog.parse_case(p) for p in patterns if "*" not in p]
-        return found + [c for c in named if c.group == group and c not in found]
+        named = [_parse(p) for p in patterns if "*" not in p]
+        homes = {group, *self._homes(group)}
+        more = [c for c in named if c.group in homes and not isinstance(c, NeutralCase)]
+        return found + [c for c in more if c not in found]
 
-    def examples(self, group: str) -> list[Case]:
+    def pairs(self, group: str) -> list[NeutralCase]:
+        """The pairs of models of a neutral change that were selected by their ids."""
+        named = [_parse(p) for p in self.select if "@" in p and "*" not in p]
+        return [c for c in named if isinstance(c, NeutralCase) and c.group == group]
+
+    def examples(self, group: str) -> list[AnyCase]:
         """A few cases of a group that Hypothesis varies, the same on every run."""
-        if not self.max_examples or not self._is_whole(group):
+        if not self.max_examples or not self.is_whole(group):
             return []
         from pytest_amct.cases.examples import draw_examples
 
-        home = group if group in onnx_catalog.groups(self.declared) else self.treated[group]
-        return draw_examples(home, self.max_examples, self.declared)
+        return [*draw_examples(self.home(group), self.max_examples, self.declared)]
 
-    def _every_case(self, group: str) -> list[Case]:
-        """A group's cases; what was done to a layer is judged on its row's own cases, too."""
-        known = onnx_catalog.groups(self.declared)
-        homes = [g for g in (group, self.treated.get(group)) if g in known]
+    def home(self, group: str) -> str:
+        """The group whose deviations are drawn for a group."""
+        return group if group in onnx_catalog.groups(self.declared) else self.treated[group]
+
+    def _every_case(self, group: str) -> list[AnyCase]:
+        homes = self._homes(group)
         return [case for home in homes for case in onnx_catalog.gate_cases(home, self.declared)]
 
-    def _is_whole(self, group: str) -> bool:
+    def _homes(self, group: str) -> list[str]:
+        """Whose cases a group runs; what was done to a layer is judged on its row's own, too."""
+        known = onnx_catalog.groups(self.declared)
+        return [g for g in (group, self.treated.get(group)) if g in known]
+
+    def is_whole(self, group: str) -> bool:
         """Whether a group is selected as a whole."""
         select = self.select
         return not select or any(fnmatchcase(group, p) for p in select if "@" not in p)
@@ -105,5 +125,9 @@ class Gate:
         if "@" not in pattern:
             return fnmatchcase(group, pattern)
         if "*" not in pattern:
-            return onnx_catalog.parse_case(pattern).group == group
+            return _parse(pattern).group in (group, *self._homes(group))
         return any(fnmatchcase(c.id, pattern) for c in self._every_case(group))
+
+
+def _parse(id_: str) -> AnyCase | NeutralCase:
+    return parse_neutral(id_) if id_.startswith(f"{neutral.GROUP}/") else parse_case(id_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shlex
 import tempfile
 import uuid
@@ -14,13 +15,14 @@ from typing import Any
 
 import pytest
 
-PROFILES = ("gate",)
+PROFILES = ("gate", "explore")
 _DEFAULT_SPEC = "cann-7.0.0"
 _OPTIONS = (
     "--amct-quantizer",
     "--amct-spec",
     "--amct-profile",
     "--amct-max-examples",
+    "--amct-seed",
     "--amct-select",
     "--amct-model",
     "--amct-report",
@@ -36,6 +38,10 @@ class Settings:
     spec: str = _DEFAULT_SPEC
     profile: str = "gate"
     max_examples: int = 10
+    #: of what explore draws
+    seed: int = 0
+    #: where explore keeps failing examples; ``None`` = nowhere
+    database: Path | None = None
     select: tuple[str, ...] = ()
     model: Path | None = None
     report: Path | None = None
@@ -47,6 +53,8 @@ class Settings:
     waivers: Mapping[str, str] = field(default_factory=dict)
     #: seconds after which a call counts as hung
     timeout: int = 300
+    #: whether a function runs in a process of its own
+    isolate: bool = False
     rootdir: Path = Path()
     scratch: Path = Path()
     #: what judges with the same quantizer and tables again, to be followed by what to judge
@@ -57,7 +65,7 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
     """The settings of which `values` is the JSON form (``dataclasses.asdict``, paths as text)."""
     kinds: dict[str, Callable[[Any], Any]] = {
         **dict.fromkeys(("select", "frameworks", "claims", "skips"), tuple),
-        **dict.fromkeys(("model", "report", "rootdir", "scratch"), Path),
+        **dict.fromkeys(("model", "report", "database", "rootdir", "scratch"), Path),
     }
     return Settings(
         **{k: kinds[k](v) if k in kinds and v is not None else v for k, v in values.items()}
@@ -71,12 +79,13 @@ def add_options(parser: pytest.Parser) -> None:
     add("--amct", action="store_true", help="judge the quantizer against the tables")
     add("--amct-quantizer", metavar="NAME", help="module:attribute, or an installed quantizer")
     add("--amct-spec", metavar="SPEC", help=f"release or .toml file of tables ({_DEFAULT_SPEC})")
-    add("--amct-profile", metavar="PROFILE", help=f"{' or '.join(PROFILES)} (the default)")
+    add("--amct-profile", metavar="PROFILE", help="gate (the default), or explore")
     add(
         "--amct-max-examples",
         metavar="N",
-        help="Hypothesis examples for each condition besides the enumerated cases (10)",
+        help="Hypothesis examples for each condition (10 besides the enumerated cases, explore 100)",
     )
+    add("--amct-seed", metavar="N", help="makes explore draw the same again (random)")
     add(
         "--amct-select",
         metavar="ID",
@@ -93,6 +102,7 @@ def add_options(parser: pytest.Parser) -> None:
     ini("amct_claims", "rows that the quantizer promises to quantize: missed ones fail", "linelist")
     ini("amct_skips", "rows left in float on purpose", "linelist")
     ini("amct_waivers", "accepted findings: a condition or case id, then the reason", "linelist")
+    ini("amct_isolate", "run the function in a process of its own: a loss is one case", "bool")
     ini("amct_timeout", "seconds after which a call of the quantizer counts as hung (300)")
 
 
@@ -118,6 +128,11 @@ def read_settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(
             f"--amct-profile={profile}: there is no such profile, use {' or '.join(PROFILES)}"
         )
+    explores = profile == "explore"
+    if option("--amct-seed") and not explores:
+        raise pytest.UsageError(
+            "--amct-seed does nothing in this profile: add --amct-profile=explore, or drop it"
+        )
     model, report = option("--amct-model"), option("--amct-report")
     if model is not None and not Path(model).is_file():
         raise pytest.UsageError(f"--amct-model={model}: no such file: name an .onnx file")
@@ -127,7 +142,14 @@ def read_settings(config: pytest.Config) -> Settings:
         quantizer=quantizer,
         spec=option("--amct-spec") or config.getini("amct_spec") or _DEFAULT_SPEC,
         profile=profile,
-        max_examples=_number("--amct-max-examples", option("--amct-max-examples"), 10, least=0),
+        max_examples=_number(
+            "--amct-max-examples",
+            option("--amct-max-examples"),
+            100 if explores else 10,
+            least=1 if explores else 0,
+        ),
+        seed=_seed(config) if explores else 0,
+        database=_database(config) if explores else None,
         select=tuple(option("--amct-select") or ()),
         model=Path(model).absolute() if model else None,
         report=_folder(report) if report is not None else None,
@@ -137,6 +159,7 @@ def read_settings(config: pytest.Config) -> Settings:
         skips=tuple(config.getini("amct_skips")),
         waivers=dict(_waiver(line) for line in config.getini("amct_waivers")),
         timeout=_number("amct_timeout", config.getini("amct_timeout"), 300, least=1),
+        isolate=bool(config.getini("amct_isolate")),
         rootdir=config.rootpath,
         scratch=_scratch(config),
         command=shlex.join(["pytest", "--amct", *_given(config)]),
@@ -146,6 +169,20 @@ def read_settings(config: pytest.Config) -> Settings:
 def _given(config: pytest.Config) -> list[str]:
     names = ("--amct-quantizer", "--amct-spec")
     return [f"{name}={config.getoption(name)}" for name in names if config.getoption(name)]
+
+
+def _seed(config: pytest.Config) -> int:
+    """The seed that was given, or else a random one; workers have that of the controller."""
+    given: dict[str, str] = getattr(config, "workerinput", {})
+    text = given.get("amct-seed", config.getoption("--amct-seed"))
+    return _number("--amct-seed", text, random.SystemRandom().randrange(2**32), least=0)
+
+
+def _database(config: pytest.Config) -> Path | None:
+    """The folder of failing examples; none if a seed is given, which alone decides then."""
+    if config.getoption("--amct-seed") or getattr(config, "cache", None) is None:
+        return None
+    return _scratch(config) / "examples"
 
 
 def _number(name: str, text: str | None, default: int, least: int) -> int:

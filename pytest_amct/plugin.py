@@ -24,10 +24,11 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if config.getoption("help") or config.getoption("version"):
         return
+    settings = read_settings(config)
     from pytest_amct.errors import AmctError
     from pytest_amct.session import Suite
 
     try:
-        config.pluginmanager.register(Suite(config, read_settings(config)), "amct-suite")
+        config.pluginmanager.register(Suite(config, settings), "amct-suite")
     except AmctError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(str(error)) from None

@@ -9,22 +9,27 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pytest_amct.cases import onnx_catalog
-from pytest_amct.cases.plan import Case
+from pytest_amct.cases.onnx_networks import NETWORKS, AnyCase, NetworkCase
+from pytest_amct.cases.onnx_rows import UNLISTED
+from pytest_amct.cases.plan import Built, Case
 from pytest_amct.gate import Gate
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.onnx_reader import read_onnx
 from pytest_amct.graphs.text import network_text
 from pytest_amct.journal import Journal
 from pytest_amct.options import Settings
+from pytest_amct.quantizers.isolation import Isolated
 from pytest_amct.quantizers.protocol import Outcome, Quantizer
-from pytest_amct.quantizers.running import run_quantizer
+from pytest_amct.quantizers.running import run_batch, run_quantizer
 from pytest_amct.saved import read_note, save_model
+from pytest_amct.tables.answers import answer, find_row
 from pytest_amct.tables.model import Spec
 from pytest_amct.verdicts import Finding, Policy, Record, judge_layer, missed
 
@@ -39,6 +44,8 @@ class Result:
     records: tuple[Record, ...]
     findings: tuple[Finding, ...] = ()
     failure: str | None = None
+    #: how many examples were drawn; of those alike only one is among the records
+    examples: int = 0
 
     def to_json(self) -> str:
         """One JSON value, as it crosses processes."""
@@ -46,6 +53,7 @@ class Result:
             {
                 "records": [asdict(r) for r in self.records],
                 "findings": [asdict(f) for f in self.findings],
+                "examples": self.examples,
             }
         )
 
@@ -64,19 +72,24 @@ class Runner:
         self.quantizer, self.spec, self.settings = quantizer, spec, settings
         self.policy, self.journal = policy_of(settings), journal
         self.gate = Gate.of(quantizer, spec, settings)
+        self.isolated: Isolated | None = None
+        if settings.isolate:
+            self.isolated = Isolated(settings.quantizer, settings.rootdir, settings.timeout)
         self._outcomes: dict[bytes, Outcome] = {}
-        self._seen: dict[str, tuple[Case, Record, Outcome]] = {}
+        self._seen: dict[str, tuple[AnyCase, tuple[Record, ...], Outcome]] = {}
 
     def check(self, group: str) -> Result:
         """Judge a condition (or a row): its enumerated cases, then examples over networks."""
-        records = [self.record(case) for case in self.gate.cases(group)]
-        mine = self._findings(group, records)
+        cases = self.gate.cases(group)
+        self._run_batch(cases)
+        records = [record for case in cases for record in self.records(case)]
+        mine = self.findings(group, records)
         if not any(f.status == "failed" for f in mine):
             drawn = [self.record(case) for case in self.gate.examples(group)]
             mine += self._smallest(group, drawn)
             records += drawn
         mine += [f for f in missed(records, self.policy) if f.status == "failed"]
-        return self._result(group, records, mine)
+        return self.result(group, records, mine)
 
     def check_alive(self, framework: str) -> Result:
         """Whether the quantizer quantizes anything plain at all."""
@@ -101,6 +114,10 @@ class Runner:
         data = path.read_bytes()
         network = read_onnx(data, str(path))
         note = read_note(path)
+        if note.calls:
+            from pytest_amct.stability import check_pair
+
+            return check_pair(self, path, note)
         outcome = self._run(note.case, data, network, note.asked)
         layers = [x for x in network.layers if not x.where]
         if note.focal:
@@ -112,58 +129,140 @@ class Runner:
         failed = [f for f in findings if f.status == "failed"]
         if not failed:
             return Result(tuple(records), tuple(findings))
-        lines = [_sentence(f) for f in failed[:_MOST_SHOWN]]
-        return Result(tuple(records), tuple(findings), "\n".join([*lines, *_tail(outcome)]))
+        lines = [sentence(f) for f in failed[:_MOST_SHOWN]]
+        return Result(tuple(records), tuple(findings), "\n".join([*lines, *last_words(outcome)]))
 
-    def record(self, case: Case) -> Record:
-        """Run and judge one case, once."""
+    def record(self, case: AnyCase) -> Record:
+        """Run and judge one case with one focal layer, once."""
+        (record,) = self.records(case)
+        return record
+
+    def records(self, case: AnyCase) -> tuple[Record, ...]:
+        """Run and judge a case or a network, once; a model that shows a failure is saved."""
         if case.id not in self._seen:
             built = case.build()
             network = read_onnx(built.data)
-            (layer,) = focal_layers(network, built.focal)
             outcome = self._run(case.id, built.data, network, built.asked)
-            record = self._judge(case.id, case.group, layer, outcome, built.asked)
-            if any(f.status == "failed" for f in record.findings):
-                saved = save_model(case, built, self._folder())
-                record = replace(
-                    record, findings=tuple(replace(f, model=saved) for f in record.findings)
+            records = self.judge(case, built, network, outcome)
+            if any(f.status == "failed" for r in records for f in r.findings):
+                saved = save_model(case, built, self.folder)
+                records = tuple(
+                    replace(r, findings=tuple(replace(f, model=saved) for f in r.findings))
+                    for r in records
                 )
-            if self.journal:
-                self.journal.judged(asdict(record))
-            self._seen[case.id] = (case, record, outcome)
+            self.note(records)
+            self._seen[case.id] = (case, records, outcome)
         return self._seen[case.id][1]
 
+    def note(self, records: Iterable[Record]) -> None:
+        """Note in the journal what came of a case."""
+        if self.journal:
+            for record in records:
+                self.journal.judged(asdict(record))
+
+    def judge(
+        self, case: AnyCase, built: Built, network: Network, outcome: Outcome
+    ) -> tuple[Record, ...]:
+        """What the outcome of a case says of its focal layer, or of all layers of a network."""
+        focal = focal_layers(network, built.focal)
+        groups = dict.fromkeys(focal, case.group)
+        if case.group == NETWORKS:
+            assert isinstance(case, NetworkCase)
+            by_output = dict(zip(built.focal, (item.group for item in case.items), strict=True))
+            groups = {
+                layer: next(
+                    (by_output[t.name] for t in layer.outputs if t and t.name in by_output),
+                    NETWORKS,
+                )
+                for layer in network.layers
+                if layer in groups or self.is_judged(layer)
+            }
+        records = [
+            self._judge(case.id, group, layer, outcome, built.asked)
+            for layer, group in groups.items()
+        ]
+        if isinstance(case, NetworkCase) and outcome.status not in ("decided", "refused"):
+            return self._broken(network, records)
+        return tuple(records)
+
+    def is_judged(self, layer: Layer) -> bool:
+        """Whether a layer is of a type that cases are about, and not what connects such."""
+        return find_row(layer, self.spec) is not None or layer.qualified_type in UNLISTED
+
+    def _broken(self, network: Network, records: list[Record]) -> tuple[Record, ...]:
+        """One finding for the whole network, of a layer that may be why, if there is one."""
+        layers = [layer for layer in network.layers if self.is_judged(layer)]
+        may_object = any(answer(x, spec=self.spec).verdict != "quantizable" for x in layers)
+        worst = next((r for r in records if r.verdict != "quantizable"), records[0])
+        objected = " (a layer beside it is not quantizable, so that refusing would be right)"
+        findings = tuple(
+            replace(f, status="warned", message=f.message + objected)
+            if may_object and f.kind == "errored" and f.status == "failed"
+            else f
+            for f in worst.findings
+        )
+        return tuple(replace(r, findings=findings if r is worst else ()) for r in records)
+
     def _run(self, case: str, data: bytes, network: Network, asked: Mapping[str, Any]) -> Outcome:
-        key = hashlib.sha256(data + json.dumps(dict(asked), sort_keys=True).encode()).digest()
+        key = _key(data, asked)
         if key not in self._outcomes:
-            if self.journal:
-                self.journal.calling(case)
-            self._outcomes[key] = run_quantizer(self.quantizer, data, network, **asked)
-            if self.journal:
-                self.journal.returned(case)
+            self._outcomes[key] = self.call(case, data, network, asked)
         return self._outcomes[key]
+
+    def call(
+        self,
+        case: str,
+        data: bytes,
+        network: Network,
+        asked: Mapping[str, Any],
+        files: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> Outcome:
+        """Give a model to the quantizer, whether it has seen it before or not."""
+        if self.journal:
+            self.journal.calling(case)
+        if self.isolated:
+            outcome = self.isolated.run(data, files, asked)
+        else:
+            outcome = run_quantizer(self.quantizer, data, network, files, **asked)
+        if self.journal:
+            self.journal.returned(case)
+        return outcome
+
+    def _run_batch(self, cases: Sequence[AnyCase]) -> None:
+        """Let a quantizer that takes many models at once see those of a group together.
+
+        If it fails as a whole, each is given to it alone: only what fails then is told of.
+        """
+        batch = self.quantizer.quantize_batch
+        if batch is None or self.isolated:
+            return
+        built = {_key(b.data, b.asked): b for b in (case.build() for case in cases)}
+        new = {key: b for key, b in built.items() if key not in self._outcomes}
+        if len(new) > 1:
+            outcomes = run_batch(self.quantizer, [(b.data, b.asked) for b in new.values()])
+            self._outcomes.update(zip(new, outcomes, strict=False))
 
     def _judge(
         self, case: str, group: str, layer: Layer, outcome: Outcome, asked: Mapping[str, Any]
     ) -> Record:
         return judge_layer(case, group, layer, outcome, self.spec, self.policy, asked)
 
-    def _findings(self, group: str, records: Iterable[Record]) -> list[Finding]:
+    def findings(self, group: str, records: Iterable[Record]) -> list[Finding]:
         """The findings that this group's test tells; what was done to a layer has its own tests."""
         treated = self.gate.treated
         return [
             f
             for record in records
             for f in record.findings
-            if f.condition == group
-            or (f.condition not in treated and group not in treated)
+            if f.condition == group or (f.condition not in treated and group not in treated)
         ]
 
     def _smallest(self, group: str, drawn: list[Record]) -> list[Finding]:
         """Findings of drawn cases, each with as few variations as still show it."""
         found: dict[str, Finding] = {}
-        for finding in self._findings(group, drawn):
+        for finding in self.findings(group, drawn):
             case = self._seen[finding.case][0]
+            assert isinstance(case, Case)
             for fewer in _with_fewer_variations(case):
                 same = [f for f in self.record(fewer).findings if f.condition == finding.condition]
                 if same:
@@ -172,25 +271,29 @@ class Runner:
             found[finding.case] = finding
         return list(found.values())
 
-    def _result(self, group: str, records: list[Record], findings: list[Finding]) -> Result:
+    def result(self, group: str, records: Iterable[Record], findings: Iterable[Finding]) -> Result:
+        """The result of a test: it fails if a finding does."""
+        findings = tuple(findings)
         failed = [f for f in findings if f.status == "failed"]
         failure = self._explain(group, failed) if failed else None
-        return Result(tuple(records), tuple(findings), failure)
+        return Result(tuple(records), findings, failure)
 
     def _explain(self, group: str, failed: list[Finding]) -> str:
         """A failing test's text: the finding, condition and row, the model, how to see it again."""
         first, others = failed[0], failed[1:]
         case, _, outcome = self._seen[first.case]
-        lines = [_sentence(first), "", f"case       {first.case}", f"condition  {first.condition}"]
+        lines = [sentence(first), "", f"case       {first.case}", f"condition  {first.condition}"]
         if first.row:
             lines.append(f"row        {first.row} of {self.spec.title}")
         built = case.build()
         network = read_onnx(built.data)
-        lines += ["", network_text(network, frozenset(focal_layers(network, built.focal))), ""]
+        focal = focal_layers(network, built.focal)
+        marked = [layer for layer in focal if str(layer) == first.layer] or focal
+        lines += ["", network_text(network, frozenset(marked)), ""]
         if first.model:
-            path = self._folder() / first.model
-            lines += [f"model      {path}", f"again      {self._again(path)}"]
-        lines += _tail(outcome)
+            path = self.folder / first.model
+            lines += [f"model      {path}", f"again      {self.again(path)}"]
+        lines += last_words(outcome)
         if others:
             lines += ["", f"{len(others)} more of {group}:"]
             lines += [f"  {f.case}: {f.message}" for f in others[: _MOST_SHOWN - 1]]
@@ -198,11 +301,18 @@ class Runner:
             lines.append(f"  ... and {len(others) - _MOST_SHOWN + 1} others: see the report")
         return "\n".join(lines)
 
-    def _again(self, model: Path) -> str:
+    def again(self, model: Path) -> str:
+        """The command that judges a saved model again."""
         return f"{self.settings.command} {shlex.quote(f'--amct-model={model}')}"
 
-    def _folder(self) -> Path:
+    @property
+    def folder(self) -> Path:
+        """Where failing models go."""
         return self.settings.report or self.settings.scratch
+
+
+def _key(data: bytes, asked: Mapping[str, Any]) -> bytes:
+    return hashlib.sha256(data + json.dumps(dict(asked), sort_keys=True).encode()).digest()
 
 
 def focal_layers(network: Network, outputs: tuple[str, ...]) -> list[Layer]:
@@ -218,11 +328,13 @@ def _with_fewer_variations(case: Case) -> Iterator[Case]:
         yield onnx_catalog.make_case(case.group, case.deviation, case.context, (name,))
 
 
-def _sentence(finding: Finding) -> str:
+def sentence(finding: Finding) -> str:
+    """A finding as failures tell it."""
     return f"{finding.kind}: {finding.message}"
 
 
-def _tail(outcome: Outcome) -> list[str]:
+def last_words(outcome: Outcome) -> list[str]:
+    """The end of what the quantizer printed, as failures tell it."""
     if not outcome.output:
         return []
     return ["", "the quantizer's last words:", *(f"  {x}" for x in outcome.output.splitlines())]

@@ -12,22 +12,26 @@ import importlib.util
 import json
 import os
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from pytest_amct.cases.neutral import GROUP as PAIRS
+from pytest_amct.cases.onnx_networks import NETWORKS
 from pytest_amct.errors import AmctError, UsageError
+from pytest_amct.gate import Gate
 from pytest_amct.graphs.onnx_reader import read_onnx
 from pytest_amct.journal import Journal, read_journal
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.loading import load_quantizer
+from pytest_amct.quantizers.programs import PREFIXES
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.quantizers.running import words
 from pytest_amct.reports.assembly import Collected, assemble
 from pytest_amct.reports.json_report import remove_report, write_report
 from pytest_amct.reports.terminal import summary_lines
-from pytest_amct.gate import Gate
 from pytest_amct.runner import Result, Runner
 from pytest_amct.saved import read_note
 from pytest_amct.tables.loader import load_spec
@@ -59,7 +63,9 @@ class Suite:
         self.config, self.settings = config, settings
         self.worker: str = getattr(config, "workerinput", {}).get("workerid", "")
         self.spec = load_spec(settings.spec)
-        self.quantizer = load_quantizer(settings.quantizer, settings.rootdir)
+        self.quantizer = load_quantizer(
+            settings.quantizer, settings.rootdir, settings.timeout
+        )
         self.groups = Gate.of(self.quantizer, self.spec, settings).groups
         self.frameworks = [
             f
@@ -74,7 +80,9 @@ class Suite:
         self.collected = Collected()
         self.lost = False
         self.interrupted: set[str] = set()
+        self.complaint = ""
         self.deselected = 0
+        self._shown = ""
         self.sentence = ""
         self._add_suite()
 
@@ -128,10 +136,23 @@ class Suite:
         """The tests of this run: the argument of each, and its values."""
         if self.settings.model:
             return {"test_model": ("model", [str(self.settings.model)])}
-        conditions = {"test_condition": ("condition", self.groups)}
+        conditions = self._conditions()
         if self.settings.select:
             return conditions
         return {"test_quantizes_something": ("framework", self.frameworks), **conditions}
+
+    def _conditions(self) -> dict[str, tuple[str, list[str]]]:
+        """The tests that are picked by id: of conditions, of networks, of neutral changes."""
+        pairs = [g for g in self.groups if g.startswith(f"{PAIRS}/")]
+        networks = [g for g in self.groups if g == NETWORKS]
+        others = [g for g in self.groups if g not in networks and g not in pairs]
+        explores = self.settings.profile == "explore"
+        found = {
+            "test_neutral": ("change", [g.rpartition("/")[2] for g in pairs]),
+            "test_explore" if explores else "test_condition": ("condition", others),
+            "test_networks": ("framework", [g.rpartition("/")[2] for g in networks]),
+        }
+        return {name: (argument, values) for name, (argument, values) in found.items() if values}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Mark our tests, so that ``-m amct`` finds them."""
@@ -145,6 +166,30 @@ class Suite:
 
     # --- running ------------------------------------------------------------------------------
 
+    def pytest_report_header(self) -> str | None:
+        """The seed, so that a run can be repeated whatever becomes of it."""
+        chosen = self.settings
+        if chosen.profile != "explore":
+            return None
+        return f"amct: explore, {chosen.max_examples} examples a test, --amct-seed={chosen.seed}"
+
+    def progress(self, text: str) -> None:
+        """Show what a long test is doing, on a terminal and unless -q is given."""
+        reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is None or not reporter.isatty or reporter.verbosity < 0:
+            return
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+            if text or self._shown:
+                reporter.ensure_newline()
+                reporter.rewrite(f"  {text}" if text else "", erase=True)
+            self._shown = text
+
+    def _watched(self) -> Settings:
+        """The settings for the watcher; what has a time limit of its own is not watched for one."""
+        limited = self.settings.isolate or self.settings.quantizer.startswith(PREFIXES)
+        return replace(self.settings, timeout=10**9) if limited else self.settings
+
     @contextlib.contextmanager
     def running(self) -> Iterator[Runner]:
         """The runner of this process, watched, until the last test of ours is done."""
@@ -154,14 +199,17 @@ class Suite:
         with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
             watch = Watch(
                 journal.path,
-                self.settings,
+                self._watched(),
                 self.quantizer.name,
                 self.selection(),
                 bool(self.worker),
             )
+        runner = Runner(self.quantizer, self.spec, self.settings, journal)
         try:
-            yield Runner(self.quantizer, self.spec, self.settings, journal)
+            yield runner
         finally:
+            if runner.isolated:
+                runner.isolated.close()
             watch.close()
             journal.close()
         failure = _close(self.quantizer)
@@ -189,16 +237,19 @@ class Suite:
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take in a result."""
+        """Take in a result, or note that a test has none: the report is not whole then."""
         result = getattr(report, "amct_result", None)
         if result is not None:
             self.collected.add(json.loads(result))
+        elif report.failed and report.when != "teardown" and report.nodeid.startswith("amct/"):
+            self.lost = True
 
     # --- pytest-xdist -------------------------------------------------------------------------
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker where its journal belongs."""
+        node.workerinput["amct-seed"] = str(self.settings.seed)
         node.workerinput["amct-scratch"] = str(self.settings.scratch)
         node.workerinput["amct-journal"] = str(self._journal_path(node.gateway.id))
 
@@ -220,9 +271,11 @@ class Suite:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """Count what a worker deselected; know one that Ctrl-C ended from one that was lost."""
+        """Count what a worker deselected, and remember how it ended."""
         if error == "keyboard-interrupt":
             self.interrupted.add(node.gateway.id)
+        elif error:
+            self.complaint = f" (a worker ended with {str(error).strip().splitlines()[-1]!r})"
         self.deselected += getattr(node, "workeroutput", {}).get("amct-deselected", 0)
 
     def _journal_path(self, worker: str) -> Path:
@@ -256,7 +309,7 @@ class Suite:
             self.collected.complete = False
             self.sentence = (
                 "amct: not one test of the suite ran, so nothing was judged: find out what keeps"
-                " pytest from collecting or running amct/" + MODULE
+                f" pytest from collecting or running amct/{MODULE}{self.complaint}"
             )
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         if self.settings.report:
@@ -269,12 +322,14 @@ class Suite:
             self.settings.scratch.rmdir()
 
     def selection(self) -> dict[str, Any]:
-        """What the user picked out of the suite."""
+        """What the user picked out of the suite, and by which seed explore drew."""
+        explores = self.settings.profile == "explore"
         return {
             "select": list(self.settings.select),
             "keyword": self.config.getoption("keyword"),
             "markers": self.config.getoption("markexpr"),
             "model": self.settings.model.name if self.settings.model else None,
+            **({"seed": self.settings.seed} if explores else {}),
         }
 
     def report(self) -> dict[str, Any]:

@@ -14,9 +14,16 @@ from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
-from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto
-from onnx import ValueInfoProto, helper
-
+from onnx import (
+    AttributeProto,
+    FunctionProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    ValueInfoProto,
+    helper,
+)
 from random_tensors import MAKERS
 
 F32, F16, F64 = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE
@@ -93,7 +100,9 @@ class Maker:
         if self.spelled:
             domains.append("ai.onnx")
         model.opset_import.append(helper.make_opsetid("", self.opset))
-        model.opset_import.extend(helper.make_opsetid(d, self.opset if d == "ai.onnx" else 1) for d in domains)
+        model.opset_import.extend(
+            helper.make_opsetid(d, self.opset if d == "ai.onnx" else 1) for d in domains
+        )
         model.functions.extend(function for function, _, _ in self.functions)
         return model
 
@@ -149,7 +158,11 @@ class Maker:
         for name, (shape, dtype) in zip(names, outputs, strict=True):
             scope.made.append((name, shape, dtype))
             if self.chance(self.described):
-                scope.graph.value_info.append(self.info(name, shape, dtype))
+                info = self.info(name, shape, dtype)
+                if scope.is_function:  # its call sites say how large it is
+                    for dim in info.type.tensor_type.shape.dim:
+                        dim.ClearField("dim_value")
+                scope.graph.value_info.append(info)
         return names
 
     def constant(self, scope: Scope, shape: Shape, dtype: int, values: Any = None) -> str:
@@ -169,7 +182,12 @@ class Maker:
             scope.graph.initializer.append(tensor)
             scope.made.append((tensor.name, shape, dtype))
             return tensor.name
-        if values is None and dtype == F32 and self.chance(0.2) and len(shape) < 2 <= self.opset - 10:
+        if (
+            values is None
+            and dtype == F32
+            and self.chance(0.2)
+            and len(shape) < 2 <= self.opset - 10
+        ):
             key, value = ("value_floats", [0.5] * shape[0]) if shape else ("value_float", 0.5)
             return self.emit(scope, "Constant", [], [(shape, dtype)], **{key: value})[0]
         return self.emit(scope, "Constant", [], [(shape, dtype)], value=tensor)[0]
@@ -274,7 +292,9 @@ class Maker:
             [((2, 2), dtype)],
             transA=self.option(scope, "transA", AttributeProto.INT, trans_a),
             transB=self.rng.choice([None, 0, 1]),
-            alpha=self.option(scope, "alpha", AttributeProto.FLOAT, self.rng.choice([None, 1.0, 0.5])),
+            alpha=self.option(
+                scope, "alpha", AttributeProto.FLOAT, self.rng.choice([None, 1.0, 0.5])
+            ),
             beta=self.rng.choice([None, None, 1.0, 0.5]),
         )[0]
 

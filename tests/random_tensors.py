@@ -150,7 +150,7 @@ def random(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | No
         return None
     seed = m.rng.choice([None, 7.0])
     normal = m.rng.choice(["RandomNormal", "RandomUniform"])
-    if m.chance(0.5):
+    if shape and m.chance(0.5):
         to = None if dtype == F32 and m.chance(0.5) else dtype
         outputs = [(shape, dtype)]
         return m.emit(g, normal, [], outputs, shape=list(shape), dtype=to, seed=seed)[0]
@@ -172,7 +172,7 @@ def dropout(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | N
 
 @maker(2)
 def dequantize(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None:
-    if m.opset < 19 and dtype != F32 or dtype in (I64, BOOL, INT8) or m.opset < 10:
+    if (m.opset < 19 and dtype != F32) or dtype in (I64, BOOL, INT8) or m.opset < 10:
         return None
     data = m.tensor(g, shape, INT8, depth)
     if m.chance(0.3):
@@ -304,8 +304,13 @@ def call(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None
             attributes[name] = m.rng.choice([value, value, other])
     outputs = [(shape, dtype)] * len(function.output)
     if m.chance(0.1):  # another call, with other shapes and types, that nobody reads
-        others = [m.tensor(g, (*given, 1), m.rng.choice([F32, t]), DEEP) for _, given, t in body.parameters]
-        g.graph.node.append(helper.make_node(function.name, others, [m.name()], domain=function.domain))
+        others = [
+            m.tensor(g, (*given, 1), m.rng.choice([F32, t]), DEEP)
+            for _, given, t in body.parameters
+        ]
+        g.graph.node.append(
+            helper.make_node(function.name, others, [m.name()], domain=function.domain)
+        )
     return m.emit(g, function.name, inputs, outputs, function.domain, **attributes)[0]
 
 

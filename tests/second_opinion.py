@@ -29,6 +29,12 @@ FIRST_ONLY = set(
     "Cast CastLike Clip DequantizeLinear Dropout Expand Flatten Gather GatherElements GatherND Pad Pow "
     "QuantizeLinear Reshape Slice Split Squeeze Tile Transpose Trilu Unsqueeze".split()
 )
+# Operators whose first output has the type of what flows through them.
+SAME_TYPE = set(
+    "Add AveragePool Clip Concat Conv ConvTranspose Div Expand Flatten Gather Gemm GlobalAveragePool "
+    "GlobalMaxPool MatMul Max MaxPool Min Mul Pad Pow Reshape Slice Split Squeeze Sub Sum Unsqueeze "
+    "Where".split()
+)
 Shape = tuple[int | str | None, ...]  # a number, "symbolic", or None = not determined
 Typed = tuple[int | None, Shape | None]  # element type and shape
 Key = tuple[str, str, str]
@@ -98,8 +104,13 @@ class Layer:
 
     def weight_roots(self) -> frozenset[str]:
         """The constants that are its weight; what is computed from others is not theirs."""
-        stored = is_row(self.node, WEIGHTED) and self.input(1).status == CONSTANT
-        return self.input(1).roots if stored else frozenset()
+        if not is_row(self.node, WEIGHTED) or self.input(1).status != CONSTANT:
+            return frozenset()
+        name, scope = self.node.input[1], self.scope
+        while scope.parent is not None and name not in scope.values:
+            scope = scope.parent
+        numbers = {root for root in self.input(1).roots if root.startswith("one number ")}
+        return self.input(1).roots - numbers | {f"{scope.where}:{name}"}
 
     def types(self) -> set[int]:
         """ONNX gives the inputs and the first output of every listed type one element type."""
@@ -187,12 +198,24 @@ def with_named_dims(model: ModelProto) -> ModelProto:
     copy.CopyFrom(model)
     bodies = [copy.graph.node, *(function.node for function in copy.functions)]
     imports = [copy.opset_import, *(function.opset_import for function in copy.functions)]
-    for item in (*(n for body in bodies for n in all_nodes(body)), *(i for o in imports for i in o)):
+    for item in (
+        *(n for body in bodies for n in all_nodes(body)),
+        *(i for o in imports for i in o),
+    ):
         item.domain = domain_of(item.domain)  # shape inference knows only the empty name
+    own = {tensor.name: tensor for tensor in copy.graph.initializer}
     for index, info in enumerate(copy.graph.input):
+        if info.name in own:  # a constant's own dims tell more than what its input declares
+            tensor = own[info.name]
+            dims, name = list(tensor.dims), info.name
+            info.CopyFrom(onnx.helper.make_tensor_value_info(name, tensor.data_type, dims))
         for axis, dim in enumerate(info.type.tensor_type.shape.dim):
             if dim.dim_value < 0 or not dim.HasField("dim_value"):
                 dim.dim_param = f"open_{dim.dim_param or f'{index}_{axis}'}"
+    fed = {info.name: info for info in copy.graph.input}
+    for info in copy.graph.output:
+        if info.name in fed:  # what is fed is described where it is fed
+            info.CopyFrom(fed[info.name])
     return copy
 
 
@@ -200,6 +223,7 @@ def stored(tensor: TensorProto, dims: Iterable[int], key: str) -> Value:
     shape, kind, flag = tuple(dims), tensor.data_type, None
     if kind == TensorProto.BOOL and prod(shape) == 1 and not tensor.external_data:
         flag = any(tensor.raw_data) or any(tensor.int32_data)
+    key = f"one number {key}" if prod(shape) == 1 else key
     return Value(CONSTANT, kind, shape, True, frozenset({kind}), frozenset({key}), flag)
 
 
@@ -325,7 +349,7 @@ class Reader:
                 value = flowed[number] if number < len(flowed) else Value()
                 dtype, shape = scope.types.get(name, (None, None))
                 dtype = dtype if value.dtype is None else value.dtype
-                shape = shape if value.shape is None else value.shape
+                shape = known_entries(value.shape, shape)
                 layer.outputs.append(replace(value, dtype=dtype, shape=shape))
                 if name:
                     scope.values[name] = layer.outputs[-1]
@@ -407,7 +431,9 @@ class Reader:
             of = CONSTANT if status == CONSTANT else shape_status(node, first)
             return [Value(of, roots=frozenset({key}))]
         if op in RANDOM:
-            return [Value(DYNAMIC if attribute(node, "seed") is None else unsure)] * count
+            default = first.dtype if op.endswith("Like") else FLOAT if first.absent else None
+            drawn = DYNAMIC if attribute(node, "seed") is None else unsure
+            return [Value(drawn, setting(node, "dtype", 0) or default)] * count
         if op == "Dropout":
             status = dropout_status(layer)
             if status != first.status:  # while training, what comes out is stored nowhere
@@ -431,7 +457,15 @@ class Reader:
         if len(roots) > 64:  # a long chain of sums: keep it cheap
             roots = frozenset({key})
         kinds = frozenset[int]().union(*(value.stored for value in data))
-        return [Value(status, stored=kinds, roots=roots)] * count
+        dtypes = {value.dtype for value in data} if op in SAME_TYPE else set()
+        dtype = dtypes.pop() if len(dtypes) == 1 else None
+        if op == "Cast" or (op == "DequantizeLinear" and attribute(node, "output_dtype") is None):
+            scale = layer.input(1).dtype if scope.opset >= 19 else FLOAT
+            dtype = setting(node, "to", 0) if op == "Cast" else scale
+        made = Value(status, dtype, stored=kinds, roots=roots)
+        return (
+            [made, *[replace(made, dtype=None)] * (count - 1)] if op != "Split" else [made] * count
+        )
 
     def call(
         self, function: FunctionProto, node: NodeProto, inputs: list[Value], depth: int
@@ -443,7 +477,9 @@ class Reader:
             if depth > 100:  # spare Python's stack
                 return [Value()] * len(function.output)
             scope = self.function_scope(function, inputs)
-            self.nodes(bind(function, bound), scope, depth + 1, False)
+            body = self.inferred_body(function, bind(function, bound), inputs)
+            scope.types |= graph_types(body)
+            self.nodes(body.node, scope, depth + 1, False)
             # A call is no Identity or Transpose, so that what comes out is no direct constant.
             made = [replace(scope.find(name), direct=False) for name in function.output]
             self.memo[key] = made
@@ -471,6 +507,14 @@ def dropout_status(layer: Layer) -> str:
     return DYNAMIC if random else worst(first, training, Value())
 
 
+def known_entries(first: Shape | None, second: Shape | None) -> Shape | None:
+    """What two sources say of one shape: for each entry a number, else "symbolic", else None."""
+    if first is None or second is None or len(first) != len(second):
+        return second if first is None else first
+    pairs = zip(first, second, strict=True)
+    return tuple(b if a is None or isinstance(b, int) and a == "symbolic" else a for a, b in pairs)
+
+
 def holds_float16(message: Any) -> bool:
     """Whether any tensor or type anywhere inside a protobuf message is Float16."""
     for descriptor, value in message.ListFields():
@@ -494,7 +538,7 @@ def float16_rule(reader: Reader) -> bool | None:
         kind = reader.main.types[info.name][0]
         if kind == FLOAT16 and info.name in reader.main.read - names:
             return True
-        untyped |= kind is None
+        untyped |= kind is None and info.name not in names
     for layer in reader.layers:
         if is_row(layer.node, WEIGHTED) and len(layer.inputs) > 1 and layer.node.input[1]:
             weight = layer.input(1)

@@ -91,6 +91,15 @@ def test_a_run_that_collects_nothing_of_the_suite_fails(repository: ToyRepositor
         assert "amct: not one test of the suite ran, so nothing was judged" in run.out
 
 
+def test_a_quantizer_that_loads_in_no_worker_fails_the_run(repository: ToyRepository) -> None:
+    toy = repository.path / "toy.py"
+    toy.write_text(toy.read_text() + "assert 'PYTEST_XDIST_WORKER' not in os.environ, 'alone'\n")
+    run = repository.cheap("-n1", "--max-worker-restart=0", "-q")
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert "nothing was judged" in run.out
+    assert "importing 'toy' failed at" in run.out
+
+
 def test_a_run_that_skips_all_of_the_suite_fails(repository: ToyRepository) -> None:
     repository.write(
         "conftest.py",
@@ -100,6 +109,14 @@ def test_a_run_that_skips_all_of_the_suite_fails(repository: ToyRepository) -> N
     )
     run = repository.cheap()
     assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert repository.report()["complete"] is False
+
+
+def test_a_test_that_ends_without_a_result_leaves_the_report_incomplete(
+    repository: ToyRepository,
+) -> None:
+    repository.write("conftest.py", "def pytest_runtest_setup(item):\n    assert 0, 'broken'\n")
+    assert repository.cheap().code == 1
     assert repository.report()["complete"] is False
 
 
@@ -188,6 +205,8 @@ def test_it_judges_the_same_under(arguments: list[str], repository: ToyRepositor
         "warnings.warn('look out')",
         "return gemm_always(model, request) if request.workdir.is_dir() else None",
     )
+    toy = repository.path / "toy.py"
+    toy.write_text(toy.read_text() + "import warnings\nwarnings.warn('at import')\n")
     repository.write("tests/test_there.py", "def test_there():\n    pass\n")
     run = repository.cheap(*arguments)
     assert run.code == 1, run.text
@@ -211,9 +230,8 @@ def test_it_runs_where_the_cache_cannot_be_written(repository: ToyRepository) ->
 def test_xdist_gives_the_same_report_and_adds_no_tests(repository: ToyRepository) -> None:
     # A quantizer that imports what the controller has not: versions must not depend on that.
     repository.quantizer("import onnxruntime", "return gemm_always(model, request)")
-    select = ["--amct-select=uniform/onnx/Gemm/*", "--amct-select=uniform/onnx/MatMul*"]
-    alone = repository.amct(*select, "--amct-report=one")
-    spread = repository.amct(*select, "--amct-report=two", "-n4")
+    alone = repository.amct("--amct-select=uniform/onnx/Gemm/*", "--amct-report=one")
+    spread = repository.amct("--amct-select=uniform/onnx/Gemm/*", "--amct-report=two", "-n4")
     assert alone.code == spread.code == 1
     assert outcomes(alone.out) == outcomes(spread.out)
     assert "test_own" not in spread.out
@@ -224,15 +242,12 @@ def test_xdist_gives_the_same_report_and_adds_no_tests(repository: ToyRepository
 def test_the_whole_suite_gives_the_same_report_in_any_order_and_number_of_processes(
     repository: ToyRepository,
 ) -> None:
-    runs = [
-        repository.amct("-p", "no:randomly", "--amct-report=0"),
-        repository.amct("-p", "randomly", "-p", "no:hypothesispytest", "--amct-report=1"),
-        repository.amct("-n2", "--amct-report=2"),
-    ]
-    assert [run.code for run in runs] == [0, 0, 0], runs[0].text
-    texts = {(repository.path / str(i) / "amct-report.json").read_bytes() for i in range(3)}
-    assert len(texts) == 1
-    assert repository.report("0")["complete"] is True
+    alone = repository.amct("-p", "no:randomly", "-p", "no:hypothesispytest", "--amct-report=one")
+    spread = repository.amct("-n2", "--amct-report=two")
+    assert (alone.code, spread.code) == (0, 0), alone.text
+    one, two = (repository.path / name / "amct-report.json" for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+    assert repository.report("one")["complete"] is True
 
 
 # --- what pytest shows --------------------------------------------------------------------------

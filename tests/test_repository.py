@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -16,7 +17,9 @@ ROOT = Path(__file__).parent.parent
 
 def test_ci_calls_the_test_command_of_the_readme() -> None:
     commands = [
-        line.strip() for line in (ROOT / "README.md").read_text().splitlines() if "venv .venv &&" in line
+        line.strip()
+        for line in (ROOT / "README.md").read_text().splitlines()
+        if "venv .venv &&" in line
     ]
     assert len(commands) == 2
     assert commands[1] in (ROOT / ".ci" / "run").read_text().splitlines()
@@ -30,14 +33,32 @@ def test_every_settings_key_and_option_is_documented() -> None:
     assert {name for name in names if name not in documents} == set()
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    folder = tmp_path_factory.mktemp("wheel")
-    # --no-build-isolation would need setuptools here; pip brings it, as for any user.
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT)]
-    subprocess.run(command, check=True, capture_output=True)
+def _wheel(source: Path, folder: Path) -> list[str]:
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder)]
+    subprocess.run([*command, str(source)], check=True, capture_output=True)
     (path,) = folder.glob("*.whl")
-    return zipfile.ZipFile(path).namelist()
+    return sorted(zipfile.ZipFile(path).namelist())
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sources: building leaves folders behind that a later build would take in."""
+    folder = tmp_path_factory.mktemp("checkout") / "source"
+    left_out = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT, folder, ignore=left_out)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    return _wheel(checkout, tmp_path_factory.mktemp("wheel"))
+
+
+def test_the_sdist_makes_the_same_wheel(checkout: Path, wheel: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "build", "--sdist", "-o", str(tmp_path), str(checkout)]
+    subprocess.run(command, check=True, capture_output=True)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    assert _wheel(sdist, tmp_path) == wheel
 
 
 def test_the_wheel_holds_suite_fixtures_tables_and_schema(wheel: list[str]) -> None:
@@ -52,7 +73,11 @@ def test_the_wheel_holds_suite_fixtures_tables_and_schema(wheel: list[str]) -> N
 
 def test_the_wheel_holds_every_module_and_nothing_else(wheel: list[str]) -> None:
     packaged = {name for name in wheel if name.endswith(".py")}
-    folders = {"pytest_amct": "pytest_amct", "conformance": "pytest_amct/conformance", "fixtures": "pytest_amct/fixtures"}
+    folders = {
+        "pytest_amct": "pytest_amct",
+        "conformance": "pytest_amct/conformance",
+        "fixtures": "pytest_amct/fixtures",
+    }
     present = {
         f"{home}/{path.relative_to(ROOT / folder).as_posix()}"
         for folder, home in folders.items()

@@ -56,14 +56,6 @@ class Run:
         """Everything that was printed."""
         return self.out + self.err
 
-    def error(self) -> str:
-        """The one sentence of a usage error; fails if the run was something else."""
-        lines = [line for line in self.text.splitlines() if line.strip()]
-        assert self.code == pytest.ExitCode.USAGE_ERROR, self.text
-        assert len(lines) == 1, self.text
-        assert lines[0].startswith("ERROR: "), self.text
-        return lines[0].removeprefix("ERROR: ")
-
 
 class ToyRepository:
     """A repository with ``toy.py`` and one test of its own."""
@@ -110,6 +102,16 @@ class ToyRepository:
     def amct(self, *arguments: str) -> Run:
         """Run the suite."""
         return self.pytest("--amct", *arguments)
+
+    def refused(self, *arguments: str) -> str:
+        """The one sentence of a usage error; fails if the run is anything else."""
+        unneeded = ("hypothesispytest", "randomly", "xdist")
+        run = self.pytest(*(f"-pno:{name}" for name in unneeded), *arguments)
+        lines = [line for line in run.text.splitlines() if line.strip()]
+        assert run.code == pytest.ExitCode.USAGE_ERROR, run.text
+        assert len(lines) == 1, run.text
+        assert lines[0].startswith("ERROR: "), run.text
+        return lines[0].removeprefix("ERROR: ")
 
     def cheap(self, *arguments: str) -> Run:
         """Run one condition of the suite without examples, and write a report."""

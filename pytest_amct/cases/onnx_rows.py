@@ -166,7 +166,6 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             **_FORMS,
             "no-kernel-shape": _attributes(kernel_shape=None),
             "no-group": _attributes(group=None),
-            "in-if-dynamic": {"inside": "if", "source": "input"},
         },
         "dilation_d": {
             "d1-h1-w1": _RANK5,
@@ -180,7 +179,11 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "d2-h1-w1-input": {**_rank5(dilations=[2, 1, 1]), "source": "input"},
             "d2-h1-w1-no-kernel-shape": _rank5(dilations=[2, 1, 1], kernel_shape=None),
         },
-        "weight_source": {**_WEIGHT_SOURCES, "listed-ir3": _OLD},
+        "weight_source": {
+            **_WEIGHT_SOURCES,
+            "listed-ir3": _OLD,
+            "input-in-if": {"inside": "if", "source": "input"},
+        },
     },
     "Gemm": {
         "": {
@@ -188,7 +191,6 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "trans_b": _attributes(transB=1),
             "alpha": _attributes(alpha=0.5),
             "beta": {"bias": "initializer", "attributes": {"beta": 0.5}},
-            "alpha-trans_a": {"data": (32, 4), "attributes": {"transA": 1, "alpha": 0.5}},
             **_BIAS,
             **_SHARED,
             **_DTYPES,
@@ -202,6 +204,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "1-trans_b": {"data": (32, 4), "attributes": {"transA": 1, "transB": 1}},
             "1-square": {"data": (32, 32), "attributes": {"transA": 1}},
             "2": {"data": (32, 4), "attributes": {"transA": 2}},
+            "1-alpha": {"data": (32, 4), "attributes": {"transA": 1, "alpha": 0.5}},
         },
         "weight_source": {**_WEIGHT_SOURCES, "listed-ir3": {**_OLD, "bias": "initializer"}},
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from onnx import FunctionProto, ModelProto, helper, shape_inference
@@ -17,35 +17,34 @@ def build_onnx(case: Case) -> Built:
     """The model of a case. Deterministic: the same bytes on every run and machine."""
     plan = case.plan
     g = GraphBuilder(named=plan.form != "unnamed")
-    data = _producer(g, plan, _fed(g, plan))
-    inputs = _inputs(g, plan, data)
+    data = _producer(g, plan, fed_input(g, plan))
+    inputs = layer_inputs(g, plan, data, lambda: _second_data(g, plan))
     if plan.inside == "if":
-        result, focal = _inside_if(g, plan, data, inputs)
+        result, focal = inside_if(g, plan, data, inputs)
     elif plan.inside == "function":
         result = g.node("Block", inputs, domain="local.block")
         focal = "y"
     else:
-        result = focal = _focal(g, plan, inputs)
+        result = focal = focal_layer(g, plan, inputs)
     if plan.form == "shared-weight":
-        _consumer(g, plan, _focal(g, plan, [_second_data(g, plan), *inputs[1:]]))
+        _consumer(g, plan, focal_layer(g, plan, [_second_data(g, plan), *inputs[1:]]))
     if "bias-add" in plan.beside:
         result = g.node("Add", [result, g.initializer((32,), plan.dtype)])
     named = {"this": g.graph.node[-1].name}
     _consumer(g, plan, result)
-    named["other"] = _companion(g)
+    named["other"] = companion(g)
     for name in plan.beside:
         add_extra(name, g)
     if plan.ir_version < 4:
-        _list_initializers(g)
-    domains = [d for d in (plan.domain, *_domains(plan)) if d]
-    model = make_model(g.graph, plan.opset, plan.ir_version, domains)
-    model.functions.extend(_functions(plan, len(inputs)))
-    _declare_outputs(model, len(plan.data))
-    asked = _asked(plan, named)
+        list_initializers(g)
+    model = make_model(g.graph, plan.opset, plan.ir_version, domains_of(plan))
+    model.functions.extend(functions_of(plan, len(inputs)))
+    declare_outputs(model, {}, len(plan.data))
+    asked = asked_of(plan, named)
     return Built(model.SerializeToString(deterministic=True), (focal,), asked)
 
 
-def _asked(plan: Plan, named: Mapping[str, str]) -> dict[str, Any]:
+def asked_of(plan: Plan, named: Mapping[str, str]) -> dict[str, Any]:
     """The request in terms of this model: layers by their names in it."""
     asked = dict(plan.asked)
     for setting in ("skip_layers", "tensor_quantize"):
@@ -54,7 +53,7 @@ def _asked(plan: Plan, named: Mapping[str, str]) -> dict[str, Any]:
     return asked
 
 
-def _list_initializers(g: GraphBuilder) -> None:
+def list_initializers(g: GraphBuilder) -> None:
     """Below ir_version 4 every initializer stands among the inputs, too."""
     listed = {info.name for info in g.graph.input}
     for tensor in g.graph.initializer:
@@ -63,17 +62,21 @@ def _list_initializers(g: GraphBuilder) -> None:
             g.graph.input.append(info)
 
 
-def _declare_outputs(model: ModelProto, rank: int) -> None:
-    """Give the outputs their shapes (the checker wants them), and nothing in between."""
+def declare_outputs(model: ModelProto, ranks: Mapping[str, int], rank: int) -> None:
+    """Give the outputs their shapes (the checker wants them), and nothing in between.
+
+    Where no shape can be inferred, `ranks` says by name how many dimensions there are, else `rank`.
+    """
     inferred = shape_inference.infer_shapes(model)
     for output, found in zip(model.graph.output, inferred.graph.output, strict=True):
         output.CopyFrom(found)
         if not output.type.tensor_type.HasField("shape"):  # behind loops and foreign operators
-            for _ in range(rank):
+            for _ in range(ranks.get(output.name, rank)):
                 output.type.tensor_type.shape.dim.add()
 
 
-def _fed(g: GraphBuilder, plan: Plan) -> str:
+def fed_input(g: GraphBuilder, plan: Plan) -> str:
+    """The graph input of a plan's data, cast to what the focal layer takes."""
     shape = list(plan.data)
     if plan.symbolic_batch:
         shape[0] = "n"
@@ -81,7 +84,7 @@ def _fed(g: GraphBuilder, plan: Plan) -> str:
     return g.node("Cast", [fed], {"to": NUMBERS[plan.dtype]}) if plan.fed_as else fed
 
 
-def _neutral(g: GraphBuilder, dtype: str, data: str, first: bool) -> str:
+def neutral(g: GraphBuilder, dtype: str, data: str, first: bool) -> str:
     """An operator that no quantizer touches."""
     if dtype == "int64":
         return g.node("Abs" if first else "Neg", [data])
@@ -108,7 +111,7 @@ def _quantizable(g: GraphBuilder, plan: Plan, data: str, width: int) -> str:
 
 def _producer(g: GraphBuilder, plan: Plan, data: str) -> str:
     if plan.context == "plain":
-        return _neutral(g, plan.dtype, data, True)
+        return neutral(g, plan.dtype, data, True)
     width = plan.data[-1]
     assert isinstance(width, int)
     return _quantizable(g, plan, data, width)
@@ -120,37 +123,43 @@ def _consumer(g: GraphBuilder, plan: Plan, result: str) -> None:
         if plan.type == "MatMul" and len(plan.weight or ()) == 1:
             width = int(plan.data[-2])
         result = _quantizable(g, plan, result, width)
-    g.output(_neutral(g, plan.dtype, result, False), plan.dtype)
+    g.output(neutral(g, plan.dtype, result, False), plan.dtype)
 
 
-def _companion(g: GraphBuilder) -> str:
+def companion(g: GraphBuilder) -> str:
     """A plainly quantizable layer on an input of its own, for tools that need one; its name."""
-    data = _neutral(g, "float32", g.input("float32", (1, 32, 4, 4)), True)
+    data = neutral(g, "float32", g.input("float32", (1, 32, 4, 4)), True)
     kernel = {"kernel_shape": [1, 1], "dilations": [1, 1], "group": 1}
     conv = g.node("Conv", [data, g.initializer((32, 32, 1, 1), "float32")], kernel)
     name = str(g.graph.node[-1].name)
-    g.output(_neutral(g, "float32", conv, False), "float32")
+    g.output(neutral(g, "float32", conv, False), "float32")
     return name
 
 
-def _inputs(g: GraphBuilder, plan: Plan, data: str) -> list[str]:
+def layer_inputs(
+    g: GraphBuilder, plan: Plan, data: str, second: Callable[[], str], weight: str = ""
+) -> list[str]:
+    """What stands at the focal layer's inputs; `second` makes the data of the other operand.
+
+    `weight` is one that exists already; without it the plan's own is made.
+    """
     if plan.second:
-        return _operands(g, plan, data)
+        return _operands(g, plan, data, second)
     if plan.weight is None:
         return [data, *(g.values(dtype, values) for dtype, values in plan.extra)]
-    weight = build_source(plan.source, g, plan.weight, plan.dtype)
+    weight = weight or build_source(plan.source, g, plan.weight, plan.dtype)
     if plan.form == "constant-first":
         return [g.initializer(plan.weight, plan.dtype), weight]
     bias = [build_source(plan.bias, g, (32,), plan.dtype)] if plan.bias else []
     return [data, weight, *bias]
 
 
-def _operands(g: GraphBuilder, plan: Plan, data: str) -> list[str]:
+def _operands(g: GraphBuilder, plan: Plan, data: str, second: Callable[[], str]) -> list[str]:
     shape = tuple(int(n) for n in plan.data)
     if plan.second == "same":
         return [data, data]
     if plan.second == "branch":
-        return [data, _second_data(g, plan)]
+        return [data, second()]
     constant = g.initializer(() if plan.second == "scalar" else shape, plan.dtype)
     return [constant, data] if plan.second == "constant-first" else [data, constant]
 
@@ -159,33 +168,39 @@ def _second_data(g: GraphBuilder, plan: Plan) -> str:
     return _producer(g, plan, g.input(plan.dtype, plan.data))
 
 
-def _focal(g: GraphBuilder, plan: Plan, inputs: list[str]) -> str:
+def focal_layer(g: GraphBuilder, plan: Plan, inputs: list[str]) -> str:
+    """The layer that the plan is about; the name of its first output."""
     first = g.node(plan.type, inputs, plan.attributes, plan.domain, plan.outputs)
     if plan.outputs > 1:
         g.output(g.graph.node[-1].output[1], "int64")
     return first
 
 
-def _inside_if(g: GraphBuilder, plan: Plan, data: str, inputs: list[str]) -> tuple[str, str]:
+def inside_if(g: GraphBuilder, plan: Plan, data: str, inputs: list[str]) -> tuple[str, str]:
+    """The focal layer in a branch of an If: the output of the If, and that of the layer."""
     then, otherwise = g.nested(), g.nested()
-    focal = _focal(then, plan, inputs)
+    focal = focal_layer(then, plan, inputs)
     then.output(focal, plan.dtype)
-    otherwise.output(_neutral(otherwise, plan.dtype, data, True), plan.dtype)
+    otherwise.output(neutral(otherwise, plan.dtype, data, True), plan.dtype)
     branches = {"then_branch": then.graph, "else_branch": otherwise.graph}
     return g.node("If", [g.input("bool", ())], branches), focal
 
 
-def _domains(plan: Plan) -> list[str]:
-    found = ["com.microsoft"] if plan.source == "foreign" else []
+def domains_of(plan: Plan) -> list[str]:
+    """The domains besides ai.onnx that a plan needs."""
+    found = [plan.domain] if plan.domain else []
+    found += ["com.microsoft"] if plan.source == "foreign" else []
     return [*found, "local.block"] if plan.inside == "function" else found
 
 
-def _functions(plan: Plan, arity: int) -> list[FunctionProto]:
+def functions_of(plan: Plan, arity: int, number: str = "") -> list[FunctionProto]:
+    """The functions that a focal layer with `arity` inputs needs; `number` tells its own apart."""
     parameters = [f"x{i}" for i in range(arity)]
     imports = [helper.make_opsetid("", plan.opset)]
     if plan.inside == "function":
-        node = helper.make_node(plan.type, parameters, ["y"], name="f0", **plan.attributes)
-        return [helper.make_function("local.block", "Block", parameters, ["y"], [node], imports)]
+        name, outputs = f"Block{number}", [f"y{number}"]
+        node = helper.make_node(plan.type, parameters, outputs, name="f0", **plan.attributes)
+        return [helper.make_function("local.block", name, parameters, outputs, [node], imports)]
     if plan.form == "custom":
         node = helper.make_node("Identity", parameters[:1], ["y"], name="f0")
         made = helper.make_function(

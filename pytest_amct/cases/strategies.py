@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 
 from hypothesis import strategies as st
 
 from pytest_amct.cases import onnx_catalog
+from pytest_amct.cases.onnx_networks import (
+    AnyCase,
+    Item,
+    NetworkCase,
+    everything,
+    neighbours,
+    surrounded,
+)
 from pytest_amct.cases.onnx_requests import needs
 from pytest_amct.cases.plan import CONTEXTS, Case
 from pytest_amct.errors import UsageError
@@ -43,6 +51,94 @@ def group_cases(group: str, declared: Set[str] = frozenset()) -> st.SearchStrate
         ),
         st.sampled_from([n for n, c in found.items() if needs(c) <= declared]),
         st.sampled_from(CONTEXTS),
-        st.sampled_from([(), *((name,) for name in opsets)]),
+        _one_opset(opsets),
         st.sets(st.sampled_from(_OTHERS)),
     )
+
+
+def onnx_networks(*, max_layers: int = 30) -> st.SearchStrategy[NetworkCase]:
+    """ONNX networks of up to `max_layers` layers (and what connects them).
+
+    Chains, branches, residual additions, shared weights, nested graphs, local functions, opsets 13
+    to 22; conforming layers and deviations of every row, and types without a row. What the tables
+    say of a layer is never part of it: ask `answer`. Shrinks towards one conforming layer. Raises
+    `UsageError` unless `max_layers` is a number from 1 on.
+    """
+    if not isinstance(max_layers, int) or max_layers < 1:
+        raise UsageError(f"onnx_networks(max_layers={max_layers!r}): give a number, 1 or more")
+    layers = st.one_of(_items(neighbours()), _items(everything()))
+    return st.builds(
+        lambda items, opset, others: NetworkCase(tuple(items), None, (*opset, *sorted(others))),
+        st.lists(layers, min_size=1, max_size=max_layers),
+        _one_opset(_OPSETS),
+        st.sets(st.sampled_from((*_OTHERS, "apart", "shared"))),
+    )
+
+
+def explored_cases(group: str, declared: Set[str] = frozenset()) -> st.SearchStrategy[AnyCase]:
+    """Cases of one condition or row id, alone or among up to six conforming layers.
+
+    Three draws: more would let Hypothesis vary the surroundings of one deviation again and again
+    (it copies parts of an example that are drawn alike), and cost more than all the rest.
+    """
+    found = onnx_catalog.deviations(group)
+    opsets = ("", "", *(() if "/unlisted/" in group else _OPSETS))
+
+    def make(deviation: str, around: int, options: int) -> AnyCase:
+        rest, choice = divmod(options, len(opsets))
+        bits = [bool(rest >> n & 1) for n in range(len(_OTHERS) + 2)]
+        variations = [name for name, chosen in zip(_OTHERS, bits, strict=False) if chosen]
+        variations[:0] = [name for name in (opsets[choice],) if name]
+        case = onnx_catalog.make_case(group, deviation, CONTEXTS[bits[-1]], tuple(variations))
+        at, back, second, *_ = _bits(rest >> len(bits), 3, 2, 2)
+        wires = Item(group, deviation, back, second)
+        made = surrounded(case, wires, _unpacked(around), at)
+        if isinstance(made, NetworkCase) and bits[-2]:
+            return NetworkCase(made.items, made.focal, (*made.variations, "apart"))
+        return made
+
+    return st.builds(
+        make,
+        st.sampled_from([n for n, c in found.items() if needs(c) <= declared]),
+        st.integers(0, 2 ** (8 * _MOST_AROUND) - 1),
+        st.integers(0, len(opsets) * 2 ** (len(_OTHERS) + 2 + 7) - 1),
+    )
+
+
+_MOST_AROUND = 6
+
+
+def _unpacked(number: int) -> tuple[Item, ...]:
+    """Layers out of a number, a byte for each: Hypothesis shrinks one by leaving out bytes."""
+    items = []
+    while number:
+        kind, back, second, number = _bits(number, 4, 2, 2)
+        if kind:
+            group, deviation = neighbours()[(kind - 1) % len(neighbours())]
+            items.append(Item(group, deviation, back, second))
+    return tuple(items)
+
+
+def _bits(number: int, *widths: int) -> list[int]:
+    """The lowest bits of a number, by their widths, and what is left of it."""
+    found = []
+    for width in widths:
+        found.append(number & (1 << width) - 1)
+        number >>= width
+    return [*found, number]
+
+
+_BACK = st.integers(0, 3)
+
+
+def _items(pairs: Sequence[tuple[str, str]]) -> st.SearchStrategy[Item]:
+    return st.builds(
+        lambda pair, back, second: Item(pair[0], pair[1], back, second),
+        st.sampled_from(pairs),
+        _BACK,
+        _BACK,
+    )
+
+
+def _one_opset(names: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.sampled_from([(), *((name,) for name in names)])

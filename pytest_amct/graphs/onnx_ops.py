@@ -48,7 +48,7 @@ _RANDOM = {
     "Bernoulli",
 }
 #: the value is in the first input alone, whatever the other inputs' types are
-_FIRST_OPERAND = {"DequantizeLinear", "QuantizeLinear", "Cast", "CastLike"}
+_FIRST_OPERAND = {"DequantizeLinear", "QuantizeLinear", "Cast", "CastLike", "Clip", "Pad", "Pow"}
 #: how far a flag is followed, so that no chain is walked for every node of it
 _FLAG_HOPS = 100
 #: outputs whose dtype an attribute names, with the dtype without it (None: as the first input)
@@ -108,7 +108,9 @@ def _schema(type_: str, domain: str, version: int) -> defs.OpSchema | None:
 
 
 @cache
-def _type_rule(type_: str, domain: str, version: int, port: int) -> tuple[str | int | None, tuple[int, ...]]:
+def _type_rule(
+    type_: str, domain: str, version: int, port: int
+) -> tuple[str | int | None, tuple[int, ...]]:
     """The dtype rule of an output and the input ports of its own type, by the operator's schema."""
     schema = _schema(type_, domain, version)
     if schema is None or not schema.outputs:
@@ -126,10 +128,25 @@ def _type_rule(type_: str, domain: str, version: int, port: int) -> tuple[str | 
     return dtype, (0,)
 
 
-_ALIASES = {f"tensor({n})": {"float": "float32", "double": "float64"}.get(n, n) for n in (
-    "float", "double", "float16", "bfloat16", "bool", "string", "int8", "int16", "int32", "int64",
-    "uint8", "uint16", "uint32", "uint64",
-)}
+_ALIASES = {
+    f"tensor({n})": {"float": "float32", "double": "float64"}.get(n, n)
+    for n in (
+        "float",
+        "double",
+        "float16",
+        "bfloat16",
+        "bool",
+        "string",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+    )
+}
 
 
 class OnnxOps:
@@ -143,7 +160,9 @@ class OnnxOps:
         """What the operator means for its output's value (READING.md section 3)."""
         node, type_ = layer.raw, layer.type
         if layer.body or layer.parameters:
-            return Role.CALL
+            # Whether a function or the operator of the same name is meant is up to the runtime.
+            bears_a_name = not layer.domain and _schema(type_, "", layer.version) is not None
+            return Role.FOREIGN if bears_a_name else Role.CALL
         if layer.domain:
             known = _schema(type_, layer.domain, layer.version) is not None
             return Role.OPERATOR if known else Role.FOREIGN
@@ -157,7 +176,7 @@ class OnnxOps:
             return Role.SHAPE_OF
         if type_ in _RANDOM:
             return Role.RANDOM if layer.attribute("seed") is None else Role.FOREIGN
-        if any(a.type in (_A.GRAPH, _A.GRAPHS) for a in node.attribute):
+        if any(a.HasField("g") or a.graphs for a in node.attribute):
             return Role.OPEN
         if _schema(type_, "", layer.version) is None:
             return Role.FOREIGN
@@ -178,7 +197,7 @@ class OnnxOps:
             return DTYPES.get(value.data_type) if isinstance(value, TensorProto) else "float32"
         if layer.type == "DequantizeLinear" and not layer.domain:
             to = layer.attribute("output_dtype")
-            return DTYPES[to] if to in DTYPES else 1 if layer.version >= 19 else "float32"
+            return DTYPES.get(to, 1 if layer.version >= 19 else "float32")
         return _type_rule(layer.type, layer.domain, layer.version, port)[0]
 
     def operands(self, layer: Layer, port: int) -> Sequence[int]:
@@ -198,7 +217,7 @@ class OnnxOps:
 
 
 def _dropout(layer: Layer) -> Role:
-    """Dropout is Identity at inference; a model says otherwise by ``is_test``, ``training_mode``."""
+    """Dropout is Identity at inference; ``is_test`` or ``training_mode`` may say otherwise."""
     if layer.version < 7:
         return Role.IDENTITY if layer.attribute("is_test") else Role.FOREIGN
     mode = layer.input(2)
@@ -216,6 +235,9 @@ def _flag(tensor: Tensor) -> bool | None:
         layer = tensor.producer
         if layer and layer.type == "Identity" and not layer.domain and layer.inputs:
             passed = layer.inputs[0]
+        elif layer and layer.body:
+            port = next(i for i, made in enumerate(layer.outputs) if made is tensor)
+            passed = layer.body[port] if port < len(layer.body) else None
         else:  # what the only call site of the enclosing function passes
             passed = tensor.bound[0] if len(tensor.bound) == 1 else None
         if passed is None:

@@ -9,8 +9,17 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto
-from onnx import SparseTensorProto, TensorProto, TensorShapeProto, ValueInfoProto
+from onnx import (
+    AttributeProto,
+    FunctionProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    SparseTensorProto,
+    TensorProto,
+    TensorShapeProto,
+    ValueInfoProto,
+)
 
 from pytest_amct.errors import ModelError
 from pytest_amct.graphs.network import UNKNOWN, Function, Layer, Network, Shape, Tensor, Unknown
@@ -20,6 +29,7 @@ _MAX_DEPTH = 64
 """Nested graphs deeper than protobuf itself reads (100 messages, three for each graph)."""
 
 _FunctionKey = tuple[str, str, str]
+_Passed = AttributeProto | Unknown | None
 
 
 def parse_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = "") -> ModelProto:
@@ -117,7 +127,11 @@ class _Reader:
         self.inside: _FunctionKey | None = None
 
     def graph(
-        self, graph: GraphProto, scopes: list[dict[str, Tensor]], where: str, versions: dict[str, int]
+        self,
+        graph: GraphProto,
+        scopes: list[dict[str, Tensor]],
+        where: str,
+        versions: dict[str, int],
     ) -> dict[str, Tensor]:
         """Read one graph behind its enclosing scopes and return its tensors by name."""
         if len(scopes) > _MAX_DEPTH:
@@ -188,7 +202,7 @@ class _Reader:
                     tensor.consumers.append(layer)
             self.network.layers.append(layer)
             for found in node.attribute:
-                if found.type == AttributeProto.GRAPH:
+                if found.HasField("g"):
                     self.nested(found.g, layer, found.name, scopes, versions)
                 for i, graph in enumerate(found.graphs):
                     self.nested(graph, layer, f"{found.name}[{i}]", scopes, versions)
@@ -251,7 +265,11 @@ class _Reader:
                     _describe_constant(layer.outputs[0], layer)
 
     def function(self, key: _FunctionKey, body: FunctionProto) -> Function:
-        first_scope, first_layer, self.inside = len(self.network.scopes), len(self.network.layers), key
+        first_scope, first_layer, self.inside = (
+            len(self.network.scopes),
+            len(self.network.layers),
+            key,
+        )
         tensors = {name: Tensor(name, "parameter") for name in body.input}
         for info in body.value_info:
             self.declare(info, tensors)
@@ -270,10 +288,10 @@ class _Reader:
         )
 
 
-def _given(function: Function) -> dict[str, AttributeProto | Unknown | None]:
+def _given(function: Function) -> dict[str, _Passed]:
     """What all call sites pass for each attribute of a function; `UNKNOWN` where they differ."""
     defaults = {found.name: found for found in function.raw.attribute_proto}
-    given: dict[str, AttributeProto | Unknown | None] = {}
+    given: dict[str, _Passed] = {}
     for name in (*function.raw.attribute, *defaults):
         values = [_passed(call, name, defaults.get(name)) for call in function.calls]
         agreed = bool(values) and all(value == values[0] for value in values)
@@ -281,30 +299,30 @@ def _given(function: Function) -> dict[str, AttributeProto | Unknown | None]:
     return given
 
 
-def _passed(
-    call: Layer, name: str, default: AttributeProto | None
-) -> AttributeProto | Unknown | None:
+def _passed(call: Layer, name: str, default: _Passed) -> _Passed:
     for found in call.raw.attribute:
         if found.name == name:
-            if not found.ref_attr_name:
-                return found
-            passed: AttributeProto | Unknown | None = call.given.get(found.ref_attr_name, UNKNOWN)
+            passed: _Passed = found
+            if found.ref_attr_name:
+                passed = call.given.get(found.ref_attr_name, UNKNOWN)
             return passed
     return default
 
 
 def _constant(name: str, value: TensorProto | SparseTensorProto) -> Tensor:
     dense = value.values if isinstance(value, SparseTensorProto) else value
-    return Tensor(
-        name, "constant", DTYPES.get(dense.data_type), tuple(value.dims), value=value
-    )
+    return Tensor(name, "constant", DTYPES.get(dense.data_type), tuple(value.dims), value=value)
 
 
 def _describe_constant(tensor: Tensor, layer: Layer) -> None:
     """Dtype, shape and value of a Constant node in every form that it can be written."""
     value, sparse = layer.attribute("value"), layer.attribute("sparse_value")
     if isinstance(value, TensorProto):
-        tensor.dtype, tensor.shape, tensor.value = DTYPES.get(value.data_type), tuple(value.dims), value
+        tensor.dtype, tensor.shape, tensor.value = (
+            DTYPES.get(value.data_type),
+            tuple(value.dims),
+            value,
+        )
     elif isinstance(sparse, SparseTensorProto):
         tensor.dtype, tensor.shape = DTYPES.get(sparse.values.data_type), tuple(sparse.dims)
         tensor.value = sparse

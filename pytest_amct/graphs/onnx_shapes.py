@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from graphlib import CycleError, TopologicalSorter
 
 import onnx
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, helper
+from onnx import (
+    AttributeProto,
+    FunctionProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    helper,
+)
 
 from pytest_amct.graphs.network import Function, Network, Shape, Tensor
 from pytest_amct.graphs.onnx_ops import NUMBERS
@@ -14,23 +25,29 @@ from pytest_amct.graphs.onnx_reader import input_shape, normal_domain, value_dty
 _SMALL = 1024
 """Bytes up to which a constant is kept: shapes are computed from such."""
 
+_Key = tuple[str, str, str]
+_Functions = Mapping[_Key, "_Body"]
+
 _EXPANSION = 20_000
 """Nodes that inlining all functions may give; beyond it they are left out of the inference."""
 
 
 def infer(network: Network) -> None:
     """Fill in shapes and dtypes that the file does not declare; never raises."""
-    skeleton = _skeleton(network.raw)
-    _fill(network.scopes, skeleton)
+    model = network.raw
+    functions = _functions(model)
+    if _expansion(functions, model.graph.node) > _EXPANSION:
+        functions = {}
+    _fill(network.scopes, lambda: _skeleton(model, functions))
     for function in network.functions:
         for parameter in function.parameters:
             _agree(parameter)
-        _fill(function.scopes, _body(function, skeleton))
+        _fill(function.scopes, partial(_body, function, model.ir_version, functions))
 
 
-def _fill(scopes: list[dict[str, Tensor]], model: ModelProto) -> None:
+def _fill(scopes: list[dict[str, Tensor]], make: Callable[[], ModelProto]) -> None:
     try:
-        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        inferred = onnx.shape_inference.infer_shapes(make(), data_prop=True)
     except Exception:  # whatever onnx makes of a broken model, the answer is: not known
         return
     for tensors, graph in zip(scopes, _graphs(inferred.graph), strict=False):
@@ -67,9 +84,16 @@ def _agree(parameter: Tensor) -> None:
         parameter.shape = tuple(c[0] if len(set(c)) == 1 else None for c in columns)
 
 
-def _body(function: Function, skeleton: ModelProto) -> ModelProto:
+def _body(function: Function, ir_version: int, functions: _Functions) -> ModelProto:
     """A function's body as a model, its inputs typed as its callers type them."""
-    model = ModelProto(ir_version=skeleton.ir_version, functions=skeleton.functions)
+    model = ModelProto(ir_version=ir_version)
+    called, waiting = set[_Key](), [_key(node) for node in _all(function.raw.node)]
+    while waiting:
+        key = waiting.pop()
+        if key in functions and key not in called:
+            called.add(key)
+            model.functions.append(functions[key].raw)
+            waiting.extend(functions[key].calls)
     model.opset_import.extend(function.raw.opset_import)
     model.graph.node.extend(function.raw.node)
     model.graph.value_info.extend(function.raw.value_info)
@@ -78,7 +102,7 @@ def _body(function: Function, skeleton: ModelProto) -> ModelProto:
         if number is not None:
             info = helper.make_tensor_value_info(parameter.name, number, parameter.shape)
             model.graph.input.append(info)
-    for node in (n for graph in _graphs(model.graph) for n in graph.node):
+    for node in _all(model.graph.node):
         for index in reversed(range(len(node.attribute))):
             found = node.attribute[index]
             if not found.ref_attr_name:
@@ -94,31 +118,73 @@ def _body(function: Function, skeleton: ModelProto) -> ModelProto:
     return model
 
 
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """What inlining needs to know of a function: how many nodes it has, whom it calls."""
+
+    raw: FunctionProto
+    size: int
+    calls: list[_Key]
+
+
+def _functions(model: ModelProto) -> _Functions:
+    keys = {(normal_domain(f.domain), f.name, f.overload) for f in model.functions}
+    found = {}
+    for function in model.functions:
+        called = [_key(node) for node in _all(function.node)]
+        inside = [key for key in called if key in keys]
+        key = (normal_domain(function.domain), function.name, function.overload)
+        found[key] = _Body(function, len(called), inside)
+    return found
+
+
+def _key(node: NodeProto) -> _Key:
+    return normal_domain(node.domain), node.op_type, node.overload
+
+
 def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
     """A graph and all that are nested in it, in the order in which the reader meets them."""
     yield graph
     for node in graph.node:
-        for found in node.attribute:
-            if found.type == AttributeProto.GRAPH:
-                yield from _graphs(found.g)
-            for nested in found.graphs:
-                yield from _graphs(nested)
+        for nested in _nested(node):
+            yield from _graphs(nested)
 
 
-def _skeleton(model: ModelProto) -> ModelProto:
+def _nested(node: NodeProto) -> Iterator[GraphProto]:
+    for found in node.attribute:
+        if found.HasField("g"):
+            yield found.g
+        yield from found.graphs
+
+
+def _all(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
+    """The nodes and those in the graphs nested in them."""
+    for node in nodes:
+        yield node
+        for nested in _nested(node):
+            yield from _all(nested.node)
+
+
+def _skeleton(model: ModelProto, functions: _Functions) -> ModelProto:
     graph = model.graph
-    skeleton = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
-    if _expansion(model) <= _EXPANSION:
-        skeleton.functions.extend(model.functions)
+    # From version 4 on, initializers need not be inputs.
+    version = max(model.ir_version, 4)
+    skeleton = ModelProto(ir_version=version, opset_import=model.opset_import)
+    skeleton.functions.extend(function.raw for function in functions.values())
     kept = skeleton.graph
     kept.name = graph.name
     kept.node.extend(graph.node)
-    kept.input.extend(graph.input)
+    # A stored value tells its shape better than the description of the input that may replace it.
+    stored = {tensor.name for tensor in graph.initializer}
+    kept.input.extend(info for info in graph.input if info.name not in stored)
     for info in kept.input:
-        for dim, entry in zip(info.type.tensor_type.shape.dim, input_shape(info) or (), strict=False):
+        for dim, entry in zip(
+            info.type.tensor_type.shape.dim, input_shape(info) or (), strict=False
+        ):
             if isinstance(entry, str):
                 dim.dim_param = entry
-    kept.output.extend(graph.output)
+    fed = {info.name for info in graph.input}
+    kept.output.extend(info for info in graph.output if info.name not in fed)
     kept.value_info.extend(graph.value_info)
     kept.initializer.extend(_stripped(t) for t in graph.initializer)
     kept.sparse_initializer.extend(graph.sparse_initializer)
@@ -129,10 +195,10 @@ def _skeleton(model: ModelProto) -> ModelProto:
 
 def _spell_domains(model: ModelProto) -> None:
     """Call ai.onnx by its empty name, the only one that onnx's inference knows."""
-    graphs = list(_graphs(model.graph))
-    nodes = [n for g in graphs for n in g.node] + [n for f in model.functions for n in f.node]
-    for item in (*nodes, *model.opset_import, *(i for f in model.functions for i in f.opset_import)):
-        item.domain = normal_domain(item.domain)
+    for owner in (model, *model.functions):
+        nodes = owner.graph.node if isinstance(owner, ModelProto) else owner.node
+        for item in (*_all(nodes), *owner.opset_import):
+            item.domain = normal_domain(item.domain)
 
 
 def _stripped(tensor: TensorProto) -> TensorProto:
@@ -141,24 +207,17 @@ def _stripped(tensor: TensorProto) -> TensorProto:
     return TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type)
 
 
-def _expansion(model: ModelProto) -> int:
-    """How many nodes the functions have once all calls are inlined; recursion counts as too many."""
-    bodies = {(normal_domain(f.domain), f.name): f for f in model.functions}
-    sizes: dict[tuple[str, str], int] = {}
-    for root in bodies:
-        stack = [root]
-        while stack:
-            key = stack[-1]
-            called = [
-                k for n in bodies[key].node if (k := (normal_domain(n.domain), n.op_type)) in bodies
-            ]
-            missing = [k for k in called if k not in sizes]
-            if not missing:
-                sizes[key] = len(bodies[key].node) + sum(sizes[k] for k in called)
-                stack.pop()
-            elif len(stack) > len(bodies):
-                return _EXPANSION + 1
-            else:
-                stack.append(missing[0])
-    called_at_top = sum(sizes.get((normal_domain(n.domain), n.op_type), 0) for n in model.graph.node)
-    return called_at_top + sum(sizes.values())
+def _expansion(functions: _Functions, nodes: Iterable[NodeProto]) -> int:
+    """How many nodes all bodies and these nodes have once every call is inlined; too many if
+    functions call themselves."""
+    try:
+        order = list(
+            TopologicalSorter({k: set(f.calls) for k, f in functions.items()}).static_order()
+        )
+    except CycleError:
+        return _EXPANSION + 1
+    sizes: dict[_Key, int] = {}
+    for key in order:
+        called = functions[key].calls
+        sizes[key] = functions[key].size + sum(sizes[k] for k in called)
+    return sum(sizes.values()) + sum(sizes.get(_key(node), 0) for node in _all(nodes))

@@ -17,7 +17,10 @@ def network_text(network: Network, marked: frozenset[Layer] = frozenset()) -> st
         first = next((i for i, line in enumerate(lines) if line.startswith("->")), 0)
         start = max(0, min(first - _MOST_LINES // 2, len(lines) - _MOST_LINES))
         cut = len(lines) - _MOST_LINES
-        lines = [f"   ... {cut} of {len(lines)} lines left out ...", *lines[start : start + _MOST_LINES]]
+        lines = [
+            f"   ... {cut} of {len(lines)} lines left out ...",
+            *lines[start : start + _MOST_LINES],
+        ]
     return "\n".join(lines)
 
 
@@ -41,7 +44,11 @@ def _operand(tensor: Tensor | None) -> str:
 
 
 def _typed(tensor: Tensor) -> str:
-    dims = "?" if tensor.shape is None else "x".join("?" if n is None else str(n) for n in tensor.shape)
+    dims = (
+        "?"
+        if tensor.shape is None
+        else "x".join("?" if n is None else str(n) for n in tensor.shape)
+    )
     return f"{tensor.name}<{dtype(tensor) or '?'} {dims}>"
 
 

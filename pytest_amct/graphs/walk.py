@@ -53,6 +53,40 @@ def shape(tensor: Tensor | None) -> Shape | None:
     return tensor.shape
 
 
+def rank(tensor: Tensor) -> int | None:
+    """The rank of a tensor: its own, or where that is not known, of what it hands on."""
+
+    def needs(t: Tensor) -> Sequence[Tensor]:
+        if shape(t) is not None:
+            return ()
+        return _returned_by(t) if _is_call(t) else _handed_on(t)
+
+    def combine(t: Tensor, found: Sequence[int | None]) -> int | None:
+        entries = shape(t)
+        return found[0] if found else None if entries is None else len(entries)
+
+    memo: dict[Tensor, int | None] = _memo(tensor, "rank")
+    return _fold(tensor, memo, needs, combine, None)
+
+
+def origin(tensor: Tensor) -> Tensor:
+    """What comes out as this tensor at the end of any number of Identity and Transpose."""
+
+    def combine(t: Tensor, found: Sequence[Tensor]) -> Tensor:
+        return found[0] if found else t
+
+    memo: dict[Tensor, Tensor] = _memo(tensor, "origin")
+    return _fold(tensor, memo, _handed_on, combine, tensor)
+
+
+def _handed_on(tensor: Tensor) -> Sequence[Tensor]:
+    layer = tensor.producer
+    if layer is None or layer.domain:
+        return ()
+    same = layer.network.ops.role(layer) is Role.IDENTITY or layer.type == "Transpose"
+    return _present(layer, (0,)) if same else ()
+
+
 def _infer(tensor: Tensor) -> bool:
     """Run the format's own inference, once for a network; tells whether this was the time."""
     network = _network(tensor)
@@ -216,9 +250,7 @@ def _source_of(tensor: Tensor, found: Sequence[Source]) -> Source:
         if tensor.origin == "parameter":
             if _only_argument(tensor) is not None:
                 return found[0]
-            return Source(
-                "constant", f"parameter {tensor.name!r}", parameters=frozenset({tensor})
-            )
+            return Source("constant", f"parameter {tensor.name!r}", parameters=frozenset({tensor}))
         if tensor.origin == "carried" and any(s.kind == "dynamic" for s in found):
             return _join(found)
         kind, words = _LEAVES[tensor.origin]
@@ -278,7 +310,9 @@ def _call(layer: Layer, found: Sequence[Source]) -> Source:
     body, arguments = found[0], iter(found[1:])
     by_port = {i: next(arguments) for i, t in enumerate(layer.inputs) if t is not None}
     left_out = Source("unknown", f"an input that {layer} leaves out")
-    passed = [by_port.get(i, left_out) for i, p in enumerate(layer.parameters) if p in body.parameters]
+    passed = [
+        by_port.get(i, left_out) for i, p in enumerate(layer.parameters) if p in body.parameters
+    ]
     return _join([Source(body.kind, body.why, body.basis), *passed])
 
 
@@ -349,11 +383,16 @@ def _value_needs(tensor: Tensor) -> Sequence[Tensor]:
         return _present(layer, (0,))
     if role is Role.OPERATOR:
         return _present(layer, layer.network.ops.operands(layer, _port(layer, tensor)))
-    if role is Role.CALL:
-        port = _port(layer, tensor)
-        body = layer.body[port] if port < len(layer.body) else None
-        return [body, *_present(layer, range(len(layer.inputs)))] if body else ()
-    return ()
+    body = _returned_by(tensor) if role is Role.CALL else ()
+    return [*body, *_present(layer, range(len(layer.inputs)))] if body else ()
+
+
+def _returned_by(tensor: Tensor) -> Sequence[Tensor]:
+    """What the function that is called gives as this tensor."""
+    layer = tensor.producer
+    port = _port(layer, tensor) if layer else 0
+    body = layer.body[port] if layer and port < len(layer.body) else None
+    return [body] if body else ()
 
 
 def _returned(tensor: Tensor, found: Sequence[frozenset[_End]]) -> frozenset[_End]:

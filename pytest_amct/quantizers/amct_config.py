@@ -11,10 +11,22 @@ from pytest_amct.quantizers.amct_layers import AmctDecisions, AmctLayer
 from pytest_amct.quantizers.protocol import Decision
 
 _NOT_LAYERS = frozenset(
-    "version batch_num activation_offset weight_offset joint_quant do_fusion skip_fusion_layers "
-    "tensor_quantize fakequant_precision_mode update_bn bn_update_config".split()
+    (
+        "version",
+        "batch_num",
+        "activation_offset",
+        "joint_quant",
+        "do_fusion",
+        "skip_fusion_layers",
+        "tensor_quantize",
+        # AMCT's too, beside those that READING.md section 9 lists
+        "weight_offset",
+        "fakequant_precision_mode",
+        "update_bn",
+        "bn_update_config",
+    )
 )
-"""Keys of the file itself. The last four are AMCT's too, beside those of READING.md section 9."""
+"""Keys of the file itself."""
 
 _NONUNIFORM = ("nuq_quantize", "snq_quantize")
 _UNIFORM = ("arq_quantize", "ada_quantize")
@@ -140,7 +152,13 @@ def _object(path: str, value: object) -> Mapping[str, Any]:
     return found
 
 
-_WORDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false", int: "an integer"}
+_WORDS = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    bool: "true or false",
+    int: "an integer",
+}
 
 
 def _typed(path: str, value: Any, kind: type) -> Any:

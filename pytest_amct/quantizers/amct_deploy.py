@@ -100,7 +100,8 @@ def _weighted(
     if factors is not None and asymmetric is not True:
         asymmetric = factors.asymmetric
     scales = None if factors is None else factors.scales
-    bits = "int4" if any(p.attribute("dst_type") == "INT4" for p in passed) else dtype
+    named = [p.attribute("dst_type") for p in passed]
+    bits = next((n.lower() for n in named if isinstance(n, str)), dtype)
     return Decision(
         inputs=inputs,
         weights=True,

@@ -91,12 +91,11 @@ def _decision(layer: Layer, said: AmctLayer, spec: Spec) -> Decision:
     for port, place in said.ports.items():
         if port >= len(layer.inputs):
             raise OutputError(
-                f"{place}: {layer} has no input {port}: it has {len(layer.inputs)}, "
-                "counted from 0"
+                f"{place}: {layer} has no input {port}: it has {len(layer.inputs)}, counted from 0"
             )
     if said.data is None:
         return said.decision
     data = data_ports(layer, find_row(layer, spec)) if said.data or said.some_port else ()
-    if said.data and not data or said.some_port and len(data) != 1:
+    if (said.data and not data) or (said.some_port and len(data) != 1):
         return said.decision
     return replace(said.decision, inputs=tuple(sorted({*data, *said.ports})))

@@ -43,12 +43,16 @@ def read_record(text: str) -> AmctDecisions:
     record = _message()()
     try:
         text_format.Parse(text.removeprefix("\ufeff"), record, allow_unknown_field=True)
-    except (text_format.ParseError, UnicodeError) as error:
-        line = getattr(error, "GetLine", lambda: None)()
-        where = f"line {line}, column {error.GetColumn()}: " if line else ""
-        # protobuf puts the line itself before the reason, in quotes
-        reason = str(error).rpartition("': ")[2].strip() or "it cannot be read"
-        raise OutputError(f"the record is no protobuf text: {where}{reason}") from None
+    except text_format.ParseError as error:
+        line, column = error.GetLine(), error.GetColumn()
+        where = f"line {line}, column {column}: " if line else ""
+        # protobuf says the place first, and may quote the whole line before the reason
+        reason = str(error).removeprefix(f"{line}:{column} : ").rpartition("': ")[2].strip()
+        raise OutputError(f"the record is no protobuf text: {where}{reason[:200]}") from None
+    except ValueError as error:
+        raise OutputError(f"the record is no protobuf text: {error}") from None
+    except RecursionError:
+        raise OutputError("the record is nested too deep: it is not AMCT's") from None
     layers: dict[str, AmctLayer | None] = {}
     for i, entry in enumerate(record.record):
         if not entry.key:

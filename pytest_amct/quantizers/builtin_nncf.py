@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_amct.errors import UsageError
+from pytest_amct.errors import OutputError, UsageError
 from pytest_amct.quantizers.builtin_onnxruntime import load_session, quiet
 from pytest_amct.quantizers.protocol import Quantizer, Request, Unsupported
 from pytest_amct.tables.model import Scheme
 
+_OLDEST_OPSET = 10
 _TELEMETRY = "openvino_telemetry"
 
 
@@ -28,16 +29,18 @@ class _Nncf:
     frameworks: tuple[str, ...] = ("onnx",)
     schemes: tuple[Scheme, ...] = ("uniform",)
     settings: tuple[str, ...] = ()
+    quantize_batch: None = None
 
     def quantize(self, model: Any, request: Request) -> Any:
         """Quantize the proto and return the one that nncf makes of it (QDQ form)."""
-        if any(i.dtype == "bfloat16" for i in request.inputs):
-            raise Unsupported(
-                "onnxruntime, which nncf calibrates with, takes no arrays of bfloat16"
-            )
+        _check(model, request)
         tool = _import()
-        with quiet(), _no_progress():
-            return tool.quantize(model, tool.Dataset(list(request.calibration())))
+        try:
+            with quiet(), _no_progress():
+                return tool.quantize(model, tool.Dataset(list(request.calibration())))
+        except Exception:
+            _check_runs(request)
+            raise
 
     def validate(self, path: Path) -> None:
         """Load the model into a session. Raises `OutputError` with the first line of the reason."""
@@ -53,6 +56,27 @@ def nncf() -> Quantizer:
         if importlib.util.find_spec(needed) is None:
             raise UsageError(f"quantizer 'nncf' needs {needed}: pip install pytest-amct[nncf]")
     return _Nncf()
+
+
+def _check(model: Any, request: Request) -> None:
+    """Raise `Unsupported` for what nncf says it does not take, and for data that cannot be fed."""
+    if any(i.dtype == "bfloat16" for i in request.inputs):
+        raise Unsupported("onnxruntime, which nncf calibrates with, takes no arrays of bfloat16")
+    for opset in model.opset_import:
+        if opset.domain in ("", "ai.onnx") and opset.version < _OLDEST_OPSET:
+            raise Unsupported(
+                f"nncf takes ONNX models of opset {_OLDEST_OPSET} and newer, not {opset.version}"
+            )
+
+
+def _check_runs(request: Request) -> None:
+    """Raise `Unsupported` for a model that onnxruntime cannot run: nobody could calibrate it."""
+    try:
+        load_session(request.model_path)
+    except OutputError as error:
+        raise Unsupported(
+            f"onnxruntime, which nncf calibrates with, does not run the model: {error}"
+        ) from None
 
 
 def _import() -> Any:

@@ -30,6 +30,7 @@ class _Onnxruntime:
     frameworks: tuple[str, ...] = ("onnx",)
     schemes: tuple[Scheme, ...] = ("uniform",)
     settings: tuple[str, ...] = ()
+    quantize_batch: None = None
 
     def quantize(self, model: Any, request: Request) -> Path:
         """Quantize the model's file, as onnxruntime spoils protos, and return the result's path."""
@@ -93,7 +94,7 @@ def _make(name: str, form: _Form) -> Quantizer:
 def load_session(path: Path) -> None:
     """Load a model into a session; raises `OutputError` with the first line of why it cannot be.
 
-    The optimizers of a session spoil some good models (those of onnxruntime 1.32 write QuantizeLinear
+    A session's optimizers spoil some good models (those of onnxruntime 1.32 write a QuantizeLinear
     that they then refuse), so that one without them has the last word.
     """
     runtime = importlib.import_module("onnxruntime")

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Layer, Network
-from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.graphs.onnx_reader import parse_onnx, read_onnx
+from pytest_amct.quantizers.forms import FORMS, write_form
 from pytest_amct.quantizers.protocol import SETTINGS, Decision, Request
 from pytest_amct.tables.answers import answer, find_row
 from pytest_amct.tables.loader import load_spec
@@ -22,13 +24,28 @@ class Reference:
     frameworks = ("onnx",)
     schemes: tuple[Scheme, ...] = ("uniform", "nonuniform", "weight_only")
     settings = SETTINGS
+    quantize_batch = None
 
-    def __init__(self, spec: Spec | None = None) -> None:
-        self.spec = spec or load_spec()
+    def __init__(self, spec: Spec | None = None, form: str = "decisions") -> None:
+        if form not in FORMS:
+            raise UsageError(f"{form!r} is no form: they are {', '.join(FORMS)}")
+        self.spec, self.form = spec or load_spec(), form
+        if form != "decisions":
+            self.name = f"reference-{form}"
 
-    def quantize(self, model: Any, request: Request) -> dict[str, Decision]:
-        """A decision for each layer that has a name or a named output."""
-        return self.decide(read_onnx(model), request)
+    def quantize(self, model: Any, request: Request) -> Any:
+        """A decision for each layer that has a name or a named output, in the quantizer's form.
+
+        Text forms are written into the request's folder; their path is returned.
+        """
+        written = write_form(
+            self.form, parse_onnx(model), self.decide(read_onnx(model), request), self.spec
+        )
+        if not isinstance(written, str):
+            return written
+        path = request.workdir / ("config.json" if self.form == "config" else "record.txt")
+        path.write_text(written, encoding="utf-8")
+        return path
 
     def decide(self, network: Network, request: Request | None = None) -> dict[str, Decision]:
         """The decisions on a network, by name, or by first output where a name is not unique."""
@@ -69,10 +86,40 @@ class Reference:
         return answer(layer, decision.treatment, self.spec).verdict == "quantizable"
 
     def validate(self, path: Path) -> None:
-        """It returns decisions, no file."""
+        """What it writes is right by construction; this project's tests load it."""
 
     def close(self) -> None:
         """It holds nothing."""
+
+
+def names() -> Reference:
+    """``reference-names``: the reference, returning the names of quantized layers."""
+    return Reference(form="names")
+
+
+def config() -> Reference:
+    """``reference-config``: the reference, returning AMCT's configuration."""
+    return Reference(form="config")
+
+
+def record() -> Reference:
+    """``reference-record``: the reference, returning AMCT's record."""
+    return Reference(form="record")
+
+
+def deploy() -> Reference:
+    """``reference-deploy``: the reference, returning AMCT's deploy model."""
+    return Reference(form="deploy")
+
+
+def qdq() -> Reference:
+    """``reference-qdq``: the reference, returning a model in QDQ form."""
+    return Reference(form="qdq")
+
+
+def qoperator() -> Reference:
+    """``reference-qoperator``: the reference, returning a model in QOperator form."""
+    return Reference(form="qoperator")
 
 
 def _skipped(layer: Layer, row: Row, request: Request) -> bool:

@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import metadata
@@ -19,6 +19,7 @@ from typing import Any
 from pytest_amct.errors import UsageError
 from pytest_amct.quantizers import containing
 from pytest_amct.quantizers.containing import no_exit
+from pytest_amct.quantizers.programs import PREFIXES, load_program
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.quantizers.running import words
 from pytest_amct.tables.model import Scheme
@@ -49,6 +50,13 @@ class FunctionQuantizer:
         return tuple(getattr(self.owner, "schemes", ("uniform",)))
 
     @property
+    def quantize_batch(self) -> Callable[[Sequence[Any]], Sequence[Any]] | None:
+        """The owner's own way with many models, if it has one."""
+        found: Callable[[Sequence[Any]], Sequence[Any]] | None
+        found = getattr(self.owner, "quantize_batch", None)
+        return found
+
+    @property
     def settings(self) -> tuple[str, ...]:
         """What it declares, else none."""
         return tuple(getattr(self.owner, "settings", ()))
@@ -68,11 +76,18 @@ class FunctionQuantizer:
             self.owner.close()
 
 
-def load_quantizer(name: str, rootdir: Path | None = None) -> Quantizer:
+def load_quantizer(
+    name: str, rootdir: Path | None = None, timeout: float = 300.0
+) -> Quantizer:
     """The quantizer of that name; modules are looked for in `rootdir` too.
+
+    `timeout` is how long a program may take, in seconds.
 
     Raises `UsageError` in one sentence if it cannot be found, imported or called.
     """
+    if name.startswith(PREFIXES):
+        program = load_program(name, timeout, rootdir)
+        return FunctionQuantizer(program.name, program.quantize, program)
     if ":" in name:
         return _adapt(name, _attribute(name, rootdir))
     return _adapt(name, _entry_point(name))

@@ -174,7 +174,7 @@ def _bind_behind(match: _Match, before: Layer, helper: Layer) -> bool:
         layer, scaled = stack.pop()
         if layer is not helper and _bind_worker(match, before, layer, scaled):
             return True
-        if _is_helper(layer):
+        if is_dequantize(layer) or is_quantize(layer) or layer.type == "Cast":
             inputs: tuple[Tensor | None, ...] = layer.inputs[:1]
         elif layer.type in ("Mul", "Add", "Reshape") and layer not in match.taken:
             inputs, scaled = layer.inputs, True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +28,10 @@ class Refused(Exception):
 
 class Unsupported(Exception):
     """Raise it for a model or a request that is not your business: counted, never judged."""
+
+
+class Lost(Exception):
+    """A program that a quantizer runs in was killed or timed out: one case is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +183,10 @@ class Quantizer(Protocol):
 
     def quantize(self, model: Any, request: Request) -> Any:
         """Quantize `model`, a private copy, and return what shows the decisions."""
+
+    @property
+    def quantize_batch(self) -> Callable[[Sequence[Request]], Sequence[Any]] | None:
+        """Takes many requests at once and gives a result, or an exception, for each; or ``None``."""
 
     def validate(self, path: Path) -> None:
         """Raise if the quantized model in `path` is broken. May do nothing."""

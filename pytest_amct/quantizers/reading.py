@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from onnx import ModelProto
 
 from pytest_amct.errors import OutputError
-from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.graphs.network import Network
+from pytest_amct.quantizers.amct_config import read_config
+from pytest_amct.quantizers.amct_deploy import read_deploy
+from pytest_amct.quantizers.amct_layers import AmctDecisions, read_layers
+from pytest_amct.quantizers.amct_record import read_record
+from pytest_amct.quantizers.ascend import is_deploy
 from pytest_amct.quantizers.matching import match_layers
+from pytest_amct.quantizers.names import layers_by_name, unknown_name
 from pytest_amct.quantizers.onnx_decisions import read_decisions
 from pytest_amct.quantizers.onnx_results import read_result
 from pytest_amct.quantizers.protocol import Decision, Outcome
@@ -20,26 +26,63 @@ from pytest_amct.tables.model import Spec
 
 _ALLOWED = (
     "return names of quantized layers (a list), a mapping of names to Decision or bool, "
-    "or a quantized model (ModelProto, bytes, or the path of an .onnx file)"
+    "a quantized model (ModelProto, bytes, or the path of an .onnx file), or AMCT's configuration "
+    "or record (the path of a .json or .txt file, or read_config(text), read_record(text))"
 )
+
+TEXT_FORMS: Mapping[str, Callable[[str], AmctDecisions]] = {
+    ".json": read_config,
+    ".txt": read_record,
+    ".record": read_record,
+}
+"""Forms that are text, by the suffix of their files."""
 
 
 def read_outcome(original: Network, result: object, spec: Spec | None = None) -> Outcome:
     """The decisions that `result` shows on the layers of `original`.
 
     `result` is an iterable of names of quantized layers, a mapping of names to `Decision` or bool,
-    or a quantized ONNX model as proto, bytes or path. A layer's name is its node name, or else one
-    of its output tensors; a name that several layers have makes those
-    untraceable. `spec` says which types have weights (CANN 7.0.0 unless given). Raises
-    `OutputError` in one sentence for anything that does not fit the model or cannot be read.
+    a quantized ONNX model (QDQ, QOperator or AMCT's deploy form) as proto, bytes or path, or
+    AMCT's configuration or record, as a path or read already. A layer's name is its node name, or
+    else one of its output tensors; a name that several layers have makes those untraceable. `spec`
+    says which types have weights (CANN 7.0.0 unless given). Raises `OutputError` in one sentence
+    for anything that does not fit the model or cannot be read.
     """
     if isinstance(result, Mapping):
         return _named(original, {_name(n, result): _decision(n, d) for n, d in result.items()})
+    if isinstance(result, AmctDecisions):
+        return read_layers(original, result, spec or load_spec())
+    if isinstance(result, str | os.PathLike) and (text := _text(os.fsdecode(result))) is not None:
+        return read_layers(original, text, spec or load_spec())
     if isinstance(result, ModelProto | bytes | bytearray | memoryview | str | os.PathLike):
         return _from_model(original, _model(result), spec or load_spec())
     if isinstance(result, Iterable):
         return _named(original, {_name(n, result): Decision() for n in _names(result)})
     raise OutputError(f"the quantizer returned {_described(result)}: {_ALLOWED}")
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def _text(path: str) -> AmctDecisions | None:
+    """What a file of one of the text forms says, ``None`` if it is none of them by its name."""
+    read = TEXT_FORMS.get(Path(path).suffix.lower())
+    if read is None:
+        return None
+    try:
+        text = Path(path).read_bytes().decode("utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"the quantizer returned the path {path!r}, which cannot be read ({error.strerror})"
+        ) from None
+    except ValueError as error:  # not UTF-8, or no path at all
+        raise OutputError(
+            f"the quantizer returned {path[:80]!r}, which is no text: {error}"
+        ) from None
+    try:
+        return read(text)
+    except OutputError as error:
+        raise OutputError(f"{path}: {error}") from None
 
 
 # --- models ----------------------------------------------------------------------------------
@@ -66,10 +109,12 @@ def _from_model(original: Network, model: bytes | str | ModelProto, spec: Spec) 
             f"the quantizer returned an ONNX model for a model of {original.framework}: "
             "return names of layers or a mapping"
         )
-    counterparts = match_layers(original, read_result(original, model), spec)
+    result = read_result(original, model)
+    counterparts = match_layers(original, result, spec)
+    read = read_deploy if is_deploy(result) else read_decisions
     return Outcome(
         "decided",
-        decisions=read_decisions(original, counterparts, spec),
+        decisions=read(original, counterparts, spec),
         untraceable=frozenset(i for i in range(len(original.layers)) if i not in counterparts),
     )
 
@@ -78,35 +123,18 @@ def _from_model(original: Network, model: bytes | str | ModelProto, spec: Spec) 
 
 
 def _named(original: Network, decisions: Mapping[str, Decision]) -> Outcome:
-    known = _layers_by_name(original)
+    known = layers_by_name(original)
     found: dict[int, Decision] = {}
     untraceable: set[int] = set()
     for name, decision in decisions.items():
         indices = known.get(name)
         if indices is None:
-            close = get_close_matches(name, known, 1)
-            hint = f", did you mean {close[0]!r}?" if close else ": return the names of its nodes"
-            raise OutputError(f"the quantizer named {name!r}, which is no layer of the model{hint}")
+            raise unknown_name(name, known)
         if len(indices) == 1:
             found[indices[0]] = decision
         else:
             untraceable.update(indices)
     return Outcome("decided", found, frozenset(untraceable))
-
-
-def _layers_by_name(original: Network) -> dict[str, list[int]]:
-    nodes: dict[str, list[int]] = {}
-    tensors: dict[str, list[int]] = {}
-    for index, layer in enumerate(original.layers):
-        if layer.name:
-            nodes.setdefault(layer.name, []).append(index)
-        for name in _output_names(layer):
-            tensors.setdefault(name, []).append(index)
-    return tensors | nodes
-
-
-def _output_names(layer: Layer) -> list[str]:
-    return [tensor.name for tensor in layer.outputs if tensor is not None]
 
 
 def _names(result: Iterable[object]) -> list[object]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import onnx
@@ -19,13 +21,14 @@ from pytest_amct.graphs.walk import dtype, shape
 from pytest_amct.quantizers.containing import Left, contained, recorder
 from pytest_amct.quantizers.protocol import (
     InputSpec,
+    Lost,
     Outcome,
     Quantizer,
     Refused,
     Request,
     Unsupported,
 )
-from pytest_amct.quantizers.reading import read_outcome
+from pytest_amct.quantizers.reading import TEXT_FORMS, read_outcome
 
 _LAST_LINES = 12
 """Lines of the tool's output that a finding shows."""
@@ -35,11 +38,16 @@ _LONGEST_LINE = 400
 
 
 def run_quantizer(
-    quantizer: Quantizer, data: bytes, network: Network | None = None, **asked: Any
+    quantizer: Quantizer,
+    data: bytes,
+    network: Network | None = None,
+    files: Mapping[str, bytes] = MappingProxyType({}),
+    **asked: Any,
 ) -> Outcome:
     """What the quantizer decides on the model in `data`.
 
-    `network` is the same model, if it has been read already; `asked` goes into the `Request`.
+    `network` is the same model, if it has been read already; `files` stand beside the model;
+    `asked` goes into the `Request`.
     Never raises for what the quantizer does: that is in the outcome. Ctrl-C passes.
     """
     network = network or read_onnx(data)
@@ -51,11 +59,46 @@ def run_quantizer(
             inputs=tuple(input_spec(tensor) for tensor in network.inputs),
             **asked,
         )
+        for name, content in files.items():
+            (request.workdir / name).write_bytes(content)
         with contained(request.workdir):
             outcome = _call(quantizer, request, network)
     message = _without_paths(outcome.message)
     output = _without_paths(recorder().last_lines(_LAST_LINES))
     return replace(outcome, message=message, output=output)
+
+
+def run_batch(
+    quantizer: Quantizer, models: Sequence[tuple[bytes, Mapping[str, Any]]]
+) -> list[Outcome]:
+    """The outcomes of one call with many models, in their order; none if it failed as a whole."""
+    networks = [read_onnx(data) for data, _ in models]
+    with tempfile.TemporaryDirectory(prefix="amct-", ignore_cleanup_errors=True) as folder:
+        requests = []
+        for i, (network, (data, asked)) in enumerate(zip(networks, models, strict=True)):
+            inputs = tuple(input_spec(tensor) for tensor in network.inputs)
+            home = Path(folder, str(i))
+            home.mkdir()
+            requests.append(Request("onnx", data, home, inputs, **asked))
+        assert quantizer.quantize_batch is not None
+        with contained(Path(folder)):
+            try:
+                results = list(quantizer.quantize_batch(requests))
+            except Exception:
+                return []
+            if len(results) != len(requests):
+                return []
+            found = [
+                _outcome(quantizer, request, network, partial(_give, result))
+                for request, network, result in zip(requests, networks, results, strict=True)
+            ]
+    return [replace(o, message=_without_paths(o.message)) for o in found]
+
+
+def _give(result: Any) -> Any:
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 def _without_paths(text: str) -> str:
@@ -66,14 +109,24 @@ def _without_paths(text: str) -> str:
 def _call(quantizer: Quantizer, request: Request, network: Network) -> Outcome:
     model = onnx.ModelProto()
     model.ParseFromString(request.model_bytes)
+    return _outcome(quantizer, request, network, lambda: quantizer.quantize(model, request))
+
+
+def _outcome(
+    quantizer: Quantizer, request: Request, network: Network, quantize: Callable[[], Any]
+) -> Outcome:
     try:
-        result = quantizer.quantize(model, request)
+        result = quantize()
         if isinstance(result, Iterator):  # a generator does its work only now
             result = list(result)
     except Refused as refusal:
         return Outcome("refused", message=str(refusal))
     except Unsupported as error:
         return Outcome("unsupported", message=str(error))
+    except Lost as error:
+        return Outcome("lost", message=str(error))
+    except OutputError as error:
+        return Outcome("invalid-output", message=str(error))
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -114,7 +167,8 @@ def _as_file(result: Any, folder: Path) -> Path | None:
         path.write_bytes(result)
         return path
     if isinstance(result, (str, os.PathLike)):
-        return Path(folder, result)
+        path = Path(folder, result)
+        return path if path.suffix.lower() not in TEXT_FORMS else None
     return None
 
 

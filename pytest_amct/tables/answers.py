@@ -20,6 +20,7 @@ from pytest_amct.tables.model import (
     condition_id,
 )
 
+
 def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None = None) -> Answer:  # noqa: B008
     """What the tables say of treating a layer so (`spec`: CANN 7.0.0 unless given).
 
@@ -29,7 +30,9 @@ def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None =
     table = "uniform" if treatment.scheme == "tensor" else treatment.scheme
     if table not in spec.lists:
         why = f"no table of this release judges {treatment.scheme}"
-        return Answer("unspecified", "stated", None, (Reason("scheme", "unknown", why, "stated", ""),))
+        return Answer(
+            "unspecified", "stated", None, (Reason("scheme", "unknown", why, "stated", ""),)
+        )
     row = find_row(layer, spec, table)
     if row is None:
         return _unlisted(layer, table, spec)
@@ -80,6 +83,9 @@ def _reasons(layer: Layer, row: Row, treatment: Treatment, spec: Spec) -> Iterat
     if spelling:
         why = f"{layer.type} is not named; {row.types[0]} is"
         yield Reason(f"{row.id}/spelling", "unknown", why, "inferred", row.id)
+    if layer.body or layer.parameters:
+        why = f"a function of the model bears the name of {layer.type}"
+        yield Reason(f"{row.id}/function", "unknown", why, "stated", row.id)
     for condition in row.conditions:
         yield _reason(layer, row, condition, treatment, spelling)
 

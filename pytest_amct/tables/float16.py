@@ -62,7 +62,5 @@ def _elsewhere(network: Network) -> Iterator[str]:
                 yield f"{tensor.name!r} is Float16"
     for layer in network.layers:
         for port, made in enumerate(layer.outputs):
-            if made is not None and network.ops.dtype(layer, port) == _F16:
-                yield f"{made.name!r} is Float16"
-            elif made is not None and made.dtype == _F16:
+            if made is not None and _F16 in (made.dtype, network.ops.dtype(layer, port)):
                 yield f"{made.name!r} is Float16"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_amct.graphs import walk
-from pytest_amct.graphs.network import UNKNOWN, Basis, Layer, Role, Tensor
+from pytest_amct.graphs.network import UNKNOWN, Basis, Layer, Tensor
 from pytest_amct.tables.model import Ports, Treatment
 
 
@@ -102,15 +102,15 @@ def weight_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parame
 
 def _weight_rank(layer: Layer, ports: Ports) -> tuple[int | None, str]:
     weight = _at(layer, ports.weight)
-    if weight is not None and (shape := walk.shape(weight)) is not None:
-        return len(shape), f"dims of {weight.name!r}"
+    if weight is not None and (rank := walk.rank(weight)) is not None:
+        return rank, f"dims of {weight.name!r}"
     for name in ("kernel_shape", "dilations"):
         entries = layer.attribute(name)
         if isinstance(entries, tuple) and entries:
             return len(entries) + 2, f"from {name}"
     data = _at(layer, ports.data[0])
-    if data is not None and (shape := walk.shape(data)) is not None:
-        return len(shape), f"as the data {data.name!r}"
+    if data is not None and (rank := walk.rank(data)) is not None:
+        return rank, f"as the data {data.name!r}"
     return None, "the rank of the weight is not known"
 
 
@@ -120,42 +120,32 @@ def constant_of_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: P
     second = _at(layer, ports.weight)
     if second is None:
         return Seen(None, "no second input")
-    found, shape = walk.source(second), walk.shape(second)
+    found, rank = walk.source(second), walk.rank(second)
     where = f"second input {second.name!r} comes from {found.why}"
     if found.kind == "dynamic":
         return Seen(False, where, found.basis)
-    if shape is not None and len(shape) != wanted["constant_of_rank"]:
-        return Seen(False, f"second input {second.name!r} has rank {len(shape)}")
-    chain, hops = second, 0
-    while (nearer := _behind(chain)) is not None and hops < 10_000:
-        chain, hops = nearer, hops + 1
-    if found.kind == "unknown" or shape is None or not walk.is_constant(chain):
+    if rank is not None and rank != wanted["constant_of_rank"]:
+        return Seen(False, f"second input {second.name!r} has rank {rank}")
+    origin = walk.origin(second)
+    if found.kind == "unknown" or rank is None or not walk.is_constant(origin):
         return Seen(None, where)
-    basis: Basis = "inferred" if hops or found.basis == "inferred" else "stated"
-    return Seen(True, f"second input {second.name!r} is a constant of rank {len(shape)}", basis)
-
-
-def _behind(tensor: Tensor) -> Tensor | None:
-    """What an Identity or a Transpose hands on, ``None`` if the tensor comes from neither."""
-    layer = tensor.producer
-    if layer is None or layer.domain or not layer.inputs:
-        return None
-    handed_on = layer.network.ops.role(layer) is Role.IDENTITY or layer.type == "Transpose"
-    return layer.inputs[0] if handed_on else None
+    basis: Basis = "inferred" if origin is not second or found.basis == "inferred" else "stated"
+    return Seen(True, f"second input {second.name!r} is a constant of rank {rank}", basis)
 
 
 @_kind("weight_shared")
 def weight_shared(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
-    """No other layer has the same tensor, or one of the same stored constant, at its weight port."""
+    """No other layer has the same tensor or stored constant at its weight port."""
     weight = _at(layer, ports.weight)
     sharers = layer.network.memo.get("weights", {})
     if weight is None or walk.source(weight).kind != "constant":
         return Seen(True, "no stored weight")
     for constant in (weight, *sorted(walk.stored(weight), key=lambda t: t.name)):
-        others = [other for other in sharers.get(constant, ()) if other is not layer]
+        other = next((found for found in sharers.get(constant, ()) if found is not layer), None)
         # One number is no weight: a scale may well serve many.
-        if others and (constant is weight or constant.shape is None or set(constant.shape) - {1}):
-            return Seen(False, f"weight {constant.name!r} is shared with {others[0]}")
+        number = walk.is_constant(constant) and not set(constant.shape or ()) - {1}
+        if other and (constant is weight or not number):
+            return Seen(False, f"weight {constant.name!r} is shared with {other}")
     return Seen(True, f"weight {weight.name!r} is the layer's own")
 
 
@@ -165,10 +155,11 @@ def pool_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: Paramete
     kernel = layer.attribute("kernel_shape")
     if isinstance(kernel, tuple):
         return Seen(len(kernel) + 2 == wanted["pool_rank"], f"kernel_shape = {list(kernel)}")
-    shape = walk.shape(_at(layer, ports.data[0]))
-    if shape is None:
+    data = _at(layer, ports.data[0])
+    rank = None if data is None else walk.rank(data)
+    if rank is None:
         return Seen(None, "the rank of the pool is not known")
-    return Seen(len(shape) == wanted["pool_rank"], f"data of rank {len(shape)}")
+    return Seen(rank == wanted["pool_rank"], f"data of rank {rank}")
 
 
 @_kind("dtype")

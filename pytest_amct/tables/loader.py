@@ -22,7 +22,9 @@ _PARTS = ("weights", "data", "factor")
 def releases() -> list[str]:
     """The names of the releases that come with this package."""
     folder = resources.files("pytest_amct.tables")
-    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
+    return sorted(
+        f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")
+    )
 
 
 @cache
@@ -93,7 +95,9 @@ class _Table:
     def choice(self, key: str, values: tuple[str, ...]) -> Any:
         value = self.get(key, str)
         if value not in values:
-            raise SpecError(f"{self.source}: {self.place}: {key!r} must be one of {', '.join(values)}")
+            raise SpecError(
+                f"{self.source}: {self.place}: {key!r} must be one of {', '.join(values)}"
+            )
         return value
 
     def tables(self, key: str) -> list[Mapping[str, Any]]:

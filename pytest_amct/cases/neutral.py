@@ -1,0 +1,327 @@
+"""Changes to a model that no table speaks of: the same layers, written or asked for otherwise.
+
+A `NeutralCase` is a network, a change and a seed; its `Trial` says which models are given to the
+quantizer one after the other, and which layers of the first and the last are the same. None of the
+changes may move a decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+import onnx
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper
+from onnx.numpy_helper import to_array
+
+from pytest_amct.cases.onnx_builder import NUMBERS, value_info
+from pytest_amct.cases.onnx_networks import NetworkCase, parse_network
+from pytest_amct.cases.plan import Built
+from pytest_amct.errors import UsageError
+from pytest_amct.graphs.onnx_ops import DTYPES
+
+GROUP = "neutral/onnx"
+
+DATA_FILE = "weights.bin"
+"""The file that external data stands in, beside the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A model to give to the quantizer: its bytes, and the files that stand beside it."""
+
+    data: bytes
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Calls in a row, and the outputs of layers that the first and the last have in common."""
+
+    calls: tuple[Call, ...]
+    same: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NeutralCase:
+    """A network, the change that is made to it, and the seed of what is random in that."""
+
+    network: NetworkCase
+    change: str
+    seed: int
+
+    @property
+    def group(self) -> str:
+        """The change, as a path."""
+        return f"{GROUP}/{self.change}"
+
+    @property
+    def id(self) -> str:
+        """The pair as a path; public, and enough to build it again."""
+        return f"{self.group}@{self.seed}{self.network.spelled}"
+
+    def build(self) -> Trial | None:
+        """The calls, ``None`` if the change does not apply to this network."""
+        built = self.network.build()
+        return _CHANGES[self.change][1](built, Random(self.seed))
+
+
+def changes() -> dict[str, str]:
+    """The changes by name, each in words that complete "although only ...". Those that need the
+    quantizer as it is at first come first."""
+    return {name: words for name, (words, _) in _CHANGES.items()}
+
+
+def parse_neutral(id_: str) -> NeutralCase:
+    """The pair of an id, as reports print it. Raises `UsageError` if it names none."""
+    head, opened, rest = id_.partition(":in(")
+    group, _, seed = head.partition("@")
+    change = group.removeprefix(f"{GROUP}/")
+    if change not in _CHANGES or not seed.isdigit() or not opened:
+        raise UsageError(
+            f"{id_!r} is no pair of models: it needs the form {GROUP}/change@seed:in(...), the"
+            f" changes are {', '.join(_CHANGES)}"
+        )
+    return NeutralCase(parse_network(rest, None, id_), change, int(seed))
+
+
+def _outputs(model: ModelProto) -> list[str]:
+    return [name for node in model.graph.node for name in node.output if name]
+
+
+def _pair(built: Built, changed: ModelProto, files: Mapping[str, bytes] | None = None) -> Trial:
+    """The model before and after a change that keeps the names of tensors."""
+    kept = set(_outputs(changed))
+    same = tuple((name, name) for name in _outputs(built.model) if name in kept)
+    changed_bytes = changed.SerializeToString(deterministic=True)
+    return Trial((Call(built.data), Call(changed_bytes, files or {})), same)
+
+
+def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
+    """The nodes of a graph and of those nested in it."""
+    for node in graph.node:
+        yield node
+        for nested in _nested(node):
+            yield from _nodes(nested)
+
+
+def _nested(node: NodeProto) -> Iterator[GraphProto]:
+    for found in node.attribute:
+        if found.type == AttributeProto.GRAPH:
+            yield found.g
+        yield from found.graphs
+
+
+# --- the changes --------------------------------------------------------------------------------
+
+_BETWEEN = (
+    "float16/onnx/MaxPool@input",
+    "uniform/onnx/Gemm/trans_a@1",
+    "uniform/onnx/Conv@in-if",
+    "uniform/onnx/unlisted/Softmax@plain",
+)
+"""Models that are given to the quantizer in between."""
+
+
+def _order(built: Built, rng: Random) -> Trial:
+    from pytest_amct.cases.onnx_catalog import parse_case
+
+    between = rng.sample(_BETWEEN, 2)
+    others = tuple(Call(parse_case(id_).build().data) for id_ in between)
+    same = tuple((name, name) for name in _outputs(built.model))
+    return Trial((Call(built.data), *others, Call(built.data)), same)
+
+
+def _twice(built: Built, rng: Random) -> Trial:
+    return _pair(built, built.model)
+
+
+def _rename(built: Built, rng: Random) -> Trial:
+    model = built.model
+    tensors: dict[str, str] = {"": ""}
+    taken: set[str] = set()
+
+    def fresh(prefix: str) -> str:
+        while True:
+            name = f"{prefix}{rng.choice('/._')}{rng.randrange(10**6)}"
+            if name not in taken:
+                taken.add(name)
+                return name
+
+    def renamed(name: str) -> str:
+        if name not in tensors:
+            tensors[name] = fresh(rng.choice(("x", "Layer", "conv", "weight", "model/block")))
+        return tensors[name]
+
+    def graph(found: GraphProto) -> None:
+        found.name = fresh("graph")
+        for info in (*found.input, *found.output, *found.value_info):
+            info.name = renamed(info.name)
+        for tensor in found.initializer:
+            tensor.name = renamed(tensor.name)
+        for node in found.node:
+            node.input[:] = [renamed(name) for name in node.input]
+            node.output[:] = [renamed(name) for name in node.output]
+            node.name = fresh("node") if node.name else ""
+            for nested in _nested(node):
+                graph(nested)
+
+    graph(model.graph)
+    same = tuple((name, tensors[name]) for name in _outputs(built.model))
+    return Trial((Call(built.data), Call(model.SerializeToString(deterministic=True))), same)
+
+
+def _reorder(built: Built, rng: Random) -> Trial:
+    model = built.model
+    nodes = list(model.graph.node)
+    made = {name for node in nodes for name in node.output}
+    needs = [_reads(node) & made for node in nodes]
+    ready: set[str] = set()
+    order: list[NodeProto] = []
+    waiting = list(range(len(nodes)))
+    while waiting:
+        at = rng.choice([i for i in waiting if needs[i] <= ready])
+        waiting.remove(at)
+        order.append(nodes[at])
+        ready.update(nodes[at].output)
+    copies = [NodeProto.FromString(node.SerializeToString()) for node in order]
+    del model.graph.node[:]
+    model.graph.node.extend(copies)
+    return _pair(built, model)
+
+
+def _reads(node: NodeProto) -> set[str]:
+    """What a node and the graphs inside it read, by name."""
+    inner = [n for graph in _nested(node) for n in _nodes(graph)]
+    names = {name for n in (node, *inner) for name in n.input}
+    return names | {info.name for graph in _nested(node) for info in graph.output}
+
+
+def _constants(built: Built, rng: Random) -> Trial | None:
+    """Initializers become Constant nodes and the other way round, each as the dice fall."""
+    model = built.model
+    graph, listed = model.graph, {info.name for info in model.graph.input}
+    nodes: list[NodeProto] = []
+    initializers: list[TensorProto] = []
+    moved = 0
+    for tensor in graph.initializer:
+        if tensor.name in listed or rng.random() < 0.5:
+            initializers.append(tensor)
+        else:
+            moved += 1
+            nodes.append(helper.make_node("Constant", [], [tensor.name], f"c{moved}", value=tensor))
+    for node in graph.node:
+        value = next((a.t for a in node.attribute if a.name == "value"), None)
+        if node.op_type == "Constant" and value is not None and rng.random() < 0.5:
+            moved += 1
+            stored = TensorProto.FromString(value.SerializeToString())
+            stored.name = node.output[0]
+            initializers.append(stored)
+        else:
+            nodes.append(node)
+    changed = ModelProto.FromString(model.SerializeToString())
+    del changed.graph.initializer[:]
+    del changed.graph.node[:]
+    changed.graph.initializer.extend(initializers)
+    changed.graph.node.extend(nodes)
+    return _pair(built, changed) if moved else None
+
+
+def _storage(built: Built, rng: Random) -> Trial:
+    """Constants as raw bytes, as typed values, or in a file of their own, as the dice fall."""
+    model, stored = built.model, bytearray()
+    for tensor in model.graph.initializer:
+        form = rng.choice(("raw", "typed", "external"))
+        raw = tensor.raw_data or _raw(tensor)
+        for field_ in ("raw_data", *_TYPED):
+            tensor.ClearField(field_)
+        if form == "typed":
+            _write_typed(tensor, raw)
+        elif form == "external":
+            tensor.data_location = TensorProto.EXTERNAL
+            place = {"location": DATA_FILE, "offset": len(stored), "length": len(raw)}
+            for key, value in place.items():
+                tensor.external_data.add(key=key, value=str(value))
+            stored += raw
+        else:
+            tensor.raw_data = raw
+    return _pair(built, model, {DATA_FILE: bytes(stored)} if stored else {})
+
+
+_TYPED = ("float_data", "double_data", "int32_data", "int64_data", "uint64_data")
+_BITS = {"float16": "<u2", "bfloat16": "<u2", "bool": "|u1"}
+
+
+def _raw(tensor: TensorProto) -> bytes:
+    return bytes(to_array(tensor).tobytes())
+
+
+def _write_typed(tensor: TensorProto, raw: bytes) -> None:
+    import numpy as np
+
+    dtype = DTYPES[tensor.data_type]
+    values = np.frombuffer(raw, _BITS.get(dtype, np.dtype(dtype) if dtype not in _BITS else "u1"))
+    place = {"float32": "float_data", "float64": "double_data", "int64": "int64_data"}
+    getattr(tensor, place.get(dtype, "int32_data")).extend(values.tolist())
+
+
+def _unrelated(built: Built, rng: Random) -> Trial:
+    """A branch on an input of its own, of a type that the network has already as an input."""
+    model = built.model
+    floats = ("float32", "float16", "float64")
+    types = [DTYPES.get(i.type.tensor_type.elem_type, "") for i in model.graph.input]
+    dtype = rng.choice([t for t in types if t in floats] or ["float32"])
+    graph, branch = model.graph, f"branch{rng.randrange(1000)}"
+    graph.input.append(value_info(f"{branch}.in", dtype, (4, 32)))
+    last = f"{branch}.in"
+    for i, type_ in enumerate(rng.choice((("Sin", "Cos"), ("Abs", "Sqrt"), ("Exp", "MatMul")))):
+        inputs = [last]
+        if type_ == "MatMul":
+            weight = helper.make_tensor(
+                f"{branch}.w", NUMBERS[dtype], (32, 32), [0.01 * (n % 89 + 1) for n in range(1024)]
+            )
+            graph.initializer.append(weight)
+            inputs.append(weight.name)
+        last = f"{branch}.{i}"
+        graph.node.append(helper.make_node(type_, inputs, [last], f"{branch}.n{i}"))
+    graph.output.append(value_info(last, dtype, (4, 32)))
+    return _pair(built, model)
+
+
+_OPSETS = (17, 19, 21)
+
+
+def _newer_opset(built: Built, rng: Random) -> Trial | None:
+    model = built.model
+    current = next(o.version for o in model.opset_import if not o.domain)
+    newer = [n for n in _OPSETS if n > current]
+    foreign = any(o.domain not in ("", "ai.onnx") for o in model.opset_import)
+    # The converter knows one domain, and neither functions nor old models with listed weights.
+    if not newer or foreign or model.functions or model.ir_version < 4:
+        return None
+    try:
+        changed = onnx.version_converter.convert_version(model, rng.choice(newer))
+    except Exception:  # it raises what it likes for what it cannot convert
+        return None
+    if _signature(changed) != _signature(model):
+        return None
+    return _pair(built, changed)
+
+
+def _signature(model: ModelProto) -> list[list[str]]:
+    return [[info.name for info in infos] for infos in (model.graph.input, model.graph.output)]
+
+
+_Change = Callable[[Built, Random], Trial | None]
+
+_CHANGES: dict[str, tuple[str, _Change]] = {
+    "order": ("other models came in between", _order),
+    "twice": ("it was asked once more", _twice),
+    "rename": ("names changed", _rename),
+    "reorder": ("its nodes stand in another order", _reorder),
+    "constants": ("Constant nodes and initializers changed places", _constants),
+    "storage": ("constants are stored otherwise", _storage),
+    "unrelated": ("an unrelated branch was added", _unrelated),
+    "opset": ("it was converted to a newer opset", _newer_opset),
+}

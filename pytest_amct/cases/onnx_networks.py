@@ -1,0 +1,234 @@
+"""Networks of many layers as values: each item is a layer of the catalogue and what feeds it.
+
+An id spells all of it, as a case's id does. A network around one layer that is asserted:
+``uniform/onnx/Conv/dilation_d@d2-h1-w1:in(uniform/onnx/Add@default,_<1)+opset17``; one whose layers
+are all asserted: ``networks/onnx@all:in(uniform/onnx/Conv@default,uniform/onnx/Add@default<1<1)``.
+``_`` is the focal layer; ``<1`` says that its data is the result of the item before, ``<1<2`` that
+its second operand is that of the one before that; without it an item has an input of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from pytest_amct.cases import onnx_catalog
+from pytest_amct.cases.onnx_requests import needs
+from pytest_amct.cases.onnx_rows import DEFAULTS
+from pytest_amct.cases.plan import Built, Case, Plan
+from pytest_amct.errors import UsageError
+
+NETWORKS = "networks/onnx"
+"""The group of networks whose layers are all asserted."""
+
+_WHOLE = "all"
+_NEWEST = DEFAULTS["Conv"].opset
+_ROWS, _OTHERS = 13, 19
+"""The opsets from which on all rows, and all types without a row, are written as they are here."""
+
+VARIATIONS: Mapping[str, Any] = {
+    **onnx_catalog.VARIATIONS,
+    "apart": {},  # an operator that no quantizer touches stands between the items
+    "shared": {},  # layers with weights of the same shape share one
+}
+"""Names of what may vary besides a network's items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A layer of a network: a deviation of the catalogue, and how many items back its data is."""
+
+    group: str
+    deviation: str
+    #: 0, and whatever goes behind the first item = an input of its own
+    back: int = 0
+    #: the same of the second operand, of a layer that has two
+    second: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.group}@{self.deviation}{self.wires}"
+
+    @property
+    def wires(self) -> str:
+        """Where its data comes from, as ids spell it."""
+        if self.second:
+            return f"<{self.back}<{self.second}"
+        return f"<{self.back}" if self.back else ""
+
+    @property
+    def plan(self) -> Plan:
+        """The layer itself. Raises `UsageError` if the catalogue does not have it."""
+        return plan_of(self.group, self.deviation)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCase:
+    """A network, and which of its layers are asserted. Offers what a `Case` does."""
+
+    items: tuple[Item, ...]
+    #: index of the only item that is asserted, ``None`` = all of them
+    focal: int | None = None
+    variations: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The condition or row of the focal layer, else `NETWORKS`."""
+        return NETWORKS if self.focal is None else self.items[self.focal].group
+
+    @property
+    def deviation(self) -> str:
+        """The focal layer's deviation."""
+        return _WHOLE if self.focal is None else self.items[self.focal].deviation
+
+    @property
+    def id(self) -> str:
+        """The network as a path; public, and enough to build it again."""
+        return f"{self.group}@{self.deviation}{self.spelled}"
+
+    @property
+    def spelled(self) -> str:
+        """The part of the id that says what the network looks like."""
+        shown = [
+            f"_{item.wires}" if i == self.focal else str(item) for i, item in enumerate(self.items)
+        ]
+        return f":in({','.join(shown)})" + "".join(f"+{v}" for v in self.variations)
+
+    @property
+    def framework(self) -> str:
+        """``onnx``."""
+        return "onnx"
+
+    @property
+    def opset(self) -> int:
+        """The opset that the model imports: that of a variation, if all items allow it."""
+        named = [int(v.removeprefix("opset")) for v in self.variations if v.startswith("opset")]
+        given = [item.plan.opset for item in self.items if item.plan.opset < _NEWEST]
+        least = max(_least_opset(item) for item in self.items)
+        return max(least, *named[:1], *given[:1]) if named or given else max(least, _NEWEST)
+
+    def build(self) -> Built:
+        """The network's model, the same bytes on every run and machine."""
+        from pytest_amct.cases.onnx_network_writer import build_network
+
+        return build_network(self)
+
+    def __repr__(self) -> str:
+        return f"<network {self.id}>"
+
+
+AnyCase = Case | NetworkCase
+
+
+@lru_cache(maxsize=2048)
+def plan_of(group: str, deviation: str) -> Plan:
+    """The plan of a deviation, without context or variations."""
+    return onnx_catalog.make_case(group, deviation).plan
+
+
+def _least_opset(item: Item) -> int:
+    plan = item.plan
+    if plan.opset > _NEWEST:
+        return plan.opset
+    return _OTHERS if "/unlisted/" in item.group else _ROWS
+
+
+def fits(group: str, deviation: str, focal: bool = False) -> bool:
+    """Whether a deviation can stand in a network.
+
+    One that changes what concerns the whole model can stand there only as the `focal` layer, or
+    not at all.
+    """
+    changes = onnx_catalog.deviations(group)[deviation]
+    if "ir_version" in changes or changes.get("form") == "unnamed":
+        return False
+    older = changes.get("opset", _NEWEST) < _NEWEST
+    return focal or not (older or "asked" in changes)
+
+
+@lru_cache(maxsize=8)
+def neighbours() -> tuple[tuple[str, str], ...]:
+    """What stands around a focal layer: conforming layers of each row, and types without one."""
+    rows = [(f"uniform/onnx/{name}", "default") for name in DEFAULTS]
+    types = ("Sigmoid", "Mul", "Softmax", "ReduceMean", "LayerNormalization", "Einsum")
+    return (*rows, *((f"uniform/onnx/unlisted/{t}", "plain") for t in types))
+
+
+@lru_cache(maxsize=8)
+def everything(declared: Set[str] = frozenset()) -> tuple[tuple[str, str], ...]:
+    """All deviations that can stand anywhere in a network."""
+    return tuple(
+        (group, deviation)
+        for group in onnx_catalog.groups(declared)
+        for deviation, changes in onnx_catalog.deviations(group).items()
+        if needs(changes) <= declared and fits(group, deviation)
+    )
+
+
+def surrounded(case: Case, wires: Item, around: tuple[Item, ...], at: int) -> AnyCase:
+    """The focal layer of a case among other items, as the `at`-th of them (or the last).
+
+    `wires` says where its data comes from. The case itself if there is nothing around it, or it
+    cannot stand in a network.
+    """
+    if not around or not fits(case.group, case.deviation, focal=True):
+        return case
+    at = min(at, len(around))
+    plan = plan_of(case.group, case.deviation)
+    if plan.opset < _NEWEST:  # others would have to be written as they were then
+        around = tuple(item for item in around if _least_opset(item) <= plan.opset)
+        at = min(at, len(around))
+    focal = replace(wires, group=case.group, deviation=case.deviation)
+    return NetworkCase((*around[:at], focal, *around[at:]), at, case.variations)
+
+
+# --- ids ----------------------------------------------------------------------------------------
+
+_ITEM = re.compile(
+    r"(?:(?P<focal>_)|(?P<group>[^@<]+)@(?P<deviation>[^@<]+))(?P<wires>(<\d+){0,2})"
+)
+
+
+def parse_case(id_: str) -> AnyCase:
+    """The case or network of an id, as reports print it. Raises `UsageError` if it names none."""
+    if ":in(" not in id_:
+        return onnx_catalog.parse_case(id_)
+    head, _, rest = id_.partition(":in(")
+    group, _, deviation = head.partition("@")
+    network = parse_network(rest, None if group == NETWORKS else (group, deviation), id_)
+    if (network.focal is None) != (group == NETWORKS):
+        raise UsageError(f"{id_!r} must have one focal layer, _, or start with {NETWORKS}@{_WHOLE}")
+    return network
+
+
+def parse_network(text: str, focal: tuple[str, str] | None, id_: str) -> NetworkCase:
+    """The network that stands behind ``:in(`` in an id; `focal` is what ``_`` stands for."""
+    inner, closed, after = text.rpartition(")")
+    variations = tuple(after.split("+")[1:])
+    unknown = [v for v in variations if v not in VARIATIONS]
+    if not closed or unknown or (after and not after.startswith("+")):
+        what = f"{unknown[0]!r} is no variation" if unknown else "it does not end as one"
+        raise UsageError(f"{id_!r} is no network: {what}")
+    items: list[Item] = []
+    at = None
+    for spelled in inner.split(","):
+        found = _ITEM.fullmatch(spelled)
+        if found is None or (found["focal"] and (focal is None or at is not None)):
+            raise UsageError(f"{id_!r} is no network: {spelled!r} is no layer of one")
+        back, second = [*map(int, re.findall(r"\d+", found["wires"])), 0, 0][:2]
+        if found["focal"] and focal is not None:
+            at, group, deviation = len(items), *focal
+        else:
+            group, deviation = found["group"], found["deviation"]
+        items.append(Item(group, deviation, back, second))
+        if not fits(group, plan_name(items[-1]), focal=bool(found["focal"])):
+            raise UsageError(f"{id_!r} is no network: {spelled!r} cannot stand in one")
+    return NetworkCase(tuple(items), at, variations)
+
+
+def plan_name(item: Item) -> str:
+    """The item's deviation. Raises `UsageError` if the catalogue does not have it."""
+    onnx_catalog.make_case(item.group, item.deviation)
+    return item.deviation

@@ -1,0 +1,332 @@
+"""Exploring: Hypothesis at will, over networks of many layers and neutral changes to them.
+
+Every property sets all that matters itself: under ``CI=true`` Hypothesis' own profile would replay
+the same examples for ever.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Generic, TypeVar
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
+from hypothesis.errors import Flaky
+
+from pytest_amct.cases import neutral, onnx_catalog
+from pytest_amct.cases.neutral import NeutralCase
+from pytest_amct.cases.onnx_networks import NETWORKS, AnyCase, NetworkCase
+from pytest_amct.cases.onnx_requests import needs
+from pytest_amct.cases.plan import Built, Case
+from pytest_amct.cases.strategies import explored_cases, onnx_networks
+from pytest_amct.graphs.network import Network
+from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.runner import Result, Runner, focal_layers
+from pytest_amct.stability import check_pairs, look
+from pytest_amct.verdicts import Finding, Record, missed
+
+T = TypeVar("T")
+
+MAX_LAYERS = 30
+_MOST_IN_PAIRS = 6
+"""Layers of the networks that neutral changes are made to."""
+
+_PAUSE = 0.5
+"""Seconds between two progress lines."""
+
+Progress = Callable[[str], None]
+
+
+_Place = tuple[str, str]
+"""A group and a deviation."""
+
+
+class Shown(Exception):
+    """What a property raises: a failure that Hypothesis is to shrink."""
+
+
+@dataclass(slots=True)
+class Search(Generic[T]):
+    """What came of one search."""
+
+    examples: int = 0
+    #: the first example that showed a failure, counted from 1
+    first: int | None = None
+    #: the smallest example that shows a failure which no case of the gate shows
+    shrunk: T | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+
+class Explorer:
+    """Explores for one runner. `explained` = try the gate's minimal cases before shrinking."""
+
+    def __init__(
+        self, runner: Runner, progress: Progress = lambda text: None, explained: bool = True
+    ) -> None:
+        self.runner, self.progress, self.explained = runner, progress, explained
+        #: records of this test, one of those that say the same
+        self._kept: dict[object, Record] = {}
+        #: deviations that are owed and were left in float
+        self._left: set[_Place] = set()
+        #: of the example at hand: the deviations that layers are, by the layer's words
+        self._places: dict[str, _Place] = {}
+        self._failed: list[Finding] = []
+
+    # --- tests --------------------------------------------------------------------------------
+
+    def check(self, group: str) -> Result:
+        """Judge a condition (or a row): one focal layer, alone or among others."""
+        if not self.runner.gate.is_whole(group):
+            return self.runner.check(group)
+        self._kept, self._left = {}, set()
+        gate = self.runner.gate
+        cases = explored_cases(gate.home(group), gate.declared)
+        search, known = self._cases(group, cases)
+        return self._result(group, search, known)
+
+    def check_networks(self, framework: str) -> Result:
+        """Judge whole networks: every layer of a type that cases are about."""
+        if not self.runner.gate.is_whole(NETWORKS):
+            return self.runner.check(NETWORKS)
+        self._kept, self._left = {}, set()
+        search, known = self._cases(NETWORKS, onnx_networks(max_layers=MAX_LAYERS))
+        return self._result(NETWORKS, search, known)
+
+    def check_neutral(self, change: str) -> Result:
+        """Judge pairs of models that differ in nothing that the tables speak of."""
+        group, runner = f"{neutral.GROUP}/{change}", self.runner
+        if not runner.gate.is_whole(group):
+            return check_pairs(runner, runner.gate.pairs(group))
+        search = self.search_neutral(change)
+        if search.shrunk is None:
+            return Result((), tuple(search.findings), examples=search.examples)
+        result = check_pairs(runner, [search.shrunk])
+        failed = [f for f in search.findings if f.status == "failed"]
+        if result.failure is None:  # it depends on what came before
+            message = f"{failed[0].message} (not when the models were given to it once more)"
+            result = Result((), (replace(failed[0], message=message),), f"unstable: {message}")
+        failure = f"{result.failure}\n{self._seed_line(group)}"
+        return replace(result, failure=failure, examples=search.examples)
+
+    # --- searches -----------------------------------------------------------------------------
+
+    def search(self, group: str) -> Search[AnyCase]:
+        """Look for a failure of a condition or row."""
+        gate = self.runner.gate
+        return self._cases(group, explored_cases(gate.home(group), gate.declared))[0]
+
+    def search_neutral(self, change: str) -> Search[NeutralCase]:
+        """Look for a pair of models of which one is treated otherwise."""
+        search = Search[NeutralCase]()
+
+        def findings(case: NeutralCase) -> list[Finding]:
+            trial = case.build()
+            return look(self.runner, case.id, change, trial) if trial is not None else []
+
+        opset = change == "opset"
+        networks = onnx_networks(max_layers=_MOST_IN_PAIRS)
+        cases = st.builds(
+            lambda network, number: NeutralCase(
+                _older(network) if opset else network, change, number
+            ),
+            networks,
+            st.integers(0, 255),
+        )
+        self._search(f"{neutral.GROUP}/{change}", cases, findings, search)
+        return search
+
+    def _cases(
+        self, group: str, cases: st.SearchStrategy[AnyCase] | st.SearchStrategy[NetworkCase]
+    ) -> tuple[Search[AnyCase], dict[str, Finding]]:
+        """A search for failures, and those that the gate's minimal cases show, by case."""
+        search, known = Search[AnyCase](), dict[str, Finding]()
+
+        def findings(case: AnyCase) -> list[Finding]:
+            records = self._records(case)
+            found = (
+                self.runner.findings(group, records)
+                if group != NETWORKS
+                else [f for r in records for f in r.findings]
+            )
+            new = []
+            for finding in found:
+                minimal = self._minimal(case, finding) if self.explained else None
+                if minimal is None:
+                    new.append(finding)
+                else:
+                    search.first = search.first or search.examples
+                    known.setdefault(minimal.case, minimal)
+            return new
+
+        self._search(group, cases, findings, search)
+        return search, known
+
+    def _search(
+        self,
+        group: str,
+        cases: st.SearchStrategy[T],
+        findings: Callable[[T], list[Finding]],
+        search: Search[T],
+    ) -> None:
+        """Run Hypothesis; what fails with another finding than the first is another matter."""
+        chosen = self.runner.settings
+        wanted: tuple[str, str] | None = None
+        next_line = time.monotonic() + _PAUSE
+
+        def judge(case: T) -> None:
+            nonlocal wanted, next_line
+            search.examples += wanted is None
+            if time.monotonic() > next_line:
+                next_line = time.monotonic() + _PAUSE
+                doing = (
+                    f"{search.examples} of {chosen.max_examples}" if wanted is None else "shrinking"
+                )
+                self.progress(f"{group}: {doing}")
+            found = findings(case)
+            failed = [f for f in found if f.status == "failed"]
+            if wanted is not None:
+                failed = [f for f in failed if _sort(f) == wanted]
+            if not failed:
+                if wanted is None:
+                    search.findings += found
+                return
+            wanted = _sort(failed[0])
+            search.first = search.first or search.examples
+            search.shrunk = case
+            self._failed = failed
+            raise Shown(failed[0].message)
+
+        configured = settings(
+            max_examples=chosen.max_examples,
+            derandomize=False,
+            database=self._database(group),
+            deadline=None,
+            phases=[Phase.reuse, Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+            report_multiple_bugs=False,
+            print_blob=False,
+            verbosity=Verbosity.quiet,
+        )
+        try:
+            configured(seed(f"{chosen.seed}/{group}")(given(cases)(judge)))()
+        except (Shown, Flaky):
+            search.findings += self._failed
+        finally:
+            self.progress("")
+        search.examples = max(search.examples, 1)
+
+    def _database(self, group: str) -> ExampleDatabase | None:
+        folder = self.runner.settings.database
+        if folder is None:
+            return None
+        return DirectoryBasedExampleDatabase(folder / re.sub(r"[^\w.-]+", "-", group))
+
+    # --- examples -----------------------------------------------------------------------------
+
+    def _records(self, case: AnyCase) -> tuple[Record, ...]:
+        """Run and judge an example; of records that say the same only the first is kept."""
+        runner = self.runner
+        built = case.build()
+        network = read_onnx(built.data)
+        outcome = runner.call(case.id, built.data, network, built.asked)
+        records = runner.judge(case, built, network, outcome)
+        left = [r.layer for r in records if r.owed and r.decided == "float"]
+        self._places = {}
+        if left or any(r.findings for r in records):
+            self._places = _places(case, built, network)
+            self._left |= {self._places[layer] for layer in left if layer in self._places}
+        new = []
+        for record in records:
+            said = (
+                *(record.group, record.row, record.verdict, record.status, record.decided),
+                *(record.owed, record.checked, tuple(record.states.items())),
+            )
+            if said not in self._kept:
+                self._kept[said] = record
+                new.append(record)
+        runner.note(new)
+        return records
+
+    def _minimal(self, case: AnyCase, finding: Finding) -> Finding | None:
+        """The same finding as an enumerated case of that deviation shows it, if one does."""
+        place = self._places.get(finding.layer)
+        tried = [*_enumerated(*place)] if place is not None else []
+        if isinstance(case, Case):
+            tried += [
+                onnx_catalog.make_case(case.group, case.deviation, case.context, (name,))
+                for name in case.variations
+            ]
+        for minimal in tried:
+            for found in self.runner.record(minimal).findings:
+                if _sort(found) == _sort(finding) and found.status == finding.status:
+                    return found
+        return None
+
+    # --- results ------------------------------------------------------------------------------
+
+    def _result(self, group: str, search: Search[AnyCase], known: dict[str, Finding]) -> Result:
+        runner = self.runner
+        found = list(known.values())
+        failed = [f for f in search.findings if f.status == "failed"]
+        found += [f for f in search.findings if f.status != "failed"]
+        records = list(self._kept.values())
+        if search.shrunk is not None:
+            again = runner.records(search.shrunk)
+            records += again
+            same = [f for r in again for f in r.findings if _sort(f) == _sort(failed[0])]
+            message = f"{failed[0].message} (not when the model was given to it once more)"
+            found += same or [replace(failed[0], kind="unstable", message=message)]
+        records += self._both_contexts()
+        found += [f for f in missed(records, runner.policy) if f.status == "failed"]
+        found.sort(key=lambda f: f.status != "failed")
+        result = runner.result(group, records, found)
+        failure = f"{result.failure}\n{self._seed_line(group)}" if result.failure else None
+        return replace(result, failure=failure, examples=search.examples)
+
+    def _both_contexts(self) -> list[Record]:
+        """What the gate's cases say of the owed deviations that some network left in float."""
+        return [self.runner.record(c) for place in sorted(self._left) for c in _enumerated(*place)]
+
+    def _seed_line(self, group: str) -> str:
+        chosen = self.runner.settings
+        name = shlex.quote(f"--amct-select={group}")
+        return (
+            f"seed       {chosen.seed}: {chosen.command} --amct-profile=explore"
+            f" --amct-seed={chosen.seed} --amct-max-examples={chosen.max_examples} {name}"
+        )
+
+
+def _sort(finding: Finding) -> tuple[str, str]:
+    return finding.kind, finding.condition
+
+
+def _places(case: AnyCase, built: Built, network: Network) -> dict[str, _Place]:
+    """The deviation that each asserted layer is, by the layer's words."""
+    if case.group != NETWORKS or not isinstance(case, NetworkCase):
+        return {str(x): (case.group, case.deviation) for x in focal_layers(network, built.focal)}
+    items = dict(zip(built.focal, case.items, strict=True))
+    return {
+        str(layer): (items[tensor.name].group, items[tensor.name].deviation)
+        for layer in focal_layers(network, built.focal)
+        for tensor in layer.outputs
+        if tensor is not None and tensor.name in items
+    }
+
+
+@lru_cache(maxsize=1024)
+def _enumerated(group: str, deviation: str) -> tuple[Case, ...]:
+    """The gate's cases of a deviation: in both contexts, if it has both."""
+    declared = needs(onnx_catalog.deviations(group)[deviation])
+    return tuple(c for c in onnx_catalog.gate_cases(group, declared) if c.deviation == deviation)
+
+
+def _older(network: NetworkCase) -> NetworkCase:
+    """The network in the oldest opset that its layers allow, so that there is a newer one."""
+    others = (v for v in network.variations if not v.startswith("opset"))
+    return replace(network, variations=("opset13", *others))

@@ -1,0 +1,222 @@
+"""Programs as quantizers: ``command: tool {model} {request} {calibration} {output}``.
+
+A fresh process for each model, no shell, a time limit. It may segfault, hang, print gigabytes:
+that is one case lost, and the next goes on. ``batch: tool ...`` gets folders of models instead and
+runs once for many.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from pytest_amct.errors import OutputError, UsageError
+from pytest_amct.quantizers.messages import (
+    read_decisions_message,
+    request_message,
+    write_calibration,
+)
+from pytest_amct.quantizers.protocol import Lost, Refused, Request
+from pytest_amct.tables.model import Scheme
+
+PREFIXES = ("command:", "batch:")
+"""How the names of programs begin."""
+
+REFUSED_STATUS = 64
+"""The exit status with which a program refuses a request."""
+
+_PLACEHOLDERS = ("model", "request", "calibration", "output")
+_MOST_KEPT = 64
+_CHUNK = 1 << 10
+_LARGEST = 1 << 31
+"""Bytes of a result that is read (what protobuf itself can hold)."""
+
+
+class Program:
+    """A quantizer that is a program, see `Quantizer`."""
+
+    frameworks = ("onnx",)
+    schemes: tuple[Scheme, ...] = ("uniform",)
+    settings: tuple[str, ...] = ()
+
+    def __init__(self, name: str, words: Sequence[str], timeout: float, *, batch: bool) -> None:
+        self.name = name
+        self.words, self.timeout, self.batch = tuple(words), timeout, batch
+
+    def quantize(self, model: Any, request: Request) -> Any:
+        """Run the program on one model and return what it wrote."""
+        if self.batch:
+            (result,) = self._batch([request])
+            if isinstance(result, Exception):
+                raise result
+            return result
+        folder = request.workdir
+        self._write_request(request, folder)
+        output = folder / "out" / "output"
+        output.parent.mkdir()
+        self._run(
+            folder,
+            self.timeout,
+            model=request.model_path,
+            request=folder / "request.json",
+            calibration=folder / "calibration",
+            output=output,
+        )
+        return _result(sorted(output.parent.iterdir()), self.name)
+
+    @property
+    def quantize_batch(self) -> Callable[[Sequence[Request]], list[Any]] | None:
+        """Many models at once, if the program takes folders."""
+        return self._batch if self.batch else None
+
+    def _batch(self, requests: Sequence[Request]) -> list[Any]:
+        """Run the program once on a folder of models; a result or an exception for each.
+
+        The folder holds ``manifest.json`` and a folder for each model. Raises what ended the
+        program if it failed as a whole.
+        """
+        folder = requests[0].workdir / "batch"
+        entries = []
+        for number, request in enumerate(requests):
+            home = folder / str(number)
+            home.mkdir(parents=True)
+            shutil.copyfile(request.model_path, home / "model.onnx")
+            self._write_request(request, home)
+            entries.append(
+                {
+                    "id": str(number),
+                    "model": f"{number}/model.onnx",
+                    "request": f"{number}/request.json",
+                    "calibration": f"{number}/calibration",
+                }
+            )
+        manifest = folder / "manifest.json"
+        manifest.write_text(json.dumps({"format": "pytest-amct-batch/1", "models": entries}))
+        output = requests[0].workdir / "out"
+        output.mkdir()
+        limit = self.timeout * len(requests)
+        self._run(folder, limit, model=folder, request=manifest, calibration=folder, output=output)
+        results: list[Any] = []
+        for entry in entries:
+            try:
+                results.append(_result(sorted(output.glob(f"{entry['id']}.*")), self.name))
+            except Exception as error:
+                results.append(error)
+        return results
+
+    def validate(self, path: Path) -> None:
+        """Programs do not tell how to check what they write."""
+
+    def close(self) -> None:
+        """Nothing is kept between calls."""
+
+    def _write_request(self, request: Request, folder: Path) -> None:
+        text = json.dumps(request_message(request), indent=2)
+        (folder / "request.json").write_text(text, encoding="utf-8")
+        if any("{calibration}" in word for word in self.words):
+            write_calibration(request, folder / "calibration")
+
+    def _run(self, folder: Path, limit: float, **places: Path) -> None:
+        words = [_fill(word, places) for word in self.words]
+        tail: deque[bytes] = deque(maxlen=_MOST_KEPT)
+        with subprocess.Popen(
+            words,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that what it starts ends with it
+        ) as process:
+            assert process.stdout is not None
+            reader = threading.Thread(target=_keep_tail, args=[process.stdout, tail], daemon=True)
+            reader.start()
+            try:
+                status = process.wait(limit)
+            except subprocess.TimeoutExpired:
+                status = None
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            reader.join(1.0)
+        said = b"".join(tail).decode("utf-8", "replace").strip()
+        sys.stdout.write(said)
+        _check(status, said, limit)
+
+
+def load_program(name: str, timeout: float, rootdir: Path | None) -> Program:
+    """The program behind ``command: ...`` or ``batch: ...``; relative paths are of `rootdir`.
+
+    Raises `UsageError` if the line cannot be run.
+    """
+    prefix, _, line = name.partition(":")
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"quantizer {name!r}: {error}: quote it as a shell would") from None
+    if not words:
+        raise UsageError(f"quantizer {name!r} names no program: write {prefix}: tool {{model}} ...")
+    for word in words:
+        _fill(word, dict.fromkeys(_PLACEHOLDERS, Path()))
+    for needed in ("model", "output"):
+        if not any(f"{{{needed}}}" in word for word in words):
+            raise UsageError(f"quantizer {name!r} never gets {{{needed}}}: put it on the line")
+    local = Path(rootdir or Path.cwd(), words[0])
+    found = str(local) if os.sep in words[0] and local.is_file() else shutil.which(words[0])
+    if found is None:
+        raise UsageError(f"quantizer {name!r}: there is no program {words[0]!r}: install it")
+    # The program runs in another folder: files of the repository are named in full.
+    rest = [str(p) if (p := Path(rootdir or Path.cwd(), w)).is_file() else w for w in words[1:]]
+    shown = " ".join(word for word in words if "{" not in word)
+    return Program(shown, [found, *rest], timeout, batch=prefix == "batch")
+
+
+def _fill(word: str, places: dict[str, Path] | Any) -> str:
+    for placeholder in _PLACEHOLDERS:
+        word = word.replace(f"{{{placeholder}}}", os.fspath(places[placeholder]))
+    return word
+
+
+def _keep_tail(stream: IO[bytes], tail: deque[bytes]) -> None:
+    """Read everything, so that the program never waits for us, and keep the end."""
+    with contextlib.suppress(ValueError, OSError):
+        while chunk := os.read(stream.fileno(), _CHUNK):
+            tail.append(chunk)
+
+
+def _check(status: int | None, said: str, timeout: float) -> None:
+    last = said.splitlines()[-1] if said else "it said nothing"
+    if status is None:
+        raise Lost(f"the program did not end within {timeout:g} s and was killed")
+    if status < 0:
+        raise Lost(f"the program was ended by {signal.Signals(-status).name}")
+    if status == REFUSED_STATUS:
+        raise Refused(last)
+    if status:
+        raise RuntimeError(f"the program ended with exit status {status}: {last}")
+
+
+def _result(paths: Sequence[Path], name: str) -> Any:
+    """What a program wrote: a model, decisions, or a file of one of AMCT's forms."""
+    if len(paths) != 1:
+        found = ", ".join(p.name for p in paths) or "nothing"
+        raise OutputError(f"{name} wrote {found}: write one file to {{output}}, with any ending")
+    path = paths[0]
+    if path.stat().st_size > _LARGEST:
+        raise OutputError(f"{name} wrote {path.stat().st_size} bytes to {path.name}: too many")
+    if path.suffix == ".json":
+        text = path.read_text(encoding="utf-8", errors="replace")
+        decisions = read_decisions_message(text, path.name)
+        return path if decisions is None else decisions
+    return path if path.suffix else path.read_bytes()

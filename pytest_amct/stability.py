@@ -1,0 +1,194 @@
+"""Decisions that move where nothing that the tables speak of has changed: kind ``unstable``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+
+from pytest_amct.cases import neutral
+from pytest_amct.cases.neutral import Call, NeutralCase, Trial
+from pytest_amct.errors import ModelError
+from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.graphs.text import network_text
+from pytest_amct.quantizers.protocol import Decision, Outcome, layer_index
+from pytest_amct.runner import Result, Runner, last_words, sentence
+from pytest_amct.saved import Note, save_pair
+from pytest_amct.tables.answers import answer, find_row
+from pytest_amct.tables.model import Answer
+from pytest_amct.verdicts import Finding, Level, asked_treatment
+
+_TOLD = ("seen", "evidence")
+"""Fields of a decision that say how it is known, not what it is."""
+
+
+def look(runner: Runner, case: str, change: str, trial: Trial) -> list[Finding]:
+    """The findings of a trial: give its models to the quantizer, compare the first and the last."""
+    networks, outcomes = _calls(runner, case, trial)
+    return _compared(runner, case, change, trial, networks, outcomes)
+
+
+def check_pairs(runner: Runner, pairs: list[NeutralCase]) -> Result:
+    """Judge pairs of models by name, save those that fail, and tell of the first."""
+    findings: list[Finding] = []
+    text: list[str] = []
+    for case in pairs:
+        trial = case.build()
+        if trial is None:
+            continue
+        networks, outcomes = _calls(runner, case.id, trial)
+        found = _compared(runner, case.id, case.change, trial, networks, outcomes)
+        if any(f.status == "failed" for f in found):
+            saved = save_pair(case, trial, runner.folder)
+            found = [replace(f, model=saved) for f in found]
+            if not text:
+                path = runner.folder / saved
+                text = [*_told(found, trial, networks), "", f"models     {path.parent}"]
+                text += [f"again      {runner.again(path)}", *last_words(outcomes[-1])]
+        findings += found
+    return Result((), tuple(findings), "\n".join(text) or None)
+
+
+def check_pair(runner: Runner, path: Path, note: Note) -> Result:
+    """Judge a pair of models that was saved. Raises `ModelError` if a part of it is missing."""
+    beside = path.parent / neutral.DATA_FILE
+    try:
+        files = {beside.name: beside.read_bytes()} if beside.is_file() else {}
+        calls = [Call((path.parent / name).read_bytes(), files) for name in note.calls]
+    except OSError as error:
+        raise ModelError(f"{path}: a model of the pair cannot be read: {error}") from None
+    trial = Trial(tuple(calls), note.same)
+    networks, outcomes = _calls(runner, note.case, trial)
+    change = note.condition.rpartition("/")[2]
+    found = _compared(runner, note.case, change, trial, networks, outcomes)
+    failed = any(f.status == "failed" for f in found)
+    lines = [*_told(found, trial, networks), *last_words(outcomes[-1])] if failed else []
+    return Result((), tuple(found), "\n".join(lines) or None)
+
+
+def _calls(runner: Runner, case: str, trial: Trial) -> tuple[list[Network], list[Outcome]]:
+    networks = [read_onnx(call.data) for call in trial.calls]
+    outcomes = [
+        runner.call(case, call.data, network, {}, call.files)
+        for call, network in zip(trial.calls, networks, strict=True)
+    ]
+    return networks, outcomes
+
+
+def _compared(
+    runner: Runner,
+    case: str,
+    change: str,
+    trial: Trial,
+    networks: list[Network],
+    outcomes: list[Outcome],
+) -> list[Finding]:
+    words = neutral.changes().get(change, "nothing that matters changed")
+    first, last = outcomes[0], outcomes[-1]
+    layers = [*_layers(runner, trial, networks)]
+    if "unsupported" in (first.status, last.status) or not layers:
+        return []
+    findings = []
+    broken = [not _came_back(outcome) for outcome in (first, last)]
+    if broken == [False, False]:
+        for before, after, told in layers:
+            moved = _moved(before, after, first, last)
+            if moved is not None:
+                message, level = moved
+                message = f"{before} was {message}, although only {words}"
+                findings.append(_finding(runner, case, before, told, message, level))
+    elif broken[0] != broken[1]:
+        # It may object to a layer that is not quantizable, but then to both models.
+        before, _, told = layers[0]
+        ways = [
+            outcome.message if b else "decided on"
+            for outcome, b in zip((first, last), broken, strict=True)
+        ]
+        message = (
+            f"the model was {ways[0]} at first, then {ways[1]}"
+            if broken[1]
+            else f"{ways[0]} at first, then the model was {ways[1]}"
+        )
+        message += f", although only {words}"
+        findings.append(_finding(runner, case, before, told, message, "failed"))
+    return [runner.policy.apply(f) for f in findings]
+
+
+def _layers(
+    runner: Runner, trial: Trial, networks: list[Network]
+) -> Iterator[tuple[Layer, Layer, Answer]]:
+    """Layers of the first and the last model that are the same and whose answer is settled."""
+    before, after = (_by_output(network) for network in (networks[0], networks[-1]))
+    for one, other in trial.same:
+        if one not in before or other not in after:
+            continue
+        a, b = before[one], after[other]
+        if not runner.is_judged(a) or a.qualified_type != b.qualified_type:
+            continue
+        told, again = _answer(runner, a), _answer(runner, b)
+        if told.verdict == again.verdict != "unspecified":
+            yield a, b, told
+
+
+def _by_output(network: Network) -> Mapping[str, Layer]:
+    return {
+        layer.outputs[0].name: layer
+        for layer in network.layers
+        if not layer.where and layer.outputs and layer.outputs[0] is not None
+    }
+
+
+def _answer(runner: Runner, layer: Layer) -> Answer:
+    row = find_row(layer, runner.spec)
+    return answer(layer, asked_treatment({}, row), runner.spec)
+
+
+def _came_back(outcome: Outcome) -> bool:
+    return outcome.status in ("decided", "refused")
+
+
+def _moved(before: Layer, after: Layer, first: Outcome, last: Outcome) -> tuple[str, Level] | None:
+    """How the decision on a layer differs, and how sure that is; the unknown never does."""
+    a, b = _decision(before, first), _decision(after, last)
+    if a is None or b is None:
+        return None
+    level: Level = "failed" if a.evidence == b.evidence == "stated" else "warned"
+    if a.quantized != b.quantized:
+        return f"{_state(a)} at first, then {_state(b)}", level
+    for field in fields(Decision):
+        x, y = getattr(a, field.name), getattr(b, field.name)
+        if field.name not in _TOLD and x is not None and y is not None and x != y:
+            return f"quantized with {field.name} = {x} at first, then with {y}", level
+    return None
+
+
+def _decision(layer: Layer, outcome: Outcome) -> Decision | None:
+    if outcome.status == "refused":
+        return Decision.float()
+    return outcome.decision(layer_index(layer))
+
+
+def _state(decision: Decision) -> str:
+    return "quantized" if decision.quantized else "left in float"
+
+
+def _finding(
+    runner: Runner, case: str, layer: Layer, told: Answer, message: str, level: Level
+) -> Finding:
+    row = find_row(layer, runner.spec)
+    condition = row.id if row else f"uniform/{layer.framework}/unlisted/{layer.qualified_type}"
+    return Finding("unstable", condition, case, str(layer), level, message, row=told.row)
+
+
+def _told(findings: list[Finding], trial: Trial, networks: list[Network]) -> list[str]:
+    """The first finding, and both models as text, the layer marked in each."""
+    first = next(f for f in findings if f.status == "failed")
+    lines = [sentence(first), "", f"case       {first.case}", f"row        {first.condition}"]
+    before, after = networks[0], networks[-1]
+    marked = {x for x in before.layers if str(x) == first.layer}
+    same = dict(trial.same)
+    names = {same.get(t.name) for x in marked for t in x.outputs if t is not None}
+    also = {x for x in after.layers if any(t and t.name in names for t in x.outputs)}
+    lines += ["", "first:", network_text(before, frozenset(marked))]
+    return [*lines, "", "then:", network_text(after, frozenset(also))]

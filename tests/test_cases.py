@@ -1,0 +1,209 @@
+"""The gate's models: legal by parsers that are not ours, reproducible, silent about themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
+
+import pytest_amct
+from pytest_amct.cases.onnx_catalog import gate_cases, groups, make_case, parse_case
+
+SCHEMES = {"nonuniform", "weight_only"}
+SETTINGS = {"channel_wise", "asymmetric", "skip_layers", "skip_layer_types", "tensor_quantize"}
+EVERYTHING = frozenset(SCHEMES | SETTINGS)
+CASES = [case for group in groups(EVERYTHING) for case in gate_cases(group, EVERYTHING)]
+IDS = [case.id for case in CASES]
+
+
+def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _nodes(attribute.g)
+
+
+def _constants(model: ModelProto) -> Iterator[TensorProto]:
+    yield from model.graph.initializer
+    for node in _nodes(model.graph):
+        if node.op_type == "Constant":
+            yield from (attribute.t for attribute in node.attribute if attribute.HasField("t"))
+
+
+# --- legal ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("group", groups(EVERYTHING))
+def test_the_checker_of_onnx_passes_every_model(group: str) -> None:
+    for case in gate_cases(group, EVERYTHING):
+        model = case.build().model
+        onnx.checker.check_model(model, full_check=True)
+
+
+NO_KERNEL = re.compile(r"NOT_IMPLEMENTED|Could not find an implementation|No Op registered")
+WITHOUT_KERNEL = ("float64", "bfloat16")
+"""Deviations that onnxruntime's CPU has no kernels for; everything else has to load."""
+
+
+def _session_error(case: pytest_amct.Case) -> str:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        onnxruntime.InferenceSession(case.build().data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("group", groups())
+def test_a_session_of_onnxruntime_loads_every_model(group: str) -> None:
+    failed = {case.id: error for case in gate_cases(group) if (error := _session_error(case))}
+    excused = {
+        id_
+        for id_, error in failed.items()
+        if NO_KERNEL.search(error) and id_.partition("@")[2].startswith(WITHOUT_KERNEL)
+    }
+    assert {id_: failed[id_] for id_ in failed if id_ not in excused} == {}
+
+
+# --- reproducible ---------------------------------------------------------------------------------
+
+
+def test_ids_are_unique_and_build_the_same_bytes_again() -> None:
+    assert len(set(IDS)) == len(IDS) > 300
+    for case in CASES:
+        again = parse_case(case.id)
+        assert again == case
+        assert again.build() == case.build(), case.id
+
+
+def test_ids_with_variations_build_the_same_bytes_again() -> None:
+    case = make_case("uniform/onnx/Conv/dilation_d", "d2-h1-w1", "chain", ("batch", "opset17"))
+    assert case.id == "uniform/onnx/Conv/dilation_d@d2-h1-w1:chain+batch+opset17"
+    assert parse_case(case.id).build() == case.build()
+
+
+CONV = "uniform/onnx/Conv"
+
+
+@pytest.mark.parametrize(
+    "id_",
+    [
+        CONV,
+        f"{CONV}@nothing",
+        f"{CONV}v@default",
+        f"{CONV}@default:ring",
+        f"{CONV}@default+nothing",
+    ],
+)
+def test_an_id_of_no_case_is_told_what_is_wrong(id_: str) -> None:
+    with pytest.raises(pytest_amct.UsageError, match=r"nothing|Convv|ring|condition@deviation"):
+        parse_case(id_)
+
+
+DIGEST = """
+import hashlib
+from pytest_amct.cases.onnx_catalog import gate_cases, groups
+digest = hashlib.sha256()
+for group in groups():
+    for case in gate_cases(group):
+        digest.update(case.id.encode() + case.build().data)
+print(digest.hexdigest())
+"""
+
+
+def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
+    digest = hashlib.sha256()
+    for group in groups():
+        for case in gate_cases(group):
+            digest.update(case.id.encode() + case.build().data)
+    seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    command = [sys.executable, "-c", DIGEST]
+    other = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert other.stdout.strip() == digest.hexdigest()
+
+
+# --- silent ---------------------------------------------------------------------------------------
+
+NEUTRAL = re.compile(r"[a-z]\d+|[gxyv]|")
+FIXED = {"Block", "local.block", "", "com.acme", "com.microsoft", "ai.onnx"}
+
+
+def _names(model: ModelProto) -> Iterator[str]:
+    yield from (model.producer_name, model.doc_string, model.graph.name, model.graph.doc_string)
+    for node in _nodes(model.graph):
+        yield from (node.name, node.doc_string, *node.input, *node.output)
+    yield from (tensor.name for tensor in _constants(model))
+    yield from (info.name for info in (*model.graph.input, *model.graph.output))
+    for function in model.functions:
+        yield function.doc_string
+        yield from (*function.input, *function.output, *(node.name for node in function.node))
+
+
+def test_no_name_says_what_a_model_is_about() -> None:
+    for case in CASES:
+        telling = [name for name in _names(case.build().model) if not NEUTRAL.fullmatch(name)]
+        assert telling == [], case.id
+
+
+def test_domains_are_neutral() -> None:
+    for case in CASES:
+        model = case.build().model
+        assert {node.domain for node in _nodes(model.graph)} <= FIXED, case.id
+
+
+def test_models_of_one_structure_have_the_same_names_in_it() -> None:
+    """So that no name tells a conforming layer from a deviating one."""
+    found = defaultdict(set)
+    for case in CASES:
+        nodes = [*_nodes(case.build().model.graph)]
+        structure = (*((n.op_type, len(n.input)) for n in nodes), case.plan.form == "unnamed")
+        found[structure].add(tuple(node.name for node in nodes))
+    assert {structure: names for structure, names in found.items() if len(names) > 1} == {}
+
+
+# --- weights that carry evidence ------------------------------------------------------------------
+
+
+def _stored(model: ModelProto) -> Iterator[np.ndarray]:
+    for tensor in _constants(model):
+        if tensor.data_type != TensorProto.INT64 and len(tensor.dims) > 1:
+            yield numpy_helper.to_array(tensor).astype(np.float64)
+
+
+def test_weights_hold_no_zero_and_differ_by_channel() -> None:
+    for case in CASES:
+        for values in _stored(case.build().model):
+            assert np.all(values != 0), case.id
+            if values.size >= 1024:
+                assert abs(values.mean()) > 0.01, case.id
+            if values.shape[0] > 1:
+                ranges = np.abs(values).reshape(values.shape[0], -1).max(axis=1)
+                assert len(set(ranges)) > 1, case.id
+
+
+def test_weights_of_judged_layers_are_large_enough_to_be_quantized() -> None:
+    small = set()
+    for case in CASES:
+        built = case.build()
+        for layer in pytest_amct.read_onnx(built.data).layers:
+            weight = layer.input(1)
+            if layer.type in ("Conv", "ConvTranspose", "Gemm", "MatMul") and weight:
+                shape = [n for n in weight.shape or () if isinstance(n, int)]
+                judged = layer.outputs[0] is not None and layer.outputs[0].name in built.focal
+                if judged and shape and np.prod(shape) < 1024:
+                    small.add(case.id.partition(":")[0])
+    assert {id_.partition("@")[2] for id_ in small} == {"rank-1"}

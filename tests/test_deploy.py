@@ -1,0 +1,302 @@
+"""AMCT's deploy model, read by its edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from forms_network import FORMS, deploy_model, float_model
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from pytest_amct.errors import OutputError
+from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.quantizers.ascend import pack_factors, unpack_factors
+from pytest_amct.quantizers.protocol import Decision
+from pytest_amct.quantizers.reading import read_outcome
+
+
+def decisions(result: object, original: ModelProto | None = None) -> dict[str, Any]:
+    """Decisions by layer name; ``None`` is unknown."""
+    network = read_onnx(original or float_model())
+    outcome = read_outcome(network, result)
+    return {
+        layer.name: "untraceable" if i in outcome.untraceable else outcome.decision(i)
+        for i, layer in enumerate(network.layers)
+    }
+
+
+def node_of(model: ModelProto, name: str) -> Any:
+    (found,) = [n for n in model.graph.node if n.name == name]
+    return found
+
+
+def store(model: ModelProto, name: str, values: Any) -> None:
+    (found,) = [t for t in model.graph.initializer if t.name == name]
+    found.CopyFrom(numpy_helper.from_array(np.asarray(values), name))
+
+
+def weights(channel_wise: bool) -> Decision:
+    return Decision(
+        inputs=(0,),
+        weights=True,
+        weight_channel_wise=channel_wise,
+        weight_asymmetric=False,
+        weight_bits=8,
+        shift=0,
+        seen="its weight holds integers and AscendQuant stands before it",
+    )
+
+
+EXPECTED = {
+    "conv_a": weights(True),
+    "relu": None,
+    "conv_b": weights(False),
+    "conv_c": weights(False),
+    "conv_d": Decision.float(),
+    "add": Decision.float(),
+    "pool": Decision(inputs=(0,), weights=False, shift=0, seen="AscendQuant stands before it"),
+    "max": Decision.float(),
+    "reshape": None,
+    "matmul": weights(False),
+    "bias": None,
+    "gemm": weights(False),
+}
+
+
+def test_the_fixtures_are_what_their_script_writes() -> None:
+    for name, made in (("float", float_model()), ("deploy", deploy_model())):
+        assert onnx.load(FORMS / f"{name}.onnx") == made
+    onnx.checker.check_model(float_model(), full_check=True)
+
+
+def test_onnx_checker_refuses_the_form_and_is_not_asked() -> None:
+    with pytest.raises(onnx.checker.ValidationError, match="AscendQuant"):
+        onnx.checker.check_model(deploy_model())
+    assert decisions(FORMS / "deploy.onnx") == EXPECTED
+
+
+def _without_names(model: ModelProto) -> None:
+    for node in model.graph.node:
+        node.name = ""
+
+
+def _with_other_outputs(model: ModelProto) -> None:
+    """Only weights, and neighbours of what they match, tie layers now."""
+    kept = {info.name for info in model.graph.output}
+    for node in model.graph.node:
+        node.name = ""
+        for names in (node.input, node.output):
+            for i, name in enumerate(names):
+                stored = any(t.name == name for t in model.graph.initializer)
+                if name and name not in kept and name != "x" and not stored:
+                    names[i] = f"{name}, renamed"
+
+
+def _in_a_domain(model: ModelProto) -> None:
+    model.opset_import.append(helper.make_opsetid("amct.customop", 1))
+    for node in model.graph.node:
+        if node.op_type.startswith("Ascend"):
+            node.domain = "amct.customop"
+
+
+@pytest.mark.parametrize("change", [_without_names, _in_a_domain])
+def test_neither_names_nor_domains_decide(change: Callable[[ModelProto], None]) -> None:
+    model = deploy_model()
+    change(model)
+    assert decisions(model) == EXPECTED
+
+
+def test_layers_are_found_by_the_names_of_their_integer_weights() -> None:
+    model = deploy_model()
+    _with_other_outputs(model)
+    found = decisions(model)
+    for name in ("conv_a", "conv_b", "conv_c", "matmul", "gemm", "conv_d"):
+        assert found[name] == EXPECTED[name], name
+
+
+def test_data_behind_a_way_back_to_floats_is_float() -> None:
+    model = deploy_model()
+    assert decisions(model)["conv_d"] == Decision.float()
+    node_of(model, "conv_d").input[0] = "conv_b.quant.output0"
+    assert decisions(model)["conv_d"].inputs == (0,)
+
+
+@pytest.mark.parametrize("type_", ["Relu", "Identity", "Concat", "Transpose", "Clip"])
+def test_integers_pass_what_moves_or_clips_them(type_: str) -> None:
+    model = deploy_model()
+    given = {"axis": 1} if type_ == "Concat" else {}
+    extra = helper.make_node(type_, ["conv_b.quant.output0"], ["passed"], "extra", **given)
+    at = [n.name for n in model.graph.node].index("conv_b")
+    model.graph.node.insert(at, extra)
+    node_of(model, "conv_b").input[0] = "passed"
+    assert decisions(model)["conv_b"] == EXPECTED["conv_b"]
+
+
+def test_a_concat_with_floats_is_no_integer_data() -> None:
+    model = deploy_model()
+    extra = helper.make_node("Concat", ["conv_b.quant.output0", "r"], ["passed"], "extra", axis=1)
+    model.graph.node.insert([n.name for n in model.graph.node].index("conv_b"), extra)
+    node_of(model, "conv_b").input[0] = "passed"
+    assert decisions(model)["conv_b"].inputs == ()
+
+
+def test_a_bias_is_a_decision_if_its_data_is_quantized_again() -> None:
+    model = deploy_model()
+    at = [n.name for n in model.graph.node].index("bias")
+    again = helper.make_node("AscendDequant", ["m", "matmul.dequant.param"], ["m0"], "d0")
+    quant = helper.make_node("AscendQuant", ["m0"], ["m1"], "q0", scale=64.0, offset=0.0)
+    model.graph.node.insert(at, again)
+    model.graph.node.insert(at + 1, quant)
+    node_of(model, "bias").input[0] = "m1"
+    assert decisions(model)["bias"].inputs == (0,)
+
+
+# --- pools and additions -----------------------------------------------------------------------
+
+
+def _quantize_max(model: ModelProto) -> None:
+    """The quantizer of `matmul` moves before `max`."""
+    node_of(model, "matmul.quant").input[0] = "pool.dequant.output0"
+    node_of(model, "max").input[0] = "matmul.quant.output0"
+    node_of(model, "reshape").input[0] = "q"
+    names = [n.name for n in model.graph.node]
+    moved = model.graph.node[names.index("matmul.quant")]
+    copy = onnx.NodeProto()
+    copy.CopyFrom(moved)
+    del model.graph.node[names.index("matmul.quant")]
+    model.graph.node.insert(names.index("max"), copy)
+
+
+def test_a_max_pool_on_integers_that_a_layer_behind_it_asked_for_is_inferred() -> None:
+    model = deploy_model()
+    _quantize_max(model)
+    found = decisions(model)
+    assert (found["max"].inputs, found["max"].evidence) == ((0,), "inferred")
+    assert found["matmul"] == EXPECTED["matmul"]
+
+
+def test_a_max_pool_with_a_way_back_to_floats_is_stated() -> None:
+    model = deploy_model()
+    _quantize_max(model)
+    at = [n.name for n in model.graph.node].index("reshape")
+    back = helper.make_node("AscendAntiQuant", ["q"], ["q0"], "back", scale=0.1, offset=0.0)
+    model.graph.node.insert(at, back)
+    node_of(model, "reshape").input[0] = "q0"
+    found = decisions(model)
+    assert (found["max"].inputs, found["max"].evidence) == ((0,), "stated")
+    assert found["matmul"].inputs == ()
+
+
+def test_an_add_may_have_one_quantized_input() -> None:
+    model = deploy_model()
+    at = [n.name for n in model.graph.node].index("add")
+    dequant = node_of(model, "add").input[0]
+    quant = helper.make_node("AscendQuant", [dequant], ["one"], "one", scale=64.0, offset=0.0)
+    model.graph.node.insert(at, quant)
+    node_of(model, "add").input[0] = "one"
+    assert decisions(model)["add"].inputs == (0,)
+
+
+# --- weights and factors -----------------------------------------------------------------------
+
+
+def _weight_quant(model: ModelProto, offset: int, dst_type: str) -> None:
+    held = numpy_helper.from_array(np.asarray([offset], np.int8), "offset")
+    model.graph.initializer.append(held)
+    extra = helper.make_node(
+        "AscendWeightQuant", ["wb", "offset"], ["wb_q"], "wq", dst_type=dst_type
+    )
+    model.graph.node.insert([n.name for n in model.graph.node].index("conv_b"), extra)
+    node_of(model, "conv_b").input[1] = "wb_q"
+
+
+@pytest.mark.parametrize(("offset", "asymmetric"), [(0, False), (-2, True)])
+def test_a_weight_quantizer_shows_offset_and_bits(offset: int, asymmetric: bool) -> None:
+    model = deploy_model()
+    _weight_quant(model, offset, "INT4")
+    found = decisions(model)["conv_b"]
+    assert (found.weights, found.weight_asymmetric, found.weight_bits) == (True, asymmetric, 4)
+
+
+def test_a_weight_quantizer_on_floats_counts() -> None:
+    model = deploy_model()
+    store(model, "wb", np.ones((4, 4, 1, 1), np.float32))
+    assert decisions(model)["conv_b"].weights is False
+    _weight_quant(model, 0, "INT8")
+    assert decisions(model)["conv_b"].weights is True
+
+
+def test_weights_alone_leave_the_data_in_float() -> None:
+    model = deploy_model()
+    node_of(model, "conv_a").input[0] = "x"
+    node_of(model, "relu").input[0] = "a"
+    found = decisions(model)["conv_a"]
+    assert (found.inputs, found.weights) == ((), True)
+    assert found.treatment.scheme == "weight_only"
+
+
+def test_data_alone_leaves_the_weight_in_float() -> None:
+    model = deploy_model()
+    store(model, "wa", np.ones((4, 4, 3, 3), np.float32))
+    found = decisions(model)["conv_a"]
+    assert (found.inputs, found.weights) == ((0,), False)
+
+
+SCALES = np.asarray([0.5, 0.25], np.float32)
+
+
+def test_factors_are_packed_as_published() -> None:
+    words = pack_factors(SCALES, offset=-2, shift=5)
+    assert [hex(word) for word in words] == ["0xfe053f000000", "0xfe053e800000"]
+
+
+@pytest.mark.parametrize(
+    ("offset", "shift", "asymmetric", "shown"),
+    [(0, 0, False, 0), (7, 0, True, 0), (7, 3, True, 3), (0, 3, None, None)],
+)
+def test_factors_show_offset_and_shift_where_they_cannot_be_mixed_up(
+    offset: int, shift: int, asymmetric: bool | None, shown: int | None
+) -> None:
+    found = unpack_factors(pack_factors(SCALES, offset, shift))
+    assert found.scales.tolist() == SCALES.tolist()
+    assert (found.asymmetric, found.shift) == (asymmetric, shown)
+
+
+def test_factors_of_another_kind_show_nothing() -> None:
+    model = deploy_model()
+    store(model, "conv_a.dequant.param", np.ones(4, np.float32))
+    found = decisions(model)["conv_a"]
+    assert (found.weight_channel_wise, found.weight_asymmetric, found.shift) == (None, None, None)
+
+
+# --- what is broken ----------------------------------------------------------------------------
+
+
+def test_a_deploy_model_must_be_whole() -> None:
+    model = deploy_model()
+    node_of(model, "conv_b").input[0] = "gone"
+    with pytest.raises(OutputError, match="reads tensor 'gone', which nothing in it produces"):
+        decisions(model)
+
+
+def test_ten_thousand_operators_that_integers_pass_are_read() -> None:
+    model = deploy_model()
+    at = [n.name for n in model.graph.node].index("conv_b")
+    names = ["conv_b.quant.output0", *(f"passed{i}" for i in range(10_000))]
+    nodes = list(model.graph.node)
+    nodes[at:at] = [helper.make_node("Relu", [a], [b]) for a, b in pairwise(names)]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    node_of(model, "conv_b").input[0] = names[-1]
+    assert decisions(model)["conv_b"] == EXPECTED["conv_b"]
+
+
+def test_constants_that_are_not_in_the_file_show_nothing() -> None:
+    model = deploy_model()
+    (held,) = [t for t in model.graph.initializer if t.name == "conv_a.dequant.param"]
+    held.data_location = TensorProto.EXTERNAL
+    assert decisions(model)["conv_a"].weight_channel_wise is None

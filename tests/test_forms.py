@@ -1,0 +1,300 @@
+"""Every form that the reference writes says the same when it is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from onnx import ModelProto
+from pytest_amct.fixtures.wrong_quantizers import WRONG, WrongQuantizer
+
+from pytest_amct.cases import onnx_catalog
+from pytest_amct.cases.plan import Case
+from pytest_amct.errors import OutputError, UsageError
+from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.graphs.walk import dtype, is_constant
+from pytest_amct.options import Settings
+from pytest_amct.quantizers.amct_config import read_config
+from pytest_amct.quantizers.amct_record import read_record
+from pytest_amct.quantizers.builtin_reference import Reference
+from pytest_amct.quantizers.forms import FORMS, write_form
+from pytest_amct.quantizers.loading import GROUP, FunctionQuantizer, load_quantizer
+from pytest_amct.quantizers.names import layers_by_name
+from pytest_amct.quantizers.protocol import Decision
+from pytest_amct.quantizers.reading import read_outcome
+from pytest_amct.quantizers.value_types import SHOWS_NOTHING
+from pytest_amct.runner import Runner
+from pytest_amct.tables.answers import find_row
+from pytest_amct.tables.loader import load_spec
+
+SPEC = load_spec()
+MODELS = ("deploy", "qdq", "qoperator")
+
+
+def readable(form: str, written: Any) -> Any:
+    read: Mapping[str, Callable[[str], object]] = {"config": read_config, "record": read_record}
+    return read.get(form, lambda result: result)(written)
+
+
+@cache
+def gate() -> tuple[Case, ...]:
+    return tuple(c for g in onnx_catalog.groups() for c in onnx_catalog.gate_cases(g))
+
+
+# --- what each form has a place for --------------------------------------------------------------
+
+
+def shown(form: str, layer: Layer, decision: Decision) -> Decision | None:
+    """What a form can say of a decision of `Reference` on a layer, ``None`` = nothing."""
+    decision = replace(decision, seen="")
+    if form == "decisions":
+        return decision
+    if form == "names":
+        return Decision() if decision.quantized else None
+    if form in MODELS and not layer.domain and layer.type in SHOWS_NOTHING:
+        return None
+    if form in MODELS and layer.parameters:  # what is done in a function shows in its body
+        return None
+    left = form == "qoperator" and not has_integer_operator(layer)
+    if not decision.quantized or left or (form in MODELS and not on_floats(form, layer)):
+        # a weight that came through DequantizeLinear before shows nothing by coming so again
+        again = form in ("qdq", "qoperator") and dequantized_before(layer)
+        return None if again else Decision.float()
+    if not decision.weights:
+        decision = replace(decision, weight_channel_wise=None, weight_asymmetric=None)
+    if form == "config" or form in ("qdq", "qoperator"):
+        decision = replace(decision, shift=None)
+    if form == "deploy" and layer.type in ("Add", "MaxPool"):
+        decision = replace(decision, shift=None)
+    return replace(decision, nonuniform=None) if form in MODELS else decision
+
+
+def has_integer_operator(layer: Layer) -> bool:
+    types = ("Conv", "Gemm", "MatMul", "AveragePool", "MaxPool", "Add")
+    bias = layer.input(2)  # stored as INT32, so it must be stored
+    plain = layer.type not in ("Conv", "Gemm") or bias is None or is_constant(bias)
+    return layer.type in types and layer.version >= 12 and plain
+
+
+def dequantized_before(layer: Layer) -> bool:
+    row = find_row(layer, SPEC)
+    weight = None if row is None or row.ports.weight is None else layer.input(row.ports.weight)
+    producer = None if weight is None else weight.producer
+    return producer is not None and producer.type == "DequantizeLinear"
+
+
+def on_floats(form: str, layer: Layer) -> bool:
+    if form == "deploy":
+        return True
+    float16 = dtype(layer.input(0)) == "float16"
+    return layer.version >= (19 if float16 else 10) and not (float16 and form == "qoperator")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_the_reference_writes_is_read_as_it_decided(form: str) -> None:
+    reference, seen = Reference(), 0
+    for case in gate():
+        built = case.build()
+        network = read_onnx(built.data)
+        decided = reference.decide(network)
+        outcome = read_outcome(network, readable(form, write_form(form, built.model, decided)))
+        assert (outcome.status, outcome.untraceable) == ("decided", frozenset()), case.id
+        for index, decision in by_index(network, decided):
+            layer = network.layers[index]
+            found = outcome.decision(index)
+            found = None if found is None else replace(found, seen="")
+            assert found == shown(form, layer, decision), (case.id, str(layer))
+            seen += found is not None and found.quantized
+    assert seen > 1000
+
+
+def by_index(network: Network, decided: Mapping[str, Decision]) -> Iterator[tuple[int, Decision]]:
+    known = layers_by_name(network)
+    for name, decision in decided.items():
+        (index,) = known[name]
+        yield index, decision
+
+
+# --- validity ------------------------------------------------------------------------------------
+
+
+def refusal(model: ModelProto) -> str:
+    """Why onnx's checker or onnxruntime refuses a model, ``""`` if they take it."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level, options.intra_op_num_threads = 4, 1
+    try:
+        onnx.checker.check_model(model, full_check=True)
+        data, providers = model.SerializeToString(), ["CPUExecutionProvider"]
+        onnxruntime.InferenceSession(data, options, providers=providers)
+    except Exception as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("form", ["qdq", "qoperator"])
+def test_what_the_reference_writes_can_be_loaded(form: str) -> None:
+    pytest.importorskip("onnxruntime")
+    reference = Reference()
+    for case in gate():
+        model = case.build().model
+        before = model.SerializeToString()
+        written = write_form(form, model, reference.decide(read_onnx(model)))
+        assert model.SerializeToString() == before, "the model that was given is not changed"
+        reason = refusal(written)
+        assert not reason or refusal(model), (case.id, reason)
+
+
+def test_all_settings_of_weights_can_be_loaded() -> None:
+    pytest.importorskip("onnxruntime")
+    for case in gate():
+        if case.deviation not in ("default", "trans_b", "group", "opset-13", "bias", "identity"):
+            continue
+        model = case.build().model
+        decided = {
+            name: replace(d, weight_channel_wise=True, weight_asymmetric=True) if d.weights else d
+            for name, d in Reference().decide(read_onnx(model)).items()
+        }
+        for form in ("qdq", "qoperator"):
+            written = write_form(form, model, decided)
+            assert refusal(written) == "", (case.id, form)
+            outcome = read_outcome(read_onnx(model), written)
+            for decision in outcome.decisions.values():
+                assert decision.weight_channel_wise is decision.weight_asymmetric is not False
+
+
+def of_opset(case: Case, opset: int) -> ModelProto:
+    return replace(case, plan=case.plan.with_({"opset": opset})).build().model
+
+
+@pytest.mark.parametrize(("opset", "written"), [(9, False), (10, True), (11, True), (12, True)])
+def test_old_opsets_get_pairs_of_onnxruntimes_domain(opset: int, written: bool) -> None:
+    pytest.importorskip("onnxruntime")
+    model = of_opset(onnx_catalog.make_case("uniform/onnx/Conv", "default"), opset)
+    decided = Decision(inputs=(0,), weights=True, weight_channel_wise=True)
+    result = write_form("qdq", model, {"n1": decided})
+    assert refusal(result) == ""
+    found = read_outcome(read_onnx(model), result).decision(1)
+    assert found is not None
+    assert found.weight_channel_wise is (True if written else None)
+    assert found.quantized is written
+
+
+@pytest.mark.parametrize(("opset", "written"), [(17, False), (19, True)])
+def test_float16_gets_pairs_from_opset_19_on(opset: int, written: bool) -> None:
+    pytest.importorskip("onnxruntime")
+    model = of_opset(onnx_catalog.make_case("uniform/onnx/Conv", "float16"), opset)
+    result = write_form("qdq", model, {"n1": Decision(inputs=(0,), weights=True)})
+    assert refusal(result) == ""
+    found = read_outcome(read_onnx(model), result).decision(1)
+    assert found is not None
+    assert found.quantized is written
+
+
+# --- verdicts ------------------------------------------------------------------------------------
+
+
+def runner_of(quantizer: object, scratch: Path) -> Runner:
+    return Runner(quantizer, SPEC, Settings("it", max_examples=0, scratch=scratch))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_reference_has_no_findings_in_any_form(form: str, tmp_path: Path) -> None:
+    runner = runner_of(Reference(form=form), tmp_path)
+    for group in runner.gate.groups:
+        result = runner.check(group)
+        assert (result.failure, result.findings) == (None, ()), group
+    assert runner.check_alive("onnx").failure is None
+
+
+ON_DATA_ONLY = ("settings/onnx/AveragePool/*", "weight_only/onnx/AveragePool/mode")
+CALLS = ("uniform/onnx/unlisted/com.acme::Conv",)
+
+HIDES: Mapping[str, tuple[str, ...]] = {
+    "names": (
+        "*/shift",
+        "*/weights",
+        "settings/*/channel_wise",
+        "settings/*/asymmetric",
+        "nonuniform/*",
+        "weight_only/*",
+    ),
+    "config": ("*/shift",),
+    "record": (),
+    # a shift is not told from a weight offset, clusters are not seen
+    "deploy": ("*/shift", "*/MaxPool/weights", "nonuniform/*", *ON_DATA_ONLY, *CALLS),
+    "qdq": ("*/shift", "*/weights", "nonuniform/*", *ON_DATA_ONLY, *CALLS),
+    # there is no integer operator for ConvTranspose and Softmax in onnxruntime
+    "qoperator": (
+        "*/shift",
+        "*/weights",
+        "nonuniform/*",
+        "weight_only/*",
+        "*/ConvTranspose/*",
+        "*/Softmax",
+        *ON_DATA_ONLY,
+        *CALLS,
+    ),
+}
+"""Conditions whose breaking a form has no place for."""
+
+
+def in_form(wrong: WrongQuantizer, form: str) -> FunctionQuantizer:
+    def quantize(model: ModelProto, request: Any) -> Any:
+        given = ModelProto.FromString(model.SerializeToString())
+        return readable(form, write_form(form, model, wrong.quantize(given, request)))
+
+    return FunctionQuantizer(wrong.name, quantize, wrong)
+
+
+@pytest.mark.parametrize("form", HIDES)
+def test_a_broken_condition_is_caught_in_every_form_that_shows_it(
+    form: str, tmp_path: Path
+) -> None:
+    for wrong in WRONG.values():
+        if wrong.kind != "over-quantized":
+            continue
+        result = runner_of(in_form(wrong, form), tmp_path).check(wrong.caught_by)
+        found = {(f.condition, f.status) for f in result.findings}
+        level = "warned" if wrong.warned else "failed"
+        hidden = any(fnmatchcase(wrong.caught_by, pattern) for pattern in HIDES[form])
+        if hidden:
+            assert wrong.caught_by not in {condition for condition, _ in found}, wrong.name
+        else:
+            assert found == {(wrong.caught_by, level)}, wrong.name
+
+
+# --- the quantizer -------------------------------------------------------------------------------
+
+
+def test_every_form_is_installed_as_a_quantizer_of_its_own() -> None:
+    names = {e.name for e in metadata.entry_points(group=GROUP)}
+    for form in FORMS:
+        name = "reference" if form == "decisions" else f"reference-{form}"
+        assert name in names
+        assert load_quantizer(name).name == name
+
+
+def test_a_form_that_does_not_exist_is_told() -> None:
+    with pytest.raises(UsageError, match="'onx' is no form: they are names, decisions, config"):
+        Reference(form="onx")
+    with pytest.raises(UsageError, match="'onx' is no form"):
+        write_form("onx", gate()[0].build().model, {})
+
+
+@pytest.mark.parametrize("form", MODELS)
+def test_models_cannot_hold_what_is_not_in_them(form: str) -> None:
+    model = gate()[0].build().model
+    with pytest.raises(OutputError, match="'n99', which is no layer of the model"):
+        write_form(form, model, {"n99": Decision()})
+    with pytest.raises(UsageError, match="weights of 8 bits, not 4"):
+        write_form(form, model, {"n1": Decision(inputs=(0,), weights=True, weight_bits=4)})

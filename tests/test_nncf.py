@@ -1,0 +1,225 @@
+"""The real nncf: what it does to a handful of layers, checked by hand on the raw protos.
+
+Every finding here was looked at without the product's code; where the suite once accused nncf
+falsely there is a test that it no longer does.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import numpy_helper
+from second_opinion import opinions
+
+from pytest_amct import read_onnx
+from pytest_amct.cases.onnx_catalog import parse_case
+from pytest_amct.errors import UsageError
+from pytest_amct.options import Settings
+from pytest_amct.quantizers.loading import FunctionQuantizer, load_quantizer
+from pytest_amct.quantizers.running import run_quantizer
+from pytest_amct.runner import Runner
+from pytest_amct.tables.loader import load_spec
+from pytest_amct.verdicts import Record
+
+if importlib.util.find_spec("nncf") is None:  # importing it here would change the process
+    pytest.skip("nncf is not installed", allow_module_level=True)
+
+WEIGHTED = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
+
+
+class Judge:
+    """Judges cases by id, each once, and keeps the quantized models."""
+
+    def __init__(self, folder: Path) -> None:
+        built_in = load_quantizer("nncf")
+        self.quantizer = FunctionQuantizer("nncf", self._quantize, built_in)
+        settings = Settings("nncf", max_examples=0, scratch=folder)
+        self.runner = Runner(self.quantizer, load_spec(), settings)
+        self.seen: dict[str, tuple[Record, Any]] = {}
+        self._built_in, self._result = built_in, None
+
+    def _quantize(self, model: Any, request: Any) -> Any:
+        self._result = self._built_in.quantize(model, request)
+        return self._result
+
+    def __call__(self, case: str) -> Record:
+        if case not in self.seen:
+            self._result = None
+            record = self.runner.record(parse_case(case))
+            self.seen[case] = (record, self._result)
+        return self.seen[case][0]
+
+    def raw(self, case: str) -> tuple[onnx.ModelProto, onnx.NodeProto, onnx.NodeProto]:
+        """The quantized model of a case, and its focal node before and after."""
+        self(case)
+        built, quantized = parse_case(case).build(), self.seen[case][1]
+        (before,) = [n for n in built.model.graph.node if built.focal[0] in n.output]
+        (after,) = [n for n in quantized.graph.node if n.name == before.name]
+        return quantized, before, after
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
+    return Judge(tmp_path_factory.mktemp("nncf"))
+
+
+def dequantize_at(model: onnx.ModelProto, node: onnx.NodeProto, port: int) -> Any:
+    """The DequantizeLinear that makes an input of a node, None if another one does."""
+    found = [n for n in model.graph.node if node.input[port] in n.output]
+    return found[0] if found and found[0].op_type == "DequantizeLinear" else None
+
+
+def constant(model: onnx.ModelProto, name: str) -> Any:
+    (found,) = [t for t in model.graph.initializer if t.name == name]
+    return numpy_helper.to_array(found)
+
+
+BROKEN = {
+    "uniform/onnx/Conv/dilation_d@d2-h1-w1": "failed",
+    "uniform/onnx/Conv/dilation_d@d2-h1-w1-transposed:chain": "failed",
+    "uniform/onnx/Gemm/trans_a@1": "failed",
+    "uniform/onnx/Gemm/weight_source@input": "failed",
+    "uniform/onnx/ConvTranspose/dilation@h2-w2": "failed",
+    "uniform/onnx/ConvTranspose/weight_rank@3": "failed",
+    "uniform/onnx/MatMul/second_input@rank-3": "failed",
+    "uniform/onnx/AveragePool/global_pooling@true:chain": "warned",
+    "uniform/onnx/unlisted/Mul@plain:chain": "warned",
+}
+
+
+@pytest.mark.parametrize(("case", "status"), BROKEN.items())
+def test_what_it_breaks_is_seen_on_the_raw_model(judge: Judge, case: str, status: str) -> None:
+    condition = case.partition("@")[0]
+    found = [f for f in judge(case).findings if f.condition == condition]
+    assert [(f.kind, f.status) for f in found] == [("over-quantized", status)]
+    quantized, before, after = judge.raw(case)
+    weighted = before.op_type in WEIGHTED
+    assert all(dequantize_at(quantized, after, port) for port in ([1] if weighted else [0]))
+    if not weighted:
+        readers = [n.op_type for n in quantized.graph.node if after.output[0] in n.input]
+        assert readers == ["QuantizeLinear"]
+    model = parse_case(case).build().model
+    opinion = next(o for o in opinions(model) if o.output == before.output[0])
+    assert opinion.answer == "forbidden"
+    assert condition in opinion.broken
+
+
+@pytest.mark.parametrize("row", ["Gemm", "MatMul"])
+def test_its_products_have_a_scale_for_each_channel_beside_quantized_data(
+    judge: Judge, row: str
+) -> None:
+    case = f"uniform/onnx/{row}@default"
+    found = [(f.kind, f.condition, f.status) for f in judge(case).findings]
+    assert found == [("over-quantized", f"settings/onnx/{row}/channel_wise", "failed")]
+    quantized, _, after = judge.raw(case)
+    assert dequantize_at(quantized, after, 0)
+    scale, zero = dequantize_at(quantized, after, 1).input[1:3]
+    assert len(np.unique(constant(quantized, scale))) > 1
+    assert not constant(quantized, zero).any()  # and int8: symmetric, no finding
+
+
+@pytest.mark.parametrize("row", ["Conv", "ConvTranspose"])
+def test_its_plain_convolutions_conform(judge: Judge, row: str) -> None:
+    record = judge(f"uniform/onnx/{row}@default")
+    assert (record.decided, record.findings) == ("quantized", ())
+
+
+def test_data_only_layers_are_quantized_in_chains_alone(judge: Judge) -> None:
+    """It puts no pair behind a layer for that layer's own sake, and READING.md asks for one."""
+    assert judge("uniform/onnx/AveragePool@default").decided == "float"
+    quantized, _, after = judge.raw("uniform/onnx/AveragePool@default")
+    assert dequantize_at(quantized, after, 0)
+    assert judge("uniform/onnx/AveragePool@default:chain").decided == "quantized"
+
+
+def test_quantized_data_alone_is_no_decision_of_a_product(judge: Judge) -> None:
+    """A weight that is computed stays float, its data does not."""
+    case = "uniform/onnx/Gemm/weight_source@mul"
+    assert judge(case).decided == "float"
+    quantized, _, after = judge.raw(case)
+    assert dequantize_at(quantized, after, 0)
+    assert not dequantize_at(quantized, after, 1)
+
+
+def test_it_writes_models_of_mixed_types_for_float16(judge: Judge) -> None:
+    case = "uniform/onnx/Conv@float16"
+    (finding,) = judge(case).findings
+    assert (finding.kind, finding.status) == ("invalid-output", "failed")
+    quantized, _, after = judge.raw(case)
+    scale = dequantize_at(quantized, after, 1).input[1]
+    assert constant(quantized, scale).dtype == np.float32  # so is the weight, the data float16
+    with pytest.raises(onnx.shape_inference.InferenceError, match="inconsistent type"):
+        onnx.checker.check_model(quantized, full_check=True)
+
+
+def test_a_model_that_only_the_optimizers_of_a_session_refuse_is_no_invalid_output(
+    judge: Judge,
+) -> None:
+    """A MaxPool between Q/DQ and a Conv, where onnxruntime 1.32 writes what it then rejects."""
+    case = "uniform/onnx/MaxPool@default:chain"
+    assert (judge(case).status, judge(case).findings) == ("decided", ())
+    quantized, _, _ = judge.raw(case)
+    onnx.checker.check_model(quantized, full_check=True)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    onnxruntime.InferenceSession(quantized.SerializeToString(), options)
+
+
+@pytest.mark.parametrize(
+    ("case", "status"),
+    [
+        ("uniform/onnx/Conv@bias-constant", "failed"),  # a bias out of a Constant node
+        ("uniform/onnx/Conv/weight_source@mul", "failed"),
+        ("uniform/onnx/Conv/weight_source@input", "warned"),  # forbidden: it may refuse
+    ],
+)
+def test_it_raises_on_legal_models(judge: Judge, case: str, status: str) -> None:
+    assert [(f.kind, f.status) for f in judge(case).findings] == [("errored", status)]
+    model = parse_case(case).build().model
+    onnx.checker.check_model(model, full_check=True)
+    onnxruntime.InferenceSession(model.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        ("uniform/onnx/Conv@bfloat16", "no arrays of bfloat16"),
+        ("uniform/onnx/Conv/weight_source@listed-ir3", "opset 10 and newer"),
+        ("uniform/onnx/AveragePool@float64", "does not run the model"),
+    ],
+)
+def test_what_it_cannot_take_is_not_its_business(judge: Judge, case: str, reason: str) -> None:
+    built = parse_case(case).build()
+    outcome = run_quantizer(judge.quantizer, built.data, read_onnx(built.data))
+    assert outcome.status == "unsupported"
+    assert reason in outcome.message
+    assert judge(case).findings == ()
+
+
+def test_it_is_silent_and_leaves_the_process_as_it_was(judge: Judge) -> None:
+    before = logging.getLoggerClass(), "openvino_telemetry" in sys.modules
+    built = parse_case("uniform/onnx/Conv@default").build()
+    outcome = run_quantizer(judge.quantizer, built.data)
+    assert (outcome.status, outcome.output) == ("decided", "")
+    assert (logging.getLoggerClass(), "openvino_telemetry" in sys.modules) == before
+    assert logging.getLoggerClass().__module__ != "nncf.common.logging.logger"
+
+
+@pytest.mark.parametrize("missing", ["nncf", "onnxruntime"])
+def test_without_its_packages_it_says_how_to_get_them(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == missing else real(name)
+    )
+    with pytest.raises(UsageError, match=rf"needs {missing}: pip install pytest-amct\[nncf\]$"):
+        load_quantizer("nncf")

@@ -1,0 +1,385 @@
+"""How ONNX models are read: every form of a file, every legal oddity, whatever is hostile."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper
+from tiny_models import FLOAT, IMAGE, INT64, answer_of, graph, model, node, numbers, stored, verdict
+
+import pytest_amct
+
+CONV = node("Conv", ["x", "w"], ["y"], name="conv")
+WEIGHT = (4, 4, 3, 3)
+SMALL: dict[str, Any] = {"x": (4, 4), "w": (4, 4)}
+
+
+# --- forms of a model ---------------------------------------------------------------------------
+
+
+def test_bytes_paths_and_protos_are_read_alike(tmp_path: Path) -> None:
+    proto = model(CONV, w=WEIGHT)
+    path = tmp_path / "a.onnx"
+    path.write_bytes(proto.SerializeToString())
+    forms: list[Any] = [proto, proto.SerializeToString(), path, str(path)]
+    for form in forms:
+        network = pytest_amct.read_onnx(form)
+        assert [layer.name for layer in network.layers] == ["conv"]
+        assert pytest_amct.answer(network.layer("conv")).verdict == "quantizable"
+
+
+def test_a_proto_is_only_read() -> None:
+    inside = graph(node("Conv", ["x", "w"], ["a"]), result="a")
+    choice = node("If", ["c"], ["y"], then_branch=inside, else_branch=inside, domain="ai.onnx")
+    shape = [node("Shape", ["x"], ["s"]), node("ConstantOfShape", ["s"], ["w"])]
+    given: Any = {"inputs": {"c": (TensorProto.BOOL, ())}, "x": (None, 4, 3, 3)}
+    proto = model(*shape, choice, **given)
+    before = proto.SerializeToString(deterministic=True)
+    for layer in pytest_amct.read_onnx(proto).layers:
+        pytest_amct.answer(layer)
+    assert proto.SerializeToString(deterministic=True) == before
+
+
+@pytest.mark.parametrize("opset", [1, 6, 7, 9, 11, 13, 17, 21, 23])
+def test_every_opset_is_read(opset: int) -> None:
+    assert verdict(CONV, w=WEIGHT, opset=opset) == "quantizable"
+
+
+def test_an_opset_from_the_future_is_read() -> None:
+    assert verdict(CONV, w=WEIGHT, opset=9999) == "quantizable"
+
+
+def test_dropout_before_opset_7_says_itself_whether_it_is_in_test_mode() -> None:
+    for attributes, expected in (({"is_test": 1}, "quantizable"), ({}, "unspecified")):
+        dropped = [node("Dropout", ["w"], ["v"], **attributes), node("Conv", ["x", "v"], ["y"])]
+        assert verdict(*dropped, w=WEIGHT, opset=6) == expected
+
+
+def test_attributes_without_a_type_are_read_by_their_values() -> None:
+    layer = node("Conv", ["x", "w"], ["y"], dilations=[2, 1, 1])
+    layer.attribute[0].ClearField("type")
+    assert verdict(layer, x=(1, 4, 8, 8, 8), w=(4, 4, 2, 2, 2)) == "forbidden"
+    gemm = node("Gemm", ["x", "w"], ["y"], transA=1)
+    gemm.attribute[0].ClearField("type")
+    assert verdict(gemm, **SMALL) == "forbidden"
+    branch = graph(node("Identity", ["w"], ["a"]), result="a")
+    choice = node("If", ["c"], ["v"], then_branch=branch, else_branch=branch)
+    for attribute in choice.attribute:
+        attribute.ClearField("type")
+    assert verdict(choice, node("Gemm", ["x", "v"], ["y"]), c=(), **SMALL) == "unspecified"
+
+
+SPARSE = helper.make_sparse_tensor(stored("", (2,)), numbers("", [0, 5]), [4, 4])
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{"value": stored("", (4, 4))}, {"sparse_value": SPARSE}],
+    ids=["value", "sparse_value"],
+)
+def test_constants_of_rank_2_in_every_form(attributes: dict[str, Any]) -> None:
+    made = [node("Constant", [], ["w"], **attributes), node("MatMul", ["x", "w"], ["y"])]
+    assert verdict(*made, x=(4, 4)) == "quantizable"
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{"value_float": 1.0}, {"value_floats": [1.0] * 4}, {"value_int": 1}, {"value_ints": [1] * 4}],
+    ids=lambda given: next(iter(given)),
+)
+def test_constants_of_other_ranks_in_every_form(attributes: dict[str, Any]) -> None:
+    made = [node("Constant", [], ["w"], **attributes), node("MatMul", ["x", "w"], ["y"])]
+    assert verdict(*made, x=(4, 4)) == "forbidden"
+
+
+def test_sparse_initializers_are_constants() -> None:
+    proto = model(node("MatMul", ["x", "w"], ["y"]), x=(4, 4))
+    proto.graph.sparse_initializer.add().CopyFrom(SPARSE)
+    proto.graph.sparse_initializer[0].values.name = "w"
+    assert answer_of(proto).verdict == "quantizable"
+
+
+def test_external_data_is_never_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.bin")  # opening it would wait for ever
+    for location in ("pipe.bin", "nowhere.bin"):
+        tensor = TensorProto(name="w", dims=WEIGHT, data_type=FLOAT)
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=location)
+        behind = [node("Mul", ["w", "w"], ["v"]), node("Conv", ["x", "v"], ["y"])]
+        path = tmp_path / "m.onnx"
+        path.write_bytes(model(*behind, constants=[tensor]).SerializeToString())
+        layers = pytest_amct.read_onnx(path).layers
+        assert pytest_amct.answer(layers[-1]).verdict == "quantizable"
+
+
+def test_unnamed_and_equally_named_layers_are_told_apart() -> None:
+    names = ["same", "same", ""]
+    chain = ["x", "a", "b", "y"]
+    nodes = [
+        node("Gemm", [chain[i], f"w{i}"], [chain[i + 1]], name=names[i], transA=i) for i in range(3)
+    ]
+    weights = {f"w{i}": (4, 4) for i in range(3)}
+    network = pytest_amct.read_onnx(model(*nodes, x=(4, 4), **weights))
+    verdicts = [pytest_amct.answer(layer).verdict for layer in network.layers]
+    assert verdicts == ["quantizable", "forbidden", "forbidden"]
+    assert len({str(layer) for layer in network.layers[1:]}) == 2
+    with pytest.raises(KeyError, match="2 layers are named 'same'"):
+        network.layer("same")
+
+
+# --- scopes -------------------------------------------------------------------------------------
+
+
+def _branch_of(weight: str, *described: Any) -> NodeProto:
+    inside = graph(node("Conv", ["x", weight], ["y"]), result="y")
+    inside.value_info.extend(described)
+    return node("If", ["c"], ["r"], then_branch=inside, else_branch=inside)
+
+
+def test_a_branch_may_describe_what_it_captures() -> None:
+    described = helper.make_tensor_value_info("v", FLOAT, [4, 4, 3, 3])
+    nodes = [node("Identity", ["x"], ["v"]), _branch_of("v", described)]
+    given: Any = {"inputs": {"c": (TensorProto.BOOL, ())}, "outputs": ["r"], "x": WEIGHT}
+    network = pytest_amct.read_onnx(model(*nodes, **given))
+    inside = [layer for layer in network.layers if layer.type == "Conv"]
+    assert [pytest_amct.answer(layer).verdict for layer in inside] == ["forbidden"] * 2
+
+
+def test_what_a_loop_carries_is_no_constant() -> None:
+    info = helper.make_tensor_value_info
+    takes = [info("i", INT64, []), info("on", TensorProto.BOOL, []), info("carried", FLOAT, None)]
+    body = graph(
+        node("Identity", ["on"], ["on2"]), node("MatMul", ["x", "carried"], ["y"]), result="on2"
+    )
+    body.input.extend(takes)
+    body.output.append(info("y", FLOAT, None))
+    loop = node("Loop", ["", "", "w"], ["r"], body=body)
+    assert verdict(loop, **SMALL, outputs=["r"]) == "unspecified"
+    fed = node("Loop", ["", "", "x"], ["r"], body=body)
+    assert verdict(fed, x=(4, 4), outputs=["r"]) == "forbidden"
+
+
+def _function(name: str, *nodes: NodeProto, domain: str = "local", **given: Any) -> Any:
+    imports = [helper.make_opsetid("", 21), helper.make_opsetid("local", 1)]
+    return helper.make_function(domain, name, ["a"], ["r"], list(nodes), imports, **given)
+
+
+@pytest.mark.parametrize("domain", ["local", ""])
+def test_values_are_followed_through_functions(domain: str) -> None:
+    same = _function("Same", node("Identity", ["a"], ["r"]), domain=domain)
+    for weight, expected in (("w", "quantizable"), ("x", "forbidden")):
+        nodes = [node("Same", [weight], ["v"], domain=domain), node("Conv", ["x", "v"], ["y"])]
+        assert verdict(*nodes, x=WEIGHT, w=WEIGHT, functions=[same]) == expected
+
+
+def test_call_sites_that_differ_keep_their_own_values() -> None:
+    same = _function("Same", node("Identity", ["a"], ["r"]))
+    nodes = [
+        node("Same", ["w"], ["v"], domain="local"),
+        node("Same", ["x"], ["z"], domain="local"),
+        node("Gemm", ["x", "v"], ["y"]),
+        node("Gemm", ["x", "z"], ["y2"]),
+    ]
+    proto = model(*nodes, **SMALL, functions=[same])
+    assert answer_of(proto).verdict == "quantizable"
+    assert answer_of(proto, made="y2").verdict == "forbidden"
+
+
+def test_what_a_call_passes_for_an_attribute_counts_in_the_body() -> None:
+    inside = node("Gemm", ["a", "a"], ["r"])
+    inside.attribute.append(
+        AttributeProto(name="transA", type=AttributeProto.INT, ref_attr_name="t")
+    )
+    block = _function("Block", inside, attributes=["t"])
+    calls = [node("Block", ["w"], [f"y{t}"], domain="local", t=t) for t in (1, 0)]
+    alone, both = (model(*calls[:n], **SMALL, functions=[block]) for n in (1, 2))
+    assert answer_of(alone, made="r").verdict == "forbidden"
+    assert answer_of(both, made="r").verdict == "unspecified"
+
+
+def test_a_function_that_bears_an_operators_name_is_judged_as_neither() -> None:
+    """Runtimes decide which of the two it is, and the document cannot know."""
+    imposter = helper.make_function(
+        "",
+        "Gemm",
+        ["a", "b"],
+        ["r"],
+        [node("Identity", ["a"], ["r"])],
+        [helper.make_opsetid("", 21)],
+    )
+    assert verdict(node("Gemm", ["x", "w"], ["y"]), **SMALL, functions=[imposter]) == "unspecified"
+    gemm = [node("Gemm", ["w", "w"], ["v"]), node("Conv", ["x", "v"], ["y"])]
+    assert verdict(*gemm, x=IMAGE, w=WEIGHT, functions=[imposter]) == "unspecified"
+
+
+# --- what is no model -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"# not a model\n", b"\x00" * 64, model(CONV, w=WEIGHT).SerializeToString()[:-20]],
+    ids=["empty", "text", "zeros", "truncated"],
+)
+def test_what_is_no_model_is_told_with_the_files_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(content)
+    with pytest.raises(pytest_amct.ModelError) as caught:
+        pytest_amct.read_onnx(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(pytest_amct.ModelError, match="the upload"):
+        pytest_amct.read_onnx(content, "the upload")
+
+
+def test_a_missing_file_and_a_folder_are_told_by_name(tmp_path: Path) -> None:
+    for path in (tmp_path / "nowhere.onnx", tmp_path):
+        with pytest.raises(pytest_amct.ModelError, match=path.name):
+            pytest_amct.read_onnx(path)
+
+
+def test_an_empty_proto_is_no_model() -> None:
+    with pytest.raises(pytest_amct.ModelError, match="holds no graph"):
+        pytest_amct.read_onnx(ModelProto())
+
+
+# --- hostile models -------------------------------------------------------------------------------
+
+
+def _nested(depth: int) -> ModelProto:
+    """Built from the outside in, as protobuf copies no message that is so deep."""
+    made = model(w=WEIGHT, inputs={"c": (TensorProto.BOOL, ())}, outputs=["r0"])
+    innermost = made.graph
+    for i in range(depth):
+        choice = innermost.node.add(op_type="If", input=["c"], output=[f"r{i}"])
+        branch = choice.attribute.add(name="then_branch", type=AttributeProto.GRAPH)
+        innermost = branch.g
+        innermost.output.add(name=f"r{i + 1}")
+    innermost.node.add().CopyFrom(CONV)
+    return made
+
+
+def _doubling_functions(depth: int, nested: bool) -> ModelProto:
+    functions = [_function("F0", node("Add", ["a", "a"], ["r"]))]
+    for i in range(1, depth):
+        first = node(f"F{i - 1}", ["a"], ["b"], domain="local")
+        second = node(f"F{i - 1}", ["b"], ["r"], domain="local")
+        if nested:
+            inside = graph(node(f"F{i - 1}", ["b"], ["z"], domain="local"), result="z")
+            second = node("If", ["a"], ["r"], then_branch=inside, else_branch=inside)
+        functions.append(_function(f"F{i}", first, second))
+    call = node(f"F{depth - 1}", ["w"], ["v"], domain="local")
+    nodes = [call, node("Shape", ["v"], ["s"]), node("Gemm", ["x", "v"], ["y"])]
+    return model(*nodes, **SMALL, functions=functions)
+
+
+def _recursive() -> ModelProto:
+    even = _function("Even", node("Odd", ["a"], ["r"], domain="local"))
+    odd = _function("Odd", node("Even", ["a"], ["r"], domain="local"))
+    nodes = [node("Even", ["w"], ["v"], domain="local"), node("Gemm", ["x", "v"], ["y"])]
+    return model(*nodes, **SMALL, functions=[even, odd])
+
+
+HOSTILE: dict[str, Callable[[], ModelProto]] = {
+    "cycle": lambda: model(
+        node("Sin", ["v"], ["u"]), node("Cos", ["u"], ["v"]), node("Gemm", ["x", "v"], ["y"])
+    ),
+    "layer of itself": lambda: model(node("Gemm", ["x", "y"], ["y"])),
+    "recursive functions": _recursive,
+    "exponential functions": lambda: _doubling_functions(60, nested=False),
+    "exponential functions in branches": lambda: _doubling_functions(60, nested=True),
+    "huge dimensions": lambda: model(
+        node("ConstantOfShape", ["s"], ["v"]),
+        node("Gemm", ["x", "v"], ["y"]),
+        x=(2**62, 2**62),
+        constants=[numbers("s", [2**62, 2**62])],
+    ),
+    "huge weight": lambda: model(
+        node("Gemm", ["x", "w"], ["y"]),
+        constants=[TensorProto(name="w", dims=[2**62, 2**62], data_type=FLOAT)],
+    ),
+    "deep branches": lambda: _nested(60),
+    "outputs made twice": lambda: model(
+        node("Gemm", ["x", "w"], ["y"]), node("Gemm", ["y", "w"], ["y"]), **SMALL
+    ),
+    "dangling inputs": lambda: model(node("Gemm", ["x", "nowhere"], ["y"])),
+    "no inputs at all": lambda: model(
+        *(node(t, [], ["y"]) for t in ("Gemm", "Conv", "MatMul", "Add", "MaxPool"))
+    ),
+    "no outputs": lambda: model(node("Gemm", ["x", "w"], []), node("Constant", [], []), **SMALL),
+    "output of nobody": lambda: model(outputs=["z"]),
+    "odd attributes": lambda: model(
+        node("Conv", ["x", "w"], ["y"], dilations="no", kernel_shape=1.5),
+        node("AveragePool", ["x"], ["z"], kernel_shape="no"),
+        node("Shape", ["x"], ["s"], start="no", end=9**9),
+        w=WEIGHT,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_models_are_read_or_refused(make: Callable[[], ModelProto]) -> None:
+    """Each of them would take a careless reader for ever, or raise inside of it."""
+    try:
+        network = pytest_amct.read_onnx(make())
+    except pytest_amct.ModelError as refused:
+        assert "\n" not in str(refused)
+        return
+    for layer in network.layers:
+        assert pytest_amct.answer(layer).verdict in ("quantizable", "forbidden", "unspecified")
+
+
+def test_branches_deeper_than_any_file_are_refused() -> None:
+    with pytest.raises(pytest_amct.ModelError, match="nested more than"):
+        pytest_amct.read_onnx(_nested(90))
+
+
+# --- cost -----------------------------------------------------------------------------------------
+
+
+def _chain(length: int) -> ModelProto:
+    nodes = [node("Sin", [f"t{i}"], [f"t{i + 1}"]) for i in range(length - 1)]
+    nodes[0].input[0] = "x"
+    for i in range(9, length - 1, 10):
+        nodes[i] = node("MatMul", [f"t{i}", f"t{i - 1}"], [f"t{i + 1}"])
+    return model(*nodes, node("MatMul", ["x", f"t{length - 1}"], ["y"]), x=(4, 4))
+
+
+def _residual(length: int) -> ModelProto:
+    """Each third layer is a product with what all the layers before have added up to."""
+    nodes = []
+    for i in range(length // 3):
+        nodes.append(node("MatMul", [f"t{i}", "w"], [f"a{i}"]))
+        nodes.append(node("Add", [f"a{i}", f"t{i}"], [f"b{i}"]))
+        nodes.append(node("MatMul", [f"b{i}", f"t{i}"], [f"t{i + 1}"]))
+    nodes[0].input[0] = nodes[1].input[1] = nodes[2].input[1] = "x"
+    return model(*nodes, **SMALL, outputs=[f"t{length // 3}"])
+
+
+def _handed_on(length: int) -> ModelProto:
+    """A weight that is handed on and on, and read at every step."""
+    nodes = []
+    for i in range(length // 2):
+        nodes.append(node("Identity" if i % 2 else "Transpose", [f"w{i}"], [f"w{i + 1}"]))
+        nodes.append(node("MatMul", ["x", f"w{i + 1}"], [f"y{i}"]))
+    return model(*nodes, x=(4, 4), w0=(4, 4), outputs=[])
+
+
+def _cost(proto: ModelProto) -> float:
+    begun = time.process_time()
+    network = pytest_amct.read_onnx(proto)
+    for layer in network.layers:
+        pytest_amct.answer(layer)
+    return time.process_time() - begun
+
+
+@pytest.mark.parametrize("make", [_chain, _residual, _handed_on])
+def test_cost_grows_with_the_size_and_no_faster(make: Callable[[int], ModelProto]) -> None:
+    small, large = make(5_000), make(50_000)
+    assert len(large.graph.node) > 49_000
+    # Ten times the layers: a quadratic walk would take a hundred times as long.
+    assert _cost(large) < 30 * min(_cost(small), _cost(small))

@@ -1,0 +1,297 @@
+"""Bad input ends in one sentence; a quantizer that misbehaves is one finding, and no more."""
+
+from __future__ import annotations
+
+import importlib.resources
+
+import pytest
+from toy_repository import CHEAP, ToyRepository
+
+# --- bad input ----------------------------------------------------------------------------------
+
+
+def test_no_quantizer_is_named(repository: ToyRepository) -> None:
+    repository.ini(quantizer="")
+    assert repository.refused("--amct") == (
+        f"--amct: no quantizer is named: set amct_quantizer in {repository.path}/pyproject.toml,"
+        " or give --amct-quantizer=module:function"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("absent:quantize", "there is no module 'absent' in {root} nor among the installed ones"),
+        ("odd.absent:quantize", "there is no module 'odd.absent'"),
+        ("needs:quantize", "failed at {root}/needs.py:1: ModuleNotFoundError: No module named 'a"),
+        ("syntax:quantize", "importing 'syntax' failed at {root}/syntax.py:1: SyntaxError: "),
+        ("raises:quantize", "importing 'raises' failed at {root}/raises.py:2: ZeroDivisionError: "),
+        ("leaves:quantize", "failed at {root}/leaves.py:1: SystemExit: sys.exit(0)"),
+        ("ends:quantize", "failed at {root}/ends.py:1: SystemExit: os._exit(0)"),
+        ("toy:quantise", "{root}/toy.py has no 'quantise', did you mean 'quantize'?"),
+        ("toy:quantize.it", "{root}/toy.py has no 'quantize.it'"),
+        ("toy:", "write it as module:attribute"),
+        (":quantize", "write it as module:attribute"),
+        ("odd:number", "is an object of type int: name a function (model, request)"),
+        ("odd:Empty", "makes an object of type Empty: name a function (model, request)"),
+        ("odd:one", "takes (model): it must take (model, request)"),
+        ("odd:three", "takes (model, request, more): it must take (model, request)"),
+        ("odd:Needy", "needs the arguments (path): name a function without parameters"),
+        ("odd:Broken", "making one failed at {root}/odd.py:11: OSError: no device"),
+        ("odd:Caffe", "declares caffe: this version judges onnx alone"),
+        ("odd:Text", "make it a tuple of onnx, tensorflow, caffe"),
+        ("unheard", "is not known: name it as module:attribute, or use one of "),
+    ],
+)
+def test_a_quantizer_that_cannot_be_loaded(name: str, told: str, repository: ToyRepository) -> None:
+    repository.write("needs.py", "import a_package_that_is_not_installed\n")
+    repository.write("syntax.py", "def (\n")
+    repository.write("raises.py", "\n1 / 0\n")
+    repository.write("leaves.py", "import sys; sys.exit(0)\n")
+    repository.write("ends.py", "import os; os._exit(0)\n")
+    repository.write(
+        "odd.py",
+        "number = 5\n"
+        "class Empty: pass\n"
+        "def one(model): pass\n"
+        "def three(model, request, more): pass\n"
+        "class Base:\n"
+        "    def quantize(self, model, request): pass\n"
+        "class Needy(Base):\n"
+        "    def __init__(self, path): pass\n"
+        "class Broken(Base):\n"
+        "    def __init__(self):\n"
+        "        raise OSError('no device')\n"
+        "class Caffe(Base): frameworks = ('caffe',)\n"
+        "class Text(Base): frameworks = 'onnx'\n",
+    )
+    error = repository.refused("--amct", f"--amct-quantizer={name}")
+    assert error.startswith(f"quantizer {name!r}")
+    assert told.replace("{root}", str(repository.path)) in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--amct-profile=fast"], "--amct-profile=fast: there is no such profile, use gate"),
+        (["--amct-max-examples=few"], "--amct-max-examples=few: must be a whole number, 0 or more"),
+        (["--amct-max-examples=-1"], "--amct-max-examples=-1: must be a whole number, 0 or more"),
+        (["-o", "amct_timeout=0"], "amct_timeout=0: must be a whole number, 1 or more"),
+        (["-o", "amct_frameworks=keras"], "amct_frameworks: 'keras' is not judged by this version"),
+        (["-o", "amct_waivers=uniform/*"], "'uniform/*' gives no reason: write the id, a space"),
+        (["-o", "amct_claims=uniform/onnx/Cnov"], "'uniform/onnx/Cnov' is no row of cann-7.0.0"),
+        (["-o", "amct_skips=Conv"], "amct_skips: 'Conv' is no row of cann-7.0.0"),
+        (["--amct-spec=cann-1"], "'cann-1' is not a known release: use one of cann-7.0.0"),
+        (["--amct-spec=absent.toml"], "'absent.toml': no such file"),
+        (["--amct-model=absent.onnx"], "--amct-model=absent.onnx: no such file"),
+        (["--amct-model=empty.onnx"], "empty.onnx: holds no graph"),
+        (["--amct-model=text.onnx"], "text.onnx: not an ONNX model, or cut off (5 bytes)"),
+        (["--amct-model=text.onnx", "--amct-select=*"], "--amct-select does nothing with"),
+        (["--amct-select=Conv"], "--amct-select=Conv matches no condition, row or case"),
+        ([f"--amct-select={CHEAP}@x"], f"'{CHEAP}' has no case 'x': it has 0, absent"),
+        ([f"--amct-select={CHEAP}@x*"], f"--amct-select={CHEAP}@x* matches no condition"),
+        (["--amct-report=toy.py"], "toy.py is a file: name a folder"),
+        (["--amct-report=toy.py/rep"], "toy.py is a file: name a folder"),
+        (["--amct-report="], "it is empty: name a folder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_value_that_cannot_be_used(
+    arguments: list[str], told: str, repository: ToyRepository
+) -> None:
+    repository.write("empty.onnx", "")
+    repository.write("text.onnx", "hello")
+    assert told in repository.refused("--amct", *arguments)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--amct-quantizer=toy:quantize",
+        "--amct-spec=cann-7.0.0",
+        "--amct-profile=gate",
+        "--amct-max-examples=3",
+        "--amct-select=*",
+        "--amct-model=x.onnx",
+        "--amct-report=rep",
+        "--amct-strict",
+    ],
+)
+def test_an_option_that_would_do_nothing(option: str, repository: ToyRepository) -> None:
+    name = option.partition("=")[0]
+    assert repository.refused(option) == (
+        f"{name} does nothing without --amct: add --amct, or drop it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("", "a = [", "mine.toml: not a TOML file: "),
+        ("", "oddity = 1\n", "mine.toml: the file: 'oddity' is not a key"),
+        ("title =", "tilte =", "mine.toml: the file: 'title' is missing"),
+        ("attribute =", "atribute =", "condition dilation_d: a requirement names one of attribute"),
+    ],
+    ids=["not TOML", "unknown key", "missing key", "unknown kind of condition"],
+)
+def test_tables_that_are_broken(
+    before: str, after: str, told: str, repository: ToyRepository
+) -> None:
+    tables = importlib.resources.files("pytest_amct.tables").joinpath("cann-7.0.0.toml")
+    repository.write("mine.toml", tables.read_text("utf-8").replace(before, after, 1))
+    assert told in repository.refused("--amct", "--amct-spec=mine.toml")
+
+
+def test_a_model_that_is_cut_off(repository: ToyRepository) -> None:
+    repository.ini(quantizer="toy:gemm_always")
+    repository.cheap()
+    (saved,) = (repository.path / "rep" / "models").glob("*trans_a@1.onnx")
+    saved.write_bytes(saved.read_bytes()[:-100])
+    error = repository.refused("--amct", f"--amct-model={saved}")
+    assert f"{saved.name}: not an ONNX model, or cut off" in error
+
+
+def test_a_report_that_cannot_be_written_in_the_end(repository: ToyRepository) -> None:
+    repository.write(
+        "conftest.py",
+        "import pathlib, shutil\n"
+        "def pytest_sessionfinish():\n"
+        "    pathlib.Path('rep').write_text('in the way')\n",
+    )
+    run = repository.cheap()
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert "Traceback" not in run.text
+    assert "rep: cannot be written to (" in run.out
+    assert "name another folder" in run.out
+
+
+# --- quantizers that misbehave ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "told"),
+    [
+        ("return None", "invalid-output", "returned None: return names of quantized layers"),
+        ("return 5", "invalid-output", "returned 5 of type int: return names"),
+        ("return [1]", "invalid-output", "returned a list that holds 1 of type int"),
+        ("return {'x': 3}", "invalid-output", "value for 'x' is 3 of type int"),
+        ("return ['nobody']", "invalid-output", "named 'nobody', which is no layer of the model"),
+        ("return request.model_bytes[:-9]", "invalid-output", "not an ONNX model, or cut off"),
+        ("return 'absent.onnx'", "invalid-output", "absent.onnx: cannot be read (No such file"),
+        ("raise ValueError('one\\ntwo')", "errored", "raised: ValueError: one"),
+        ("yield 1 / 0", "errored", "raised: ZeroDivisionError: division by zero"),
+        ("sys.exit(0)", "errored", "raised: SystemExit: sys.exit(0)"),
+        ("raise SystemExit", "errored", "raised: SystemExit: sys.exit(None)"),
+        ("os._exit(0)", "errored", "raised: SystemExit: os._exit(0)"),
+        ("leave(0)", "errored", "raised: SystemExit: os._exit(0)"),
+        ("import pytest; pytest.skip('no')", "errored", "raised: Skipped: no"),
+        ("import pytest; pytest.exit('no')", "errored", "raised: Exit: no"),
+    ],
+)
+def test_nonsense_is_one_finding_and_the_run_goes_on(
+    body: str, kind: str, told: str, repository: ToyRepository
+) -> None:
+    repository.quantizer(body)
+    toy = repository.path / "toy.py"
+    toy.write_text("from os import _exit as leave\n" + toy.read_text())
+    run = repository.cheap(f"--amct-select={CHEAP}@0", "test_own.py")
+    assert run.code == 1, run.text
+    first = next(f for f in repository.findings(kind) if f["case"] == f"{CHEAP}@0")
+    assert told in first["message"]
+    assert first["message"] in run.out
+    assert first["status"] == "failed"
+    assert "1 failed, 1 passed" in run.out
+    assert "Traceback" not in run.text
+
+
+def test_ctrl_c_in_a_quantizer_ends_the_run(repository: ToyRepository) -> None:
+    repository.quantizer("raise KeyboardInterrupt")
+    for more in ([], ["-n2"]):
+        run = repository.cheap(*more)
+        assert run.code == pytest.ExitCode.INTERRUPTED
+        assert "amct: " not in run.err
+        assert "lost: " not in run.out
+        assert repository.report()["complete"] is False
+        assert repository.report()["findings"] == []
+
+
+def test_the_quantizers_last_words_stand_beside_the_model(repository: ToyRepository) -> None:
+    repository.quantizer(
+        "import logging, warnings",
+        "print('from print')",
+        "print('from stderr', file=sys.stderr)",
+        "os.write(1, b'from below\\n')",
+        "os.system('echo from a child')",
+        "warnings.warn('from a warning')",
+        "logging.getLogger('tool').error('from the log')",
+        "raise ValueError('at last')",
+    )
+    run = repository.cheap("-W", "error")
+    words = run.out.partition("the quantizer's last words:\n")[2].splitlines()
+    assert [line.strip() for line in words[:6]] == [
+        "from print",
+        "from stderr",
+        "from below",
+        "from a child",
+        "UserWarning: from a warning",
+        "ERROR: from the log",
+    ]
+    assert "Captured" not in run.out
+
+
+def test_what_a_quantizer_does_to_its_surroundings_is_undone(repository: ToyRepository) -> None:
+    repository.quantizer(
+        "import threading, logging, subprocess",
+        "assert model.graph.node and os.environ.get('AMCT_TOY') is None, 'not restored'",
+        "assert os.getcwd() == str(request.workdir.resolve()), os.getcwd()",
+        "decisions, last = obey(model, request), is_broken(model)",
+        "open('droppings', 'w').close()",
+        "os.chdir('/')",
+        "os.environ['AMCT_TOY'] = 'set'",
+        "del os.environ['PATH']",
+        "del model.graph.node[:]",
+        "logging.basicConfig(force=True)",
+        "threading.Thread(target=print, args=('from a thread',)).start()",
+        "sys.stdout.close() if last else None",
+        "return decisions",
+    )
+    repository.write(
+        "test_zz.py",
+        "import os, pathlib\n"
+        "def test_after():\n"
+        f"    assert os.getcwd() == {str(repository.path)!r}\n"
+        "    assert 'PATH' in os.environ and 'AMCT_TOY' not in os.environ\n"
+        "    assert not pathlib.Path('droppings').exists()\n",
+    )
+    run = repository.cheap("test_zz.py", "-W", "error")
+    assert run.code == 0, run.out
+    assert "from a thread" not in run.text
+
+
+def test_a_fork_of_the_quantizer_does_not_go_on_with_the_tests(repository: ToyRepository) -> None:
+    repository.quantizer(
+        "if os.fork() == 0: sys.exit(0)",
+        "os.wait()",
+        "import multiprocessing",
+        "child = multiprocessing.get_context('fork').Process(target=print)",
+        "child.start()",
+        "child.join()",
+        "assert child.exitcode == 0",
+        "return obey(model, request)",
+    )
+    run = repository.amct(f"--amct-select={CHEAP}@0", "-s")
+    assert run.code == 0, run.text
+    assert run.out.count("1 passed") == 1
+
+
+def test_a_quantizer_that_fails_in_the_end_is_an_error(repository: ToyRepository) -> None:
+    repository.write(
+        "toy.py",
+        "class Tool:\n"
+        "    def quantize(self, model, request): return []\n"
+        "    def close(self): raise OSError('still busy')\n",
+    )
+    run = repository.cheap("--amct-quantizer=toy:Tool")
+    assert run.code == 1
+    assert "toy:Tool: close() raised OSError: still busy" in run.out
+    assert "Traceback" not in run.text

@@ -1,0 +1,138 @@
+"""A quantizer that takes the process with it, or never comes back, is told of all the same."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from toy_repository import BROKEN, CHEAP, Run, ToyRepository
+
+WAYS = {
+    "killed": "os.kill(os.getpid(), 9)",
+    "aborted": "os.abort()",
+    "crashed": "import ctypes; ctypes.string_at(0)",
+    "looping": "while True: pass",
+    "sleeping": "time.sleep(10**6)",
+    "deaf": "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(10**6)",
+}
+"""Ways of not coming back; the last three need a timeout."""
+
+
+def what(way: str) -> str:
+    """What is told of it."""
+    hangs = way in ("looping", "sleeping", "deaf")
+    return "did not come back from" if hangs else "took the process down in"
+
+
+def lose(repository: ToyRepository, way: str, *arguments: str) -> Run:
+    """Run Gemm's conditions with a quantizer that is lost in cases that break trans_a."""
+    repository.ini('amct_timeout = "1"')
+    lost = [f"    {line}" for line in WAYS[way].splitlines()]
+    repository.quantizer("if is_broken(model):", *lost, "return obey(model, request)")
+    return repository.cheap(f"--amct-select={CHEAP}@0", "--amct-select=*/weight_rank", *arguments)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_one_sentence_names_the_quantizer_and_the_case(way: str, repository: ToyRepository) -> None:
+    run = lose(repository, way, "-p", "no:randomly")
+    assert run.code not in (0, 5)
+    sentences = [line for line in run.err.splitlines() if line.startswith("amct: ")]
+    assert len(sentences) == 1, run.text
+    path = repository.path / "rep" / "amct-report.json"
+    told = re.escape(f"toy:quantize {what(way)} case {BROKEN}, after ")
+    rest = re.escape(
+        f" cases; what was judged is in {path}; again: pytest --amct --amct-select={BROKEN}"
+    )
+    assert re.fullmatch(rf"amct: {told}\d+{rest}", sentences[0])
+
+
+@pytest.mark.parametrize("way", ["killed", "sleeping"])
+def test_the_report_holds_what_was_judged_and_the_finding(
+    way: str, repository: ToyRepository
+) -> None:
+    lose(repository, way, "-p", "no:randomly")
+    report = repository.report()
+    assert report["complete"] is False
+    assert report["cases"] == 6
+    (finding,) = repository.findings("lost")
+    assert (finding["case"], finding["condition"], finding["status"]) == (BROKEN, CHEAP, "failed")
+    assert report["selection"]["select"][0] == CHEAP
+    assert not list((repository.path / ".pytest_cache").rglob("journal-*"))
+
+
+@pytest.mark.parametrize("way", ["killed", "looping"])
+def test_under_xdist_that_test_fails_and_the_others_go_on(
+    way: str, repository: ToyRepository
+) -> None:
+    run = lose(repository, way, "-n2", "--junitxml=junit.xml")
+    assert run.code == 1, run.text
+    assert re.search(r"1 failed, 1 passed", run.out)
+    told = rf"toy:quantize {what(way)} case {BROKEN}, after \d+ cases"
+    assert re.search(rf"^lost: {told}$", run.out, re.MULTILINE)
+    assert re.search(told, (repository.path / "junit.xml").read_text())
+    assert f"again      pytest --amct --amct-select={BROKEN}" in run.out
+    (finding,) = repository.findings("lost")
+    assert finding["case"] == BROKEN
+    report = repository.report()
+    assert report["complete"] is False
+    judged = {c["id"] for c in report["conditions"] if c.get("broken_alone")}
+    assert "uniform/onnx/ConvTranspose/weight_rank" in judged
+
+
+def test_the_end_is_noticed_while_a_fork_lives_on(repository: ToyRepository) -> None:
+    report, seen = (repository.path / name for name in ("rep/amct-report.json", "seen"))
+    repository.quantizer(
+        "if os.fork() == 0:",
+        "    for _ in range(200):",
+        f"        if os.path.exists({str(report)!r}):",
+        f"            open({str(seen)!r}, 'w').close()",
+        "            break",
+        "        time.sleep(0.1)",
+        "    os._exit(0)",
+        "os.kill(os.getpid(), 9)",
+    )
+    assert "took the process down in" in repository.cheap().err
+    assert seen.exists()
+
+
+def test_a_run_that_is_slow_is_not_taken_for_one_that_hangs(repository: ToyRepository) -> None:
+    repository.ini('amct_timeout = "1"')
+    repository.quantizer("time.sleep(0.3)", "return obey(model, request)")
+    repository.write("test_own.py", "import time\ndef test_own():\n    time.sleep(2)\n")
+    run = repository.amct(f"--amct-select={CHEAP}@a*", "test_own.py")
+    assert run.code == 0, run.text
+
+
+def test_slow_tests_after_a_single_model_are_not_taken_for_a_call(
+    repository: ToyRepository,
+) -> None:
+    repository.ini('amct_timeout = "1"', quantizer="toy:gemm_always")
+    repository.cheap()
+    (saved,) = (repository.path / "rep" / "models").glob("*trans_a@1.onnx")
+    repository.write("test_own.py", "import time\ndef test_own():\n    time.sleep(2)\n")
+    repository.write(
+        "conftest.py",
+        "def pytest_collection_modifyitems(items):\n"
+        "    items.sort(key=lambda item: item.name == 'test_own')\n",
+    )
+    run = repository.amct(f"--amct-model={saved}", "test_own.py", "-p", "no:randomly")
+    assert "1 failed, 1 passed" in run.out, run.text
+
+
+def test_an_older_report_is_not_left_for_that_of_a_lost_run(repository: ToyRepository) -> None:
+    assert repository.cheap().code == 0
+    repository.write("conftest.py", "import os\ndef pytest_collection_finish(): os.abort()\n")
+    assert repository.cheap().code != 0
+    assert not (repository.path / "rep" / "amct-report.json").exists()
+
+
+def test_two_runs_in_one_repository_keep_apart(repository: ToyRepository) -> None:
+    repository.quantizer(
+        "import subprocess",
+        "inner = [sys.executable, '-m', 'pytest', '--amct', '--amct-quantizer=toy:obey']",
+        f"inner += ['--amct-select={CHEAP}', '--amct-max-examples=0']",
+        f"subprocess.run(inner, cwd={str(repository.path)!r}, check=True)",
+        "os.kill(os.getpid(), 9)",
+    )
+    run = repository.cheap("-p", "no:randomly")
+    assert f"took the process down in case {CHEAP}@0, after 0 cases" in run.err

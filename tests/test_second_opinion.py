@@ -1,0 +1,104 @@
+"""Two readings of READING.md, written apart from each other, must not differ on any layer."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from random import Random
+
+import onnx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from onnx import ModelProto
+from random_graphs import random_model, random_models
+from second_opinion import opinions
+
+import pytest_amct
+from pytest_amct.cases.onnx_catalog import gate_cases, groups
+
+LIGHT = sorted(Path(onnx.__file__).parent.glob("backend/test/data/light/*.onnx"))
+ROWS = [row.id for row in pytest_amct.load_spec().rows if row.id.startswith("uniform/onnx/")]
+FUZZ = int(os.environ.get("AMCT_FUZZ", "300"))
+
+
+def differences(model: ModelProto) -> list[str]:
+    """What the two say of each layer that they do not agree about.
+
+    One thing is granted: about a model with a function that several layers call, the product may
+    know less than an opinion that follows each call on its own. It must never know better.
+    """
+    network = pytest_amct.read_onnx(model)
+    others = opinions(model)
+    assert [layer.type for layer in network.layers] == [other.op_type for other in others]
+    called_twice = any(len(function.calls) > 1 for function in network.functions)
+    found = []
+    for layer, other in zip(network.layers, others, strict=True):
+        ours = pytest_amct.answer(layer)
+        broken = {reason.condition for reason in ours.broken}
+        if ours.verdict == other.answer and broken == other.broken:
+            continue
+        if called_twice and ours.verdict in (other.answer, "unspecified") and broken < other.broken:
+            continue
+        if called_twice and ours.verdict == "unspecified" and not broken and not other.broken:
+            continue
+        why = [f"{reason.condition}: {reason.observed}" for reason in ours.reasons]
+        found.append(f"{layer}: {ours.verdict} {why}, but {other.answer}: {other.why}")
+    return found
+
+
+@pytest.mark.parametrize("group", groups())
+def test_gate_cases(group: str) -> None:
+    for case in gate_cases(group):
+        assert differences(case.build().model) == [], case.id
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_drawn_cases(row: str) -> None:
+    @settings(max_examples=60, derandomize=True, database=None, deadline=None)
+    @given(pytest_amct.onnx_cases(row=row))
+    def agree(case: pytest_amct.Case) -> None:
+        assert differences(case.build().model) == [], case.id
+
+    agree()
+
+
+def test_the_node_cases_of_onnx() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # onnx computes the cases' data as it collects them
+        from onnx.backend.test.case.node import collect_testcases
+
+        cases = [case for case in collect_testcases(None) if case.model is not None]
+    assert len(cases) > 1000
+    found = {case.name: differences(case.model) for case in cases}
+    assert {name: several for name, several in found.items() if several} == {}
+
+
+@pytest.mark.parametrize("path", LIGHT, ids=lambda path: path.stem)
+def test_whole_networks_of_the_onnx_wheel(path: Path) -> None:
+    assert differences(onnx.load(path)) == []
+
+
+def test_the_onnx_wheel_holds_networks() -> None:
+    assert len(LIGHT) >= 5
+
+
+@settings(
+    max_examples=FUZZ,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(random_models())
+def test_random_networks(model: ModelProto) -> None:
+    assert differences(model) == []
+
+
+def test_random_networks_are_worth_comparing() -> None:
+    """Among a few of them, every row is quantizable, forbidden and unspecified somewhere."""
+    networks = (pytest_amct.read_onnx(random_model(Random(seed))) for seed in range(250))
+    answers = [pytest_amct.answer(layer) for network in networks for layer in network.layers]
+    seen = {(answer.row, answer.verdict) for answer in answers}
+    verdicts = ("quantizable", "forbidden", "unspecified")
+    assert {(row, verdict) for row in ROWS for verdict in verdicts} - seen == set()

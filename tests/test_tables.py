@@ -1,0 +1,178 @@
+"""Table files: what the loader refuses, and that the gate's cases reach every condition."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import pytest_amct
+from pytest_amct import Treatment
+from pytest_amct.cases.onnx_catalog import gate_cases, groups
+from pytest_amct.tables.model import Condition, Row, condition_id
+
+SMALL = """
+release = "0.1"
+title = "A table of one row"
+
+[lists]
+uniform = "stated"
+
+[float16]
+closed = ["Add"]
+basis = "stated"
+
+[[open]]
+id = "nested"
+require = { nested = false }
+
+[[row]]
+id = "uniform/onnx/Gemm"
+types = ["Gemm"]
+ir = ["MatMulV2"]
+quantizes = ["weights", "data"]
+ports = { data = [0], weight = 1, bias = 2 }
+
+[[row.condition]]
+id = "trans_a"
+require = { attribute = "transA", equals = false, default = false }
+basis = "stated"
+"""
+
+
+# --- the loader ---------------------------------------------------------------------------------
+
+
+def test_the_tables_of_the_package_load() -> None:
+    spec = pytest_amct.load_spec()
+    assert spec == pytest_amct.load_spec("cann-7.0.0")
+    assert spec.release == "7.0.0"
+    names = {row.name for row in spec.rows if row.id.startswith("uniform/onnx/")}
+    assert names == {"Conv", "Gemm", "ConvTranspose", "MatMul", "AveragePool", "MaxPool", "Add"}
+
+
+def test_a_release_may_be_a_file_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(SMALL)
+    spec = pytest_amct.load_spec(str(path))
+    assert [row.id for row in spec.rows] == ["uniform/onnx/Gemm"]
+    network = pytest_amct.read_onnx(next(gate_cases("uniform/onnx/Conv")).build().data)
+    conv = next(layer for layer in network.layers if layer.type == "Conv")
+    assert pytest_amct.answer(conv).verdict == "quantizable"
+    assert pytest_amct.answer(conv, spec=spec).verdict == "forbidden"
+
+
+def test_an_unknown_release_is_told_which_there_are(tmp_path: Path) -> None:
+    with pytest.raises(pytest_amct.UsageError, match=r"'6\.9'.*cann-7\.0\.0"):
+        pytest_amct.load_spec("6.9")
+    missing = str(tmp_path / "missing.toml")
+    with pytest.raises(pytest_amct.UsageError, match=r"missing\.toml.*no such file"):
+        pytest_amct.load_spec(missing)
+
+
+ROW = "uniform/onnx/Gemm"
+MISTAKES: dict[str, tuple[str, str, list[str]]] = {
+    "no TOML": ("[[row]]", "[[row]", ["TOML"]),
+    "release missing": ('release = "0.1"', "", ["'release'", "missing"]),
+    "key of nobody": ("[lists]", "colour = 1\n[lists]", ["'colour'"]),
+    "basis of a list": ('uniform = "stated"', 'uniform = "perhaps"', ["[lists]", "inferred"]),
+    "basis of the Float16 rule": (
+        'closed = ["Add"]\nbasis = "stated"',
+        'closed = ["Add"]\nbasis = "perhaps"',
+        ["[float16]", "'basis'", "stated"],
+    ),
+    "id of two parts": (f'id = "{ROW}"', 'id = "onnx/Gemm"', ["onnx/Gemm", "'id'"]),
+    "types missing": ('types = ["Gemm"]', "", [ROW, "'types'", "missing"]),
+    "types no list": ('types = ["Gemm"]', 'types = "Gemm"', [ROW, "'types'", "list"]),
+    "part of a row": ('"weights", "data"', '"weights", "soul"', [ROW, "'quantizes'", "factor"]),
+    "misspelt key": ("quantizes =", "quantises =", [ROW, "'quantizes'"]),
+    "misspelt port": ("bias = 2", "bais = 2", [ROW, "ports", "'bais'"]),
+    "kind of nobody": ("attribute =", "attribut =", [ROW, "trans_a", "weight_rank"]),
+    "parameter of nobody": ("equals = false", "equal = false", [ROW, "trans_a", "'equal'"]),
+    "condition without basis": (
+        'default = false }\nbasis = "stated"',
+        "default = false }",
+        [ROW, "trans_a", "'basis'"],
+    ),
+    "implied by nobody": (
+        'default = false }\nbasis = "stated"',
+        'default = false }\nbasis = "stated"\nimplied_by = "nobody"',
+        [ROW, "trans_a", "'implied_by'"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "told"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_told_with_file_row_and_key(
+    tmp_path: Path, before: str, after: str, told: list[str]
+) -> None:
+    assert before in SMALL
+    path = tmp_path / "own.toml"
+    path.write_text(SMALL.replace(before, after))
+    with pytest.raises(pytest_amct.SpecError) as caught:
+        pytest_amct.load_spec(str(path))
+    message = str(caught.value)
+    assert [part for part in [str(path), *told] if part not in message] == []
+    assert "\n" not in message
+
+
+def test_two_rows_of_one_id_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(SMALL + SMALL[SMALL.index("[[row]]") :])
+    with pytest.raises(pytest_amct.SpecError, match="same id"):
+        pytest_amct.load_spec(str(path))
+
+
+# --- every condition is met and broken by some case -----------------------------------------------
+
+
+def _conditions() -> list[tuple[Row, Condition]]:
+    return [
+        (row, condition)
+        for row in pytest_amct.load_spec().rows
+        if row.framework == "onnx"
+        for condition in row.conditions
+        if not (condition.implied_by or condition.unobservable or condition.on_treatment)
+        if not (row.ports.weight is None and "weight_shared" in condition.require)
+        if not (row.ports.bias is None and "bias_source" in condition.require)
+    ]
+
+
+@cache
+def _seen() -> dict[str, set[str]]:
+    """By condition id: ``holds``, ``broken`` and ``unknown`` (each of these alone) of some case."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    spec = pytest_amct.load_spec()
+    implied = {condition_id(r, c) for r in spec.rows for c in r.conditions if c.implied_by}
+    for case in (case for group in groups() for case in gate_cases(group)):
+        built = case.build()
+        for layer in pytest_amct.read_onnx(built.data).layers:
+            if layer.outputs[0] is None or layer.outputs[0].name not in built.focal:
+                continue
+            for scheme in ("uniform", "nonuniform", "weight_only"):
+                answer = pytest_amct.answer(layer, Treatment(scheme=scheme))  # type: ignore[arg-type]
+                for reason in answer.reasons:
+                    if reason.state == "holds":
+                        found[reason.condition].add("holds")
+                for state, several in (("broken", answer.broken), ("unknown", answer.unknown)):
+                    ids = {reason.condition for reason in several} - implied
+                    if len(ids) == 1:
+                        found[ids.pop()].add(state)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("row", "condition"), _conditions(), ids=[condition_id(r, c) for r, c in _conditions()]
+)
+def test_every_condition_is_met_by_a_case_and_alone_not_met_by_another(
+    row: Row, condition: Condition
+) -> None:
+    not_met = "unknown" if condition.open else "broken"
+    assert _seen()[condition_id(row, condition)] >= {"holds", not_met}
+
+
+@pytest.mark.parametrize("name", ["AveragePool", "MaxPool", "Add"])
+def test_the_float16_rule_is_met_broken_and_left_open_by_cases(name: str) -> None:
+    assert _seen()[f"float16/onnx/{name}"] == {"holds", "broken", "unknown"}

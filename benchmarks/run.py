@@ -33,7 +33,7 @@ class Measured:
 
 def main() -> int:
     """Measure everything, print it, and tell whether all bounds hold."""
-    measured = [pytest_start(), *case_cost(), reference_gate(), share_of_onnxruntime()]
+    measured = [pytest_start(), *case_cost(), reference_gate(), share_of_onnxruntime(), explored()]
     width = max(len(m.what) for m in measured)
     for m in measured:
         sign = ">=" if m.at_least else "<="
@@ -153,6 +153,26 @@ def share_of_onnxruntime() -> Measured:
         runner = Runner(Timed(), load_spec(), settings)  # type: ignore[arg-type]
         whole = _seconds(lambda: [runner.check(g) for g in runner.gate.groups])
     return Measured("time inside onnxruntime / gate", spent / whole, 0.8, "", at_least=True)
+
+
+def explored() -> Measured:
+    """Examples of one focal layer that a core explores in a second, the quantizer doing nothing."""
+    from pytest_amct.explore import Explorer
+    from pytest_amct.options import Settings
+    from pytest_amct.quantizers.loading import FunctionQuantizer
+    from pytest_amct.runner import Runner
+    from pytest_amct.tables.loader import load_spec
+
+    idle = FunctionQuantizer("idle", lambda model, request: [])
+    rates = []
+    for group in ("uniform/onnx/Conv/weight_source", "uniform/onnx/Gemm", "float16/onnx/MaxPool"):
+        settings = Settings("idle", profile="explore", max_examples=500, seed=1)
+        explorer = Explorer(Runner(idle, load_spec(), settings))
+        # Time of this process alone: what else runs on the machine says nothing of us.
+        start = time.process_time()
+        examples = explorer.check(group).examples
+        rates.append(examples / (time.process_time() - start))
+    return Measured("explored examples a second, one core", min(rates), 200, "/s", at_least=True)
 
 
 def _run(command: list[str], folder: str) -> None:

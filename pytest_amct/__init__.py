@@ -8,8 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_amct.api import decisions_of as decisions_of
+    from pytest_amct.api import judge as judge
     from pytest_amct.cases.plan import Case as Case
     from pytest_amct.cases.strategies import onnx_cases as onnx_cases
+    from pytest_amct.cases.strategies import onnx_networks as onnx_networks
+    from pytest_amct.cases.strategies import requests as requests
     from pytest_amct.errors import AmctError as AmctError
     from pytest_amct.errors import ModelError as ModelError
     from pytest_amct.errors import OutputError as OutputError
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_amct.tables.model import Answer as Answer
     from pytest_amct.tables.model import Reason as Reason
     from pytest_amct.tables.model import Treatment as Treatment
+    from pytest_amct.verdicts import Finding as Finding
 
 __version__ = "0.1.0"
 
@@ -35,6 +40,7 @@ _HOME = {
     "Answer": "tables.model",
     "Case": "cases.plan",
     "Decision": "quantizers.protocol",
+    "Finding": "verdicts",
     "ModelError": "errors",
     "OutputError": "errors",
     "Reason": "tables.model",
@@ -45,11 +51,15 @@ _HOME = {
     "Unsupported": "quantizers.protocol",
     "UsageError": "errors",
     "answer": "tables.answers",
+    "decisions_of": "api",
+    "judge": "api",
     "load_spec": "tables.loader",
     "onnx_cases": "cases.strategies",
+    "onnx_networks": "cases.strategies",
     "read_config": "quantizers.amct_config",
     "read_onnx": "graphs.onnx_reader",
     "read_record": "quantizers.amct_record",
+    "requests": "cases.strategies",
 }
 
 __all__ = sorted(_HOME)

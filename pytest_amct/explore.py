@@ -272,7 +272,7 @@ class Explorer:
 
     def _result(self, group: str, search: Search[AnyCase], known: dict[str, Finding]) -> Result:
         runner = self.runner
-        found = list(known.values())
+        found = [known[case] for case in sorted(known)]
         failed = [f for f in search.findings if f.status == "failed"]
         found += [f for f in search.findings if f.status != "failed"]
         records = list(self._kept.values())

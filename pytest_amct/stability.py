@@ -99,19 +99,10 @@ def _compared(
                 message = f"{before} was {message}, although only {words}"
                 findings.append(_finding(runner, case, before, told, message, level))
     elif broken[0] != broken[1]:
-        # It may object to a layer that is not quantizable, but then to both models.
-        before, _, told = layers[0]
-        ways = [
-            outcome.message if b else "decided on"
-            for outcome, b in zip((first, last), broken, strict=True)
-        ]
-        message = (
-            f"the model was {ways[0]} at first, then {ways[1]}"
-            if broken[1]
-            else f"{ways[0]} at first, then the model was {ways[1]}"
-        )
-        message += f", although only {words}"
-        findings.append(_finding(runner, case, before, told, message, "failed"))
+        ways = [f"{o.status} ({o.message})" if o.message else o.status for o in (first, last)]
+        message = f"the model was {ways[0]} at first, then {ways[1]}, although only {words}"
+        group = f"{neutral.GROUP}/{change}"
+        findings.append(Finding("unstable", group, case, "", "failed", message))
     return [runner.policy.apply(f) for f in findings]
 
 

@@ -268,7 +268,14 @@ def loop(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None
     _finish(m, body, m.tensor(body, shape, dtype, depth), shape, dtype)
     rounds = m.rng.choice(["", m.tensor(g, (), I64, depth)])
     inputs = [rounds, m.tensor(g, (), BOOL, depth), m.tensor(g, shape, dtype, depth)]
-    return m.emit(g, "Loop", inputs, [(shape, dtype)], body=body.graph)[0]
+    outputs = [(shape, dtype)]
+    if m.chance(0.4):  # another value, carried beside it
+        other = m.rng.choice([F32, I64])
+        carried = _body_input(m, body, (2,), other)
+        _finish(m, body, carried, (2,), other)
+        inputs.append(m.tensor(g, (2,), other, depth))
+        outputs.append(((2,), other))
+    return m.emit(g, "Loop", inputs, outputs, body=body.graph)[0]
 
 
 @maker(2)

@@ -435,9 +435,9 @@ class Reader:
             drawn = DYNAMIC if attribute(node, "seed") is None else unsure
             return [Value(drawn, setting(node, "dtype", 0) or default)] * count
         if op == "Dropout":
-            status = dropout_status(layer)
-            if status != first.status:  # while training, what comes out is stored nowhere
-                return [Value(status)] * count
+            training = training_status(layer)
+            if training:  # what comes out then is stored nowhere
+                return [Value(training)] * count
         if op in ("Identity", "Dropout"):
             mask = replace(first, dtype=None, direct=False, stored=Value.stored)
             return [first] + [mask] * (count - 1)
@@ -494,15 +494,15 @@ def shape_status(node: NodeProto, value: Value) -> str:
     return DYNAMIC if "symbolic" in shape else UNKNOWN
 
 
-def dropout_status(layer: Layer) -> str:
-    """At inference that of its data; random while training."""
+def training_status(layer: Layer) -> str | None:
+    """None at inference, when Dropout hands on its data; random while training."""
     first, training, inference = layer.input(0), layer.input(2), True
     if layer.scope.opset < 7:
         inference = bool(setting(layer.node, "is_test", 0))
     elif layer.scope.opset >= 12:
         inference = training.absent or training.flag is False
     if inference:
-        return first.status
+        return None
     random = training.flag and attribute(layer.node, "seed") is None
     return DYNAMIC if random else worst(first, training, Value())
 

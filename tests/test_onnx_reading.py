@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper
+from onnx import AttributeProto, NodeProto, TensorProto, helper
 from tiny_models import FLOAT, IMAGE, INT64, answer_of, graph, model, node, numbers, stored, verdict
 
 import pytest_amct
@@ -217,169 +215,50 @@ def test_a_function_that_bears_an_operators_name_is_judged_as_neither() -> None:
     assert verdict(*gemm, x=IMAGE, w=WEIGHT, functions=[imposter]) == "unspecified"
 
 
-# --- what is no model -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"# not a model\n", b"\x00" * 64, model(CONV, w=WEIGHT).SerializeToString()[:-20]],
-    ids=["empty", "text", "zeros", "truncated"],
-)
-def test_what_is_no_model_is_told_with_the_files_name(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "broken.onnx"
-    path.write_bytes(content)
-    with pytest.raises(pytest_amct.ModelError) as caught:
-        pytest_amct.read_onnx(path)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-    with pytest.raises(pytest_amct.ModelError, match="the upload"):
-        pytest_amct.read_onnx(content, "the upload")
-
-
-def test_a_missing_file_and_a_folder_are_told_by_name(tmp_path: Path) -> None:
-    for path in (tmp_path / "nowhere.onnx", tmp_path):
-        with pytest.raises(pytest_amct.ModelError, match=path.name):
-            pytest_amct.read_onnx(path)
-
-
-def test_an_empty_proto_is_no_model() -> None:
-    with pytest.raises(pytest_amct.ModelError, match="holds no graph"):
-        pytest_amct.read_onnx(ModelProto())
-
-
-# --- hostile models -------------------------------------------------------------------------------
-
-
-def _nested(depth: int) -> ModelProto:
-    """Built from the outside in, as protobuf copies no message that is so deep."""
-    made = model(w=WEIGHT, inputs={"c": (TensorProto.BOOL, ())}, outputs=["r0"])
-    innermost = made.graph
-    for i in range(depth):
-        choice = innermost.node.add(op_type="If", input=["c"], output=[f"r{i}"])
-        branch = choice.attribute.add(name="then_branch", type=AttributeProto.GRAPH)
-        innermost = branch.g
-        innermost.output.add(name=f"r{i + 1}")
-    innermost.node.add().CopyFrom(CONV)
-    return made
-
-
-def _doubling_functions(depth: int, nested: bool) -> ModelProto:
-    functions = [_function("F0", node("Add", ["a", "a"], ["r"]))]
-    for i in range(1, depth):
-        first = node(f"F{i - 1}", ["a"], ["b"], domain="local")
-        second = node(f"F{i - 1}", ["b"], ["r"], domain="local")
-        if nested:
-            inside = graph(node(f"F{i - 1}", ["b"], ["z"], domain="local"), result="z")
-            second = node("If", ["a"], ["r"], then_branch=inside, else_branch=inside)
-        functions.append(_function(f"F{i}", first, second))
-    call = node(f"F{depth - 1}", ["w"], ["v"], domain="local")
-    nodes = [call, node("Shape", ["v"], ["s"]), node("Gemm", ["x", "v"], ["y"])]
-    return model(*nodes, **SMALL, functions=functions)
-
-
-def _recursive() -> ModelProto:
-    even = _function("Even", node("Odd", ["a"], ["r"], domain="local"))
-    odd = _function("Odd", node("Even", ["a"], ["r"], domain="local"))
-    nodes = [node("Even", ["w"], ["v"], domain="local"), node("Gemm", ["x", "v"], ["y"])]
-    return model(*nodes, **SMALL, functions=[even, odd])
-
-
-HOSTILE: dict[str, Callable[[], ModelProto]] = {
-    "cycle": lambda: model(
-        node("Sin", ["v"], ["u"]), node("Cos", ["u"], ["v"]), node("Gemm", ["x", "v"], ["y"])
-    ),
-    "layer of itself": lambda: model(node("Gemm", ["x", "y"], ["y"])),
-    "recursive functions": _recursive,
-    "exponential functions": lambda: _doubling_functions(60, nested=False),
-    "exponential functions in branches": lambda: _doubling_functions(60, nested=True),
-    "huge dimensions": lambda: model(
-        node("ConstantOfShape", ["s"], ["v"]),
+def test_calls_in_functions_keep_apart_what_is_passed_further_out() -> None:
+    """The inner function is called once, but the outer one with two different weights."""
+    inner = _function("Inner", node("Dropout", ["a"], ["r"]))
+    outer = _function("Outer", node("Inner", ["a"], ["r"], domain="local"))
+    nodes = [
+        node("Outer", ["w"], ["v"], domain="local"),
+        node("Outer", ["x"], ["z"], domain="local"),
         node("Gemm", ["x", "v"], ["y"]),
-        x=(2**62, 2**62),
-        constants=[numbers("s", [2**62, 2**62])],
-    ),
-    "huge weight": lambda: model(
-        node("Gemm", ["x", "w"], ["y"]),
-        constants=[TensorProto(name="w", dims=[2**62, 2**62], data_type=FLOAT)],
-    ),
-    "deep branches": lambda: _nested(60),
-    "outputs made twice": lambda: model(
-        node("Gemm", ["x", "w"], ["y"]), node("Gemm", ["y", "w"], ["y"]), **SMALL
-    ),
-    "dangling inputs": lambda: model(node("Gemm", ["x", "nowhere"], ["y"])),
-    "no inputs at all": lambda: model(
-        *(node(t, [], ["y"]) for t in ("Gemm", "Conv", "MatMul", "Add", "MaxPool"))
-    ),
-    "no outputs": lambda: model(node("Gemm", ["x", "w"], []), node("Constant", [], []), **SMALL),
-    "output of nobody": lambda: model(outputs=["z"]),
-    "odd attributes": lambda: model(
-        node("Conv", ["x", "w"], ["y"], dilations="no", kernel_shape=1.5),
-        node("AveragePool", ["x"], ["z"], kernel_shape="no"),
-        node("Shape", ["x"], ["s"], start="no", end=9**9),
-        w=WEIGHT,
-    ),
-}  # fmt: skip
+        node("Gemm", ["x", "z"], ["y2"]),
+    ]
+    proto = model(*nodes, **SMALL, functions=[inner, outer])
+    assert answer_of(proto).verdict == "quantizable"
+    assert answer_of(proto, made="y2").verdict == "forbidden"
 
 
-@pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_models_are_read_or_refused(make: Callable[[], ModelProto]) -> None:
-    """Each of them would take a careless reader for ever, or raise inside of it."""
-    try:
-        network = pytest_amct.read_onnx(make())
-    except pytest_amct.ModelError as refused:
-        assert "\n" not in str(refused)
-        return
-    for layer in network.layers:
-        assert pytest_amct.answer(layer).verdict in ("quantizable", "forbidden", "unspecified")
+def test_a_constant_of_a_function_tells_whether_dropout_is_training() -> None:
+    true = helper.make_tensor("", TensorProto.BOOL, [], [True])
+    flag = _function("Flag", node("Constant", [], ["r"], value=true))
+    nodes = [
+        node("Flag", ["w"], ["t"], domain="local"),
+        node("Dropout", ["w", "", "t"], ["v"]),
+        node("Gemm", ["x", "v"], ["y"]),
+    ]
+    assert verdict(*nodes, **SMALL, functions=[flag]) == "forbidden"
 
 
-def test_branches_deeper_than_any_file_are_refused() -> None:
-    with pytest.raises(pytest_amct.ModelError, match="nested more than"):
-        pytest_amct.read_onnx(_nested(90))
+def test_each_value_that_a_loop_carries_has_its_own_type() -> None:
+    info = helper.make_tensor_value_info
+    body = graph(node("Identity", ["on"], ["on2"]), result="on2", dtype=TensorProto.BOOL)
+    body.node.extend([node("Identity", ["n"], ["n2"]), node("Identity", ["f"], ["f2"])])
+    body.input.extend([info("i", INT64, []), info("on", TensorProto.BOOL, [])])
+    body.input.extend([info("n", INT64, [1]), info("f", FLOAT, [4, 4])])
+    body.output.extend([info("n2", INT64, [1]), info("f2", FLOAT, [4, 4])])
+    loop = node("Loop", ["", "", "one", "x"], ["a", "b"], body=body)
+    add = node("Add", ["b", "b"], ["y"])
+    assert verdict(loop, add, x=(4, 4), constants=[numbers("one", [1])]) == "quantizable"
 
 
-# --- cost -----------------------------------------------------------------------------------------
-
-
-def _chain(length: int) -> ModelProto:
-    nodes = [node("Sin", [f"t{i}"], [f"t{i + 1}"]) for i in range(length - 1)]
-    nodes[0].input[0] = "x"
-    for i in range(9, length - 1, 10):
-        nodes[i] = node("MatMul", [f"t{i}", f"t{i - 1}"], [f"t{i + 1}"])
-    return model(*nodes, node("MatMul", ["x", f"t{length - 1}"], ["y"]), x=(4, 4))
-
-
-def _residual(length: int) -> ModelProto:
-    """Each third layer is a product with what all the layers before have added up to."""
-    nodes = []
-    for i in range(length // 3):
-        nodes.append(node("MatMul", [f"t{i}", "w"], [f"a{i}"]))
-        nodes.append(node("Add", [f"a{i}", f"t{i}"], [f"b{i}"]))
-        nodes.append(node("MatMul", [f"b{i}", f"t{i}"], [f"t{i + 1}"]))
-    nodes[0].input[0] = nodes[1].input[1] = nodes[2].input[1] = "x"
-    return model(*nodes, **SMALL, outputs=[f"t{length // 3}"])
-
-
-def _handed_on(length: int) -> ModelProto:
-    """A weight that is handed on and on, and read at every step."""
-    nodes = []
-    for i in range(length // 2):
-        nodes.append(node("Identity" if i % 2 else "Transpose", [f"w{i}"], [f"w{i + 1}"]))
-        nodes.append(node("MatMul", ["x", f"w{i + 1}"], [f"y{i}"]))
-    return model(*nodes, x=(4, 4), w0=(4, 4), outputs=[])
-
-
-def _cost(proto: ModelProto) -> float:
-    begun = time.process_time()
-    network = pytest_amct.read_onnx(proto)
-    for layer in network.layers:
-        pytest_amct.answer(layer)
-    return time.process_time() - begun
-
-
-@pytest.mark.parametrize("make", [_chain, _residual, _handed_on])
-def test_cost_grows_with_the_size_and_no_faster(make: Callable[[int], ModelProto]) -> None:
-    small, large = make(5_000), make(50_000)
-    assert len(large.graph.node) > 49_000
-    # Ten times the layers: a quadratic walk would take a hundred times as long.
-    assert _cost(large) < 30 * min(_cost(small), _cost(small))
+def test_what_a_scan_slices_has_the_shape_of_its_slices() -> None:
+    """The body says ``n`` of what its caller feeds with known dimensions."""
+    info = helper.make_tensor_value_info
+    nodes = [node("Shape", ["a"], ["s"]), node("ConstantOfShape", ["s"], ["v"])]
+    body = graph(*nodes, node("Gemm", ["a", "v"], ["y"]), result="y")
+    body.input.append(info("a", FLOAT, ["n", 4]))
+    scan = node("Scan", ["x"], ["r"], body=body, num_scan_inputs=1)
+    assert verdict(scan, x=(3, 4, 4), outputs=["r"]) == "unspecified"
+    assert verdict(scan, x=(3, "m", 4), outputs=["r"]) == "forbidden"

@@ -115,8 +115,8 @@ def test_a_run_that_skips_all_of_the_suite_fails(repository: ToyRepository) -> N
 def test_a_test_that_ends_without_a_result_leaves_the_report_incomplete(
     repository: ToyRepository,
 ) -> None:
-    repository.write("conftest.py", "def pytest_runtest_setup(item):\n    assert 0, 'broken'\n")
-    assert repository.cheap().code == 1
+    repository.write("breaking.py", "def pytest_runtest_setup(item):\n    assert 0, 'broken'\n")
+    assert repository.cheap("-p", "breaking").code == 1
     assert repository.report()["complete"] is False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -67,9 +68,11 @@ def onnx_networks(*, max_layers: int = 30) -> st.SearchStrategy[NetworkCase]:
     if not isinstance(max_layers, int) or max_layers < 1:
         raise UsageError(f"onnx_networks(max_layers={max_layers!r}): give a number, 1 or more")
     layers = st.one_of(_items(neighbours()), _items(everything()))
+    # Left to itself a list is short: large ones are asked for.
+    least = st.sampled_from((1, 1, 1, max(1, max_layers // 2)))
     return st.builds(
         lambda items, opset, others: NetworkCase(tuple(items), None, (*opset, *sorted(others))),
-        st.lists(layers, min_size=1, max_size=max_layers),
+        least.flatmap(lambda size: st.lists(layers, min_size=size, max_size=max_layers)),
         _one_opset(_OPSETS),
         st.sets(st.sampled_from((*_OTHERS, "apart", "shared"))),
     )
@@ -142,3 +145,16 @@ def _items(pairs: Sequence[tuple[str, str]]) -> st.SearchStrategy[Item]:
 
 def _one_opset(names: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
     return st.sampled_from([(), *((name,) for name in names)])
+
+
+def requests(
+    *, schemes: Sequence[str] = ("uniform", "nonuniform", "weight_only")
+) -> st.SearchStrategy[dict[str, Any]]:
+    """What a quantizer may be asked for: keywords of `judge` and `Request`.
+
+    Shrinks towards plain uniform quantization, the first of `schemes`.
+    """
+    settings = st.fixed_dictionaries(
+        {}, optional={"channel_wise": st.booleans(), "asymmetric": st.booleans()}
+    )
+    return st.fixed_dictionaries({"scheme": st.sampled_from(list(schemes)), "settings": settings})

@@ -96,7 +96,7 @@ class Layer:
 
     @property
     def qualified_type(self) -> str:
-        """The type as condition ids spell it: ``Conv``, or ``com.acme::Conv`` of a custom domain."""
+        """The type as condition ids spell it: ``Conv``; ``com.acme::Conv`` of a custom domain."""
         return f"{self.domain}::{self.type}" if self.domain else self.type
 
     def attribute(self, name: str) -> Any:

@@ -116,6 +116,8 @@ def _type_rule(
     if schema is None or not schema.outputs:
         return None, (0,)
     formal = schema.outputs[min(port, len(schema.outputs) - 1)]
+    if not formal.is_homogeneous:  # of loops: each output has a type of its own
+        return None, (0,)
     same = [i for i, given in enumerate(schema.inputs) if given.type_str == formal.type_str]
     if same:
         last = len(schema.inputs) - 1

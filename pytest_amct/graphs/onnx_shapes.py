@@ -51,7 +51,7 @@ def _fill(scopes: list[dict[str, Tensor]], make: Callable[[], ModelProto]) -> No
     except Exception:  # whatever onnx makes of a broken model, the answer is: not known
         return
     for tensors, graph in zip(scopes, _graphs(inferred.graph), strict=False):
-        for info in [*graph.value_info, *graph.output]:
+        for info in [*graph.input, *graph.value_info, *graph.output]:
             tensor = tensors.get(info.name)
             if tensor is None:
                 continue

@@ -34,7 +34,8 @@ def _line(layer: Layer, marked: bool) -> str:
     made = ", ".join(t.name if t else "_" for t in layer.outputs)
     name = f"{layer.name}: " if layer.name else ""
     where = f"[{layer.where}] " if layer.where else ""
-    return f"{'->' if marked else '  '} {where}{name}{made} = {layer.qualified_type}({given}){_attributes(layer)}"
+    call = f"{layer.qualified_type}({given}){_attributes(layer)}"
+    return f"{'->' if marked else '  '} {where}{name}{made} = {call}"
 
 
 def _operand(tensor: Tensor | None) -> str:

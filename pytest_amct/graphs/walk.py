@@ -313,7 +313,9 @@ def _call(layer: Layer, found: Sequence[Source]) -> Source:
     passed = [
         by_port.get(i, left_out) for i, p in enumerate(layer.parameters) if p in body.parameters
     ]
-    return _join([Source(body.kind, body.why, body.basis), *passed])
+    # What the body owes to functions further out is theirs to settle.
+    further = body.parameters.difference(layer.parameters)
+    return _join([Source(body.kind, body.why, body.basis, further), *passed])
 
 
 # --- dtype ------------------------------------------------------------------------------------

@@ -71,6 +71,18 @@ def read_layers(original: Network, found: AmctDecisions, spec: Spec) -> Outcome:
     return Outcome("decided", decisions, frozenset(untraceable))
 
 
+def decisions_by_name(found: AmctDecisions) -> dict[str, Decision]:
+    """The decisions of a text without its model: "all data" is then input 0."""
+    decisions = {}
+    for name, said in found.layers.items():
+        if said is not None:
+            data = () if said.data is False else (0,)
+            known = said.data is not None or bool(said.ports)
+            inputs = tuple(sorted({*data, *said.ports})) if known else None
+            decisions[name] = replace(said.decision, inputs=inputs)
+    return decisions
+
+
 def _split(name: str, known: Mapping[str, object]) -> tuple[str, int | None]:
     """A name of the model, and the port behind a colon if it has one."""
     base, colon, port = name.rpartition(":")

@@ -64,6 +64,28 @@ def stands_for(layer: Layer) -> tuple[str, ...]:
     return (layer.type.removeprefix(_LINEAR),) if layer.type.startswith(_LINEAR) else ()
 
 
+class Operands(NamedTuple):
+    """What an integer operator stands for, and the ports of its data and weight."""
+
+    type: str
+    ports: tuple[int, ...]
+
+
+_BINARY = ("QLinearAdd", "QLinearMul")
+
+
+def operands_of(type_: str, domain: str) -> Operands | None:
+    """The float layer behind an integer operator's type, ``None`` for any other type."""
+    if domain not in ("", "ai.onnx", MICROSOFT):
+        return None
+    form = _FORMS.get(type_)
+    if form is not None:
+        return Operands(form.types[0], (0,) if form.weight is None else (0, form.weight))
+    if not type_.startswith(_LINEAR):
+        return None
+    return Operands(type_.removeprefix(_LINEAR), (0, 3) if type_ in _BINARY else (0,))
+
+
 def is_qoperator(layer: Layer) -> bool:
     """Whether the layer computes on integers in place of a float layer."""
     return bool(stands_for(layer))

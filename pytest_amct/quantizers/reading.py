@@ -52,7 +52,7 @@ def read_outcome(original: Network, result: object, spec: Spec | None = None) ->
         return _named(original, {_name(n, result): _decision(n, d) for n, d in result.items()})
     if isinstance(result, AmctDecisions):
         return read_layers(original, result, spec or load_spec())
-    if isinstance(result, str | os.PathLike) and (text := _text(os.fsdecode(result))) is not None:
+    if isinstance(result, str | os.PathLike) and (text := read_text_form(os.fsdecode(result))) is not None:
         return read_layers(original, text, spec or load_spec())
     if isinstance(result, ModelProto | bytes | bytearray | memoryview | str | os.PathLike):
         return _from_model(original, _model(result), spec or load_spec())
@@ -64,8 +64,11 @@ def read_outcome(original: Network, result: object, spec: Spec | None = None) ->
 # --- files -----------------------------------------------------------------------------------
 
 
-def _text(path: str) -> AmctDecisions | None:
-    """What a file of one of the text forms says, ``None`` if it is none of them by its name."""
+def read_text_form(path: str) -> AmctDecisions | None:
+    """What a file of one of the text forms says, ``None`` if it is none of them by its name.
+
+    Raises `OutputError` if it cannot be read.
+    """
     read = TEXT_FORMS.get(Path(path).suffix.lower())
     if read is None:
         return None

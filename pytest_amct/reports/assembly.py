@@ -34,11 +34,14 @@ class Collected:
     records: dict[tuple[str, str], Record] = field(default_factory=dict)
     findings: dict[tuple[str, ...], Finding] = field(default_factory=dict)
     tests: int = 0
+    #: what explore drew; of examples alike only one is among the records
+    examples: int = 0
     complete: bool = False
 
     def add(self, result: dict[str, Any]) -> None:
         """Take in the result of a test, as its JSON value."""
         self.tests += 1
+        self.examples += result.get("examples", 0)
         self._records(result["records"])
         for values in result["findings"]:
             self._finding(Finding(**values))
@@ -93,6 +96,7 @@ def assemble(
         "selection": selection,
         "versions": _versions(),
         "cases": len({r.case for r in records}),
+        **({"examples": collected.examples} if settings.profile == "explore" else {}),
         "conditions": [*_conditions(spec, rows, records)],
         "rows": [_row(row, records, policy.skipped(row.id)) for row in rows],
         "findings": [asdict(f) for f in findings],

@@ -42,6 +42,8 @@ def _headline(report: dict[str, Any]) -> str:
         f"{count['warned']} warned",
         f"{both} of {len(seen)} conditions seen both ways in {report['cases']} cases",
     ]
+    if "examples" in report:
+        parts.append(f"{report['examples']} examples explored")
     return ", ".join(parts) + ("" if report["complete"] else " (the run did not complete)")
 
 

@@ -41,7 +41,7 @@ def _kind(name: str, *others: str) -> Callable[[Predicate], Predicate]:
 
 @_kind("attribute", "equals", "every", "index", "default")
 def attribute(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
-    """An attribute, one entry of it (`index`) or `every` entry has the value; absent = `default`."""
+    """An attribute, one entry (`index`) or `every` entry has the value; absent = `default`."""
     name = wanted["attribute"]
     value = layer.attribute(name)
     if value is UNKNOWN:

@@ -40,7 +40,8 @@ def load_spec(name: str = DEFAULT_RELEASE) -> Spec:
         return parse_spec(path.read_bytes(), name)
     if name not in releases():
         raise UsageError(
-            f"spec {name!r} is not a known release: use one of {', '.join(releases())}, or the path of a .toml file"
+            f"spec {name!r} is not a known release: use one of {', '.join(releases())}, "
+            "or the path of a .toml file"
         )
     text = (resources.files("pytest_amct.tables") / f"{name}.toml").read_bytes()
     return parse_spec(text, f"{name}.toml")
@@ -124,7 +125,8 @@ def _row(values: Mapping[str, Any], source: str, shared: list[Condition]) -> Row
     for condition in own:
         if condition.implied_by and condition.implied_by not in names:
             raise SpecError(
-                f"{source}: row {id_}: condition {condition.id}: 'implied_by' names no condition of the row"
+                f"{source}: row {id_}: condition {condition.id}: "
+                "'implied_by' names no condition of the row"
             )
     row = Row(
         id=id_,

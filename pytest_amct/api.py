@@ -1,0 +1,78 @@
+"""The judging for programs and property tests of one's own, without a pytest run."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from onnx import ModelProto
+
+from pytest_amct.graphs.network import Layer
+from pytest_amct.graphs.onnx_reader import parse_onnx, read_onnx
+from pytest_amct.quantizers.amct_layers import AmctDecisions, decisions_by_name
+from pytest_amct.quantizers.protocol import Decision
+from pytest_amct.quantizers.reading import read_outcome, read_text_form
+from pytest_amct.quantizers.undone import undo_quantization
+from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.model import Spec
+from pytest_amct.verdicts import Finding, Policy, judge_layer
+
+Model = ModelProto | bytes | str | os.PathLike[str]
+
+
+def decisions_of(quantized: Any, original: Model | None = None) -> dict[str, Decision]:
+    """What was quantized, by layer name (by first output for a layer without one).
+
+    `quantized` is an ONNX model in QDQ, QOperator or AMCT's deploy form, or AMCT's configuration or
+    record: a proto, bytes, the path of a file, or what `read_config` and `read_record` return.
+    With the `original` model, names are the original's and what it held already is no decision.
+    Layers that show nothing are left out. Raises `OutputError` or `ModelError`.
+    """
+    text = quantized
+    if isinstance(quantized, str | os.PathLike):
+        text = read_text_form(os.fspath(quantized))
+    if isinstance(text, AmctDecisions) and original is None:
+        return decisions_by_name(text)
+    network = read_onnx(
+        original if original is not None else undo_quantization(parse_onnx(quantized))
+    )
+    outcome = read_outcome(network, quantized)
+    named = {_name(network.layers[i]): d for i, d in sorted(outcome.decisions.items())}
+    return {name: decision for name, decision in named.items() if name}
+
+
+def judge(
+    model: Model,
+    decisions: Any,
+    *,
+    spec: Spec | None = None,
+    strict: bool = False,
+    **asked: Any,
+) -> list[Finding]:
+    """What is wrong with decisions on a float model, in the order of its layers.
+
+    `decisions` is whatever a quantizer may return, a quantized model or file included. `asked` is
+    what was asked for: ``scheme``, ``settings``, ``tensor_quantize``, ``skip_layers``,
+    ``skip_layer_types``. A layer that is owed and left in float is `missed`, a warning.
+    Raises `ModelError` or `OutputError` for what cannot be read.
+    """
+    spec = spec or load_spec()
+    network = read_onnx(model)
+    outcome = read_outcome(network, decisions, spec)
+    policy = Policy(strict=strict)
+    found: list[Finding] = []
+    for layer in network.layers:
+        record = judge_layer("", "", layer, outcome, spec, policy, asked)
+        found += record.findings
+        if record.owed and record.decided == "float":
+            found.append(policy.apply(_missed(layer, record.row)))
+    return found
+
+
+def _missed(layer: Layer, row: str | None) -> Finding:
+    message = f"{layer} was left in float, although {row} lists it and every condition holds"
+    return Finding("missed", row or "", "", str(layer), "warned", message, row=row)
+
+
+def _name(layer: Layer) -> str:
+    return layer.name or next((t.name for t in layer.outputs if t is not None), "")

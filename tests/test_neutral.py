@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from pytest_amct.runner import Result, Runner
 from pytest_amct.tables.loader import load_spec
 
 CONV = NetworkCase((Item("uniform/onnx/Conv", "default"),))
-NO_KERNELS = ("bfloat16", "random-like", "float64")
+NotImplemented_ = onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented
 
 few = settings(
     max_examples=12,
@@ -75,7 +76,7 @@ def test_a_change_gives_valid_models_with_the_same_answers(
         (folder / neutral.DATA_FILE).write_bytes(last.files.get(neutral.DATA_FILE, b""))
         (folder / "m.onnx").write_bytes(last.data)
         onnx.checker.check_model(str(folder / "m.onnx"), full_check=True)
-        if not any(word in case.id for word in NO_KERNELS):
+        with contextlib.suppress(NotImplemented_):  # there are types without kernels
             load(last, folder)
         networks = [read_onnx(call.data) for call in (first, last)]
         layers = [

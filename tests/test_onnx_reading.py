@@ -202,17 +202,10 @@ def test_what_a_call_passes_for_an_attribute_counts_in_the_body() -> None:
 
 def test_a_function_that_bears_an_operators_name_is_judged_as_neither() -> None:
     """Runtimes decide which of the two it is, and the document cannot know."""
-    imposter = helper.make_function(
-        "",
-        "Gemm",
-        ["a", "b"],
-        ["r"],
-        [node("Identity", ["a"], ["r"])],
-        [helper.make_opsetid("", 21)],
-    )
-    assert verdict(node("Gemm", ["x", "w"], ["y"]), **SMALL, functions=[imposter]) == "unspecified"
-    gemm = [node("Gemm", ["w", "w"], ["v"]), node("Conv", ["x", "v"], ["y"])]
-    assert verdict(*gemm, x=IMAGE, w=WEIGHT, functions=[imposter]) == "unspecified"
+    gemm, relu = (_function(t, node("Identity", ["a"], ["r"]), domain="") for t in ("Gemm", "Relu"))
+    assert verdict(node("Gemm", ["x", "w"], ["y"]), **SMALL, functions=[gemm]) == "unspecified"
+    through = [node("Relu", ["w"], ["v"]), node("Conv", ["x", "v"], ["y"])]
+    assert verdict(*through, x=IMAGE, w=WEIGHT, functions=[relu]) == "unspecified"
 
 
 def test_calls_in_functions_keep_apart_what_is_passed_further_out() -> None:
@@ -262,3 +255,45 @@ def test_what_a_scan_slices_has_the_shape_of_its_slices() -> None:
     scan = node("Scan", ["x"], ["r"], body=body, num_scan_inputs=1)
     assert verdict(scan, x=(3, 4, 4), outputs=["r"]) == "unspecified"
     assert verdict(scan, x=(3, "m", 4), outputs=["r"]) == "forbidden"
+
+
+def test_the_shape_of_a_constant_is_constant_in_a_function_too() -> None:
+    body = [node("Shape", ["a"], ["s"]), node("ConstantOfShape", ["s"], ["r"])]
+    filled = _function("Filled", *body)
+    nodes = [node("Filled", ["w"], ["v"], domain="local"), node("Gemm", ["x", "v"], ["y"])]
+    assert verdict(*nodes, **SMALL, functions=[filled]) == "quantizable"
+    nodes[0].input[0] = "x"
+    assert verdict(*nodes, x=("n", 4), functions=[filled]) == "forbidden"
+    nodes.append(node("Filled", ["w"], ["z"], domain="local"))
+    assert verdict(*nodes, x=("n", 4), w=(4, 4), functions=[filled]) == "unspecified"
+
+
+def test_an_output_may_describe_an_initializer_or_an_input_anew() -> None:
+    nodes = [
+        node("Sub", ["x", "w"], ["d"]),
+        node("Shape", ["d"], ["s"]),
+        node("ConstantOfShape", ["s"], ["v"]),
+        node("Gemm", ["x", "v"], ["y"]),
+    ]
+    proto = model(*nodes, x=("m", "m"), w=(4, 4))
+    proto.graph.output.append(helper.make_tensor_value_info("w", FLOAT, ["n", "n"]))
+    assert answer_of(proto).verdict == "unspecified"
+
+
+def test_what_a_function_passes_on_to_another_counts_in_its_body() -> None:
+    def passing(inside: NodeProto, parameter: str, attribute: str) -> NodeProto:
+        kind = AttributeProto.INT
+        inside.attribute.add(name=attribute, type=kind, ref_attr_name=parameter)
+        return inside
+
+    inner = passing(node("Gemm", ["a", "a"], ["r"]), "t", "transA")
+    outer = passing(node("Inner", ["a"], ["r2"], domain="local"), "u", "t")
+    functions = [
+        _function("Inner", inner, attributes=["t"]),
+        _function("Outer", outer, node("Identity", ["r2"], ["r"]), attributes=["u"]),
+    ]
+    for given, expected in (({"u": 1}, "forbidden"), ({"u": 0}, "unspecified")):
+        call = node("Outer", ["w"], ["y"], domain="local", **given)
+        network = pytest_amct.read_onnx(model(call, **SMALL, functions=functions))
+        (layer,) = [layer for layer in network.layers if layer.type == "Gemm"]
+        assert pytest_amct.answer(layer).verdict == expected

@@ -235,14 +235,15 @@ def test_a_weight_of_two_layers_is_unspecified() -> None:
     assert verdict(*filled, x=(4, 4), constants=constants) == "unspecified"
 
 
-def test_a_scale_of_two_weights_is_no_shared_weight() -> None:
+@pytest.mark.parametrize("scale", [(), (4,)], ids=["one number", "per channel"])
+def test_a_scale_of_two_weights_is_no_shared_weight(scale: tuple[int, ...]) -> None:
     nodes = [
         node("DequantizeLinear", ["i", "s"], ["v"]),
         node("DequantizeLinear", ["j", "s"], ["w"]),
         node("Gemm", ["x", "v"], ["z"]),
         GEMM,
     ]
-    constants = [stored(n, (4, 4), TensorProto.INT8) for n in "ij"] + [stored("s", ())]
+    constants = [stored(n, (4, 4), TensorProto.INT8) for n in "ij"] + [stored("s", scale)]
     assert verdict(*nodes, x=(4, 4), constants=constants) == "quantizable"
 
 

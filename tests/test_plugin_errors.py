@@ -111,6 +111,7 @@ def test_a_value_that_cannot_be_used(
         "--amct-spec=cann-7.0.0",
         "--amct-profile=gate",
         "--amct-max-examples=3",
+        "--amct-seed=3",
         "--amct-select=*",
         "--amct-model=x.onnx",
         "--amct-report=rep",

@@ -183,8 +183,9 @@ def _skeleton(model: ModelProto, functions: _Functions) -> ModelProto:
         ):
             if isinstance(entry, str):
                 dim.dim_param = entry
-    fed = {info.name for info in graph.input}
-    kept.output.extend(info for info in graph.output if info.name not in fed)
+    # Nor does an output that is fed or stored: its own description would be taken instead.
+    known = stored.union(info.name for info in graph.input)
+    kept.output.extend(info for info in graph.output if info.name not in known)
     kept.value_info.extend(graph.value_info)
     kept.initializer.extend(_stripped(t) for t in graph.initializer)
     kept.sparse_initializer.extend(graph.sparse_initializer)

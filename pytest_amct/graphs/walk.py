@@ -286,8 +286,11 @@ def _join(found: Sequence[Source]) -> Source:
 
 
 def _shape_of(layer: Layer, found: Sequence[Source]) -> Source:
-    if found and found[0].kind == "constant" and not found[0].parameters:
-        return found[0]
+    if found and found[0].kind == "constant":
+        if not found[0].parameters:
+            return found[0]
+        why = f"{layer} of what the callers of the function pass, which differs"
+        return Source("unknown", why)
     entries = shape(layer.input(0))
     if entries is None:
         return Source("unknown", f"{layer} of a tensor whose shape is not known")

@@ -1,0 +1,122 @@
+"""Caffe's two files as messages: the prototxt that describes a net, the caffemodel with its blobs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from google.protobuf import text_format  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+from pytest_amct.errors import ModelError
+from pytest_amct.graphs.caffe_schema import Message, message
+
+Text = str | bytes | os.PathLike[str]
+"""A prototxt: its text, or the path of a file (a string without braces, quotes or line breaks)."""
+
+Stored = bytes | str | os.PathLike[str]
+"""A caffemodel: its bytes, or the path of a file."""
+
+_TEXT = re.compile(r'[{}"\n]|^\s*$')
+#: strings and comments, whose braces do not count, and the braces that do
+_BRACES = re.compile(r"""(?P<skip>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\#[^\n]*)|[{}<>]""")
+_PLACE = re.compile(r"^\d+:\d+ : ", re.DOTALL)
+_QUOTED_LINE = re.compile(r"^'.*': (?=[A-Z])", re.DOTALL)
+
+
+def parse_prototxt(prototxt: Text) -> tuple[Message, str]:
+    """The NetParameter of a prototxt, and the name of it for errors. Raises `ModelError`."""
+    text, name = _read_text(prototxt)
+    net = message("NetParameter")
+    try:
+        text_format.Parse(text, net)
+    except text_format.ParseError as error:
+        raise ModelError(f"{name}: {_what_is_wrong(text, error)}") from None
+    if not (net.layer or net.layers):
+        raise ModelError(f"{name}: describes no layers: is it the prototxt of a net?")
+    return net, name
+
+
+def parse_caffemodel(caffemodel: Stored) -> tuple[Mapping[str, list[Sequence[Message]]], str]:
+    """The blobs of a caffemodel by layer name, and the name of it for errors.
+
+    Several entries stand for several layers of one name. Raises `ModelError` if the file is
+    missing, cut off, or holds no layers.
+    """
+    if isinstance(caffemodel, bytes):
+        data, name = caffemodel, "the caffemodel"
+    else:
+        name = os.fspath(caffemodel)
+        data = _read(Path(caffemodel), name)
+    net = message("StoredNet")
+    try:
+        net.ParseFromString(data)
+        blobs: dict[str, list[Sequence[Message]]] = {}
+        for layer in [*net.layer, *net.layers]:
+            inner = layer.layer if hasattr(layer, "layer") and layer.HasField("layer") else layer
+            blobs.setdefault(inner.name, []).append(inner.blobs)
+    except (DecodeError, UnicodeDecodeError):
+        raise ModelError(
+            f"{name}: not a caffemodel, or cut off ({len(data)} bytes): copy or export it again"
+        ) from None
+    if not blobs:
+        raise ModelError(f"{name}: holds no layers: is it a caffemodel at all?")
+    return blobs, name
+
+
+def _read_text(prototxt: Text) -> tuple[str, str]:
+    name = "the prototxt"
+    if isinstance(prototxt, str) and _TEXT.search(prototxt):
+        return prototxt, name
+    if isinstance(prototxt, bytes):
+        data = prototxt
+    else:
+        name = os.fspath(prototxt)
+        data = _read(Path(prototxt), name)
+    try:
+        return data.decode("utf-8"), name
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ModelError(f"{name}: line {line}: not UTF-8 text: is it a prototxt?") from None
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{name}: cannot be read ({error.strerror})") from None
+
+
+def _what_is_wrong(text: str, error: text_format.ParseError) -> str:
+    """The parser's complaint as one sentence; a lost brace is told where it was opened."""
+    lost = _lost_brace(text)
+    if lost is not None:
+        return lost
+    words = _QUOTED_LINE.sub("", _PLACE.sub("", str(error)))
+    words = " ".join(words.replace('"caffe.', '"').split()).removesuffix(".")
+    return f"line {error.GetLine()}, column {error.GetColumn()}: {words}: correct the prototxt"
+
+
+def _lost_brace(text: str) -> str | None:
+    opened: list[int] = []
+    for found in _BRACES.finditer(text):
+        if found["skip"] is not None:
+            continue
+        if found[0] in "{<":
+            opened.append(found.start())
+        elif opened:
+            opened.pop()
+        else:
+            return f"{_place(text, found.start())}: a closing brace that no opening one belongs to"
+    return f"{_place(text, opened[-1])}: this brace is never closed" if opened else None
+
+
+def _place(text: str, at: int) -> str:
+    line = text.count("\n", 0, at) + 1
+    return f"line {line}, column {at - text.rfind(chr(10), 0, at)}"
+
+
+Complain = Callable[[str], ModelError]
+"""Makes the error of a sentence: puts the name of the file in front of it."""

@@ -1,0 +1,381 @@
+"""Decisions in QDQ form."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import ModelProto, NodeProto, TensorProto, helper
+from quantized_models import (
+    EXP,
+    ONE,
+    POOL,
+    SEVERAL,
+    array,
+    between,
+    constant,
+    conv_net,
+    decisions,
+    integers,
+    model,
+    node,
+    pair,
+    product,
+    qdq_conv,
+    qlinear_net,
+    quantized,
+    quantized_matmul,
+    scalars,
+    shared_weight,
+)
+
+from pytest_amct.quantizers.onnx_decisions import SHOWS_NOTHING
+from pytest_amct.quantizers.protocol import Decision
+
+
+def test_a_layer_is_quantized_if_its_weight_comes_through_dequantize_linear() -> None:
+    found = decisions(conv_net(), qdq_conv(ONE, array("wz", 0, np.int8)))
+    conv = found["conv"]
+    assert isinstance(conv, Decision)
+    assert (conv.inputs, conv.weights, conv.evidence) == ((0,), True, "stated")
+    assert (conv.weight_channel_wise, conv.weight_asymmetric, conv.weight_bits) == (False, False, 8)
+    assert found["sin"] == Decision.float()
+    assert found["erf"] == Decision.float()
+
+
+def test_pairs_of_onnxruntimes_domain_count_as_well() -> None:
+    found = decisions(conv_net(), qdq_conv(ONE, array("wz", 0, np.int8), domain="com.microsoft"))
+    assert quantized(found["conv"])
+
+
+def test_a_weight_alone_is_read_as_weights_only() -> None:
+    conv = decisions(conv_net(), qdq_conv(ONE, array("wz", 0, np.int8), data=False))["conv"]
+    assert isinstance(conv, Decision)
+    assert (conv.inputs, conv.weights) == ((), True)
+    assert conv.treatment.scheme == "weight_only"
+
+
+def test_dequantized_data_alone_decides_nothing() -> None:
+    result = conv_net()
+    for at, extra in enumerate(pair("s"), 1):
+        result.graph.node.insert(at, extra)
+    result.graph.node[3].input[0] = "s_dq"
+    result.graph.initializer.extend(scalars())
+    assert decisions(conv_net(), result)["conv"] == Decision.float()
+
+
+@pytest.mark.parametrize(
+    ("scales", "channel_wise"),
+    [([0.01, 0.02, 0.03, 0.04], True), ([0.01] * 4, False), (0.01, False), ([0.01], False)],
+)
+def test_only_scales_that_differ_are_channel_wise(scales: Any, channel_wise: bool) -> None:
+    zeros = array("wz", np.zeros_like(scales), np.int8)
+    conv = decisions(conv_net(), qdq_conv(array("ws", scales, np.float32), zeros))["conv"]
+    assert isinstance(conv, Decision)
+    assert conv.weight_channel_wise is channel_wise
+
+
+@pytest.mark.parametrize(
+    ("dtype", "zero", "asymmetric"),
+    [
+        (np.int8, 0, False),
+        (np.int8, 3, True),
+        (np.uint8, 128, False),
+        (np.uint8, 0, True),
+        (np.uint8, None, True),
+        (np.int8, None, False),
+        (np.int16, 0, False),
+        (np.uint16, 32768, False),
+        (np.uint16, 32767, True),
+    ],
+)
+def test_a_zero_point_off_the_middle_is_asymmetric(
+    dtype: Any, zero: int | None, asymmetric: bool
+) -> None:
+    zeros = None if zero is None else array("wz", zero, dtype)
+    conv = decisions(conv_net(), qdq_conv(ONE, zeros, dtype))["conv"]
+    assert isinstance(conv, Decision)
+    assert conv.weight_asymmetric is asymmetric
+    assert conv.weight_bits == np.iinfo(dtype).bits
+
+
+@pytest.mark.parametrize(
+    ("type_", "zero", "asymmetric", "bits"),
+    [
+        (TensorProto.INT4, 0, False, 4),
+        (TensorProto.INT4, 1, True, 4),
+        (TensorProto.UINT4, 8, False, 4),
+        (TensorProto.UINT4, 0, True, 4),
+        (TensorProto.FLOAT8E4M3FN, 0, False, 8),
+    ],
+)
+def test_narrow_types_have_their_own_middle(
+    type_: int, zero: int, asymmetric: bool, bits: int
+) -> None:
+    result = qdq_conv(ONE, helper.make_tensor("wz", type_, [], [zero]))
+    weight = helper.make_tensor("wq", type_, [4, 3, 3, 3], [1] * 108)
+    result.graph.initializer[0].CopyFrom(weight)
+    conv = decisions(conv_net(), result)["conv"]
+    assert isinstance(conv, Decision)
+    assert (conv.weight_asymmetric, conv.weight_bits) == (asymmetric, bits)
+
+
+def test_constants_outside_of_the_file_leave_the_setting_unknown() -> None:
+    scale = TensorProto(name="ws", data_type=TensorProto.FLOAT, dims=[4])
+    scale.data_location = TensorProto.EXTERNAL
+    conv = decisions(conv_net(), qdq_conv(scale, array("wz", [0] * 4, np.int8)))["conv"]
+    assert isinstance(conv, Decision)
+    assert (conv.weights, conv.weight_channel_wise, conv.weight_asymmetric) == (True, None, False)
+
+
+@pytest.mark.parametrize("hops", [("Identity",), ("Transpose", "Transpose"), ("Dropout",)])
+def test_the_weight_may_be_moved_behind_its_dequantize_linear(hops: tuple[str, ...]) -> None:
+    found = decisions(conv_net(), qdq_conv(ONE, array("wz", 0, np.int8), hops=hops))
+    assert quantized(found["conv"])
+
+
+def test_computing_behind_its_dequantize_linear_is_no_quantized_weight() -> None:
+    found = decisions(conv_net(), qdq_conv(ONE, array("wz", 0, np.int8), hops=("Neg",)))
+    assert not quantized(found["conv"])
+
+
+def test_data_behind_a_clip_is_unknown_not_float() -> None:
+    original = model(
+        [
+            node("Sin", ["x"], ["s"], name="sin"),
+            node("Relu", ["s"], ["r"], name="relu"),
+            node("Conv", ["r", "w"], ["y"], name="conv"),
+        ],
+        [constant("w", 4, 3, 3, 3)],
+    )
+    result = model(
+        [
+            node("Sin", ["x"], ["s"], name="sin"),
+            *pair("s"),
+            node("Relu", ["s_dq"], ["r"], name="relu"),
+            node("DequantizeLinear", ["wq", "scale", "zero"], ["w"]),
+            node("Conv", ["r", "w"], ["y"], name="conv"),
+        ],
+        [integers("wq", 4, 3, 3, 3), *scalars()],
+    )
+    conv = decisions(original, result)["conv"]
+    assert isinstance(conv, Decision)
+    assert (conv.inputs, conv.weights, conv.treatment.scheme) == (None, True, "uniform")
+
+
+@pytest.mark.parametrize(("dedicated", "evidence"), [(True, "stated"), (False, "inferred")])
+def test_a_dequantize_linear_that_two_layers_read_may_be_the_others(
+    dedicated: bool, evidence: str
+) -> None:
+    found = decisions(*shared_weight(dedicated))
+    for name in ("conv_a", "conv_b"):
+        conv = found[name]
+        assert isinstance(conv, Decision)
+        assert (conv.weights, conv.evidence) == (True, evidence)
+
+
+def test_two_dequantized_operands_between_float_layers_are_the_tools_choice() -> None:
+    original = product("a", "b", "Sin", "Erf")
+    matmul = decisions(original, product("a_dq", "b_dq", "Sin", "Erf"))["matmul"]
+    assert isinstance(matmul, Decision)
+    assert (matmul.inputs, matmul.weights, matmul.evidence) == ((0,), True, "stated")
+    assert matmul.weight_asymmetric is None  # an activation's zero point is no weight offset
+
+
+def test_two_operands_that_quantized_neighbours_dequantize_show_nothing() -> None:
+    def network(quantize: bool) -> ModelProto:
+        weights = [("p", "u", "a"), ("q", "v", "b")]
+        dequantized = [f"{w}_dq" if quantize else w for _, w, _ in weights]
+        nodes: list[NodeProto] = []
+        for (data, weight, out), port in zip(weights, dequantized, strict=True):
+            if quantize:
+                source = [f"{weight}q", "scale", "zero"]
+                nodes += [node("DequantizeLinear", source, [port]), *pair(data)]
+            given = f"{data}_dq" if quantize else data
+            nodes.append(node("MatMul", [given, port], [out], name=f"matmul_{out}"))
+            nodes += pair(out) if quantize else []
+        operands = ["a_dq", "b_dq"] if quantize else ["a", "b"]
+        nodes += [node("MatMul", operands, ["m"], name="both"), node("Erf", ["m"], ["y"])]
+        stored = [integers("uq", 8, 8), integers("vq", 5, 8)]
+        plain = [constant("u", 8, 8), constant("v", 5, 8)]
+        kept = [*stored, *scalars()] if quantize else plain
+        return model(nodes, kept, [("p", [8, 8]), ("q", [8, 5])])
+
+    found = decisions(network(False), network(True))
+    assert quantized(found["matmul_a"])
+    assert found["both"] is None
+
+
+def test_two_operands_whose_neighbours_are_all_quantized_are_inferred() -> None:
+    inputs = [("p", [8, 8]), ("q", [8, 5])]
+    plain = [constant("u", 8, 8), constant("v", 5, 8)]
+    original = model(
+        [
+            node("MatMul", ["p", "u"], ["a"], name="matmul_a"),
+            node("MatMul", ["q", "v"], ["b"], name="matmul_b"),
+            node("MatMul", ["a", "b"], ["m"], name="both"),
+            node("MatMul", ["m", "v"], ["y"], name="matmul_y"),
+        ],
+        plain,
+        inputs,
+    )
+    result = model(
+        [
+            *quantized_matmul("p", "u", "a"),
+            *quantized_matmul("q", "v", "b"),
+            *pair("a"),
+            *pair("b"),
+            node("MatMul", ["a_dq", "b_dq"], ["m"], name="both"),
+            *pair("m"),
+            node("MatMul", ["m_dq", "v"], ["y"], name="matmul_y"),
+        ],
+        [integers("uq", 8, 8), integers("vq", 5, 8), *scalars()],
+        inputs,
+    )
+    both = decisions(original, result)["both"]
+    assert isinstance(both, Decision)
+    assert (both.inputs, both.weights, both.evidence) == ((0,), True, "inferred")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "evidence"),
+    [
+        ("Sin", "Erf", "stated"),
+        ("Conv", "Erf", "stated"),
+        ("Sin", "Conv", "stated"),
+        ("Conv", "Conv", "inferred"),
+    ],
+)
+@pytest.mark.parametrize("focal", [POOL, EXP], ids=["listed", "unlisted"])
+def test_a_pair_that_no_neighbour_explains_is_stated(
+    focal: list[NodeProto], before: str, after: str, evidence: str
+) -> None:
+    original = between(before, focal, after, pairs=False)
+    decision = decisions(original, between(before, focal, after, pairs=True))["focal"]
+    assert isinstance(decision, Decision)
+    assert (decision.inputs, decision.weights, decision.evidence) == ((0,), False, evidence)
+
+
+def test_another_reader_explains_a_pair_before_a_layer() -> None:
+    def network(pairs: bool) -> ModelProto:
+        result = between("Sin", EXP, "Conv", pairs)
+        weight = "w2"
+        source = "a_dq" if pairs else "a"
+        result.graph.node.append(node("Conv", [source, weight], ["z"], name="companion"))
+        result.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
+        return result
+
+    decision = decisions(network(False), network(True))["focal"]
+    assert isinstance(decision, Decision)
+    assert decision.evidence == "inferred"
+
+
+def test_another_reader_that_is_float_explains_nothing() -> None:
+    def network(pairs: bool) -> ModelProto:
+        result = between("Sin", EXP, "Conv", pairs)
+        if pairs:
+            rest = ["a_q", "scale", "zero"]
+            result.graph.node.append(node("DequantizeLinear", rest, ["a_other"]))
+        result.graph.node.append(node("Cos", ["a_other" if pairs else "a"], ["z"], name="cos"))
+        result.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
+        return result
+
+    decision = decisions(network(False), network(True))["focal"]
+    assert isinstance(decision, Decision)
+    assert decision.evidence == "stated"
+
+
+def test_a_quantized_neighbour_explains_a_pair_behind_a_layer_that_moves_values() -> None:
+    focal = [node("Transpose", ["t"], ["a"], name="t"), *EXP]
+
+    def network(pairs: bool) -> ModelProto:
+        result = between("Conv", EXP, "Conv", pairs)
+        conv = next(n for n in result.graph.node if n.name == "n0")
+        conv.output[0] = "t"
+        at = list(result.graph.node).index(conv) + 1
+        result.graph.node.insert(at, focal[0])
+        return result
+
+    decision = decisions(network(False), network(True))["focal"]
+    assert isinstance(decision, Decision)
+    assert decision.evidence == "inferred"
+
+
+@pytest.mark.parametrize("type_", ["Relu", "Flatten", "Transpose", "Identity", "Dropout"])
+def test_types_that_move_or_clip_values_show_nothing(type_: str) -> None:
+    focal = [node(type_, ["a"], ["b"], name="focal")]
+    original = between("Sin", focal, "Erf", pairs=False)
+    assert type_ in SHOWS_NOTHING
+    assert decisions(original, between("Sin", focal, "Erf", pairs=True))["focal"] is None
+    assert decisions(original, original)["focal"] is None
+
+
+def test_a_layer_that_also_goes_out_in_float_is_float() -> None:
+    original = between("Sin", EXP, "Erf", pairs=False)
+    result = between("Sin", EXP, "Erf", pairs=True)
+    result.graph.node.append(node("Cos", ["b"], ["z"], name="cos"))
+    result.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
+    assert decisions(original, result)["focal"] == Decision.float()
+    original.graph.output.append(helper.make_tensor_value_info("b", TensorProto.FLOAT, None))
+    result = between("Sin", EXP, "Erf", pairs=True)
+    result.graph.output.append(helper.make_tensor_value_info("b", TensorProto.FLOAT, None))
+    assert decisions(original, result)["focal"] == Decision.float()
+
+
+@pytest.mark.parametrize(("operand", "expected"), [("k_dq", True), ("k", False)])
+def test_an_add_needs_all_its_inputs_constants_included(operand: str, expected: bool) -> None:
+    def network(pairs: bool) -> ModelProto:
+        add = [node("Add", ["a", operand if pairs else "k"], ["b"], name="focal")]
+        result = between("Sin", add, "Erf", pairs)
+        if pairs and operand == "k_dq":
+            dequantize = node("DequantizeLinear", ["k_int", "scale", "zero"], ["k_dq"])
+            result.graph.node.insert(0, dequantize)
+            result.graph.initializer.append(integers("k_int", 1, 3, 1, 1))
+        else:
+            result.graph.initializer.append(constant("k", 1, 3, 1, 1))
+        return result
+
+    decision = decisions(network(False), network(True))["focal"]
+    assert quantized(decision) is expected
+    if expected:
+        assert isinstance(decision, Decision)
+        assert (decision.inputs, decision.weights) == ((0, 1), False)
+
+
+def test_an_unlisted_type_needs_its_changing_inputs_only() -> None:
+    focal = [node("Mul", ["a", "k"], ["b"], name="focal")]
+    original, result = (between("Sin", focal, "Erf", pairs) for pairs in (False, True))
+    for proto in (original, result):
+        proto.graph.initializer.append(constant("k", 1, 3, 1, 1))
+    decision = decisions(original, result)["focal"]
+    assert isinstance(decision, Decision)
+    assert (decision.inputs, decision.evidence) == ((0,), "stated")
+
+
+def test_pairs_of_the_original_are_no_evidence() -> None:
+    weighted = qdq_conv(SEVERAL, array("wz", [0] * 4, np.int8))
+    assert decisions(weighted, weighted)["conv"] is None
+    pooled = between("Sin", POOL, "Erf", pairs=True)
+    assert decisions(pooled, pooled)["focal"] is None
+
+
+def test_a_pair_on_top_of_the_originals_is_evidence() -> None:
+    original = qdq_conv(ONE, None)
+    result = copy.deepcopy(original)
+    at = next(i for i, n in enumerate(result.graph.node) if n.name == "conv")
+    for extra in reversed(pair("w0")):
+        result.graph.node.insert(at, extra)
+    next(n for n in result.graph.node if n.name == "conv").input[1] = "w0_dq"
+    conv = decisions(original, result)["conv"]
+    assert isinstance(conv, Decision)
+    assert conv.weights is True
+    assert conv.inputs is None  # the data was dequantized before
+
+
+def test_integer_operators_of_the_original_are_nobodys_decision() -> None:
+    original = qlinear_net()
+    found = decisions(original, original)
+    assert found["conv_quant"] is None
+    assert found["pool"] is None

@@ -1,4 +1,4 @@
-"""Everything that this package raises at its users: one sentence that names the thing, the place and the cure."""
+"""What this package raises at its users: one sentence with the thing, the place and the cure."""
 
 
 class AmctError(Exception):

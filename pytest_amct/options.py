@@ -83,7 +83,7 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--amct-max-examples",
         metavar="N",
-        help="Hypothesis examples for each condition (10 besides the enumerated cases, explore 100)",
+        help="Hypothesis examples for each condition (10 besides enumerated cases, explore 100)",
     )
     add("--amct-seed", metavar="N", help="makes explore draw the same again (random)")
     add(

@@ -63,9 +63,7 @@ class Suite:
         self.config, self.settings = config, settings
         self.worker: str = getattr(config, "workerinput", {}).get("workerid", "")
         self.spec = load_spec(settings.spec)
-        self.quantizer = load_quantizer(
-            settings.quantizer, settings.rootdir, settings.timeout
-        )
+        self.quantizer = load_quantizer(settings.quantizer, settings.rootdir, settings.timeout)
         self.groups = Gate.of(self.quantizer, self.spec, settings).groups
         self.frameworks = [
             f

@@ -248,7 +248,8 @@ def missed(records: Iterable[Record], policy: Policy) -> list[Finding]:
         shown = min(left)
         status: Level = "failed" if policy.claimed(row) else "warned"
         names = ", ".join(sorted(d.rpartition("@")[2] for d in left)[:8])
-        message = f"{len(left)} of {len(by_deviation)} quantizable layers of {row} were left in float: {names}"
+        count = f"{len(left)} of {len(by_deviation)} quantizable layers of {row}"
+        message = f"{count} were left in float: {names}"
         first = left[shown][0]
         finding = Finding("missed", row, first.case, first.layer, status, message, row=row)
         findings.append(policy.apply(finding))

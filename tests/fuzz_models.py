@@ -50,7 +50,9 @@ from pytest_amct.tables.model import Treatment
 from pytest_amct.verdicts import Policy, judge_layer
 
 SECONDS = 2.0
-"""Processor time that one example may take."""
+"""Processor time that one example may take, and a second more for each so many bytes."""
+
+BYTES_PER_SECOND = 250_000
 
 HANGS = 30.0
 """Time after which a child that does not answer is killed."""
@@ -254,7 +256,7 @@ def child(path: str, seed: int, start: int, home: str) -> None:
         try:
             outcome = look(made)
             spent = time.process_time() - begun
-            if spent > SECONDS:
+            if spent > SECONDS + len(made.data) / BYTES_PER_SECOND:
                 outcome = f"FAILED took {spent:.1f} s: {outcome}"
             if watch.touched:
                 outcome = f"FAILED touched {watch.touched[:3]}"
@@ -287,8 +289,16 @@ class Fuzz:
             number = self._one_child(number, deadline, most)
 
     def _one_child(self, number: int, deadline: float, most: int | None) -> int:
-        command = [sys.executable, __file__, "--child", str(self.pickled), str(number)]
-        errors = tempfile.TemporaryFile()
+        command = [
+            sys.executable,
+            "-W",
+            "error",
+            __file__,
+            "--child",
+            str(self.pickled),
+            str(number),
+        ]
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         process = subprocess.Popen(
             [*command, "--seed", str(self.seed), "--home", str(self.home / "work")],
             stdout=subprocess.PIPE,

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 
+from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper
 
 HUGE = (2**62, 2**63 - 1, -(2**63), -1, 0, 1, 2**31, 2**40)
@@ -91,7 +92,7 @@ def mutate_proto(data: bytes, other: bytes, rng: random.Random) -> tuple[bytes, 
         change = rng.choice(CHANGES)
         try:
             change(model, rng)
-        except (IndexError, ValueError):  # there is nothing of that kind in this model
+        except (IndexError, ValueError, DecodeError):  # nothing of that kind, or too deep by now
             continue
         names.append(change.__name__.strip("_"))
     return model.SerializeToString(), "+".join(names)
@@ -102,7 +103,10 @@ def _nodes(model: ModelProto) -> list[NodeProto]:
 
 
 def _tensors(model: ModelProto) -> list[TensorProto]:
-    return [*model.graph.initializer, *(a.t for n in _nodes(model) for a in n.attribute if a.t.dims)]
+    return [
+        *model.graph.initializer,
+        *(a.t for n in _nodes(model) for a in n.attribute if a.t.dims),
+    ]
 
 
 def _names(model: ModelProto) -> list[str]:
@@ -284,14 +288,18 @@ def _functions(model: ModelProto, rng: random.Random) -> None:
     for i in range(count):
         callee = rng.randrange(count) if recursive else max(i - 1, 0)
         nodes = [
-            helper.make_node(f"F{callee}" if i else "Identity", ["a"], ["b"], domain="local" * (i > 0)),
+            helper.make_node(
+                f"F{callee}" if i else "Identity", ["a"], ["b"], domain="local" * (i > 0)
+            ),
             helper.make_node(rng.choice(("Constant", "Gemm", "Shape", "If")), ["a", "b"], ["c"]),
             helper.make_node(f"F{callee}", ["b"], ["r"], domain="local" if i else ""),
         ]
         if rng.random() < 0.1:
             del nodes[1].output[:]
         takes = ["a"] * rng.choice((1, 1, 2))
-        made = helper.make_function("local", f"F{i}", takes, ["r", "r"][: rng.choice((1, 2))], nodes, imports, ["alpha"])
+        made = helper.make_function(
+            "local", f"F{i}", takes, ["r", "r"][: rng.choice((1, 2))], nodes, imports, ["alpha"]
+        )
         model.functions.append(made)
     node = rng.choice(model.graph.node)
     node.domain, node.op_type = "local", f"F{count - 1}"
@@ -326,7 +334,9 @@ def _odd_numbers(model: ModelProto, rng: random.Random) -> None:
 
 def _empty_weight(model: ModelProto, rng: random.Random) -> None:
     tensor = rng.choice(model.graph.initializer)
-    tensor.CopyFrom(TensorProto(name=tensor.name, dims=[0, *tensor.dims[1:]], data_type=tensor.data_type))
+    tensor.CopyFrom(
+        TensorProto(name=tensor.name, dims=[0, *tensor.dims[1:]], data_type=tensor.data_type)
+    )
 
 
 def _short_data(model: ModelProto, rng: random.Random) -> None:
@@ -346,12 +356,18 @@ def _sparse(model: ModelProto, rng: random.Random) -> None:
 
 def _growing(model: ModelProto, rng: random.Random) -> None:
     """Chains on which ranks, shape vectors or types get longer with each node."""
-    made = rng.choice(("Gather", "Concat", "Optional", "SequenceConstruct", "Unsqueeze", "GatherND"))
+    made = rng.choice(
+        ("Gather", "Concat", "Optional", "SequenceConstruct", "Unsqueeze", "GatherND")
+    )
     name = rng.choice(_names(model))
     nodes = [helper.make_node("Shape", [name], ["g0"])]
     for i in range(rng.choice((10, 35, 500))):
         inputs = [f"g{i}"] * (1 if made == "Optional" else 2)
-        nodes.append(helper.make_node(made, inputs, [f"g{i + 1}"], **({"axis": 0} if made == "Concat" else {})))
+        nodes.append(
+            helper.make_node(
+                made, inputs, [f"g{i + 1}"], **({"axis": 0} if made == "Concat" else {})
+            )
+        )
     nodes.append(helper.make_node("ConstantOfShape", [nodes[-1].output[0]], ["grown"]))
     if rng.random() < 0.5:
         nodes[0] = helper.make_node("Cast", [name], ["g0"], to=TensorProto.INT64)
@@ -364,14 +380,17 @@ def _growing(model: ModelProto, rng: random.Random) -> None:
     node.input[len(node.input) - 1] = "grown"
 
 
+_HELPERS = """
+QuantizeLinear DequantizeLinear DynamicQuantizeLinear QLinearConv QGemm MatMulInteger MatMulNBits
+ConvInteger QLinearAdd AscendQuant AscendDequant AscendWeightQuant AscendRequant Dropout Constant
+Shape
+"""
+
+
 def _pairs(model: ModelProto, rng: random.Random) -> None:
     """Quantizers and integer operators where nobody expects them, with ports left out."""
     node = rng.choice(model.graph.node)
-    node.op_type = rng.choice(
-        ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QGemm")
-        + ("MatMulInteger", "MatMulNBits", "ConvInteger", "QLinearAdd", "AscendQuant")
-        + ("AscendDequant", "AscendWeightQuant", "AscendRequant", "Dropout", "Constant", "Shape")
-    )
+    node.op_type = rng.choice(_HELPERS.split())
     node.domain = rng.choice(("", "com.microsoft", "ai.onnx"))
     del node.input[rng.randrange(len(node.input) + 1) :]
 

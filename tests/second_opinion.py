@@ -26,14 +26,14 @@ RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLik
 RANDOM |= {"Multinomial", "Bernoulli"}
 # Operators whose first input is the value itself; the others only say what to do with it.
 FIRST_ONLY = set(
-    "Cast CastLike Clip DequantizeLinear Dropout Expand Flatten Gather GatherElements GatherND Pad Pow "
-    "QuantizeLinear Reshape Slice Split Squeeze Tile Transpose Trilu Unsqueeze".split()
+    "Cast CastLike Clip DequantizeLinear Dropout Expand Flatten Gather GatherElements GatherND Pad "
+    "Pow QuantizeLinear Reshape Slice Split Squeeze Tile Transpose Trilu Unsqueeze".split()
 )
 # Operators whose first output has the type of what flows through them.
 SAME_TYPE = set(
-    "Add AveragePool Clip Concat Conv ConvTranspose Div Expand Flatten Gather Gemm GlobalAveragePool "
-    "GlobalMaxPool MatMul Max MaxPool Min Mul Pad Pow Reshape Slice Split Squeeze Sub Sum Unsqueeze "
-    "Where".split()
+    "Add AveragePool Clip Concat Conv ConvTranspose Div Expand Flatten Gather Gemm "
+    "GlobalAveragePool GlobalMaxPool MatMul Max MaxPool Min Mul Pad Pow Reshape Slice Split "
+    "Squeeze Sub Sum Unsqueeze Where".split()
 )
 Shape = tuple[int | str | None, ...]  # a number, "symbolic", or None = not determined
 Typed = tuple[int | None, Shape | None]  # element type and shape
@@ -203,19 +203,18 @@ def with_named_dims(model: ModelProto) -> ModelProto:
         *(i for o in imports for i in o),
     ):
         item.domain = domain_of(item.domain)  # shape inference knows only the empty name
-    own = {tensor.name: tensor for tensor in copy.graph.initializer}
-    for index, info in enumerate(copy.graph.input):
-        if info.name in own:  # a constant's own dims tell more than what its input declares
-            tensor = own[info.name]
-            dims, name = list(tensor.dims), info.name
-            info.CopyFrom(onnx.helper.make_tensor_value_info(name, tensor.data_type, dims))
-        for axis, dim in enumerate(info.type.tensor_type.shape.dim):
-            if dim.dim_value < 0 or not dim.HasField("dim_value"):
-                dim.dim_param = f"open_{dim.dim_param or f'{index}_{axis}'}"
-    fed = {info.name: info for info in copy.graph.input}
-    for info in copy.graph.output:
-        if info.name in fed:  # what is fed is described where it is fed
-            info.CopyFrom(fed[info.name])
+    known = {info.name: info for info in copy.graph.input}
+    for tensor in copy.graph.initializer:  # its own dims tell more than what an input declares
+        dims, name = list(tensor.dims), tensor.name
+        known[name] = onnx.helper.make_tensor_value_info(name, tensor.data_type, dims)
+    for info in (*copy.graph.input, *copy.graph.output):
+        if info.name in known:
+            info.CopyFrom(known[info.name])
+    for info in (*copy.graph.input, *copy.graph.output):
+        if info.name in known:  # what is fed
+            for axis, dim in enumerate(info.type.tensor_type.shape.dim):
+                if dim.dim_value < 0 or not dim.HasField("dim_value"):
+                    dim.dim_param = f"open_{dim.dim_param or f'{info.name}_{axis}'}"
     return copy
 
 
@@ -512,7 +511,9 @@ def known_entries(first: Shape | None, second: Shape | None) -> Shape | None:
     if first is None or second is None or len(first) != len(second):
         return second if first is None else first
     pairs = zip(first, second, strict=True)
-    return tuple(b if a is None or isinstance(b, int) and a == "symbolic" else a for a, b in pairs)
+    return tuple(
+        b if a is None or (isinstance(b, int) and a == "symbolic") else a for a, b in pairs
+    )
 
 
 def holds_float16(message: Any) -> bool:
@@ -598,9 +599,9 @@ def judge(
         broken.add(prefix + "shift")
     if row in ("MaxPool", "Add") and weights:
         broken.add(prefix + "weights")
-    if op == "MaxPool" and len(node.output) > 1 and node.output[1]:
-        if node.output[1] in layer.scope.read | layer.scope.outputs:
-            notes.append("its Indices output is used")
+    indices = node.output[1] if op == "MaxPool" and len(node.output) > 1 else ""
+    if indices and indices in layer.scope.read | layer.scope.outputs:
+        notes.append("its Indices output is used")
 
     if row == "Gemm":
         transposed = setting(node, "transA", 0)

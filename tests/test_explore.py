@@ -172,12 +172,14 @@ def test_what_a_case_of_the_gate_shows_is_told_by_that_case(tmp_path: Path) -> N
     wrong = WRONG["trans-a-ignored"]
     result = explorer(wrong.quantize, tmp_path, seed=1, max_examples=99).check(TRANS_A)
     cases = [f.case for f in result.findings]
-    assert cases and all(re.fullmatch(TRANS_A + r"@[\w-]+(:chain)?", c) for c in cases)
+    assert len(cases) > 1  # it goes on: one is not shown instead of another
+    assert all(re.fullmatch(TRANS_A + r"@[\w-]+(:chain)?", c) for c in cases)
     assert result.failure is not None
     assert result.failure.startswith("over-quantized: Gemm 'n1' was quantized")
     assert f"--amct-seed=1 --amct-max-examples=99 --amct-select={TRANS_A}" in result.failure
     networks = explorer(wrong.quantize, tmp_path, seed=1, max_examples=99).check_networks("onnx")
-    assert {f.condition for f in networks.findings if f.status == "failed"} == {TRANS_A}
+    failed = [f for f in networks.findings if f.status == "failed"]
+    assert failed and all(f.case.startswith(f"{TRANS_A}@") for f in failed)
 
 
 def after_pool(model: Any, request: Any) -> Any:

@@ -22,23 +22,18 @@ from pytest_amct.tables.loader import load_spec
 SEEDS = int(os.environ.get("AMCT_QUALITY_SEEDS", "3"))
 NAMES = (
     "depth-dilation-ignored",
-    "input-seen-only-at-the-weight",
+    "walk-ends-at-cast",
     "trans-a-true-only-if-1",
     "matmul-of-two-activations",
     "float16-rule-forgets-add",
 )
 ALL = [w.name for w in WRONG.values() if w.kind == "over-quantized" and not w.warned]
-#: found by one deviation out of more than thirty
-RARE = {
-    "walk-ends-at-several-outputs",
-    "walk-ends-after-three-hops",
-    "symbolic-size-taken-for-constant",
-    "matmul-constant-first",
-}
+#: found by one deviation out of more than forty
+RARE = {"matmul-vector", "matmul-constant-first"}
 
 
 def search(wrong: WrongQuantizer, seed: int, folder: Path) -> Search[object]:
-    settings = Settings("it", profile="explore", max_examples=300, seed=seed, scratch=folder)
+    settings = Settings("it", profile="explore", max_examples=100, seed=seed, scratch=folder)
     quantizer = FunctionQuantizer(wrong.name, wrong.quantize, wrong)
     explorer = Explorer(Runner(quantizer, load_spec(), settings), explained=False)
     found: Search[object] = explorer.search(wrong.caught_by)  # type: ignore[assignment]
@@ -50,7 +45,7 @@ def test_a_defect_is_found_soon_and_shown_on_one_layer(name: str, tmp_path: Path
     wrong = WRONG[name]
     found = [search(wrong, seed, tmp_path) for seed in range(SEEDS)]
     needed = median(s.first or 1000 for s in found)
-    assert needed <= (100 if name in RARE else 35), [s.first for s in found]
+    assert needed <= (70 if name in RARE else 35), [s.first for s in found]
     for one in found:
         if one.shrunk is not None:
             assert isinstance(one.shrunk, Case), one.shrunk

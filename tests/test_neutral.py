@@ -106,8 +106,9 @@ def test_storage_uses_every_form() -> None:
     assert forms == {"external", "raw", "typed"}
 
 
-def test_storage_keeps_the_values(tmp_path: Path) -> None:
-    trial = NeutralCase(CONV, "storage", 3).build()
+@pytest.mark.parametrize("seed", range(6))
+def test_storage_keeps_the_values(seed: int, tmp_path: Path) -> None:
+    trial = NeutralCase(CONV, "storage", seed).build()
     assert trial is not None
     feeds = {i.name: [[[[0.5] * 4] * 4] * 32] for i in load(trial.calls[0], tmp_path).get_inputs()}
     results = [load(call, tmp_path).run(None, feeds) for call in trial.calls]

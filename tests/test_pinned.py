@@ -247,6 +247,17 @@ def test_a_scale_of_two_weights_is_no_shared_weight(scale: tuple[int, ...]) -> N
     assert verdict(*nodes, x=(4, 4), constants=constants) == "quantizable"
 
 
+def test_a_number_that_scales_two_weights_is_no_shared_weight() -> None:
+    nodes = [
+        node("Mul", ["i", "s"], ["v"]),
+        node("Mul", ["s", "j"], ["w"]),
+        node("Gemm", ["x", "v"], ["z"]),
+        GEMM,
+    ]
+    constants = [stored(n, (4, 4)) for n in "ij"] + [stored("s", ())]
+    assert verdict(*nodes, x=(4, 4), constants=constants) == "quantizable"
+
+
 def test_attention_shares_no_weight() -> None:
     """Keys are computed from a weight, and are no stored weight of the product with queries."""
     nodes = [

@@ -8,8 +8,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-
 from pytest_amct.fixtures.wrong_quantizers import WRONG
+
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.reports.assembly import Collected, assemble
@@ -22,7 +22,9 @@ SPEC = load_spec()
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
-def run(name: str, folder: Path, groups: list[str], **settings: Any) -> tuple[Settings, list[Result]]:
+def run(
+    name: str, folder: Path, groups: list[str], **settings: Any
+) -> tuple[Settings, list[Result]]:
     wrong = WRONG[name]
     given = Settings(name, max_examples=0, report=folder, **settings)
     runner = Runner(FunctionQuantizer(wrong.name, wrong.quantize), SPEC, given)
@@ -56,7 +58,11 @@ def test_the_summary_is_the_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["depth-dilation-ignored", "constant-node-taken-for-dynamic"])
 def test_the_report_follows_its_schema(name: str, tmp_path: Path) -> None:
-    groups = ["uniform/onnx/Conv", "uniform/onnx/Conv/dilation_d", "uniform/onnx/Conv/weight_source"]
+    groups = [
+        "uniform/onnx/Conv",
+        "uniform/onnx/Conv/dilation_d",
+        "uniform/onnx/Conv/weight_source",
+    ]
     settings, results = run(name, tmp_path, groups)
     report = report_of(settings, results)
     jsonschema.validate(report, schema())
@@ -82,7 +88,9 @@ def test_conditions_count_both_ways(tmp_path: Path) -> None:
     settings, results = run("trans-a-ignored", tmp_path, ["uniform/onnx/Gemm/trans_a"])
     conditions = {c["id"]: c for c in report_of(settings, results)["conditions"]}
     gemm = conditions["uniform/onnx/Gemm/trans_a"]
-    broken = {r.case for r in results[0].records if r.states["uniform/onnx/Gemm/trans_a"] == "broken"}
+    broken = {
+        r.case for r in results[0].records if r.states["uniform/onnx/Gemm/trans_a"] == "broken"
+    }
     assert gemm["broken_alone"] == len(broken) > 0
     assert gemm["satisfied"] == len(results[0].records) - len(broken) > 0
     assert conditions["uniform/onnx/MatMul/weight_source"] == {

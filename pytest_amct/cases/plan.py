@@ -62,7 +62,7 @@ class Plan:
     ir_version: int = 10
 
     def with_(self, changes: Mapping[str, Any]) -> Plan:
-        """The plan with changes; ``attributes`` are merged (``None`` removes one), so is `beside`."""
+        """The plan with changes; ``attributes`` are merged (``None`` removes one), `beside` too."""
         changes = dict(changes)
         changes["beside"] = (*self.beside, *changes.get("beside", ()))
         given = changes.pop("attributes", None)

@@ -1,4 +1,4 @@
-"""Caffe's two files as messages: the prototxt that describes a net, the caffemodel with its blobs."""
+"""Caffe's two files as messages: the prototxt that describes a net, the caffemodel of blobs."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def parse_caffemodel(caffemodel: Stored) -> tuple[Mapping[str, list[Sequence[Mes
 def _read_text(prototxt: Text) -> tuple[str, str]:
     name = "the prototxt"
     if isinstance(prototxt, str) and _TEXT.search(prototxt):
-        return prototxt, name
-    if isinstance(prototxt, bytes):
+        data = prototxt.encode("utf-8", "surrogatepass")  # of which decoding complains
+    elif isinstance(prototxt, bytes):
         data = prototxt
     else:
         name = os.fspath(prototxt)

@@ -11,9 +11,8 @@ from pytest_amct.graphs.network import Layer, Network, Role
 WEIGHTED = ("Convolution", "Deconvolution", "InnerProduct")
 """Layer types with a row and blobs: the first blob is the weight, the second the bias."""
 
-SOURCES = frozenset(
-    "Input Data ImageData HDF5Data MemoryData WindowData DummyData AnnotatedData VideoData".split()
-)
+_DATA = "Data ImageData HDF5Data MemoryData WindowData DummyData AnnotatedData VideoData"
+SOURCES = frozenset({"Input", *_DATA.split()})
 """Layer types that feed the net; their tops are network inputs, they themselves are no layers."""
 
 _PARAMETERS = {
@@ -34,8 +33,8 @@ _PARAMETERS = {
 }
 
 
-def parameters(raw: Message) -> Message | None:
-    """The message with a layer's own parameters (``pooling_param`` of a Pooling), if it has one."""
+def parameters(raw: Message) -> Message:
+    """The message with a layer's own parameters (``pooling_param`` of a Pooling), else ``None``."""
     name = _PARAMETERS.get(raw.type, f"{raw.type.lower()}_param")
     return getattr(raw, name, None)
 

@@ -82,19 +82,17 @@ class _Reader:
             if raw.name and raw.name in seen:
                 raise self.error(f"two layers are named {raw.name!r}: give each its own name")
             seen.add(raw.name)
-            if len(self.stored.get(raw.name, ())) > 1:
+            if raw.name and len(self.stored.get(raw.name, ())) > 1:
                 raise ModelError(f"{self.stored_name}: two layers are named {raw.name!r}")
 
     def inputs(self, net: Message) -> None:
         """The inputs that are fields of the net, as nets before the Input layer have them."""
         names, shapes, dims = list(net.input), list(net.input_shape), list(net.input_dim)
         if shapes and len(shapes) != len(names):
-            raise self.error(
-                f"{len(names)} inputs, but {len(shapes)} input_shape: give one for each"
-            )
+            raise self.error(f"{len(names)} inputs, but {len(shapes)} input_shape: give one each")
         if not shapes and dims and len(dims) != 4 * len(names):
             raise self.error(
-                f"{len(names)} inputs, but {len(dims)} input_dim: give four for each, or input_shape"
+                f"{len(names)} inputs, but {len(dims)} input_dim: give four each, or input_shape"
             )
         for i, name in enumerate(names):
             entries = shapes[i].dim if shapes else dims[4 * i : 4 * i + 4] if dims else None
@@ -141,9 +139,7 @@ class _Reader:
         elif maker is raw:
             why = "which it makes itself: a net has no cycles"
         else:
-            why = (
-                f"which only layer {maker.name!r} behind it makes: order the layers, without cycles"
-            )
+            why = f"which only layer {maker.name!r} behind it makes: order them, without cycles"
         raise self.error(f"layer {raw.name!r} reads blob {name!r}, {why}")
 
     def top(self, layer: Layer, port: int, name: str) -> Tensor:
@@ -164,9 +160,7 @@ class _Reader:
         shapes = [_shape(blob) for blob in blobs]
         why = _misfit(raw, blobs, shapes)
         if why:
-            raise ModelError(
-                f"{where}: layer {raw.name!r}: {why}: do the two files belong together?"
-            )
+            raise ModelError(f"{where}: layer {raw.name!r}: {why}: is it of another net?")
         held: list[Tensor | None] = [
             self.parameter(raw, i, blob, shape)
             for i, (blob, shape) in enumerate(zip(blobs, shapes, strict=True))
@@ -200,7 +194,7 @@ class _Reader:
 
 
 def _is_float16(blob: Message) -> bool:
-    """Whether a blob's numbers are Float16: Caffe's own never are, those of NVIDIA's fork can be."""
+    """Whether a blob's numbers are Float16: Caffe's never are, those of NVIDIA's fork can be."""
     return blob.raw_data_type == _FLOAT16 and not (blob.data or blob.double_data)
 
 

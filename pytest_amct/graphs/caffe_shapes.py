@@ -15,10 +15,11 @@ from pytest_amct.graphs.network import Layer, Network, Shape
 _Rule = Callable[[Message, Sequence[Shape]], Shape | None]
 _Dim = int | str | None
 
-_SAME = frozenset(
+_ELEMENTWISE = (
     "AbsVal BatchNorm Bias BNLL Clip Dropout ELU Exp Log LRN MVN Normalize Power PReLU ReLU Scale "
-    "Sigmoid Softmax Split Swish TanH Threshold".split()
+    "Sigmoid Softmax Split Swish TanH Threshold"
 )
+_SAME = frozenset(_ELEMENTWISE.split())
 
 
 def infer(network: Network) -> None:

@@ -17,9 +17,9 @@ _TYPES = (
     "DummyData EuclideanLoss Eltwise Exp Flatten HDF5Data HDF5Output HingeLoss Im2col ImageData "
     "InfogainLoss InnerProduct LRN MemoryData MultinomialLogisticLoss MVN Pooling Power ReLU "
     "Sigmoid SigmoidCrossEntropyLoss Silence Softmax Split Slice TanH WindowData Threshold"
-).split()
+)
 #: as the enum of V1 spells a type, without its underscores
-_V1_TYPES = {type_.upper(): type_ for type_ in _TYPES} | {"SOFTMAXLOSS": "SoftmaxWithLoss"}
+_V1_TYPES = {type_.upper(): type_ for type_ in _TYPES.split()} | {"SOFTMAXLOSS": "SoftmaxWithLoss"}
 _V0_TYPES = {
     **{t.lower(): t for t in ("Accuracy", "BNLL", "Concat", "Data", "Dropout", "Flatten")},
     **{t.lower(): t for t in ("Im2col", "InnerProduct", "LRN", "ReLU", "Sigmoid", "Softmax")},
@@ -140,9 +140,7 @@ def in_test_phase(net: Message, complain: Complain) -> Iterator[Message]:
     """The layers that the net has in the TEST phase, at its own level and stages."""
     for layer in net.layer:
         if layer.include and layer.exclude:
-            raise complain(
-                f"layer {layer.name!r} has both 'include' and 'exclude': Caffe takes one"
-            )
+            raise complain(f"layer {layer.name!r} has both 'include' and 'exclude': keep one")
         rules = layer.include or layer.exclude
         met = any(_meets(net.state, rule) for rule in rules)
         if met == bool(layer.include) or not rules:

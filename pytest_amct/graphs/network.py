@@ -26,6 +26,13 @@ Origin = Literal["layer", "input", "constant", "overridable", "carried", "parame
 """
 
 
+def printable(text: str) -> str:
+    """Text on one line that shows on every terminal as it is: the rest is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 class Unknown(Enum):
     """An attribute whose value the model does not fix (a function's attribute parameter)."""
 
@@ -115,7 +122,7 @@ class Layer:
         first = next((t.name for t in self.outputs if t is not None), "")
         label = f"{self.qualified_type} {self.name!r}" if self.name else self.qualified_type
         label = label if self.name else f"{label} (output {first!r})"
-        return f"{label} in {self.where}" if self.where else label
+        return printable(f"{label} in {self.where}" if self.where else label)
 
 
 @dataclass(slots=True, eq=False)

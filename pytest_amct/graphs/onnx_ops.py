@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -51,6 +51,10 @@ _RANDOM = {
 _FIRST_OPERAND = {"DequantizeLinear", "QuantizeLinear", "Cast", "CastLike", "Clip", "Pad", "Pow"}
 #: how far a flag is followed, so that no chain is walked for every node of it
 _FLAG_HOPS = 100
+#: the greatest version that onnx takes; files may name a greater one
+_LAST_VERSION = 2**31 - 1
+#: types whose schema is remembered: models may have any number of them, of any length
+_REMEMBERED = 4096
 #: outputs whose dtype an attribute names, with the dtype without it (None: as the first input)
 _DTYPE_ATTRIBUTE: dict[str, tuple[str, str | None]] = {
     "Cast": ("to", None),
@@ -99,15 +103,15 @@ def _set_field(found: AttributeProto) -> str | None:
     return None
 
 
-@cache
+@lru_cache(_REMEMBERED)
 def _schema(type_: str, domain: str, version: int) -> defs.OpSchema | None:
     try:
-        return defs.get_schema(type_, version, domain)
+        return defs.get_schema(type_, max(0, min(version, _LAST_VERSION)), domain)
     except defs.SchemaError:
         return None
 
 
-@cache
+@lru_cache(_REMEMBERED)
 def _type_rule(
     type_: str, domain: str, version: int, port: int
 ) -> tuple[str | int | None, tuple[int, ...]]:

@@ -28,6 +28,9 @@ from pytest_amct.graphs.onnx_ops import DTYPES, OnnxOps
 _MAX_DEPTH = 64
 """Nested graphs deeper than protobuf itself reads (100 messages, three for each graph)."""
 
+_MOST_PASSED = 1_000_000
+"""Attributes that calls pass, up to which it is worked out what all call sites agree on."""
+
 _FunctionKey = tuple[str, str, str]
 _Passed = AttributeProto | Unknown | None
 
@@ -65,7 +68,8 @@ def read_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = ""
     Raises `ModelError` if there is no model in it.
     """
     proto = parse_onnx(model, name)
-    reader = _Reader(proto)
+    name = name or ("the model" if isinstance(model, ModelProto | bytes) else os.fspath(model))
+    reader = _Reader(proto, name)
     reader.graph(proto.graph, [], "", _versions(proto.opset_import))
     reader.functions()
     return reader.network
@@ -116,8 +120,11 @@ def value_dtype(info: ValueInfoProto) -> str | None:
 class _Reader:
     """Builds one network; nothing of it outlives the reading."""
 
-    def __init__(self, proto: ModelProto) -> None:
-        self.proto = proto
+    def __init__(self, proto: ModelProto, label: str) -> None:
+        self.proto, self.label = proto, label
+        self.check_text(*(entry.domain for entry in proto.opset_import))
+        for function in proto.functions:
+            self.check_function(function)
         self.network = Network("onnx", OnnxOps(), proto)
         self.bodies: dict[_FunctionKey, FunctionProto] = {
             (normal_domain(f.domain), f.name, f.overload): f for f in proto.functions
@@ -135,7 +142,11 @@ class _Reader:
     ) -> dict[str, Tensor]:
         """Read one graph behind its enclosing scopes and return its tensors by name."""
         if len(scopes) > _MAX_DEPTH:
-            raise ModelError(f"graphs are nested more than {_MAX_DEPTH} deep: no tool reads that")
+            raise ModelError(
+                f"{self.label}: graphs are nested more than {_MAX_DEPTH} deep: no tool reads that"
+            )
+        self.check_text(*(tensor.name for tensor in graph.initializer))
+        self.check_text(*(sparse.values.name for sparse in graph.sparse_initializer))
         tensors: dict[str, Tensor] = {}
         self.network.scopes.append(tensors)
         top = not scopes
@@ -155,7 +166,31 @@ class _Reader:
                 self.network.outputs.append(output)
         return tensors
 
+    def check_text(self, *names: str) -> None:
+        """Refuse names that are not UTF-8, for which protobuf gives bytes."""
+        for name in names:
+            if not isinstance(name, str):
+                raise ModelError(
+                    f"{self.label}: a name in it is not UTF-8, as ONNX asks: {name[:60]!r}"
+                )
+
+    def check_function(self, function: FunctionProto) -> None:
+        self.check_text(function.domain, function.name, function.overload)
+        self.check_text(*function.input, *function.output, *function.attribute)
+        self.check_text(*(entry.domain for entry in function.opset_import))
+        self.check_text(*(default.name for default in function.attribute_proto))
+
+    def check_info(self, info: ValueInfoProto) -> None:
+        self.check_text(info.name, *(dim.dim_param for dim in info.type.tensor_type.shape.dim))
+
+    def check_node(self, node: NodeProto) -> None:
+        self.check_text(node.name, node.op_type, node.domain, node.overload)
+        self.check_text(*node.input, *node.output)
+        for found in node.attribute:
+            self.check_text(found.name, found.ref_attr_name)
+
     def graph_input(self, info: ValueInfoProto, tensors: dict[str, Tensor], top: bool) -> None:
+        self.check_info(info)
         known = tensors.get(info.name)
         if known is not None:  # an initializer that is also an input
             known.basis = "inferred"
@@ -170,6 +205,7 @@ class _Reader:
 
     def declare(self, info: ValueInfoProto, tensors: dict[str, Tensor]) -> None:
         """Note what the file says of a tensor; whoever produces it claims it later."""
+        self.check_info(info)
         tensor = tensors.setdefault(info.name, Tensor(info.name, "absent"))
         if tensor.dtype is None:
             tensor.dtype = value_dtype(info)
@@ -185,6 +221,7 @@ class _Reader:
     ) -> None:
         layers = []
         for node in nodes:
+            self.check_node(node)
             domain = normal_domain(node.domain)
             version = versions.get(domain) or onnx.defs.onnx_opset_version()
             layer = Layer(self.network, node.name, node.op_type, domain, version, where, node)
@@ -261,8 +298,9 @@ class _Reader:
             function.given = _given(function)
             for layer in function.layers:
                 layer.given = function.given
-                if layer.type == "Constant" and not layer.domain and layer.outputs[0]:
-                    _describe_constant(layer.outputs[0], layer)
+                made = layer.output(0)
+                if layer.type == "Constant" and not layer.domain and made is not None:
+                    _describe_constant(made, layer)
 
     def function(self, key: _FunctionKey, body: FunctionProto) -> Function:
         first_scope, first_layer, self.inside = (
@@ -291,10 +329,13 @@ class _Reader:
 def _given(function: Function) -> dict[str, _Passed]:
     """What all call sites pass for each attribute of a function; `UNKNOWN` where they differ."""
     defaults = {found.name: found for found in function.raw.attribute_proto}
+    names = [*function.raw.attribute, *defaults]
+    if len(names) * len(function.calls) > _MOST_PASSED:
+        return dict.fromkeys(names, UNKNOWN)
     given: dict[str, _Passed] = {}
-    for name in (*function.raw.attribute, *defaults):
+    for name in names:
         values = [_passed(call, name, defaults.get(name)) for call in function.calls]
-        agreed = bool(values) and all(value == values[0] for value in values)
+        agreed = bool(values) and all(v is values[0] or v == values[0] for v in values)
         given[name] = values[0] if agreed else UNKNOWN
     return given
 

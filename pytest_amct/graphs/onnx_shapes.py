@@ -19,6 +19,7 @@ from onnx import (
 )
 
 from pytest_amct.graphs.network import Function, Network, Shape, Tensor
+from pytest_amct.graphs.onnx_growth import grows
 from pytest_amct.graphs.onnx_ops import NUMBERS
 from pytest_amct.graphs.onnx_reader import input_shape, normal_domain, value_dtype, value_shape
 
@@ -47,7 +48,10 @@ def infer(network: Network) -> None:
 
 def _fill(scopes: list[dict[str, Tensor]], make: Callable[[], ModelProto]) -> None:
     try:
-        inferred = onnx.shape_inference.infer_shapes(make(), data_prop=True)
+        model = make()
+        if grows(model):
+            return
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except Exception:  # whatever onnx makes of a broken model, the answer is: not known
         return
     for tensors, graph in zip(scopes, _graphs(inferred.graph), strict=False):
@@ -220,5 +224,6 @@ def _expansion(functions: _Functions, nodes: Iterable[NodeProto]) -> int:
     sizes: dict[_Key, int] = {}
     for key in order:
         called = functions[key].calls
-        sizes[key] = functions[key].size + sum(sizes[k] for k in called)
+        size = functions[key].size + sum(sizes[k] for k in called)
+        sizes[key] = min(size, _EXPANSION + 1)  # else numbers of a million digits
     return sum(sizes.values()) + sum(sizes.get(_key(node), 0) for node in _all(nodes))

@@ -11,8 +11,8 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-# One message a line; a field is ``name=number:type``, with ``name*`` repeated, ``name?`` a member of
-# the message's oneof and ``name{key}`` a map. What no reader needs is left out: binary files keep
+# One message a line; a field is ``name=number:type``, with ``name*`` repeated, ``name?`` in the
+# message's oneof and ``name{key}`` a map. What no reader needs is left out: binary files keep
 # it as unknown fields.
 _MESSAGES = """
 GraphDef: node*=1:NodeDef library=2:FunctionDefLibrary version=3:int32 versions=4:VersionDef
@@ -56,26 +56,26 @@ SignatureDef: inputs{string}=1:TensorInfo outputs{string}=2:TensorInfo method_na
 TensorInfo: name?=1:string dtype=2:DataType tensor_shape=3:TensorShapeProto
 """.replace("\\\n", "")
 
-_DATA_TYPES = (
-    "INVALID FLOAT DOUBLE INT32 UINT8 INT16 INT8 STRING COMPLEX64 INT64 BOOL QINT8 QUINT8 QINT32 "
-    "BFLOAT16 QINT16 QUINT16 UINT16 COMPLEX128 HALF RESOURCE VARIANT UINT32 UINT64 FLOAT8_E5M2 "
-    "FLOAT8_E4M3FN FLOAT8_E4M3FNUZ FLOAT8_E4M3B11FNUZ FLOAT8_E5M2FNUZ INT4 UINT4 INT2 UINT2 "
-    "FLOAT4_E2M1FN"
-).split()
+_DATA_TYPES = """
+INVALID FLOAT DOUBLE INT32 UINT8 INT16 INT8 STRING COMPLEX64 INT64 BOOL QINT8 QUINT8 QINT32
+BFLOAT16 QINT16 QUINT16 UINT16 COMPLEX128 HALF RESOURCE VARIANT UINT32 UINT64 FLOAT8_E5M2
+FLOAT8_E4M3FN FLOAT8_E4M3FNUZ FLOAT8_E4M3B11FNUZ FLOAT8_E5M2FNUZ INT4 UINT4 INT2 UINT2
+FLOAT4_E2M1FN
+"""
 
-_FULL_TYPES = (
-    "UNSET=0 VAR=1 ANY=2 PRODUCT=3 NAMED=4 FOR_EACH=20 CALLABLE=100 BOOL=200 UINT8=201 UINT16=202 "
-    "UINT32=203 UINT64=204 INT8=205 INT16=206 INT32=207 INT64=208 HALF=209 FLOAT=210 DOUBLE=211 "
-    "COMPLEX64=212 COMPLEX128=213 STRING=214 BFLOAT16=215 TENSOR=1000 ARRAY=1001 OPTIONAL=1002 "
-    "LITERAL=1003 ENCODED=1004 SHAPE_TENSOR=1005 DATASET=10102 RAGGED=10103 ITERATOR=10104 "
-    "MUTEX_LOCK=10202 LEGACY_VARIANT=10203"
-).split()
+_FULL_TYPES = """
+UNSET=0 VAR=1 ANY=2 PRODUCT=3 NAMED=4 FOR_EACH=20 CALLABLE=100 BOOL=200 UINT8=201 UINT16=202
+UINT32=203 UINT64=204 INT8=205 INT16=206 INT32=207 INT64=208 HALF=209 FLOAT=210 DOUBLE=211
+COMPLEX64=212 COMPLEX128=213 STRING=214 BFLOAT16=215 TENSOR=1000 ARRAY=1001 OPTIONAL=1002
+LITERAL=1003 ENCODED=1004 SHAPE_TENSOR=1005 DATASET=10102 RAGGED=10103 ITERATOR=10104
+MUTEX_LOCK=10202 LEGACY_VARIANT=10203
+"""
 
 _NAMES = {"FLOAT": "float32", "DOUBLE": "float64", "HALF": "float16"}
 
 DTYPES: dict[int, str] = {
     number + reference: _NAMES.get(name, name.lower())
-    for number, name in enumerate(_DATA_TYPES)
+    for number, name in enumerate(_DATA_TYPES.split())
     if number
     for reference in (0, 100)
 }
@@ -88,15 +88,19 @@ NUMBERS: dict[str, int] = {name: number for number, name in DTYPES.items() if nu
 @cache
 def schema() -> Any:
     """The message classes by name: ``schema().GraphDef()``. Built on first use."""
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+    from google.protobuf import (  # type: ignore[import-untyped]
+        descriptor_pb2,
+        descriptor_pool,
+        message_factory,
+    )
 
     file = descriptor_pb2.FileDescriptorProto(
         name="pytest_amct/tensorflow.proto", package="tensorflow", syntax="proto3"
     )
-    _enum(file, "DataType", ((f"DT_{name}", i) for i, name in enumerate(_DATA_TYPES)))
-    references = ((f"DT_{name}_REF", 100 + i) for i, name in enumerate(_DATA_TYPES) if i)
+    _enum(file, "DataType", ((f"DT_{name}", i) for i, name in enumerate(_DATA_TYPES.split())))
+    references = ((f"DT_{name}_REF", 100 + i) for i, name in enumerate(_DATA_TYPES.split()) if i)
     _enum(file, "DataType", references)
-    pairs = (entry.split("=") for entry in _FULL_TYPES)
+    pairs = (entry.split("=") for entry in _FULL_TYPES.split())
     _enum(file, "FullTypeId", ((f"TFT_{name}", int(number)) for name, number in pairs))
     for line in _MESSAGES.strip().splitlines():
         name, fields = line.split(": ")
@@ -104,11 +108,13 @@ def schema() -> Any:
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     found = message_factory.GetMessageClassesForFiles([file.name], pool)
-    return SimpleNamespace(**{name.removeprefix("tensorflow."): kind for name, kind in found.items()})
+    plain = {name.removeprefix("tensorflow."): kind for name, kind in found.items()}
+    return SimpleNamespace(**plain)
 
 
 def _enum(file: Any, name: str, values: Any) -> None:
-    enum = next((e for e in file.enum_type if e.name == name), None) or file.enum_type.add(name=name)
+    known = next((e for e in file.enum_type if e.name == name), None)
+    enum = known or file.enum_type.add(name=name)
     for label, number in values:
         enum.value.add(name=label, number=number)
 

@@ -40,7 +40,8 @@ T>T=float32: HSVToRGB LRN LeakyRelu MaxPool RGBToHSV
 T,float32>T=float32: AdjustContrastv2 AdjustHue AdjustSaturation DrawBoundingBoxes
 T>Tout=float32: Angle ComplexAbs Imag Real
 T>bool: IsFinite IsInf IsNan ToBool
-Tinput,Tfilter,float32,float32,float32,float32>output:out_type=qint32,min_output:float32,max_output:float32: \
+Tinput,Tfilter,float32,float32,float32,float32>output:out_type=qint32,min_output:float32,\
+  max_output:float32: \
   QuantizedConv2D QuantizedConv2DAndRelu QuantizedConv2DPerChannel QuantizedDepthwiseConv2D
 T,T,num_args*T>T: _FusedConv3D _FusedDepthwiseConv2dNative _FusedMatMul
 T,Tidx,Tsegmentids,Tnumsegments>T: SparseSegmentMeanWithNumSegments \
@@ -72,7 +73,8 @@ Tcomplex,int32,int32>Tcomplex=complex64: FFTND IFFTND
 Tin,Tin,float32,int32,float32,int32,float32,int32>Tout: UniformQuantizedConvolution \
   UniformQuantizedDot
 Tin,float32,int32>Tout: UniformDequantize UniformQuantize
-Tinput,float32,float32>activations:out_type=quint8,min_activations:float32,max_activations:float32: \
+Tinput,float32,float32>activations:out_type=quint8,min_activations:float32,\
+  max_activations:float32: \
   QuantizedRelu QuantizedRelu6
 Tlhs,Trhs,float32,int32>Tout: UniformQuantizedConvolutionHybrid UniformQuantizedDotHybrid
 Tparams,Tindices>Tparams: Gather GatherNd
@@ -131,7 +133,8 @@ T,Tseed>dtype=uint64: StatelessRandomUniformFullInt
 T,Tshape,float32,float32>output:T,output_min:float32,output_max:float32: QuantizedReshape
 T,Tshape>T: Reshape
 T,Tshift,Taxis>T: Roll
-T,U,U,U,U,num_side_inputs*T>y:T,batch_mean:U,batch_variance:U,reserve_space_1:U,reserve_space_2:U,reserve_space_3:U: \
+T,U,U,U,U,num_side_inputs*T>y:T,batch_mean:U,batch_variance:U,reserve_space_1:U,\
+  reserve_space_2:U,reserve_space_3:U: \
   _FusedBatchNormEx
 T,U,U,U,U>y:T,batch_mean:U,batch_variance:U,reserve_space_1:U,reserve_space_2:U: FusedBatchNormV2
 T,U,U,U,U>y:T,batch_mean:U,batch_variance:U,reserve_space_1:U,reserve_space_2:U,reserve_space_3:U: \
@@ -186,7 +189,8 @@ Tindices,T,int64,T>T: SparseTensorDenseMatMul
 Tindices,Tindices,T,T>T: SparseToDense
 Tinput,float32,float32,float32,float32>output:out_type,output_min:float32,output_max:float32: \
   Requantize
-Tinput,float32,float32,float32>activations:out_type=quint8,min_activations:float32,max_activations:float32: \
+Tinput,float32,float32,float32>activations:out_type=quint8,min_activations:float32,\
+  max_activations:float32: \
   QuantizedReluX
 Tinput,float32,float32>output:out_type,output_min:float32,output_max:float32: \
   QuantizeDownAndShrinkRange
@@ -206,7 +210,8 @@ float32,float32,float32,float32,float32,int32,float32>rois:float32,roi_probabili
   GenerateBoundingBoxProposals
 float32,float32,float32>output:T,output_min:float32,output_max:float32: QuantizeV2
 float32,float32,int32,float32,float32>int32: NonMaxSuppressionWithOverlaps
-float32,float32,int32,int32,float32,float32>nmsed_boxes:float32,nmsed_scores:float32,nmsed_classes:float32,valid_detections:int32: \
+float32,float32,int32,int32,float32,float32>nmsed_boxes:float32,nmsed_scores:float32,\
+  nmsed_classes:float32,valid_detections:int32: \
   CombinedNonMaxSuppression
 float32,float32,int32>int32: NonMaxSuppression
 float32>float32: FakeQuantWithMinMaxArgs
@@ -260,14 +265,14 @@ variant,int32>element_dtype: TensorListStack
 """
 """Operators with a state, a source or a function of their own: only their types are known here."""
 
-NO_OUTPUT = frozenset(
-    """
+_NO_OUTPUT = """
     Abort Assert AssignAddVariableOp AssignSubVariableOp AssignVariableOp ControlTrigger
     DeleteIterator DestroyResourceOp InfeedEnqueue InfeedEnqueueTuple
     InitializeTableFromTextFileV2 InitializeTableV2 LookupTableImportV2 MakeIterator
     MergeV2Checkpoints NoOp OutfeedEnqueue OutfeedEnqueueTuple PrintV2 QueueClose
     QueueCloseV2 QueueEnqueue QueueEnqueueMany QueueEnqueueManyV2 QueueEnqueueV2 Save
     SaveSlices SaveV2 Send Stage WriteFile _DeviceRetval _HostSend _Retval _Send
-    """.split()
-)
+"""
+
+NO_OUTPUT = frozenset(_NO_OUTPUT.split())
 """Operators without outputs."""

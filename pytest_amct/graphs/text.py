@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
-from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Tensor
+from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Tensor, printable
 from pytest_amct.graphs.walk import dtype
 
 _MOST_LINES = 40
+_LONGEST_LINE = 1000
+_MOST_ATTRIBUTES = 30
 
 
 def network_text(network: Network, marked: frozenset[Layer] = frozenset()) -> str:
@@ -21,7 +24,11 @@ def network_text(network: Network, marked: frozenset[Layer] = frozenset()) -> st
             f"   ... {cut} of {len(lines)} lines left out ...",
             *lines[start : start + _MOST_LINES],
         ]
-    return "\n".join(lines)
+    return "\n".join(map(_cut, lines))
+
+
+def _cut(line: str) -> str:
+    return printable(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} ...")
 
 
 def _inputs(network: Network) -> Iterator[str]:
@@ -55,7 +62,7 @@ def _typed(tensor: Tensor) -> str:
 
 def _attributes(layer: Layer) -> str:
     shown = []
-    for found in getattr(layer.raw, "attribute", ()):
+    for found in islice(getattr(layer.raw, "attribute", ()), _MOST_ATTRIBUTES):
         value = layer.attribute(found.name)
         if isinstance(value, tuple):
             value = list(value)

@@ -160,7 +160,10 @@ def _fold(
 
 
 def _port(layer: Layer, tensor: Tensor) -> int:
-    return next(i for i, t in enumerate(layer.outputs) if t is tensor)
+    ports: dict[Tensor, int] = layer.network.memo.setdefault("ports", {})
+    if tensor not in ports:
+        ports.update((t, i) for i, t in enumerate(layer.outputs) if t is not None)
+    return ports[tensor]
 
 
 def _present(layer: Layer, ports: Iterable[int]) -> list[Tensor]:
@@ -350,6 +353,9 @@ def _dtype_of(tensor: Tensor, found: Sequence[str | None]) -> str | None:
 
 # --- stored constants -------------------------------------------------------------------------
 
+_MOST_ENDS = 256
+"""What is computed from more constants stands for itself: sums of sums have half the network."""
+
 _End = Tensor | str | None
 """What stands for the end of a path; parameters of functions stand for themselves."""
 
@@ -359,8 +365,11 @@ def _ends(tensor: Tensor, key: str, name: Callable[[Tensor], _End]) -> frozenset
     memo: dict[Tensor, frozenset[_End]] = _memo(tensor, key)
 
     def combine(t: Tensor, found: Sequence[frozenset[_End]]) -> frozenset[_End]:
+        ends = frozenset[_End]()
         if found:
-            return _returned(t, found) if _is_call(t) else frozenset[_End]().union(*found)
+            ends = _returned(t, found) if _is_call(t) else ends.union(*found)
+        if found and len(ends) <= _MOST_ENDS:
+            return ends
         return frozenset({t if t.origin == "parameter" else name(t)})
 
     ends, seen, waiting = set[_End](), set[Tensor](), [tensor]

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_amct.errors import OutputError
+from pytest_amct.graphs.network import printable
 from pytest_amct.quantizers.amct_layers import AmctDecisions, AmctLayer
+from pytest_amct.quantizers.names import shown
 from pytest_amct.quantizers.protocol import Decision
 
 _NOT_LAYERS = frozenset(
@@ -27,6 +29,9 @@ _NOT_LAYERS = frozenset(
     )
 )
 """Keys of the file itself."""
+
+_LONGEST = 200
+"""Characters of a place that messages tell."""
 
 _NONUNIFORM = ("nuq_quantize", "snq_quantize")
 _UNIFORM = ("arq_quantize", "ada_quantize")
@@ -67,9 +72,14 @@ def _parse(text: str) -> Any:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        double = next(name for name in names if names.count(name) > 1)
-        raise OutputError(f"the configuration has the key {double!r} twice: names must be unique")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                break
+            seen.add(name)
+        raise OutputError(
+            f"the configuration has the key {shown(name)} twice: names must be unique"
+        )
     return found
 
 
@@ -164,6 +174,8 @@ _WORDS = {
 def _typed(path: str, value: Any, kind: type) -> Any:
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
-    shown = json.dumps(value)
-    shown = shown if len(shown) <= 40 else f"{shown[:40]}..."
-    raise OutputError(f"{path or 'the configuration'} is {shown}: it must be {_WORDS[kind]}")
+    # What is nested may be too deep to write.
+    written = _WORDS[type(value)] if value and isinstance(value, dict | list) else json.dumps(value)
+    written = written if len(written) <= 40 else f"{written[:40]}..."
+    place = printable(path[-_LONGEST:]) or "the configuration"
+    raise OutputError(f"{place} is {written}: it must be {_WORDS[kind]}")

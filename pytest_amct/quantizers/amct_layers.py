@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pytest_amct.errors import OutputError
-from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.graphs.network import Layer, Network, printable
 from pytest_amct.quantizers.names import layers_by_name, unknown_name
 from pytest_amct.quantizers.protocol import Decision, Outcome
 from pytest_amct.quantizers.qdq import data_ports
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Spec
+
+_DIGITS = 9
+"""Digits of an input's number; what has more is no number of an input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,14 @@ def decisions_by_name(found: AmctDecisions) -> dict[str, Decision]:
 def _split(name: str, known: Mapping[str, object]) -> tuple[str, int | None]:
     """A name of the model, and the port behind a colon if it has one."""
     base, colon, port = name.rpartition(":")
-    if name not in known and colon and base in known and port.isascii() and port.isdigit():
+    if (
+        name not in known
+        and colon
+        and base in known
+        and port.isascii()
+        and port.isdigit()
+        and len(port) < _DIGITS
+    ):
         return base, int(port)
     return name, None
 
@@ -103,7 +113,8 @@ def _decision(layer: Layer, said: AmctLayer, spec: Spec) -> Decision:
     for port, place in said.ports.items():
         if port >= len(layer.inputs):
             raise OutputError(
-                f"{place}: {layer} has no input {port}: it has {len(layer.inputs)}, counted from 0"
+                f"{printable(place[:200])}: {layer} has no input {port}: "
+                f"it has {len(layer.inputs)}, counted from 0"
             )
     if said.data is None:
         return said.decision

@@ -13,7 +13,9 @@ from google.protobuf import (  # type: ignore[import-untyped]
 )
 
 from pytest_amct.errors import OutputError
+from pytest_amct.graphs.network import printable
 from pytest_amct.quantizers.amct_layers import AmctDecisions, AmctLayer
+from pytest_amct.quantizers.names import shown
 from pytest_amct.quantizers.protocol import Decision
 
 _FIELDS = {
@@ -48,9 +50,12 @@ def read_record(text: str) -> AmctDecisions:
         where = f"line {line}, column {column}: " if line else ""
         # protobuf says the place first, and may quote the whole line before the reason
         reason = str(error).removeprefix(f"{line}:{column} : ").rpartition("': ")[2].strip()
-        raise OutputError(f"the record is no protobuf text: {where}{reason[:200]}") from None
+        raise OutputError(
+            f"the record is no protobuf text: {where}{printable(reason[:200])}"
+        ) from None
     except ValueError as error:
-        raise OutputError(f"the record is no protobuf text: {error}") from None
+        reason = printable(str(error)[:200])
+        raise OutputError(f"the record is no protobuf text: {reason}") from None
     except RecursionError:
         raise OutputError("the record is nested too deep: it is not AMCT's") from None
     layers: dict[str, AmctLayer | None] = {}
@@ -58,7 +63,7 @@ def read_record(text: str) -> AmctDecisions:
         if not entry.key:
             raise OutputError(f"record[{i}] has no key: each must name its layer")
         if entry.key in layers:
-            raise OutputError(f"record[{i}] is the second one for {entry.key!r}: keep one")
+            raise OutputError(f"record[{i}] is the second one for {shown(entry.key)}: keep one")
         layers[entry.key] = _layer(entry.value)
     return AmctDecisions(layers)
 

@@ -59,7 +59,7 @@ class Reference:
         return decisions
 
     def decision(self, layer: Layer, request: Request | None = None) -> Decision:
-        """What the tables allow of what was asked for, else the nearest that they allow, else float."""
+        """What the tables allow of what was asked for, else the nearest to it, else float."""
         row = find_row(layer, self.spec)
         if row is None or (request is not None and _skipped(layer, row, request)):
             return Decision.float()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import permutations
@@ -14,7 +13,7 @@ from onnx import TensorProto
 
 from pytest_amct.graphs.network import Layer, Tensor
 from pytest_amct.quantizers.qoperator import weight_ports
-from pytest_amct.quantizers.quantized_constants import is_dequantize, stored, values
+from pytest_amct.quantizers.quantized_constants import elements, is_dequantize, stored, values
 from pytest_amct.quantizers.value_types import HANDS_ON
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Spec
@@ -33,6 +32,9 @@ _SLACK = 1.01
 
 _ROUNDING = 2e-3
 """What float16 and bfloat16 lose at most of weights that stayed float, by the largest weight."""
+
+_MOST_DIMS = 5
+"""Dimensions of a weight that is compared; each permutation of them is tried."""
 
 _SMALLEST = 8
 """Elements from which on a weight tells layers apart."""
@@ -160,11 +162,10 @@ def _dequantized(
         return None
     along = [1] * numbers.ndim
     along[axis] = -1
-    try:
-        with np.errstate(all="ignore"):
-            array = (numbers - _spread(zeros, along)) * _spread(scales, along)
-    except ValueError:  # scales of another shape than the axis, blocks among them
+    if {zeros.size, scales.size} - {1, numbers.shape[axis]}:  # of another shape, as blocks have
         return None
+    with np.errstate(all="ignore"):
+        array = (numbers - _spread(zeros, along)) * _spread(scales, along)
     return _measured(array, float(scales.max()), layer)
 
 
@@ -173,11 +174,13 @@ def _spread(values: NDArray[Any], along: list[int]) -> NDArray[Any]:
 
 
 def _floats(proto: TensorProto | None) -> NDArray[Any] | None:
-    if proto is None or math.prod(proto.dims) > _LARGEST:
+    count = None if proto is None else elements(proto)
+    if proto is None or count is None or count > _LARGEST or len(proto.dims) > _MOST_DIMS:
         return None
     found = values(proto)
     try:
-        return None if found is None else found.astype(np.float32)
+        with np.errstate(all="ignore"):
+            return None if found is None else found.astype(np.float32)
     except (TypeError, ValueError):
         return None
 
@@ -185,8 +188,11 @@ def _floats(proto: TensorProto | None) -> NDArray[Any] | None:
 def _agree(wanted: NDArray[Any], weight: _Weight) -> bool:
     for order in permutations(range(weight.values.ndim)):
         turned = weight.values.transpose(order)
-        if turned.shape == wanted.shape and _within(turned - wanted, weight.step * _SLACK):
-            return True
+        if turned.shape != wanted.shape:
+            continue
+        with np.errstate(all="ignore"):
+            if _within(turned - wanted, weight.step * _SLACK):
+                return True
     return False
 
 

@@ -76,9 +76,7 @@ class FunctionQuantizer:
             self.owner.close()
 
 
-def load_quantizer(
-    name: str, rootdir: Path | None = None, timeout: float = 300.0
-) -> Quantizer:
+def load_quantizer(name: str, rootdir: Path | None = None, timeout: float = 300.0) -> Quantizer:
     """The quantizer of that name; modules are looked for in `rootdir` too.
 
     `timeout` is how long a program may take, in seconds.

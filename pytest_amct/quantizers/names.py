@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Network
+
+_LONGEST = 200
+"""Characters of a name that messages quote."""
+
+_MOST_COMPARED = 5000
+"""Names among which one that was meant is looked for."""
 
 
 def layers_by_name(network: Network) -> dict[str, list[int]]:
@@ -24,6 +31,12 @@ def layers_by_name(network: Network) -> dict[str, list[int]]:
 
 def unknown_name(name: str, known: Iterable[str]) -> OutputError:
     """What to raise for a name that no layer of the model has."""
-    close = get_close_matches(name, list(known), 1)
+    short = [k for k in islice(known, _MOST_COMPARED) if len(k) <= _LONGEST]
+    close = get_close_matches(name, short, 1) if len(name) <= _LONGEST else []
     hint = f", did you mean {close[0]!r}?" if close else ": return the names of its nodes"
-    return OutputError(f"the quantizer named {name!r}, which is no layer of the model{hint}")
+    return OutputError(f"the quantizer named {shown(name)}, which is no layer of the model{hint}")
+
+
+def shown(name: str) -> str:
+    """A name as messages quote it, long ones cut."""
+    return repr(name) if len(name) <= _LONGEST else f"{name[:_LONGEST]!r}..."

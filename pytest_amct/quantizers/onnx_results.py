@@ -10,6 +10,7 @@ from onnx import GraphProto, ModelProto
 from pytest_amct.errors import ModelError, OutputError
 from pytest_amct.graphs.network import Network
 from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.quantizers.names import shown
 
 
 def read_result(original: Network, model: bytes | str | os.PathLike[str] | ModelProto) -> Network:
@@ -25,11 +26,15 @@ def read_result(original: Network, model: bytes | str | os.PathLike[str] | Model
     inputs = {tensor.name for tensor in result.inputs}
     for tensor in original.inputs:
         if tensor.name not in inputs and (tensor.consumers or tensor.is_output):
-            raise OutputError(f"the quantized model lost the graph input {tensor.name!r}: keep it")
+            raise OutputError(
+                f"the quantized model lost the graph input {shown(tensor.name)}: keep it"
+            )
     outputs = {tensor.name for tensor in result.outputs}
     for tensor in original.outputs:
         if tensor.name not in outputs:
-            raise OutputError(f"the quantized model lost the graph output {tensor.name!r}: keep it")
+            raise OutputError(
+                f"the quantized model lost the graph output {shown(tensor.name)}: keep it"
+            )
     _check_dangling(original, result)
     _check_doubled(original, result)
     return result
@@ -42,7 +47,7 @@ def _check_dangling(original: Network, result: Network) -> None:
         for name in dangling:
             if name not in known:
                 raise OutputError(
-                    f"the quantized model reads tensor {name!r}, which nothing in it produces"
+                    f"the quantized model reads tensor {shown(name)}, which nothing in it produces"
                 )
 
 
@@ -60,7 +65,7 @@ def _check_doubled(original: Network, result: Network) -> None:
         for name in doubled:
             if name not in known:
                 raise OutputError(
-                    f"the quantized model produces tensor {name!r} more than once: names must "
+                    f"the quantized model produces tensor {shown(name)} more than once: names must "
                     "be unique"
                 )
 

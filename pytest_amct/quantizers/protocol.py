@@ -103,7 +103,7 @@ class InputSpec:
 class Request:
     """What the quantizer is asked for. It decides what is owed, never which table judges.
 
-    `settings` are those of the weight algorithm: ``channel_wise`` and ``asymmetric``, true or false.
+    `settings` are those of the weight algorithm: ``channel_wise``, ``asymmetric``, true or false.
     """
 
     framework: str
@@ -186,7 +186,7 @@ class Quantizer(Protocol):
 
     @property
     def quantize_batch(self) -> Callable[[Sequence[Request]], Sequence[Any]] | None:
-        """Takes many requests at once and gives a result, or an exception, for each; or ``None``."""
+        """Takes many requests at once; gives a result or an exception for each; or ``None``."""
 
     def validate(self, path: Path) -> None:
         """Raise if the quantized model in `path` is broken. May do nothing."""

@@ -19,6 +19,9 @@ MICROSOFT = "com.microsoft"
 _LIMIT = 1 << 22
 """Elements up to which a constant is read."""
 
+_MOST_DIMS = 32
+"""Dimensions of a constant that is read: numpy has 64 at most, and sizes must stay numbers."""
+
 _BITS = re.compile(r"(?:u?int|float)(\d+)")
 
 
@@ -57,11 +60,19 @@ def stored(tensor: Tensor | None) -> TensorProto | None:
     return None
 
 
+def elements(proto: TensorProto) -> int | None:
+    """How many elements a constant claims to have, ``None`` if no array can have its dims."""
+    if len(proto.dims) > _MOST_DIMS or any(n < 0 for n in proto.dims):
+        return None
+    return int(math.prod(proto.dims))
+
+
 def values(proto: TensorProto | None) -> NDArray[Any] | None:
     """The elements of a constant, ``None`` if they are not in the file or too many to read."""
     if proto is None or proto.data_location == TensorProto.EXTERNAL:
         return None
-    if math.prod(proto.dims) > _LIMIT:
+    count = elements(proto)
+    if count is None or count > _LIMIT:
         return None
     try:
         return numpy_helper.to_array(proto)
@@ -81,7 +92,8 @@ def several(scale: Tensor | None) -> bool | None:
     if scale is None:
         return None
     proto = stored(scale)
-    if proto is not None and math.prod(proto.dims) <= 1:
+    count = None if proto is None else elements(proto)
+    if count is not None and count <= 1:
         return False
     found = values(proto)
     return None if found is None or not found.size else bool((found != found.flat[0]).any())

@@ -52,8 +52,10 @@ def read_outcome(original: Network, result: object, spec: Spec | None = None) ->
         return _named(original, {_name(n, result): _decision(n, d) for n, d in result.items()})
     if isinstance(result, AmctDecisions):
         return read_layers(original, result, spec or load_spec())
-    if isinstance(result, str | os.PathLike) and (text := read_text_form(os.fsdecode(result))) is not None:
-        return read_layers(original, text, spec or load_spec())
+    if isinstance(result, str | os.PathLike):
+        text = read_text_form(os.fsdecode(result))
+        if text is not None:
+            return read_layers(original, text, spec or load_spec())
     if isinstance(result, ModelProto | bytes | bytearray | memoryview | str | os.PathLike):
         return _from_model(original, _model(result), spec or load_spec())
     if isinstance(result, Iterable):

@@ -29,7 +29,8 @@ def undo_quantization(model: ModelProto) -> ModelProto:
     kept: list[NodeProto] = []
     weights: set[str] = set()
     for node in model.graph.node:
-        if node.op_type in _PAIRS or node.op_type.startswith("Ascend"):
+        helper = node.op_type in _PAIRS or node.op_type.startswith("Ascend")
+        if helper and node.input and node.output:
             source = same.get(node.input[0], node.input[0])
             same[node.output[0]] = source
             weights.add(source)

@@ -55,7 +55,8 @@ class Collected:
         self.tests += 1
         self.complete = False
         if remains.case is None:
-            return f"the process ended between two calls of {quantizer}, after {len(remains.records)} cases"
+            count = len(remains.records)
+            return f"the process ended between two calls of {quantizer}, after {count} cases"
         what = "did not come back from" if hung else "took the process down in"
         sentence = f"{quantizer} {what} case {remains.case}, after {len(remains.records)} cases"
         group = remains.case.partition("@")[0]

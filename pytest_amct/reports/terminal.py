@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,9 @@ Line = tuple[str, list[str]]
 
 _MOST_WARNED = 12
 """Groups of warnings that the summary lists."""
+
+_LONGEST_WARNING = 150
+"""Characters of a warning; the report has all of it."""
 
 
 def summary_lines(report: dict[str, Any]) -> Iterator[Line]:
@@ -124,12 +128,10 @@ def _warnings(findings: list[Any]) -> Iterator[Line]:
     groups: dict[tuple[str, str], list[Any]] = {}
     for finding in findings:
         groups.setdefault((finding["kind"], finding["condition"]), []).append(finding)
-    for (kind, condition), found in list(groups.items())[:_MOST_WARNED]:
+    for (kind, _), found in list(groups.items())[:_MOST_WARNED]:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        yield (
-            f"  ! {kind} {condition}: {found[0]['message']} [{found[0]['case']}{more}]",
-            ["yellow"],
-        )
+        message = textwrap.shorten(found[0]["message"], _LONGEST_WARNING, placeholder=" ...")
+        yield f"  ! {kind} {found[0]['case']}{more}: {message}", ["yellow"]
     left = len(groups) - _MOST_WARNED
     if left > 0:
         yield f"  ! {left} other kinds of warnings: see the report (--amct-report DIR)", ["yellow"]

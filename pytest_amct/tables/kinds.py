@@ -39,9 +39,12 @@ def _kind(name: str, *others: str) -> Callable[[Predicate], Predicate]:
     return register
 
 
-@_kind("attribute", "equals", "every", "index", "default")
+@_kind("attribute", "equals", "every", "among", "index", "default")
 def attribute(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
-    """An attribute, one entry (`index`) or `every` entry has the value; absent = `default`."""
+    """An attribute, one entry (`index`) or `every` entry has the value; absent = `default`.
+
+    `among` takes one of several values.
+    """
     name = wanted["attribute"]
     value = layer.attribute(name)
     if value is UNKNOWN:
@@ -53,12 +56,56 @@ def attribute(layer: Layer, ports: Ports, treatment: Treatment, wanted: Paramete
     entries = value if isinstance(value, tuple) else (value,)
     if "every" in wanted:
         return Seen(all(e == wanted["every"] for e in entries), shown)
+    if "among" in wanted:
+        return Seen(value in wanted["among"], shown)
     index = wanted.get("index", 0) if isinstance(value, tuple) else 0
     if not -len(entries) <= index < len(entries):
         return Seen(None, shown)
     expected = wanted["equals"]
     entry = bool(entries[index]) if isinstance(expected, bool) else entries[index]
     return Seen(entry == expected, shown)
+
+
+@_kind("axis", "default")
+def axis(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+    """The attribute ``axis`` is this one; one that counts from the end is never more than open."""
+    value = layer.attribute("axis")
+    shown = f"axis absent = {wanted['default']}" if value is None else f"axis = {value}"
+    value = wanted["default"] if value is None else value
+    if value >= 0:
+        return Seen(value == wanted["axis"], shown)
+    data = _at(layer, ports.data[0])
+    rank = None if data is None else walk.rank(data)
+    if rank is None:
+        return Seen(None, f"{shown} of data whose rank is not known")
+    return Seen(None if value + rank == wanted["axis"] else False, f"{shown} of rank {rank}")
+
+
+@_kind("spatial", "index", "equals", "default")
+def spatial(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+    """Of a list with an entry for each axis the spatial ones, or one of them, have the value.
+
+    ``data_format`` says which axes are spatial; without it the channels stand last.
+    """
+    name, layout = wanted["spatial"], layer.attribute("data_format")
+    value = layer.attribute(name)
+    if value is UNKNOWN:
+        return Seen(None, f"{name} is a parameter of the function")
+    if value is None or value == ():
+        shown = f"{name} absent = {wanted['default']}"
+        return Seen(wanted["default"] == wanted["equals"], shown)
+    if not isinstance(value, tuple) or len(value) < 3:
+        return Seen(None, f"{name} = {value}")
+    first = {True} if isinstance(layout, str) and layout.startswith("NC") else {False}
+    first = {True, False} if layout is UNKNOWN else first
+    found = {_meets(value[2:] if front else value[1:-1], wanted) for front in first}
+    shown = f"{name} = {list(value)}" + (f", {layout}" if isinstance(layout, str) else "")
+    return Seen(found.pop() if len(found) == 1 else None, shown)
+
+
+def _meets(entries: tuple[object, ...], wanted: Parameters) -> bool:
+    chosen = entries[wanted["index"] :][:1] if "index" in wanted else entries
+    return all(entry == wanted["equals"] for entry in chosen)
 
 
 @_kind("type")

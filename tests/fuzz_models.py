@@ -99,7 +99,7 @@ def sources(quick: bool = False) -> list[Source]:
         found += _quantized(case.id, data)
     folder = Path(str(fixtures.__file__)).parent / "forms"
     plain = (folder / "float.onnx").read_bytes()
-    found += [Source(p.name, p.read_bytes(), plain) for p in sorted(folder.iterdir())]
+    found += [Source(p.name, p.read_bytes(), plain) for p in folder.iterdir() if p.suffix != ".md"]
     found += _quantized("float.onnx", plain)
     if not quick:
         light = Path(str(onnx.__file__)).parent / "backend" / "test" / "data" / "light"
@@ -128,7 +128,8 @@ def _onnxruntime(data: bytes) -> Iterator[Source]:
 def example(files: list[Source], seed: int, number: int) -> Example:
     """The example of that number, the same on every run."""
     rng = random.Random(f"{seed}/{number}")
-    source, other = rng.choice(files), rng.choice(files)
+    texts = [file for file in files if not _is_model(file)]
+    source, other = rng.choice(texts if rng.random() < 0.1 else files), rng.choice(files)
     if not _is_model(source):
         return Example("text", source, mutations.mutate_text(source.data, other.data, rng))
     if rng.random() < 0.3:
@@ -138,7 +139,7 @@ def example(files: list[Source], seed: int, number: int) -> Example:
 
 
 def _is_model(source: Source) -> bool:
-    return not source.name.endswith((".json", ".txt", ".md"))
+    return not source.name.endswith((".json", ".txt"))
 
 
 # --- looking --------------------------------------------------------------------------------------
@@ -236,6 +237,19 @@ class Watch:
         elif event.startswith(("subprocess.", "socket.", "os.remove", "os.rename", "os.system")):
             self.touched.append(event)
 
+    def memory(self) -> None:
+        """Note, too, when onnx's inference asks for more memory than there is: ours hides that."""
+        infer = onnx.shape_inference.infer_shapes
+
+        def noting(*given: Any, **options: Any) -> ModelProto:
+            try:
+                return infer(*given, **options)
+            except MemoryError:
+                self.touched.append("all memory in shape inference")
+                raise
+
+        onnx.shape_inference.infer_shapes = noting
+
 
 def child(path: str, seed: int, start: int, home: str) -> None:
     """Look at one example after the other, with limits, and tell of each in a line."""
@@ -248,6 +262,7 @@ def child(path: str, seed: int, start: int, home: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     watch = Watch((sys.prefix, sys.base_prefix, str(Path(__file__).parent.parent)))
+    watch.memory()
     number = start
     while True:
         made = example(files, seed, number)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.caffe_reader import read_caffe
 from pytest_amct.graphs.caffe_schema import message
+
+cv2 = pytest.importorskip("cv2")
 
 WEIGHT = np.random.default_rng(1).normal(size=(4, 3, 3, 3)).astype(np.float32)
 BIAS = np.arange(4, dtype=np.float32)
@@ -127,6 +128,36 @@ def test_opencv_runs_the_layers_that_the_reader_finds(generation: int) -> None:
         made = imported(prototxt, model).forward(layer.name)
         assert walk.shape(layer.outputs[0]) == made.shape, layer.name
     assert np.isfinite(net.forward()).all()
+
+
+def test_shapes_are_those_that_opencv_finds() -> None:
+    text = (
+        INPUT
+        + """
+layer { name: "slice" type: "Slice" bottom: "data" top: "a" top: "b"
+        slice_param { slice_point: 1 } }
+layer { name: "max" type: "Pooling" bottom: "b" top: "max"
+        pooling_param { kernel_size: 3 stride: 2 } }
+layer { name: "crop" type: "Crop" bottom: "b" bottom: "max" top: "crop"
+        crop_param { axis: 2 offset: 1 } }
+layer { name: "permute" type: "Permute" bottom: "crop" top: "permute"
+        permute_param { order: 0 order: 2 order: 3 order: 1 } }
+layer { name: "reshape" type: "Reshape" bottom: "permute" top: "reshape"
+        reshape_param { shape { dim: 0 dim: -1 dim: 2 } } }
+layer { name: "flat" type: "Flatten" bottom: "crop" top: "flat" flatten_param { axis: 2 } }
+layer { name: "cat" type: "Concat" bottom: "a" bottom: "b" bottom: "data" top: "cat"
+        concat_param { axis: 1 } }
+layer { name: "all" type: "Pooling" bottom: "cat" top: "all"
+        pooling_param { pool: MAX global_pooling: true } }
+"""
+    )
+    network = read_caffe(text)
+    for layer in network.layers:
+        first = layer.outputs[0]
+        assert first is not None
+        loaded = cv2.dnn.readNetFromCaffe(np.frombuffer(text.encode(), np.uint8))
+        loaded.setInput(DATA)
+        assert walk.shape(first) == loaded.forward(layer.name).shape, layer.name
 
 
 def test_opencv_computes_with_the_blobs_that_the_schema_writes() -> None:

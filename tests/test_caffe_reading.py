@@ -1,8 +1,9 @@
-"""What READING.md says of Caffe: examples of its section 7, every row's conditions, old nets, errors."""
+"""READING.md on Caffe: examples of its section 7, every row's conditions, old nets, errors."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -411,7 +412,12 @@ def test_v1_nets_upgrade_to_the_same_rows() -> None:
     weight = network.layer("conv").input(1)
     assert weight is not None and weight.name == "w"
     found = {x.name: answer(x).verdict for x in network.layers if x.name not in ("relu", "prob")}
-    assert found == dict(conv="quantizable", pool="quantizable", sum="forbidden", fc="quantizable")
+    assert found == {
+        "conv": "quantizable",
+        "pool": "quantizable",
+        "sum": "forbidden",
+        "fc": "quantizable",
+    }
 
 
 def test_v0_nets_upgrade_to_the_same_rows() -> None:
@@ -459,6 +465,7 @@ ERRORS = {
     ),
     "unknown value": (INPUT + "layer { pooling_param { pool: SUM } }", ["line 1", "PoolMethod"]),
     "wrong kind": ("layer { name: 3 }", ["line 1, column 15", "Expected string"]),
+    "half a character": ("layer { name: '\ud800' }", ["line 1", "not UTF-8"]),
     "no net": ('name: "empty"', ["no layers"]),
     "no type": (INPUT + 'layer { name: "a" }', ["'a'", "no type"]),
     "missing bottom": (INPUT + layer("ReLU", reads="dota"), ["'focal'", "'dota'", "nothing"]),
@@ -552,6 +559,23 @@ def test_a_caffemodel_that_is_cut_off_or_something_else_is_told(tmp_path: Path) 
         read_caffe(str(tmp_path / "none.prototxt"))
     with pytest.raises(ModelError, match="line 2: not UTF-8"):
         read_caffe(b'name: "x"\n\xff')
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_damaged_files_are_read_or_told_and_nothing_else(seed: int) -> None:
+    random = Random(seed)
+    whole = stored(("conv", [(4, 3, 3, 3), (4,)]), float16=(0,))
+    for _ in range(300):
+        words, model = SEVERAL.split(), bytearray(whole)
+        first, second = random.randrange(len(words)), random.randrange(len(words))
+        words[first] = random.choice([words[second], "{", "}", "-1", '"', "axis:", "99999999999"])
+        model[random.randrange(len(model))] = random.randrange(256)
+        for text, blobs in ((" ".join(words), None), (SEVERAL, bytes(model))):
+            try:
+                for found in read_caffe(text, blobs).layers:
+                    answer(found)
+            except ModelError as error:
+                assert "\n" not in str(error)
 
 
 # --- the schema -----------------------------------------------------------------------------------

@@ -185,6 +185,12 @@ def test_dense_networks_do_not_grow() -> None:
     assert walk.shape(read_onnx(proto).outputs[0]) == (1, 61, 8, 8)
 
 
+def test_long_tables_of_integers_do_not_grow() -> None:
+    table = TensorProto(name="t", dims=[2**32], data_type=INT64)
+    looked_up = [node("Gather", ["t", "i"], ["v"]), node("Cast", ["v"], ["y"], to=FLOAT)]
+    assert not grows(model(*looked_up, inputs={"i": (INT64, (1, 8))}, constants=[table]))
+
+
 def test_onnx_s_own_networks_do_not_grow() -> None:
     folder = Path(str(onnx.__file__)).parent / "backend" / "test" / "data" / "light"
     paths = sorted(folder.glob("*.onnx"))

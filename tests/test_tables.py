@@ -121,7 +121,7 @@ def test_a_mistake_is_told_with_file_row_and_key(
 def test_two_rows_of_one_id_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(SMALL + SMALL[SMALL.index("[[row]]") :])
-    with pytest.raises(pytest_amct.SpecError, match="same id"):
+    with pytest.raises(pytest_amct.SpecError, match=rf"own\.toml: row {ROW}: .*same 'id'"):
         pytest_amct.load_spec(str(path))
 
 

@@ -26,8 +26,13 @@ Origin = Literal["layer", "input", "constant", "overridable", "carried", "parame
 """
 
 
+_LONGEST = 1000
+"""Characters that are shown of a line."""
+
+
 def printable(text: str) -> str:
-    """Text on one line that shows on every terminal as it is: the rest is escaped."""
+    """Text on one line that shows on every terminal as it is: the rest is escaped, the end cut."""
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -52,7 +52,10 @@ class _TooMuchError(Exception):
 
 
 def grows(model: ModelProto) -> bool:
-    """Whether inference on this model may need more memory than a real model ever does."""
+    """Whether inference on this model may need more memory than a real model ever does.
+
+    Goes into each call: functions must not call themselves, nor be too many once inlined.
+    """
     functions = {(f.domain, f.name, f.overload): f for f in model.functions}
     try:
         _Count(functions).graph(model.graph, ChainMap(), _Size())
@@ -90,7 +93,8 @@ class _Count:
             made = self.made(node, known)
             for name in node.output:
                 size = declared.get(name)
-                self.note(known, name, made if size is None else _largest((made, size)))
+                size = made if size is None else _largest((made, size))
+                self.note(known, name, size, made.numbers)
 
     def made(self, node: NodeProto, known: _Known) -> _Size:
         read = [known.get(name, _Size()) for name in node.input]
@@ -111,19 +115,24 @@ class _Count:
                 result = self.graph(inner, known, given)
                 rank, numbers = max(rank, result.rank), max(numbers, result.numbers)
         if node.op_type in _LENGTHENS:
-            rank = sum(size.rank for size in read) + listed
+            rank = sum(size.rank for size in read)
+        if node.op_type == "Unsqueeze":
+            rank += max(numbers, listed)
         if node.op_type in _ADDS_ONE:
             rank += 1
+        if node.op_type not in _PROPAGATES:  # numbers that it reads may be a shape
+            return _Size(max(rank, numbers, listed))
         if node.op_type == "Concat":
             numbers = sum(size.numbers for size in read)
-        rank, numbers = max(rank, numbers, listed), max(numbers, listed)
-        if node.op_type == "Shape":
+        elif node.op_type == "Gather":  # a few out of a table, however long that is
+            numbers = read[1].numbers if len(read) > 1 else 0
+        elif node.op_type == "Shape":
             numbers = rank
-        return _Size(rank, numbers if node.op_type in _PROPAGATES else 0)
+        return _Size(rank, max(numbers, listed, 1))
 
-    def note(self, known: _Known, name: str, size: _Size) -> None:
+    def note(self, known: _Known, name: str, size: _Size, worked_out: int = 0) -> None:
         known[name] = size
-        self.total += size.rank + size.numbers
+        self.total += size.rank + worked_out
         if self.total > _MOST:
             raise _TooMuchError
 

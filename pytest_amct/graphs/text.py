@@ -9,7 +9,6 @@ from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Tensor, printabl
 from pytest_amct.graphs.walk import dtype
 
 _MOST_LINES = 40
-_LONGEST_LINE = 1000
 _MOST_ATTRIBUTES = 30
 
 
@@ -24,11 +23,7 @@ def network_text(network: Network, marked: frozenset[Layer] = frozenset()) -> st
             f"   ... {cut} of {len(lines)} lines left out ...",
             *lines[start : start + _MOST_LINES],
         ]
-    return "\n".join(map(_cut, lines))
-
-
-def _cut(line: str) -> str:
-    return printable(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} ...")
+    return "\n".join(map(printable, lines))
 
 
 def _inputs(network: Network) -> Iterator[str]:

@@ -144,6 +144,8 @@ def _fold(
     cyclic: V,
 ) -> V:
     """Post-order over the tensors behind `root`; one that needs itself counts as `cyclic`."""
+    if root in memo:
+        return memo[root]
     stack: list[tuple[Tensor, Sequence[Tensor] | None]] = [(root, None)]
     open_: set[Tensor] = set()
     while stack:

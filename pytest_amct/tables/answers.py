@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Basis, Layer, Network, Tensor
@@ -110,10 +111,11 @@ def _reason(
     return Reason(id_, _state(holds), observed, "inferred" if weaker else "stated", row.id)
 
 
-def _see(layer: Layer, row: Row, require: object, treatment: Treatment) -> Seen:
-    assert isinstance(require, dict)
-    kind = next(key for key in require if key in KINDS)
-    return KINDS[kind][0](layer, row.ports, treatment, require)
+def _see(layer: Layer, row: Row, require: Mapping[str, Any], treatment: Treatment) -> Seen:
+    for key in require:
+        if key in KINDS:
+            return KINDS[key][0](layer, row.ports, treatment, require)
+    raise AssertionError("the loader lets no other requirement pass")
 
 
 def _state(holds: bool | None) -> State:

@@ -70,8 +70,10 @@ def parse_spec(data: bytes, source: str) -> Spec:
     )
     top.done()
     float16.done()
-    if len({row.id for row in spec.rows}) < len(spec.rows):
-        raise SpecError(f"{source}: two rows have the same id")
+    ids = [row.id for row in spec.rows]
+    for id_ in ids:
+        if ids.count(id_) > 1:
+            raise SpecError(f"{source}: row {id_}: another row has the same 'id'")
     return spec
 
 

@@ -1,0 +1,438 @@
+"""A second, independent reading of table 1 and the Float16 rule for TensorFlow graphs.
+
+Written from spec/READING.md alone, as plain if-statements on a parsed GraphDef; it shares nothing
+with the product but the field numbers. Values are followed forwards, from producers to consumers.
+It knows the operators that the tests generate; anything else is an operator that it does not know.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+CONSTANT, UNKNOWN, DYNAMIC = "constant", "unknown", "dynamic"  # section 3
+FLOAT, FLOAT16, RESOURCE = 1, 19, 20
+NOT_STORED = -1
+Shape = tuple[Any, ...]  # a number, "symbolic", or None = not determined
+
+WEIGHT_PORT = {"Conv2D", "DepthwiseConv2dNative", "Conv3D", "MatMul", "BatchMatMulV2"}
+WEIGHT_PORT |= {"Conv2DBackpropInput", "BatchMatMul", "BatchMatMulV3"}
+ROW = {name: name for name in WEIGHT_PORT | {"AvgPool", "MaxPool", "Add"}}
+ROW |= {"AddV2": "Add", "BatchMatMul": "BatchMatMulV2", "BatchMatMulV3": "BatchMatMulV2"}
+SPELLED = {"AddV2", "BatchMatMul", "BatchMatMulV3"}
+FED = {"Placeholder", "PlaceholderWithDefault", "_Arg"}
+OUTSIDE = FED | {"IteratorV2", "IteratorGetNext", "FIFOQueueV2", "QueueDequeueV2"}
+RANDOM = {"RandomUniform", "RandomStandardNormal", "TruncatedNormal"}
+UNDECIDED = {"VariableV2", "VarHandleOp", "Switch", "Merge", "Enter", "Exit", "NextIteration"}
+UNDECIDED |= {"If", "StatelessIf", "While", "StatelessWhile"}
+CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
+SAME_SHAPE = {"Identity", "Relu", "Sin", "Cast", "StopGradient", "Softmax", "BiasAdd"}
+ELEMENTWISE = {"Add", "AddV2", "Mul", "Sub"}
+KNOWN = SAME_SHAPE | ELEMENTWISE | WEIGHT_PORT | {"AvgPool", "MaxPool", "Reshape", "Transpose"}
+KNOWN |= {"Pad", "ConcatV2", "Pack", "Fill", "Split", "Dequantize", "ZerosLike", "MaxPoolV2"}
+
+
+@dataclass(frozen=True)
+class Opinion:
+    where: str
+    name: str
+    type: str
+    answer: str
+    broken: frozenset[str]
+    why: str
+
+
+@dataclass(frozen=True)
+class Value:
+    status: str = UNKNOWN
+    dtype: int | None = None
+    shape: Shape | None = None
+    direct: bool = False
+    kinds: frozenset[int] = frozenset({NOT_STORED})
+    roots: frozenset[str] = frozenset()
+    ints: tuple[int, ...] | None = None
+
+
+@dataclass
+class Place:
+    where: str
+    nodes: dict[str, Any]
+    values: dict[str, Value] = field(default_factory=dict)
+    inputs: dict[str, list[Value]] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
+
+
+def order(nodes: dict[str, Any]) -> list[str]:
+    """Producers before consumers; a NextIteration may stand behind what it feeds."""
+    done: list[str] = []
+    state: dict[str, int] = {}
+    for start in nodes:
+        stack = [start]
+        while stack:
+            name = stack[-1]
+            if state.get(name, 0):
+                stack.pop()
+                if state[name] == 1:
+                    state[name] = 2
+                    done.append(name)
+                continue
+            state[name] = 1
+            for text in nodes[name].input:
+                source = text.lstrip("^").split(":")[0]
+                if source in nodes and not state.get(source, 0):
+                    stack.append(source)
+    return done
+
+
+def setting(node: Any, name: str, default: Any) -> Any:
+    if name not in node.attr:
+        return default
+    value = node.attr[name]
+    if value.HasField("list"):
+        return list(value.list.i) or default
+    if value.HasField("s"):
+        return value.s.decode()
+    for kind in ("b", "i", "type"):
+        if value.HasField(kind):
+            return getattr(value, kind)
+    return default
+
+
+def worst(values: list[Value]) -> str:
+    found = [value.status for value in values]
+    return DYNAMIC if DYNAMIC in found else UNKNOWN if UNKNOWN in found else CONSTANT
+
+
+def merged(values: list[Value]) -> Value:
+    """A parameter of a function: what all of its calls agree on."""
+    if not values:
+        return Value()
+    first = values[0]
+    if len({value.status for value in values}) > 1:
+        first = replace(first, status=UNKNOWN)
+    dtype = first.dtype if len({value.dtype for value in values}) == 1 else None
+    kinds = frozenset[int]().union(*(value.kinds for value in values))
+    roots = frozenset[str]().union(*(value.roots for value in values))
+    shapes = [value.shape for value in values if value.shape is not None]
+    shape = None
+    if len(shapes) == len(values) and len({len(shape) for shape in shapes}) == 1:
+        columns = zip(*shapes, strict=True)
+        shape = tuple(column[0] if len(set(column)) == 1 else None for column in columns)
+    direct = len(values) == 1 and first.direct
+    ints = first.ints if len(values) == 1 else None
+    return Value(first.status, dtype, shape, direct, kinds, roots, ints)
+
+
+class Reader:
+    def __init__(self, graph: Any) -> None:
+        self.bodies = {body.signature.name: body for body in graph.library.function}
+        self.calls: dict[str, list[list[Value]]] = {name: [] for name in self.bodies}
+        self.loops: set[str] = set()
+        self.main = Place("", {node.name: node for node in graph.node})
+        self.places = [self.main]
+        self.follow(self.main, True)
+        waiting = list(self.bodies)
+        while waiting:  # callers first
+            name = next(
+                name
+                for name in waiting
+                if not any(self.runs(o, name) for o in waiting if o != name)
+            )
+            waiting.remove(name)
+            body = self.bodies[name]
+            place = Place(f"function:{name}", {node.name: node for node in body.node_def})
+            for index, arg in enumerate(body.signature.input_arg):
+                value = merged([call[index] for call in self.calls[name]])
+                if name in self.loops:  # what a loop carries may change, its shape too
+                    status = DYNAMIC if value.status == DYNAMIC else UNKNOWN
+                    value = Value(status, value.dtype)
+                place.values[arg.name] = replace(value, dtype=arg.type or value.dtype)
+            self.follow(place, True)
+            self.places.append(place)
+        layers = [(p, n) for p in self.places for n in p.nodes]
+        self.shares = Counter(root for p, n in layers for root in self.weight_roots(p, n))
+
+    def runs(self, caller: str, callee: str) -> bool:
+        for node in self.bodies[caller].node_def:
+            for value in node.attr.values():
+                if value.HasField("func") and value.func.name == callee:
+                    return True
+            if node.op == callee:
+                return True
+        return False
+
+    def weight_roots(self, place: Place, name: str) -> frozenset[str]:
+        node = place.nodes[name]
+        if node.op not in WEIGHT_PORT or len(place.inputs[name]) < 2:
+            return frozenset()
+        weight = place.inputs[name][1]
+        return weight.roots if weight.status == CONSTANT else frozenset()
+
+    def follow(self, place: Place, keep: bool) -> None:
+        for name in order(place.nodes):
+            node = place.nodes[name]
+            given = []
+            for text in node.input:
+                if text.startswith("^"):
+                    continue
+                parts = text.split(":")
+                port = int(parts[-1]) if len(parts) > 1 else 0
+                key = f"{parts[0]}:{port}" if port else parts[0]
+                given.append(place.values.get(key, Value()))
+                if keep:
+                    place.read.add(parts[0])
+            place.inputs[name] = given
+            made = self.make(node, given, place)
+            for port, value in enumerate(made):
+                place.values[f"{name}:{port}" if port else name] = value
+
+    def make(self, node: Any, given: list[Value], place: Place) -> list[Value]:
+        """What comes out of a node (section 3)."""
+        op, first = node.op, given[0] if given else Value()
+        dtype = setting(node, "dtype", setting(node, "T", None))
+        if op == "Const":
+            tensor = node.attr["value"].tensor
+            shape = tuple(dim.size for dim in tensor.tensor_shape.dim)
+            key = f"{place.where}#{node.name}"
+            one = all(n == 1 for n in shape)
+            ints = tuple(tensor.int_val) if tensor.dtype == 3 else None
+            roots = frozenset() if one else frozenset({key})
+            return [
+                Value(CONSTANT, tensor.dtype, shape, True, frozenset({tensor.dtype}), roots, ints)
+            ]
+        if op in OUTSIDE:
+            shape_ = None
+            if op in ("IteratorGetNext", "QueueDequeueV2"):
+                types = (
+                    node.attr["output_types"].list.type or node.attr["component_types"].list.type
+                )
+                return [Value(DYNAMIC, kind, None) for kind in types]
+            if "shape" in node.attr and not node.attr["shape"].shape.unknown_rank:
+                dims = node.attr["shape"].shape.dim
+                shape_ = tuple(d.size if d.size >= 0 else "symbolic" for d in dims)
+            return [Value(DYNAMIC, dtype, shape_)]
+        for name, loops, start in self.run(node):
+            self.calls[name].append(given[start:])
+            if loops:
+                self.loops.add(name)
+        if op in CALLS or op in self.bodies:
+            name = op if op in self.bodies else node.attr["f"].func.name
+            return self.inside(name, given)
+        if op in UNDECIDED:
+            return [Value(UNKNOWN, dtype)] * 2
+        if op == "Identity":
+            return [first]
+        if op in ("Shape", "Size"):
+            status = first.status
+            if status != CONSTANT:
+                status = DYNAMIC if "symbolic" in (first.shape or ()) else UNKNOWN
+            length = (len(first.shape),) if first.shape is not None else (None,)
+            return [Value(status, 3, length if op == "Shape" else ())]
+        status = worst(given)
+        if op in RANDOM and not setting(node, "seed", 0) and not setting(node, "seed2", 0):
+            return [Value(DYNAMIC, dtype, given[0].ints)]
+        if op not in KNOWN:  # seeded random among them
+            status = DYNAMIC if status == DYNAMIC else UNKNOWN
+            drawn = op in RANDOM or op == "StatelessRandomUniform"
+            shape = given[0].ints if drawn else None
+            return [Value(status, dtype if drawn or op == "ReadVariableOp" else None, shape)] * 2
+        data = given
+        if op in ("Reshape", "Transpose", "Pad", "Dequantize"):
+            data = given[:1]
+        if op in ("ConcatV2",):
+            data = given[:-1]
+        if op in ("Fill", "Split"):
+            data = given[1:]
+        if op == "Conv2DBackpropInput":
+            data = given[1:]
+        kinds = frozenset[int]().union(*(value.kinds for value in data))
+        roots = frozenset[str]().union(*(value.roots for value in data))
+        if op == "Cast":
+            dtype = setting(node, "DstT", None)
+        if op == "Dequantize":
+            dtype = setting(node, "dtype", FLOAT)
+        if op == "BatchMatMulV3":
+            dtype = setting(node, "Tout", None)
+        if dtype is None and data:
+            dtype = data[0].dtype
+        made = Value(status, dtype, self.shape(node, given), False, kinds, roots)
+        if op == "Transpose":
+            made = replace(made, direct=first.direct)
+        return [made] * (setting(node, "num_split", 1) if op == "Split" else 1)
+
+    def shape(self, node: Any, given: list[Value]) -> Shape | None:
+        op, first = node.op, given[0].shape if given else None
+        if op in SAME_SHAPE or op == "ZerosLike":
+            return first
+        if op == "Transpose" and first is not None:
+            perm = given[1].ints
+            return tuple(first[i] for i in perm) if perm else (None,) * len(first)
+        if op == "Reshape":
+            wanted = given[1].ints
+            if wanted is None:
+                length = given[1].shape
+                return (None,) * length[0] if length and length[0] is not None else None
+            rest = "symbolic" if "symbolic" in (first or ()) else None
+            return tuple(n if n >= 0 else rest for n in wanted)
+        if op in ELEMENTWISE:
+            if any(value.shape is None for value in given):
+                return None
+            longest = max(len(value.shape or ()) for value in given)
+            columns = []
+            for axis in range(-longest, 0):
+                column = [v.shape[axis] for v in given if v.shape and -axis <= len(v.shape)]
+                numbers = [n for n in column if isinstance(n, int) and n != 1]
+                open_ = [n for n in column if not isinstance(n, int)]
+                one = "symbolic" if "symbolic" in open_ and None not in open_ else None
+                columns.append(numbers[0] if numbers else one if open_ else 1)
+            return tuple(columns)
+        if op in ("AvgPool", "MaxPool", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "MaxPoolV2"):
+            if first is None:
+                return None
+            return (first[0], *("symbolic" if n == "symbolic" else None for n in first[1:]))
+        if op in ("Fill", "Conv2DBackpropInput"):
+            length = first[0] if first and len(first) == 1 else None
+            return given[0].ints or (None if length is None else (None,) * length)
+        if op == "MatMul":
+            return (None, None)
+        if op.startswith("BatchMatMul"):
+            ranks = [len(v.shape) for v in given[:2] if v.shape is not None]
+            return (None,) * max(ranks) if len(ranks) == 2 and min(ranks) > 1 else None
+        if op == "Split" and given[1].shape is not None:
+            return (None,) * len(given[1].shape)
+        if op == "Pack" and first is not None:
+            return (len(given), *first)
+        return None
+
+    def run(self, node: Any) -> list[tuple[str, bool, int]]:
+        if node.op in self.bodies:
+            return [(node.op, False, 0)]
+        start = 1 if node.op in ("If", "StatelessIf") else 0
+        loops = node.op in ("While", "StatelessWhile")
+        named = [v.func.name for v in node.attr.values() if v.HasField("func")]
+        return [(name, loops, start) for name in named if name in self.bodies]
+
+    def inside(self, name: str, given: list[Value]) -> list[Value]:
+        """What one call of a function gives."""
+        body = self.bodies[name]
+        place = Place(f"function:{name}", {node.name: node for node in body.node_def})
+        for arg, value in zip(body.signature.input_arg, given, strict=True):
+            place.values[arg.name] = value
+        calls, self.calls = self.calls, {name: [] for name in self.bodies}
+        self.follow(place, False)
+        self.calls = calls
+        made = []
+        for arg in body.signature.output_arg:
+            parts = body.ret[arg.name].split(":")
+            key = parts[0] if len(parts) < 3 or parts[2] == "0" else f"{parts[0]}:{parts[2]}"
+            # A call is no Identity or Transpose.
+            made.append(replace(place.values.get(key, Value()), direct=False, ints=None))
+        return made
+
+
+def types_of(reader: Reader, place: Place, name: str) -> set[int]:
+    node, given = place.nodes[name], place.inputs[name]
+    data = given[1:] if node.op == "Conv2DBackpropInput" else given[:2]
+    if node.op in ("AvgPool", "MaxPool"):
+        data = given[:1]
+    values = [*data, place.values.get(name, Value())]
+    return {value.dtype for value in values if value.dtype is not None}
+
+
+def float16(reader: Reader, graph: Any) -> bool | None:
+    """Section 4: True = fires, False = does not, None = not decided."""
+    doubt = False
+    for name, node in reader.main.nodes.items():
+        if node.op in FED | {"IteratorGetNext"}:
+            count = len(node.attr["output_types"].list.type) if node.op == "IteratorGetNext" else 1
+            for port in range(count):
+                kind = reader.main.values[f"{name}:{port}" if port else name].dtype
+                if kind == FLOAT16:
+                    wanted = {name, f"{name}:0"} if not port else {f"{name}:{port}"}
+                    if any(wanted & set(other.input) for other in reader.main.nodes.values()):
+                        return True
+                doubt |= kind in (None, FLOAT16)
+    for place in reader.places:
+        for name, node in place.nodes.items():
+            if node.op in WEIGHT_PORT and len(place.inputs[name]) > 1:
+                weight = place.inputs[name][1]
+                port = {weight.dtype} - {None} or types_of(reader, place, name)
+                if port == {FLOAT16} and weight.kinds == {FLOAT16} and place is reader.main:
+                    return True
+                doubt |= not port
+        doubt |= any(value.dtype == FLOAT16 for value in place.values.values())
+    return None if doubt else False
+
+
+def spatial(node: Any) -> list[int]:
+    dilations, layout = setting(node, "dilations", []), setting(node, "data_format", "N...C")
+    return dilations[2:] if layout[1] == "C" else dilations[1:-1]
+
+
+def judge(
+    reader: Reader, place: Place, name: str, fires: bool | None, shift: bool | None
+) -> tuple[set[str], list[str]]:
+    """The broken conditions of table 1, and what the document leaves open."""
+    node, given = place.nodes[name], place.inputs[name]
+    op, broken, notes = node.op, set[str](), list[str]()
+    if op not in ROW:
+        return {f"uniform/tensorflow/unlisted/{op}"}, notes
+    row = ROW[op]
+    prefix = f"uniform/tensorflow/{row}/"
+    if op in SPELLED:
+        notes.append("the column does not name it")
+    if op in reader.bodies:
+        notes.append("a function bears its name")
+    if place.where:
+        notes.append("it stands in a function")
+    types = types_of(reader, place, name)
+    if not types or types - {FLOAT, FLOAT16}:
+        notes.append("its data is not known to be Float32 or Float16")
+    if row in ("AvgPool", "MaxPool", "Add"):
+        if fires:
+            broken.add(f"float16/tensorflow/{row}")
+        elif fires is None:
+            notes.append("the Float16 rule is not decided")
+    if row == "AvgPool" and shift:
+        broken.add(prefix + "shift")
+    if op in WEIGHT_PORT:
+        weight = given[1] if len(given) > 1 else Value()
+        if row != "Conv3D" and weight.status == DYNAMIC:
+            broken.add(prefix + "weight_source")
+        if weight.status != CONSTANT:
+            notes.append("its weight is not known to be constant")
+        if any(reader.shares[root] > 1 for root in reader.weight_roots(place, name)):
+            notes.append("another layer has the same weight")
+        if row == "BatchMatMulV2":
+            if weight.status == DYNAMIC or (weight.shape is not None and len(weight.shape) != 2):
+                broken.add(prefix + "second_input")
+            elif weight.shape is None or not weight.direct:
+                notes.append("its second input is not known to be a constant of rank 2")
+            if setting(node, "adj_x", False):
+                broken.add(prefix + "adj_x")
+    if row == "MatMul":
+        for side in ("transpose_a", "transpose_b"):
+            if setting(node, side, False):
+                broken.add(prefix + side)
+    if row == "Conv2DBackpropInput" and any(n != 1 for n in spatial(node)):
+        broken.add(prefix + "dilation")
+    if row == "Conv3D" and spatial(node)[:1] not in ([], [1]):
+        broken.add(prefix + "dilation_d")
+    return broken, notes
+
+
+def opinions(graph: Any, *, shift: bool | None = None) -> list[Opinion]:
+    """One opinion for each node, those of the main graph first, in document order."""
+    reader = Reader(graph)
+    fires = float16(reader, graph)
+    by_where = {place.where: place for place in reader.places}
+    wheres = ["", *(f"function:{body.signature.name}" for body in graph.library.function)]
+    found = []
+    for where in wheres:
+        for name, node in by_where[where].nodes.items():
+            broken, notes = judge(reader, by_where[where], name, fires, shift)
+            answer = "forbidden" if broken else "unspecified" if notes else "quantizable"
+            why = ", ".join(sorted(broken)) or "; ".join(notes)
+            found.append(Opinion(where, name, node.op, answer, frozenset(broken), why))
+    return found

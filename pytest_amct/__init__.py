@@ -11,17 +11,22 @@ if TYPE_CHECKING:
     from pytest_amct.api import decisions_of as decisions_of
     from pytest_amct.api import judge as judge
     from pytest_amct.cases.plan import Case as Case
+    from pytest_amct.cases.strategies import caffe_cases as caffe_cases
     from pytest_amct.cases.strategies import onnx_cases as onnx_cases
     from pytest_amct.cases.strategies import onnx_networks as onnx_networks
     from pytest_amct.cases.strategies import requests as requests
+    from pytest_amct.cases.strategies import tensorflow_cases as tensorflow_cases
     from pytest_amct.errors import AmctError as AmctError
     from pytest_amct.errors import ModelError as ModelError
     from pytest_amct.errors import OutputError as OutputError
     from pytest_amct.errors import SpecError as SpecError
     from pytest_amct.errors import UsageError as UsageError
+    from pytest_amct.graphs.caffe_reader import read_caffe as read_caffe
     from pytest_amct.graphs.onnx_reader import read_onnx as read_onnx
+    from pytest_amct.graphs.tensorflow_reader import read_tensorflow as read_tensorflow
     from pytest_amct.quantizers.amct_config import read_config as read_config
     from pytest_amct.quantizers.amct_record import read_record as read_record
+    from pytest_amct.quantizers.protocol import CaffeModel as CaffeModel
     from pytest_amct.quantizers.protocol import Decision as Decision
     from pytest_amct.quantizers.protocol import Refused as Refused
     from pytest_amct.quantizers.protocol import Request as Request
@@ -38,6 +43,7 @@ __version__ = "0.1.0"
 _HOME = {
     "AmctError": "errors",
     "Answer": "tables.model",
+    "CaffeModel": "quantizers.protocol",
     "Case": "cases.plan",
     "Decision": "quantizers.protocol",
     "Finding": "verdicts",
@@ -51,15 +57,19 @@ _HOME = {
     "Unsupported": "quantizers.protocol",
     "UsageError": "errors",
     "answer": "tables.answers",
+    "caffe_cases": "cases.strategies",
     "decisions_of": "api",
     "judge": "api",
     "load_spec": "tables.loader",
     "onnx_cases": "cases.strategies",
     "onnx_networks": "cases.strategies",
+    "read_caffe": "graphs.caffe_reader",
     "read_config": "quantizers.amct_config",
     "read_onnx": "graphs.onnx_reader",
     "read_record": "quantizers.amct_record",
+    "read_tensorflow": "graphs.tensorflow_reader",
     "requests": "cases.strategies",
+    "tensorflow_cases": "cases.strategies",
 }
 
 __all__ = sorted(_HOME)

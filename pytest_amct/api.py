@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from onnx import ModelProto
 
-from pytest_amct.graphs.network import Layer
+from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.onnx_reader import parse_onnx, read_onnx
+from pytest_amct.graphs.reading import is_model_file, read_files
 from pytest_amct.quantizers.amct_layers import AmctDecisions, decisions_by_name
 from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.quantizers.reading import read_outcome, read_text_form
@@ -17,7 +19,16 @@ from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
 from pytest_amct.verdicts import Finding, Policy, judge_layer
 
-Model = ModelProto | bytes | str | os.PathLike[str]
+Model = ModelProto | bytes | str | os.PathLike[str] | Network
+"""A model: ONNX as a proto or bytes, a file of any framework, or what a reader returned."""
+
+
+def _network(model: Model) -> Network:
+    if isinstance(model, Network):
+        return model
+    if isinstance(model, str | os.PathLike) and is_model_file(Path(model)):
+        return read_files(model).network(os.fspath(model))
+    return read_onnx(model)
 
 
 def decisions_of(quantized: Any, original: Model | None = None) -> dict[str, Decision]:
@@ -33,9 +44,10 @@ def decisions_of(quantized: Any, original: Model | None = None) -> dict[str, Dec
         text = read_text_form(os.fspath(quantized))
     if isinstance(text, AmctDecisions) and original is None:
         return decisions_by_name(text)
-    network = read_onnx(
-        original if original is not None else undo_quantization(parse_onnx(quantized))
-    )
+    if original is not None:
+        network = _network(original)
+    else:
+        network = read_onnx(undo_quantization(parse_onnx(quantized)))
     outcome = read_outcome(network, quantized)
     named = {_name(network.layers[i]): d for i, d in sorted(outcome.decisions.items())}
     return {name: decision for name, decision in named.items() if name}
@@ -51,13 +63,16 @@ def judge(
 ) -> list[Finding]:
     """What is wrong with decisions on a float model, in the order of its layers.
 
+    `model` is ONNX as a proto or bytes, the path of an ``.onnx``, ``.pb``, ``.pbtxt`` or
+    ``.prototxt`` (with its caffemodel beside it), a SavedModel's folder, or a network.
+
     `decisions` is whatever a quantizer may return, a quantized model or file included. `asked` is
     what was asked for: ``scheme``, ``settings``, ``tensor_quantize``, ``skip_layers``,
     ``skip_layer_types``. A layer that is owed and left in float is `missed`, a warning.
     Raises `ModelError` or `OutputError` for what cannot be read.
     """
     spec = spec or load_spec()
-    network = read_onnx(model)
+    network = _network(model)
     outcome = read_outcome(network, decisions, spec)
     policy = Policy(strict=strict)
     found: list[Finding] = []

@@ -19,15 +19,14 @@ from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 from hypothesis.errors import Flaky
 
-from pytest_amct.cases import neutral, onnx_catalog
+from pytest_amct.cases import catalog, neutral
+from pytest_amct.cases.networks import NETWORKS, AnyCase, NetworkCase
 from pytest_amct.cases.neutral import NeutralCase
-from pytest_amct.cases.onnx_networks import NETWORKS, AnyCase, NetworkCase
-from pytest_amct.cases.onnx_requests import needs
 from pytest_amct.cases.plan import Built, Case
-from pytest_amct.cases.strategies import explored_cases, onnx_networks
+from pytest_amct.cases.requests import needs
+from pytest_amct.cases.strategies import explored_cases, networks
 from pytest_amct.graphs.network import Network
-from pytest_amct.graphs.onnx_reader import read_onnx
-from pytest_amct.runner import Result, Runner, focal_layers
+from pytest_amct.runner import Result, Runner, focal_layers, known_as
 from pytest_amct.stability import check_pairs, look
 from pytest_amct.verdicts import Finding, Record, missed
 
@@ -92,11 +91,12 @@ class Explorer:
 
     def check_networks(self, framework: str) -> Result:
         """Judge whole networks: every layer of a type that cases are about."""
-        if not self.runner.gate.is_whole(NETWORKS):
-            return self.runner.check(NETWORKS)
+        group = f"{NETWORKS}{framework}"
+        if not self.runner.gate.is_whole(group):
+            return self.runner.check(group)
         self._kept, self._left = {}, set()
-        search, known = self._cases(NETWORKS, onnx_networks(max_layers=MAX_LAYERS))
-        return self._result(NETWORKS, search, known)
+        search, known = self._cases(group, networks(framework, MAX_LAYERS))
+        return self._result(group, search, known)
 
     def check_neutral(self, change: str) -> Result:
         """Judge pairs of models that differ in nothing that the tables speak of."""
@@ -130,12 +130,11 @@ class Explorer:
             return look(self.runner, case.id, change, trial) if trial is not None else []
 
         opset = change == "opset"
-        networks = onnx_networks(max_layers=_MOST_IN_PAIRS)
         cases = st.builds(
             lambda network, number: NeutralCase(
                 _older(network) if opset else network, change, number
             ),
-            networks,
+            networks("onnx", _MOST_IN_PAIRS),
             st.integers(0, 255),
         )
         self._search(f"{neutral.GROUP}/{change}", cases, findings, search)
@@ -151,7 +150,7 @@ class Explorer:
             records = self._records(case)
             found = (
                 self.runner.findings(group, records)
-                if group != NETWORKS
+                if not group.startswith(NETWORKS)
                 else [f for r in records for f in r.findings]
             )
             new = []
@@ -233,8 +232,8 @@ class Explorer:
         """Run and judge an example; of records that say the same only the first is kept."""
         runner = self.runner
         built = case.build()
-        network = read_onnx(built.data)
-        outcome = runner.call(case.id, built.data, network, built.asked)
+        network = built.native.network()
+        outcome = runner.call(case.id, built.native, network, built.asked)
         records = runner.judge(case, built, network, outcome)
         left = [r.layer for r in records if r.owed and r.decided == "float"]
         self._places = {}
@@ -259,7 +258,7 @@ class Explorer:
         tried = [*_enumerated(*place)] if place is not None else []
         if isinstance(case, Case):
             tried += [
-                onnx_catalog.make_case(case.group, case.deviation, case.context, (name,))
+                catalog.make_case(case.group, case.deviation, case.context, (name,))
                 for name in case.variations
             ]
         for minimal in tried:
@@ -308,22 +307,22 @@ def _sort(finding: Finding) -> tuple[str, str]:
 
 def _places(case: AnyCase, built: Built, network: Network) -> dict[str, _Place]:
     """The deviation that each asserted layer is, by the layer's words."""
-    if case.group != NETWORKS or not isinstance(case, NetworkCase):
+    if not isinstance(case, NetworkCase) or case.focal is not None:
         return {str(x): (case.group, case.deviation) for x in focal_layers(network, built.focal)}
     items = dict(zip(built.focal, case.items, strict=True))
     return {
-        str(layer): (items[tensor.name].group, items[tensor.name].deviation)
+        str(layer): (items[name].group, items[name].deviation)
         for layer in focal_layers(network, built.focal)
-        for tensor in layer.outputs
-        if tensor is not None and tensor.name in items
+        for name in known_as(layer)
+        if name in items
     }
 
 
 @lru_cache(maxsize=1024)
 def _enumerated(group: str, deviation: str) -> tuple[Case, ...]:
     """The gate's cases of a deviation: in both contexts, if it has both."""
-    declared = needs(onnx_catalog.deviations(group)[deviation])
-    return tuple(c for c in onnx_catalog.gate_cases(group, declared) if c.deviation == deviation)
+    declared = needs(catalog.deviations(group)[deviation])
+    return tuple(c for c in catalog.gate_cases(group, declared) if c.deviation == deviation)
 
 
 def _older(network: NetworkCase) -> NetworkCase:

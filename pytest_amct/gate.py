@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 
-from pytest_amct.cases import neutral, onnx_catalog
+from pytest_amct.cases import catalog, neutral
+from pytest_amct.cases.networks import NETWORKS, AnyCase, parse_case
 from pytest_amct.cases.neutral import NeutralCase, parse_neutral
-from pytest_amct.cases.onnx_networks import NETWORKS, AnyCase, parse_case
 from pytest_amct.errors import UsageError
-from pytest_amct.options import Settings
+from pytest_amct.options import FRAMEWORKS, Settings
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.tables.model import Spec, condition_id
 
@@ -23,6 +23,7 @@ class Gate:
     spec: Spec
     #: schemes and settings beyond plain uniform quantization that may be asked for
     declared: frozenset[str] = frozenset()
+    frameworks: tuple[str, ...] = ("onnx",)
     #: patterns of ids that the run is narrowed to; none = everything
     select: tuple[str, ...] = ()
     max_examples: int = 0
@@ -33,21 +34,28 @@ class Gate:
     def of(quantizer: Quantizer, spec: Spec, settings: Settings) -> Gate:
         """The gate for a quantizer: it is asked only for what it declares."""
         declared = frozenset({*quantizer.schemes, *quantizer.settings} - {"uniform"})
+        frameworks = frameworks_of(quantizer, settings)
         explores = settings.profile == "explore"
-        return Gate(spec, declared, settings.select, settings.max_examples, explores)
+        return Gate(spec, declared, frameworks, settings.select, settings.max_examples, explores)
 
     @cached_property
     def every_group(self) -> list[str]:
         """Every id that has a test: rows, conditions, the Float16 rule, unlisted types."""
-        groups = onnx_catalog.groups(self.declared)
+        groups = [*self._catalogued]
         for condition, row in self.treated.items():
             if condition not in groups and row in groups:
                 at = max(i for i, g in enumerate(groups) if g == row or g.startswith(f"{row}/"))
                 groups.insert(at + 1, condition)
         # A network or a pair that was lost can be named in either profile.
         if self.explores or any(":in(" in pattern for pattern in self.select):
-            groups += [NETWORKS, *(f"{neutral.GROUP}/{change}" for change in neutral.changes())]
+            groups += [f"{NETWORKS}{framework}" for framework in self.frameworks]
+            if "onnx" in self.frameworks:
+                groups += [f"{neutral.GROUP}/{change}" for change in neutral.changes()]
         return groups
+
+    @cached_property
+    def _catalogued(self) -> list[str]:
+        return catalog.groups(self.declared, self.frameworks)
 
     @cached_property
     def groups(self) -> list[str]:
@@ -105,16 +113,15 @@ class Gate:
 
     def home(self, group: str) -> str:
         """The group whose deviations are drawn for a group."""
-        return group if group in onnx_catalog.groups(self.declared) else self.treated[group]
+        return group if group in self._catalogued else self.treated[group]
 
     def _every_case(self, group: str) -> list[AnyCase]:
         homes = self._homes(group)
-        return [case for home in homes for case in onnx_catalog.gate_cases(home, self.declared)]
+        return [case for home in homes for case in catalog.gate_cases(home, self.declared)]
 
     def _homes(self, group: str) -> list[str]:
         """Whose cases a group runs; what was done to a layer is judged on its row's own, too."""
-        known = onnx_catalog.groups(self.declared)
-        return [g for g in (group, self.treated.get(group)) if g in known]
+        return [g for g in (group, self.treated.get(group)) if g in self._catalogued]
 
     def is_whole(self, group: str) -> bool:
         """Whether a group is selected as a whole."""
@@ -127,6 +134,23 @@ class Gate:
         if "*" not in pattern:
             return _parse(pattern).group in (group, *self._homes(group))
         return any(fnmatchcase(c.id, pattern) for c in self._every_case(group))
+
+
+def frameworks_of(quantizer: Quantizer, settings: Settings) -> tuple[str, ...]:
+    """The frameworks that are judged: what a quantizer declares and the user wants.
+
+    One that declares none takes ONNX, or what the user names. Raises `UsageError` if nothing is
+    left.
+    """
+    declared, wanted = quantizer.frameworks, settings.frameworks
+    found = tuple(f for f in FRAMEWORKS if f in (declared or wanted or ("onnx",)))
+    found = tuple(f for f in found if not wanted or f in wanted)
+    if not found:
+        raise UsageError(
+            f"amct_frameworks: {quantizer.name} takes {', '.join(declared)}, not"
+            f" {', '.join(wanted)}: name one of its own"
+        )
+    return found
 
 
 def _parse(id_: str) -> AnyCase | NeutralCase:

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 PROFILES = ("gate", "explore")
+FRAMEWORKS = ("onnx", "tensorflow", "caffe")
+"""Frameworks whose models are judged."""
 _DEFAULT_SPEC = "cann-7.0.0"
 _OPTIONS = (
     "--amct-quantizer",
@@ -134,8 +136,8 @@ def read_settings(config: pytest.Config) -> Settings:
             "--amct-seed does nothing in this profile: add --amct-profile=explore, or drop it"
         )
     model, report = option("--amct-model"), option("--amct-report")
-    if model is not None and not Path(model).is_file():
-        raise pytest.UsageError(f"--amct-model={model}: no such file: name an .onnx file")
+    if model is not None and not Path(model).exists():
+        raise pytest.UsageError(f"--amct-model={model}: no such file: name a model")
     if model is not None and option("--amct-select"):
         raise pytest.UsageError("--amct-select does nothing with --amct-model: give one of them")
     return Settings(
@@ -209,9 +211,9 @@ def _folder(name: str) -> Path:
 
 def _frameworks(names: list[str]) -> tuple[str, ...]:
     for name in names:
-        if name != "onnx":
+        if name not in FRAMEWORKS:
             raise pytest.UsageError(
-                f"amct_frameworks: {name!r} is not judged by this version: use onnx"
+                f"amct_frameworks: {name!r} is no framework: use {', '.join(FRAMEWORKS)}"
             )
     return tuple(names)
 

@@ -12,16 +12,14 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from pytest_amct.cases import onnx_catalog
-from pytest_amct.cases.onnx_networks import NETWORKS, AnyCase, NetworkCase
-from pytest_amct.cases.onnx_rows import UNLISTED
+from pytest_amct.cases import catalog
+from pytest_amct.cases.networks import AnyCase, NetworkCase
 from pytest_amct.cases.plan import Built, Case
 from pytest_amct.gate import Gate
 from pytest_amct.graphs.network import Layer, Network
-from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.graphs.reading import ModelFiles, read_files
 from pytest_amct.graphs.text import network_text
 from pytest_amct.journal import Journal
 from pytest_amct.options import Settings
@@ -93,9 +91,10 @@ class Runner:
 
     def check_alive(self, framework: str) -> Result:
         """Whether the quantizer quantizes anything plain at all."""
-        groups = [g for g in onnx_catalog.groups() if g.count("/") == 2 and "unlisted" not in g]
-        plain = [onnx_catalog.make_case(g, "default") for g in groups if g.startswith("uniform/")]
-        chained = [onnx_catalog.make_case(c.group, c.deviation, "chain") for c in plain]
+        listed = catalog.groups(frameworks=(framework,))
+        groups = [g for g in listed if g.count("/") == 2 and "unlisted" not in g]
+        plain = [catalog.make_case(g, "default") for g in groups if g.startswith("uniform/")]
+        chained = [catalog.make_case(c.group, c.deviation, "chain") for c in plain]
         records = [self.record(case) for case in (*plain, *chained)]
         if any(r.decided == "quantized" for r in records):
             return Result(tuple(records))
@@ -111,14 +110,14 @@ class Runner:
 
     def check_model(self, path: Path) -> Result:
         """Judge one model: the layers that the JSON beside it names, else all of them."""
-        data = path.read_bytes()
-        network = read_onnx(data, str(path))
+        model = read_files(path)
+        network = model.network(str(path))
         note = read_note(path)
         if note.calls:
             from pytest_amct.stability import check_pair
 
             return check_pair(self, path, note)
-        outcome = self._run(note.case, data, network, note.asked)
+        outcome = self._run(note.case, model, network, note.asked)
         layers = [x for x in network.layers if not x.where]
         if note.focal:
             layers = focal_layers(network, note.focal)
@@ -141,8 +140,8 @@ class Runner:
         """Run and judge a case or a network, once; a model that shows a failure is saved."""
         if case.id not in self._seen:
             built = case.build()
-            network = read_onnx(built.data)
-            outcome = self._run(case.id, built.data, network, built.asked)
+            network = built.native.network()
+            outcome = self._run(case.id, built.native, network, built.asked)
             records = self.judge(case, built, network, outcome)
             if any(f.status == "failed" for r in records for f in r.findings):
                 saved = save_model(case, built, self.folder)
@@ -166,14 +165,10 @@ class Runner:
         """What the outcome of a case says of its focal layer, or of all layers of a network."""
         focal = focal_layers(network, built.focal)
         groups = dict.fromkeys(focal, case.group)
-        if case.group == NETWORKS:
-            assert isinstance(case, NetworkCase)
-            by_output = dict(zip(built.focal, (item.group for item in case.items), strict=True))
+        if isinstance(case, NetworkCase) and case.focal is None:
+            by_focal = dict(zip(built.focal, (item.group for item in case.items), strict=True))
             groups = {
-                layer: next(
-                    (by_output[t.name] for t in layer.outputs if t and t.name in by_output),
-                    NETWORKS,
-                )
+                layer: next((by_focal[n] for n in known_as(layer) if n in by_focal), case.group)
                 for layer in network.layers
                 if layer in groups or self.is_judged(layer)
             }
@@ -187,7 +182,8 @@ class Runner:
 
     def is_judged(self, layer: Layer) -> bool:
         """Whether a layer is of a type that cases are about, and not what connects such."""
-        return find_row(layer, self.spec) is not None or layer.qualified_type in UNLISTED
+        unlisted = catalog.rows(layer.framework).UNLISTED
+        return find_row(layer, self.spec) is not None or layer.qualified_type in unlisted
 
     def _broken(self, network: Network, records: list[Record]) -> tuple[Record, ...]:
         """One finding for the whole network, of a layer that may be why, if there is one."""
@@ -203,27 +199,24 @@ class Runner:
         )
         return tuple(replace(r, findings=findings if r is worst else ()) for r in records)
 
-    def _run(self, case: str, data: bytes, network: Network, asked: Mapping[str, Any]) -> Outcome:
-        key = _key(data, asked)
+    def _run(
+        self, case: str, model: ModelFiles, network: Network, asked: Mapping[str, Any]
+    ) -> Outcome:
+        key = _key(model, asked)
         if key not in self._outcomes:
-            self._outcomes[key] = self.call(case, data, network, asked)
+            self._outcomes[key] = self.call(case, model, network, asked)
         return self._outcomes[key]
 
     def call(
-        self,
-        case: str,
-        data: bytes,
-        network: Network,
-        asked: Mapping[str, Any],
-        files: Mapping[str, bytes] = MappingProxyType({}),
+        self, case: str, model: ModelFiles, network: Network, asked: Mapping[str, Any]
     ) -> Outcome:
         """Give a model to the quantizer, whether it has seen it before or not."""
         if self.journal:
             self.journal.calling(case)
         if self.isolated:
-            outcome = self.isolated.run(data, files, asked)
+            outcome = self.isolated.run(model, asked)
         else:
-            outcome = run_quantizer(self.quantizer, data, network, files, **asked)
+            outcome = run_quantizer(self.quantizer, model, network, **asked)
         if self.journal:
             self.journal.returned(case)
         return outcome
@@ -236,10 +229,10 @@ class Runner:
         batch = self.quantizer.quantize_batch
         if batch is None or self.isolated:
             return
-        built = {_key(b.data, b.asked): b for b in (case.build() for case in cases)}
+        built = {_key(b.native, b.asked): b for b in (case.build() for case in cases)}
         new = {key: b for key, b in built.items() if key not in self._outcomes}
         if len(new) > 1:
-            outcomes = run_batch(self.quantizer, [(b.data, b.asked) for b in new.values()])
+            outcomes = run_batch(self.quantizer, [(b.native, b.asked) for b in new.values()])
             self._outcomes.update(zip(new, outcomes, strict=False))
 
     def _judge(
@@ -286,7 +279,7 @@ class Runner:
         if first.row:
             lines.append(f"row        {first.row} of {self.spec.title}")
         built = case.build()
-        network = read_onnx(built.data)
+        network = built.native.network()
         focal = focal_layers(network, built.focal)
         marked = [layer for layer in focal if str(layer) == first.layer] or focal
         lines += ["", network_text(network, frozenset(marked)), ""]
@@ -311,21 +304,31 @@ class Runner:
         return self.settings.report or self.settings.scratch
 
 
-def _key(data: bytes, asked: Mapping[str, Any]) -> bytes:
-    return hashlib.sha256(data + json.dumps(dict(asked), sort_keys=True).encode()).digest()
+def _key(model: ModelFiles, asked: Mapping[str, Any]) -> bytes:
+    digest = hashlib.sha256(json.dumps(dict(asked), sort_keys=True).encode())
+    for content in (model.data, *model.files.values()):
+        digest.update(content)
+    return digest.digest()
 
 
-def focal_layers(network: Network, outputs: tuple[str, ...]) -> list[Layer]:
-    """The layers with one of these output tensors."""
-    return [
-        x for x in network.layers if any(t is not None and t.name in outputs for t in x.outputs)
-    ]
+def focal_layers(network: Network, focal: tuple[str, ...]) -> list[Layer]:
+    """The layers that are known by one of these names."""
+    wanted = set(focal)
+    return [layer for layer in network.layers if not wanted.isdisjoint(known_as(layer))]
+
+
+def known_as(layer: Layer) -> list[str]:
+    """What asserted layers are called by: their outputs; of Caffe, where several layers in place
+    give one output, their names."""
+    if layer.framework == "caffe":
+        return [layer.name]
+    return [tensor.name for tensor in layer.outputs if tensor is not None]
 
 
 def _with_fewer_variations(case: Case) -> Iterator[Case]:
-    yield onnx_catalog.make_case(case.group, case.deviation, case.context)
+    yield catalog.make_case(case.group, case.deviation, case.context)
     for name in case.variations:
-        yield onnx_catalog.make_case(case.group, case.deviation, case.context, (name,))
+        yield catalog.make_case(case.group, case.deviation, case.context, (name,))
 
 
 def sentence(finding: Finding) -> str:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_amct.cases.networks import AnyCase
 from pytest_amct.cases.neutral import NeutralCase, Trial
-from pytest_amct.cases.onnx_networks import AnyCase
 from pytest_amct.cases.plan import Built
 from pytest_amct.errors import ModelError
+from pytest_amct.graphs.reading import MAIN_FILE
 
 _LONGEST_NAME = 120
 """Characters of an id that the name of a file takes."""
@@ -40,9 +41,12 @@ class Note:
 def save_model(case: AnyCase, built: Built, folder: Path) -> str:
     """Save a case's model with its note below `folder`; returns its path relative to that."""
     name = f"models/{file_name(case.id)}"
-    path = folder / f"{name}.onnx"
+    suffix = Path(MAIN_FILE[built.framework]).suffix
+    path = folder / f"{name}{suffix}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(built.data)
+    for beside, content in built.files.items():
+        path.with_suffix(Path(beside).suffix).write_bytes(content)
     note = {
         "case": case.id,
         "condition": case.group,
@@ -51,7 +55,7 @@ def save_model(case: AnyCase, built: Built, folder: Path) -> str:
         "request": dict(built.asked),
     }
     path.with_suffix(".json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
-    return f"{name}.onnx"
+    return f"{name}{suffix}"
 
 
 def save_pair(case: NeutralCase, trial: Trial, folder: Path) -> str:

@@ -11,18 +11,18 @@ import fnmatch
 import importlib.util
 import json
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from pytest_amct.cases.networks import NETWORKS
 from pytest_amct.cases.neutral import GROUP as PAIRS
-from pytest_amct.cases.onnx_networks import NETWORKS
 from pytest_amct.errors import AmctError, UsageError
-from pytest_amct.gate import Gate
-from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.gate import Gate, frameworks_of
+from pytest_amct.graphs.reading import read_files
 from pytest_amct.journal import Journal, read_journal
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.loading import load_quantizer
@@ -65,15 +65,10 @@ class Suite:
         self.spec = load_spec(settings.spec)
         self.quantizer = load_quantizer(settings.quantizer, settings.rootdir, settings.timeout)
         self.groups = Gate.of(self.quantizer, self.spec, settings).groups
-        self.frameworks = [
-            f
-            for f in self.quantizer.frameworks
-            if not settings.frameworks or f in settings.frameworks
-        ]
+        self.frameworks = [*frameworks_of(self.quantizer, settings)]
         _check_rows(settings, self.spec)
         if settings.model:
-            read_onnx(settings.model)
-            read_note(settings.model)
+            _check_model(settings.model, self.quantizer, self.frameworks)
         self.folder = _suite_folder()
         self.collected = Collected()
         self.lost = False
@@ -142,7 +137,7 @@ class Suite:
     def _conditions(self) -> dict[str, tuple[str, list[str]]]:
         """The tests that are picked by id: of conditions, of networks, of neutral changes."""
         pairs = [g for g in self.groups if g.startswith(f"{PAIRS}/")]
-        networks = [g for g in self.groups if g == NETWORKS]
+        networks = [g for g in self.groups if g.startswith(NETWORKS)]
         others = [g for g in self.groups if g not in networks and g not in pairs]
         explores = self.settings.profile == "explore"
         found = {
@@ -364,6 +359,18 @@ def _close(quantizer: Quantizer) -> str:
     except Exception as error:
         return f"{quantizer.name}: close() raised {words(error)}"
     return ""
+
+
+def _check_model(path: Path, quantizer: Quantizer, frameworks: Sequence[str]) -> None:
+    """A model that cannot be read, or that the quantizer does not take, ends the run at once."""
+    model = read_files(path)
+    model.network(str(path))
+    read_note(path)
+    if model.framework not in frameworks:
+        raise UsageError(
+            f"--amct-model={path.name}: a model of {model.framework}, but {quantizer.name} is"
+            f" judged on {', '.join(frameworks)}: set amct_frameworks, or name another model"
+        )
 
 
 def _check_rows(settings: Settings, spec: Spec) -> None:

@@ -11,6 +11,7 @@ from pytest_amct.cases.neutral import Call, NeutralCase, Trial
 from pytest_amct.errors import ModelError
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.graphs.text import network_text
 from pytest_amct.quantizers.protocol import Decision, Outcome, layer_index
 from pytest_amct.runner import Result, Runner, last_words, sentence
@@ -70,7 +71,7 @@ def check_pair(runner: Runner, path: Path, note: Note) -> Result:
 def _calls(runner: Runner, case: str, trial: Trial) -> tuple[list[Network], list[Outcome]]:
     networks = [read_onnx(call.data) for call in trial.calls]
     outcomes = [
-        runner.call(case, call.data, network, {}, call.files)
+        runner.call(case, ModelFiles("onnx", call.data, call.files), network, {})
         for call, network in zip(trial.calls, networks, strict=True)
     ]
     return networks, outcomes

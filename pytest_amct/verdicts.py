@@ -158,29 +158,36 @@ def judge_layer(
         owed=listed is not None
         and plain.verdict == "quantizable"
         and not skipping
-        and owed(layer, listed, asked),
+        and owed(layer, listed, spec, asked),
         checked=checked,
         findings=tuple(policy.apply(f) for f in findings),
     )
 
 
-def owed(layer: Layer, row: Row, asked: Mapping[str, Any]) -> bool:
+def owed(layer: Layer, row: Row, spec: Spec, asked: Mapping[str, Any]) -> bool:
     """Whether a quantizable layer is owed under a request (READING.md section 6)."""
     if asked.get("scheme") == "nonuniform":
         return False
-    if row.data_only and layer.name not in asked.get("tensor_quantize", ()):
+    if layer.name not in asked.get("tensor_quantize", ()) and _is_data_only(layer, row, spec):
         return False
     inputs = [t for port in row.ports.data if (t := layer.input(port)) is not None]
     fed = [t for t in inputs if walk.source(t).kind != "constant"]
     if not fed or any(t.producer is not None and t.producer.type in _QUANTIZED for t in fed):
         return False
-    makers = {t.producer.type for t in fed if t.producer is not None}
-    only_bias = len(fed) < len(inputs) and not makers.isdisjoint(_PRODUCTS)
+    makers = [find_row(t.producer, spec) for t in fed if t.producer is not None]
+    only_bias = len(fed) < len(inputs) and any(m and m.ports.weight is not None for m in makers)
     return not only_bias
 
 
-_QUANTIZED = ("DequantizeLinear",)
-_PRODUCTS = ("MatMul", "Gemm", "Conv", "ConvTranspose")
+_QUANTIZED = ("DequantizeLinear", "Dequantize", "FakeQuantWithMinMaxVars")
+
+
+def _is_data_only(layer: Layer, row: Row, spec: Spec) -> bool:
+    """Whether the row forbids that a weight of the layer is quantized: it lists its data alone."""
+    if not any(c.on_treatment and c.require["treatment"] == "weights" for c in row.conditions):
+        return False
+    treated = answer(layer, Treatment(data=True, weights=True), spec)
+    return any(r.condition == f"{row.id}/weights" for r in treated.broken)
 
 
 def _setting_id(row: Row, setting: str) -> str:

@@ -31,7 +31,7 @@ from onnx import ModelProto
 
 from pytest_amct import fixtures
 from pytest_amct.api import decisions_of
-from pytest_amct.cases import onnx_catalog
+from pytest_amct.cases import catalog
 from pytest_amct.errors import AmctError, OutputError
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Network
@@ -90,8 +90,8 @@ class Example(NamedTuple):
 
 def sources(quick: bool = False) -> list[Source]:
     """Real files: gate models, onnx's own, quantized forms of them, the forms of AMCT."""
-    groups = [g for g in onnx_catalog.groups() if not g.startswith("uniform/onnx/unlisted")]
-    cases = [onnx_catalog.make_case(g, d) for g in groups for d in onnx_catalog.deviations(g)]
+    groups = [g for g in catalog.groups() if not g.startswith("uniform/onnx/unlisted")]
+    cases = [catalog.make_case(g, d) for g in groups for d in catalog.deviations(g)]
     found = []
     for case in cases[:: 40 if quick else 8]:
         data = case.build().data
@@ -112,7 +112,7 @@ def _quantized(name: str, data: bytes) -> Iterator[Source]:
     model = ModelProto.FromString(data)
     decisions = {x.name: Decision(inputs=None) for x in read_onnx(data).layers if x.name}
     for form in ("qdq", "qoperator", "deploy"):
-        made = write_form(form, model, decisions)
+        made = write_form(form, read_onnx(model), decisions)
         yield Source(f"{name}:{form}", made.SerializeToString(), data)
 
 

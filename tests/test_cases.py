@@ -17,7 +17,7 @@ import pytest
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
 import pytest_amct
-from pytest_amct.cases.onnx_catalog import gate_cases, groups, make_case, parse_case
+from pytest_amct.cases.catalog import gate_cases, groups, make_case, parse_case
 
 SCHEMES = {"nonuniform", "weight_only"}
 SETTINGS = {"channel_wise", "asymmetric", "skip_layers", "skip_layer_types", "tensor_quantize"}
@@ -115,7 +115,7 @@ def test_an_id_of_no_case_is_told_what_is_wrong(id_: str) -> None:
 
 DIGEST = """
 import hashlib
-from pytest_amct.cases.onnx_catalog import gate_cases, groups
+from pytest_amct.cases.catalog import gate_cases, groups
 digest = hashlib.sha256()
 for group in groups():
     for case in gate_cases(group):

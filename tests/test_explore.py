@@ -17,8 +17,8 @@ from pytest_amct.fixtures.wrong_quantizers import WRONG
 from toy_repository import ToyRepository
 
 from pytest_amct import answer, onnx_networks
-from pytest_amct.cases import onnx_catalog
-from pytest_amct.cases.onnx_networks import Item, NetworkCase, everything, parse_case
+from pytest_amct.cases import catalog
+from pytest_amct.cases.networks import Item, NetworkCase, everything, parse_case
 from pytest_amct.errors import UsageError
 from pytest_amct.explore import Explorer
 from pytest_amct.graphs import walk
@@ -79,7 +79,7 @@ def test_drawn_networks_are_valid() -> None:
 
 def test_every_deviation_can_stand_in_a_network() -> None:
     conv = Item("uniform/onnx/Conv", "default")
-    for group, deviation in everything():
+    for group, deviation in everything("onnx"):
         case = NetworkCase((conv, Item(group, deviation, 1, 1), Item(*TO_ADD, 1, 2)), None, ())
         onnx.checker.check_model(case.build().data, full_check=True)
 
@@ -162,7 +162,7 @@ def test_the_obedient_quantizer_has_no_findings(tmp_path: Path) -> None:
     found = explorer(Reference(), tmp_path, max_examples=60)
     networks = found.check_networks("onnx")
     assert (networks.failure, networks.findings) == (None, ())
-    groups = [g for g in onnx_catalog.groups() if g.count("/") == 3 and "unlisted" not in g]
+    groups = [g for g in catalog.groups() if g.count("/") == 3 and "unlisted" not in g]
     for group in (*groups, "float16/onnx/Add", "uniform/onnx/Conv", "uniform/onnx/MaxPool"):
         result = found.check(group)
         assert (result.failure, result.findings, result.examples > 20) == (None, (), True), group

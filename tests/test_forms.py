@@ -15,7 +15,7 @@ import pytest
 from onnx import ModelProto
 from pytest_amct.fixtures.wrong_quantizers import WRONG, WrongQuantizer
 
-from pytest_amct.cases import onnx_catalog
+from pytest_amct.cases import catalog
 from pytest_amct.cases.plan import Case
 from pytest_amct.errors import OutputError, UsageError
 from pytest_amct.graphs.network import Layer, Network
@@ -46,7 +46,7 @@ def readable(form: str, written: Any) -> Any:
 
 @cache
 def gate() -> tuple[Case, ...]:
-    return tuple(c for g in onnx_catalog.groups() for c in onnx_catalog.gate_cases(g))
+    return tuple(c for g in catalog.groups() for c in catalog.gate_cases(g))
 
 
 # --- what each form has a place for --------------------------------------------------------------
@@ -105,7 +105,7 @@ def test_what_the_reference_writes_is_read_as_it_decided(form: str) -> None:
         built = case.build()
         network = read_onnx(built.data)
         decided = reference.decide(network)
-        outcome = read_outcome(network, readable(form, write_form(form, built.model, decided)))
+        outcome = read_outcome(network, readable(form, write_form(form, network, decided)))
         assert (outcome.status, outcome.untraceable) == ("decided", frozenset()), case.id
         for index, decision in by_index(network, decided):
             layer = network.layers[index]
@@ -148,7 +148,7 @@ def test_what_the_reference_writes_can_be_loaded(form: str) -> None:
     for case in gate():
         model = case.build().model
         before = model.SerializeToString()
-        written = write_form(form, model, reference.decide(read_onnx(model)))
+        written = write_form(form, read_onnx(model), reference.decide(read_onnx(model)))
         assert model.SerializeToString() == before, "the model that was given is not changed"
         reason = refusal(written)
         assert not reason or refusal(model), (case.id, reason)
@@ -165,7 +165,7 @@ def test_all_settings_of_weights_can_be_loaded() -> None:
             for name, d in Reference().decide(read_onnx(model)).items()
         }
         for form in ("qdq", "qoperator"):
-            written = write_form(form, model, decided)
+            written = write_form(form, read_onnx(model), decided)
             assert refusal(written) == "", (case.id, form)
             outcome = read_outcome(read_onnx(model), written)
             for decision in outcome.decisions.values():
@@ -179,9 +179,9 @@ def of_opset(case: Case, opset: int) -> ModelProto:
 @pytest.mark.parametrize(("opset", "written"), [(9, False), (10, True), (11, True), (12, True)])
 def test_old_opsets_get_pairs_of_onnxruntimes_domain(opset: int, written: bool) -> None:
     pytest.importorskip("onnxruntime")
-    model = of_opset(onnx_catalog.make_case("uniform/onnx/Conv", "default"), opset)
+    model = of_opset(catalog.make_case("uniform/onnx/Conv", "default"), opset)
     decided = Decision(inputs=(0,), weights=True, weight_channel_wise=True)
-    result = write_form("qdq", model, {"n1": decided})
+    result = write_form("qdq", read_onnx(model), {"n1": decided})
     assert refusal(result) == ""
     found = read_outcome(read_onnx(model), result).decision(1)
     assert found is not None
@@ -192,8 +192,8 @@ def test_old_opsets_get_pairs_of_onnxruntimes_domain(opset: int, written: bool) 
 @pytest.mark.parametrize(("opset", "written"), [(17, False), (19, True)])
 def test_float16_gets_pairs_from_opset_19_on(opset: int, written: bool) -> None:
     pytest.importorskip("onnxruntime")
-    model = of_opset(onnx_catalog.make_case("uniform/onnx/Conv", "float16"), opset)
-    result = write_form("qdq", model, {"n1": Decision(inputs=(0,), weights=True)})
+    model = of_opset(catalog.make_case("uniform/onnx/Conv", "float16"), opset)
+    result = write_form("qdq", read_onnx(model), {"n1": Decision(inputs=(0,), weights=True)})
     assert refusal(result) == ""
     found = read_outcome(read_onnx(model), result).decision(1)
     assert found is not None
@@ -251,7 +251,7 @@ HIDES: Mapping[str, tuple[str, ...]] = {
 def in_form(wrong: WrongQuantizer, form: str) -> FunctionQuantizer:
     def quantize(model: ModelProto, request: Any) -> Any:
         given = ModelProto.FromString(model.SerializeToString())
-        return readable(form, write_form(form, model, wrong.quantize(given, request)))
+        return readable(form, write_form(form, read_onnx(model), wrong.quantize(given, request)))
 
     return FunctionQuantizer(wrong.name, quantize, wrong)
 
@@ -288,13 +288,15 @@ def test_a_form_that_does_not_exist_is_told() -> None:
     with pytest.raises(UsageError, match="'onx' is no form: they are names, decisions, config"):
         Reference(form="onx")
     with pytest.raises(UsageError, match="'onx' is no form"):
-        write_form("onx", gate()[0].build().model, {})
+        write_form("onx", read_onnx(gate()[0].build().model), {})
 
 
 @pytest.mark.parametrize("form", MODELS)
 def test_models_cannot_hold_what_is_not_in_them(form: str) -> None:
     model = gate()[0].build().model
     with pytest.raises(OutputError, match="'n99', which is no layer of the model"):
-        write_form(form, model, {"n99": Decision()})
+        write_form(form, read_onnx(model), {"n99": Decision()})
     with pytest.raises(UsageError, match="weights of 8 bits, not 4"):
-        write_form(form, model, {"n1": Decision(inputs=(0,), weights=True, weight_bits=4)})
+        write_form(
+            form, read_onnx(model), {"n1": Decision(inputs=(0,), weights=True, weight_bits=4)}
+        )

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from pytest_amct import answer, onnx_networks
 from pytest_amct.cases import neutral
+from pytest_amct.cases.networks import Item, NetworkCase
 from pytest_amct.cases.neutral import Call, NeutralCase, parse_neutral
-from pytest_amct.cases.onnx_networks import Item, NetworkCase
 from pytest_amct.errors import UsageError
 from pytest_amct.explore import Explorer
 from pytest_amct.graphs.onnx_reader import read_onnx

@@ -19,8 +19,7 @@ import pytest
 from onnx import numpy_helper
 from second_opinion import opinions
 
-from pytest_amct import read_onnx
-from pytest_amct.cases.onnx_catalog import parse_case
+from pytest_amct.cases.catalog import parse_case
 from pytest_amct.errors import UsageError
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.loading import FunctionQuantizer, load_quantizer
@@ -198,7 +197,7 @@ def test_it_raises_on_legal_models(judge: Judge, case: str, status: str) -> None
 )
 def test_what_it_cannot_take_is_not_its_business(judge: Judge, case: str, reason: str) -> None:
     built = parse_case(case).build()
-    outcome = run_quantizer(judge.quantizer, built.data, read_onnx(built.data))
+    outcome = run_quantizer(judge.quantizer, built.native)
     assert outcome.status == "unsupported"
     assert reason in outcome.message
     assert judge(case).findings == ()
@@ -207,7 +206,7 @@ def test_what_it_cannot_take_is_not_its_business(judge: Judge, case: str, reason
 def test_it_is_silent_and_leaves_the_process_as_it_was(judge: Judge) -> None:
     before = logging.getLoggerClass(), "openvino_telemetry" in sys.modules
     built = parse_case("uniform/onnx/Conv@default").build()
-    outcome = run_quantizer(judge.quantizer, built.data)
+    outcome = run_quantizer(judge.quantizer, built.native)
     assert (outcome.status, outcome.output) == ("decided", "")
     assert (logging.getLoggerClass(), "openvino_telemetry" in sys.modules) == before
     assert logging.getLoggerClass().__module__ != "nncf.common.logging.logger"

@@ -10,7 +10,7 @@ import pytest
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
 from second_opinion import opinions
 
-from pytest_amct.cases.onnx_catalog import parse_case
+from pytest_amct.cases.catalog import parse_case
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.loading import load_quantizer
 from pytest_amct.quantizers.protocol import Request

@@ -38,7 +38,7 @@ def test_no_quantizer_is_named(repository: ToyRepository) -> None:
         ("odd:three", "takes (model, request, more): it must take (model, request)"),
         ("odd:Needy", "needs the arguments (path): name a function without parameters"),
         ("odd:Broken", "making one failed at {root}/odd.py:11: OSError: no device"),
-        ("odd:Caffe", "declares caffe: this version judges onnx alone"),
+        ("odd:Keras", "declares the frameworks 'keras': make it a tuple of onnx, tensorflow"),
         ("odd:Text", "make it a tuple of onnx, tensorflow, caffe"),
         ("unheard", "is not known: name it as module:attribute, or use one of "),
     ],
@@ -62,7 +62,7 @@ def test_a_quantizer_that_cannot_be_loaded(name: str, told: str, repository: Toy
         "class Broken(Base):\n"
         "    def __init__(self):\n"
         "        raise OSError('no device')\n"
-        "class Caffe(Base): frameworks = ('caffe',)\n"
+        "class Keras(Base): frameworks = ('keras',)\n"
         "class Text(Base): frameworks = 'onnx'\n",
     )
     error = repository.refused("--amct", f"--amct-quantizer={name}")
@@ -77,7 +77,7 @@ def test_a_quantizer_that_cannot_be_loaded(name: str, told: str, repository: Toy
         (["--amct-max-examples=few"], "--amct-max-examples=few: must be a whole number, 0 or more"),
         (["--amct-max-examples=-1"], "--amct-max-examples=-1: must be a whole number, 0 or more"),
         (["-o", "amct_timeout=0"], "amct_timeout=0: must be a whole number, 1 or more"),
-        (["-o", "amct_frameworks=keras"], "amct_frameworks: 'keras' is not judged by this version"),
+        (["-o", "amct_frameworks=keras"], "amct_frameworks: 'keras' is no framework: use onnx"),
         (["-o", "amct_waivers=uniform/*"], "'uniform/*' gives no reason: write the id, a space"),
         (["-o", "amct_claims=uniform/onnx/Cnov"], "'uniform/onnx/Cnov' is no row of cann-7.0.0"),
         (["-o", "amct_skips=Conv"], "amct_skips: 'Conv' is no row of cann-7.0.0"),

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_amct.cases.onnx_catalog import parse_case
+from pytest_amct.cases.catalog import parse_case
 from pytest_amct.errors import UsageError
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.loading import load_quantizer

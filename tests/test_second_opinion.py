@@ -15,7 +15,7 @@ from random_graphs import random_model, random_models
 from second_opinion import opinions
 
 import pytest_amct
-from pytest_amct.cases.onnx_catalog import gate_cases, groups
+from pytest_amct.cases.catalog import gate_cases, groups
 
 LIGHT = sorted(Path(onnx.__file__).parent.glob("backend/test/data/light/*.onnx"))
 ROWS = [row.id for row in pytest_amct.load_spec().rows if row.id.startswith("uniform/onnx/")]

@@ -10,7 +10,7 @@ import pytest
 
 import pytest_amct
 from pytest_amct import Treatment
-from pytest_amct.cases.onnx_catalog import gate_cases, groups
+from pytest_amct.cases.catalog import gate_cases, groups
 from pytest_amct.tables.model import Condition, Row, condition_id
 
 SMALL = """

@@ -15,8 +15,8 @@ import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper
 from onnx.numpy_helper import to_array
 
+from pytest_amct.cases.networks import NetworkCase, parse_network
 from pytest_amct.cases.onnx_builder import NUMBERS, value_info
-from pytest_amct.cases.onnx_networks import NetworkCase, parse_network
 from pytest_amct.cases.plan import Built
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.onnx_ops import DTYPES
@@ -125,7 +125,7 @@ _BETWEEN = (
 
 
 def _order(built: Built, rng: Random) -> Trial:
-    from pytest_amct.cases.onnx_catalog import parse_case
+    from pytest_amct.cases.catalog import parse_case
 
     between = rng.sample(_BETWEEN, 2)
     others = tuple(Call(parse_case(id_).build().data) for id_ in between)

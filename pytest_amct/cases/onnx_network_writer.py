@@ -9,9 +9,9 @@ from math import prod
 
 from onnx import FunctionProto
 
+from pytest_amct.cases.networks import Item, NetworkCase
 from pytest_amct.cases.onnx_builder import NUMBERS, GraphBuilder, make_model
 from pytest_amct.cases.onnx_extras import add_extra
-from pytest_amct.cases.onnx_networks import Item, NetworkCase
 from pytest_amct.cases.onnx_writer import (
     asked_of,
     companion,

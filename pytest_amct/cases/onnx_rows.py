@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_amct.cases.plan import Plan
-
-Changes = Mapping[str, Any]
-Deviations = Mapping[str, Changes]
+from pytest_amct.cases.plan import Changes, Deviations, Plan
 
 
 def _attributes(**given: Any) -> Changes:
@@ -107,6 +104,9 @@ _DTYPES: Deviations = {
     "int64-elsewhere": {"beside": ("int64-input",)},
     **_OTHER_DTYPES,
 }
+
+FLOAT16_ROWS = ("AveragePool", "MaxPool", "Add")
+"""Rows whose types the Float16 rule closes; `FLOAT16` are the deviations of each."""
 
 FLOAT16: Deviations = {
     "none": {},
@@ -337,3 +337,16 @@ UNLISTED: Mapping[str, Plan] = {
     ),
     "com.acme::MaxPool": Plan("MaxPool", _2D, domain="com.acme", attributes=_POOL, form="custom"),
 }
+
+VARIATIONS: Mapping[str, Changes] = {
+    "opset13": {"opset": 13},
+    "opset17": {"opset": 17},
+    "opset19": {"opset": 19},
+    "batch": {"symbolic_batch": True},
+    "clutter": {"beside": ("clutter",)},
+    "tail": {"beside": ("tail",)},
+}
+"""Changes that concern no condition; examples combine them with any deviation."""
+
+AROUND = ("Sigmoid", "Mul", "Softmax", "ReduceMean", "LayerNormalization", "Einsum")
+"""Types without a row that stand around a focal layer in networks."""

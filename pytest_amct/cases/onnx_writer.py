@@ -13,7 +13,7 @@ from pytest_amct.cases.onnx_sources import build_source
 from pytest_amct.cases.plan import Built, Case, Plan
 
 
-def build_onnx(case: Case) -> Built:
+def build(case: Case) -> Built:
     """The model of a case. Deterministic: the same bytes on every run and machine."""
     plan = case.plan
     g = GraphBuilder(named=plan.form != "unnamed")

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+from pytest_amct.graphs.reading import ModelFiles
+
 if TYPE_CHECKING:
     from onnx import ModelProto
 
@@ -19,6 +21,12 @@ CONTEXTS: tuple[Context, ...] = ("plain", "chain")
 """``plain``: neighbours that no quantizer touches; ``chain``: quantizable neighbours."""
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
+
+Changes = Mapping[str, Any]
+"""Fields of a `Plan` with other values than the conforming layer has."""
+
+Deviations = Mapping[str, Changes]
+"""Changes by the name of the deviation that they make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +107,10 @@ class Case:
 
     def build(self) -> Built:
         """The case's model, the same bytes on every run and machine."""
-        from pytest_amct.cases.onnx_writer import build_onnx
+        from pytest_amct.cases.catalog import writer
 
-        return build_onnx(self)
+        built: Built = writer(self.framework).build(self)
+        return built
 
     def __repr__(self) -> str:
         return f"<case {self.id}>"
@@ -111,14 +120,23 @@ class Case:
 class Built:
     """The model of a case: its bytes, and the output tensors of the layers that are asserted."""
 
+    #: an ONNX model, a GraphDef, or the text of a prototxt
     data: bytes
     focal: tuple[str, ...]
     #: what the quantizer is asked for besides plain uniform quantization, as `Request` takes it
     asked: Mapping[str, Any] = field(default_factory=lambda: _NONE)
+    #: what belongs to the model in files of its own: ``model.caffemodel``
+    files: Mapping[str, bytes] = field(default_factory=lambda: _NONE)
+    framework: str = "onnx"
+
+    @property
+    def native(self) -> ModelFiles:
+        """The model in its native format."""
+        return ModelFiles(self.framework, self.data, self.files)
 
     @property
     def model(self) -> ModelProto:
-        """The model as a proto of the caller's own."""
+        """An ONNX model as a proto of the caller's own."""
         from onnx import ModelProto
 
         model = ModelProto()

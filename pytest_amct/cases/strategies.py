@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pytest_amct.cases import onnx_catalog
-from pytest_amct.cases.onnx_networks import (
+from pytest_amct.cases import catalog
+from pytest_amct.cases.networks import (
     AnyCase,
     Item,
     NetworkCase,
@@ -16,12 +16,20 @@ from pytest_amct.cases.onnx_networks import (
     neighbours,
     surrounded,
 )
-from pytest_amct.cases.onnx_requests import needs
 from pytest_amct.cases.plan import CONTEXTS, Case
+from pytest_amct.cases.requests import needs
 from pytest_amct.errors import UsageError
 
-_OPSETS = tuple(name for name in onnx_catalog.VARIATIONS if name.startswith("opset"))
-_OTHERS = tuple(name for name in onnx_catalog.VARIATIONS if not name.startswith("opset"))
+
+def _opsets(group: str) -> tuple[str, ...]:
+    """Variations of which there can be one alone."""
+    names = catalog.variations(catalog.framework_of(group))
+    return () if "/unlisted/" in group else tuple(n for n in names if n.startswith("opset"))
+
+
+def _others(group: str) -> tuple[str, ...]:
+    names = catalog.variations(catalog.framework_of(group))
+    return tuple(name for name in names if not name.startswith("opset"))
 
 
 def onnx_cases(*, row: str, condition: str | None = None) -> st.SearchStrategy[Case]:
@@ -31,29 +39,43 @@ def onnx_cases(*, row: str, condition: str | None = None) -> st.SearchStrategy[C
     `condition` (its last part, such as ``dilation_d``) narrows the deviations to one condition.
     Shrinks towards the conforming layer without variations. Raises `UsageError` for an unknown row.
     """
+    return _cases("onnx", row, condition)
+
+
+def tensorflow_cases(*, row: str, condition: str | None = None) -> st.SearchStrategy[Case]:
+    """TensorFlow cases of a table row, such as ``uniform/tensorflow/Conv2D``: see `onnx_cases`."""
+    return _cases("tensorflow", row, condition)
+
+
+def caffe_cases(*, row: str, condition: str | None = None) -> st.SearchStrategy[Case]:
+    """Caffe cases of a table row, such as ``uniform/caffe/Convolution``: see `onnx_cases`."""
+    return _cases("caffe", row, condition)
+
+
+def _cases(framework: str, row: str, condition: str | None) -> st.SearchStrategy[Case]:
     prefix = row if condition is None else f"{row}/{condition}"
     groups = [
         g
-        for g in onnx_catalog.groups()
+        for g in catalog.groups(frameworks=(framework,))
         if g == prefix or (condition is None and g.startswith(f"{row}/"))
     ]
     if not groups:
-        raise UsageError(f"{prefix!r} has no cases: rows are named like 'uniform/onnx/Conv'")
+        example = catalog.groups(frameworks=(framework,))[0]
+        raise UsageError(f"{prefix!r} has no cases: rows are named like {example!r}")
     return st.one_of([group_cases(group) for group in groups])
 
 
 def group_cases(group: str, declared: Set[str] = frozenset()) -> st.SearchStrategy[Case]:
     """Cases of one condition or row id, see `onnx_cases`."""
-    found = onnx_catalog.deviations(group)
-    opsets = () if "/unlisted/" in group else _OPSETS
+    found = catalog.deviations(group)
     return st.builds(
-        lambda deviation, context, opset, others: onnx_catalog.make_case(
+        lambda deviation, context, opset, others: catalog.make_case(
             group, deviation, context, (*opset, *sorted(others))
         ),
         st.sampled_from([n for n, c in found.items() if needs(c) <= declared]),
         st.sampled_from(CONTEXTS),
-        _one_opset(opsets),
-        st.sets(st.sampled_from(_OTHERS)),
+        _one_opset(_opsets(group)),
+        st.sets(st.sampled_from(_others(group))),
     )
 
 
@@ -67,14 +89,20 @@ def onnx_networks(*, max_layers: int = 30) -> st.SearchStrategy[NetworkCase]:
     """
     if not isinstance(max_layers, int) or max_layers < 1:
         raise UsageError(f"onnx_networks(max_layers={max_layers!r}): give a number, 1 or more")
-    layers = st.one_of(_items(neighbours()), _items(everything()))
+    return networks("onnx", max_layers)
+
+
+def networks(framework: str, max_layers: int) -> st.SearchStrategy[NetworkCase]:
+    """Networks of a framework, see `onnx_networks`."""
+    layers = st.one_of(_items(neighbours(framework)), _items(everything(framework)))
     # Left to itself a list is short: large ones are asked for.
     least = st.sampled_from((1, 1, 1, max(1, max_layers // 2)))
+    any_ = f"uniform/{framework}"
     return st.builds(
         lambda items, opset, others: NetworkCase(tuple(items), None, (*opset, *sorted(others))),
         least.flatmap(lambda size: st.lists(layers, min_size=size, max_size=max_layers)),
-        _one_opset(_OPSETS),
-        st.sets(st.sampled_from((*_OTHERS, "apart", "shared"))),
+        _one_opset(_opsets(any_)),
+        st.sets(st.sampled_from((*_others(any_), "apart", "shared"))),
     )
 
 
@@ -84,18 +112,19 @@ def explored_cases(group: str, declared: Set[str] = frozenset()) -> st.SearchStr
     Three draws, each of another kind: Hypothesis would copy what is drawn alike from one place to
     the other, and so spend most examples on deviations that it has just seen.
     """
-    found = onnx_catalog.deviations(group)
-    opsets = ("", "", *(() if "/unlisted/" in group else _OPSETS))
+    found = catalog.deviations(group)
+    opsets, variable = ("", "", *_opsets(group)), _others(group)
+    framework = catalog.framework_of(group)
 
     def make(deviation: str, around: bytes, options: int) -> AnyCase:
         rest, choice = divmod(options, len(opsets))
-        bits = [bool(rest >> n & 1) for n in range(len(_OTHERS) + 2)]
-        variations = [name for name, chosen in zip(_OTHERS, bits, strict=False) if chosen]
+        bits = [bool(rest >> n & 1) for n in range(len(variable) + 2)]
+        variations = [name for name, chosen in zip(variable, bits, strict=False) if chosen]
         variations[:0] = [name for name in (opsets[choice],) if name]
-        case = onnx_catalog.make_case(group, deviation, CONTEXTS[bits[-1]], tuple(variations))
+        case = catalog.make_case(group, deviation, CONTEXTS[bits[-1]], tuple(variations))
         at, back, second, *_ = _bits(rest >> len(bits), 3, 2, 2)
         wires = Item(group, deviation, back, second)
-        made = surrounded(case, wires, _unpacked(around), at)
+        made = surrounded(case, wires, _unpacked(framework, around), at)
         if isinstance(made, NetworkCase) and bits[-2]:
             return NetworkCase(made.items, made.focal, (*made.variations, "apart"))
         return made
@@ -104,19 +133,19 @@ def explored_cases(group: str, declared: Set[str] = frozenset()) -> st.SearchStr
         make,
         st.sampled_from([n for n, c in found.items() if needs(c) <= declared]),
         st.binary(max_size=_MOST_AROUND),
-        st.integers(0, len(opsets) * 2 ** (len(_OTHERS) + 2 + 7) - 1),
+        st.integers(0, len(opsets) * 2 ** (len(variable) + 2 + 7) - 1),
     )
 
 
 _MOST_AROUND = 6
 
 
-def _unpacked(packed: bytes) -> tuple[Item, ...]:
+def _unpacked(framework: str, packed: bytes) -> tuple[Item, ...]:
     """A layer for each byte."""
-    items = []
+    items, kinds = [], neighbours(framework)
     for byte in packed:
         kind, back, second, _ = _bits(byte, 4, 2, 2)
-        group, deviation = neighbours()[kind % len(neighbours())]
+        group, deviation = kinds[kind % len(kinds)]
         items.append(Item(group, deviation, back, second))
     return tuple(items)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Layer, Network
-from pytest_amct.graphs.onnx_reader import parse_onnx, read_onnx
-from pytest_amct.quantizers.forms import FORMS, write_form
+from pytest_amct.options import FRAMEWORKS
+from pytest_amct.quantizers.forms import FORMS, MODELS, write_form
 from pytest_amct.quantizers.protocol import SETTINGS, Decision, Request
 from pytest_amct.tables.answers import answer, find_row
 from pytest_amct.tables.loader import load_spec
@@ -21,7 +21,7 @@ class Reference:
     """Obeys a release of the tables; leaves in float whatever the document does not decide."""
 
     name = "reference"
-    frameworks = ("onnx",)
+    frameworks: tuple[str, ...] = FRAMEWORKS
     schemes: tuple[Scheme, ...] = ("uniform", "nonuniform", "weight_only")
     settings = SETTINGS
     quantize_batch = None
@@ -32,15 +32,16 @@ class Reference:
         self.spec, self.form = spec or load_spec(), form
         if form != "decisions":
             self.name = f"reference-{form}"
+        if form in MODELS:
+            self.frameworks = ("onnx",)
 
     def quantize(self, model: Any, request: Request) -> Any:
         """A decision for each layer that has a name or a named output, in the quantizer's form.
 
         Text forms are written into the request's folder; their path is returned.
         """
-        written = write_form(
-            self.form, parse_onnx(model), self.decide(read_onnx(model), request), self.spec
-        )
+        network = request.native.network()
+        written = write_form(self.form, network, self.decide(network, request), self.spec)
         if not isinstance(written, str):
             return written
         path = request.workdir / ("config.json" if self.form == "config" else "record.txt")

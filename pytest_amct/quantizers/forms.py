@@ -9,8 +9,7 @@ from typing import Any
 from onnx import ModelProto
 
 from pytest_amct.errors import UsageError
-from pytest_amct.graphs.network import Layer
-from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.quantizers.names import layers_by_name
 from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.quantizers.qdq import data_ports
@@ -25,41 +24,43 @@ from pytest_amct.tables.model import Spec
 FORMS = ("names", "decisions", "config", "record", "deploy", "qdq", "qoperator")
 """What `write_form` writes."""
 
-_TENSORS_ONE_BY_ONE = ("MaxPool", "Add")
+_TENSORS_ONE_BY_ONE = ("MaxPool", "Add", "Eltwise")
 """Types that AMCT quantizes by ``tensor_quantize`` alone."""
 
 
 def write_form(
-    form: str, model: ModelProto, decisions: Mapping[str, Decision], spec: Spec | None = None
+    form: str, network: Network, decisions: Mapping[str, Decision], spec: Spec | None = None
 ) -> Any:
-    """Decisions, by the names of layers, in the form of that name.
+    """Decisions on a network, by the names of its layers, in the form of that name.
 
     ``names`` is a list, ``decisions`` a dictionary, ``config`` and ``record`` are text; the other
-    forms are models, a copy of `model` each. What a form has no place for is left out.
-    Raises `UsageError` for a form that does not exist, and `OutputError` for a layer that does not.
+    forms are ONNX models, changed copies of the one that was read. What a form has no place for is
+    left out. Raises `UsageError` for a form that does not exist, or not for this framework, and
+    `OutputError` for a layer that does not.
     """
     spec = spec or load_spec()
     if form == "names":
         return [name for name, decision in decisions.items() if decision.quantized]
     if form == "decisions":
         return dict(decisions)
-    if form in _MODELS:
-        return _MODELS[form](model, decisions, spec)
+    if form in MODELS:
+        if network.framework != "onnx":
+            raise UsageError(f"{form!r} is a form of ONNX models, not of {network.framework}")
+        return MODELS[form](network.raw, decisions, spec)
     if form in ("config", "record"):
         write = _config if form == "config" else _record
-        return write(decisions, _layers(model, decisions), spec)
+        return write(decisions, _layers(network, decisions), spec)
     raise UsageError(f"{form!r} is no form: they are {', '.join(FORMS)}")
 
 
-_MODELS: Mapping[str, Callable[[ModelProto, Mapping[str, Decision], Spec], ModelProto]] = {
+MODELS: Mapping[str, Callable[[ModelProto, Mapping[str, Decision], Spec], ModelProto]] = {
     "deploy": write_deploy,
     "qdq": write_qdq,
     "qoperator": write_qoperator,
 }
 
 
-def _layers(model: ModelProto, decisions: Mapping[str, Decision]) -> dict[str, Layer]:
-    network = read_onnx(model)
+def _layers(network: Network, decisions: Mapping[str, Decision]) -> dict[str, Layer]:
     known = layers_by_name(network)
     return {n: network.layers[known[n][0]] for n in decisions if len(known.get(n, ())) == 1}
 

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.quantizers.protocol import Outcome
 
 _LENGTH = struct.Struct("<Q")
@@ -31,11 +32,14 @@ class Isolated:
         self.name, self.rootdir, self.timeout = name, rootdir, timeout
         self._process: subprocess.Popen[bytes] | None = None
 
-    def run(self, data: bytes, files: Mapping[str, bytes], asked: Mapping[str, Any]) -> Outcome:
+    def run(self, model: ModelFiles, asked: Mapping[str, Any]) -> Outcome:
         """The outcome of one call; ``lost`` if the process does not survive it or hangs."""
         process = self._process or self._start()
         try:
-            _send(process.stdin, pickle.dumps((data, dict(files), dict(asked))))
+            _send(
+                process.stdin,
+                pickle.dumps((model.framework, model.data, dict(model.files), dict(asked))),
+            )
             answer = _receive(process.stdout, time.monotonic() + self.timeout)
         except TimeoutError:
             self.close()
@@ -108,8 +112,8 @@ def _serve(name: str, rootdir: Path) -> None:
     os.dup2(2, 1)
     quantizer = load_quantizer(name, rootdir)
     while header := incoming.read(_LENGTH.size):
-        data, files, asked = pickle.loads(incoming.read(_LENGTH.unpack(header)[0]))
-        _send(outgoing, pickle.dumps(run_quantizer(quantizer, data, None, files, **asked)))
+        *model, asked = pickle.loads(incoming.read(_LENGTH.unpack(header)[0]))
+        _send(outgoing, pickle.dumps(run_quantizer(quantizer, ModelFiles(*model), **asked)))
     quantizer.close()
 
 

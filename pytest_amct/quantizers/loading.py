@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_amct.errors import UsageError
+from pytest_amct.options import FRAMEWORKS
 from pytest_amct.quantizers import containing
 from pytest_amct.quantizers.containing import no_exit
 from pytest_amct.quantizers.programs import PREFIXES, load_program
@@ -26,9 +27,6 @@ from pytest_amct.tables.model import Scheme
 
 GROUP = "pytest_amct.quantizers"
 """The entry-point group; the built-in quantizers register there too."""
-
-FRAMEWORKS = ("onnx",)
-"""Frameworks that this version judges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +39,8 @@ class FunctionQuantizer:
 
     @property
     def frameworks(self) -> tuple[str, ...]:
-        """What it declares, else all of them."""
-        return tuple(getattr(self.owner, "frameworks", FRAMEWORKS))
+        """What it declares, else none."""
+        return tuple(getattr(self.owner, "frameworks", ()))
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:
@@ -160,16 +158,10 @@ def _adapt(name: str, found: Any) -> Quantizer:
 
 def _check_frameworks(name: str, quantizer: FunctionQuantizer) -> None:
     declared = quantizer.frameworks
-    unknown = set(declared) - {"onnx", "tensorflow", "caffe"}
-    if unknown:
+    if not set(declared) <= set(FRAMEWORKS):
         raise UsageError(
             f"quantizer {name!r} declares the frameworks {', '.join(map(repr, declared))}: make it"
-            " a tuple of onnx, tensorflow, caffe"
-        )
-    if not set(declared) & set(FRAMEWORKS):
-        raise UsageError(
-            f"quantizer {name!r} declares {', '.join(declared) or 'no framework'}: this version"
-            f" judges {', '.join(FRAMEWORKS)} alone"
+            f" a tuple of {', '.join(FRAMEWORKS)}"
         )
 
 

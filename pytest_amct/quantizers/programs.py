@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pytest_amct.errors import OutputError, UsageError
+from pytest_amct.graphs.reading import MAIN_FILE
 from pytest_amct.quantizers.messages import (
     read_decisions_message,
     request_message,
@@ -46,7 +47,7 @@ _LARGEST = 1 << 31
 class Program:
     """A quantizer that is a program, see `Quantizer`."""
 
-    frameworks = ("onnx",)
+    frameworks: tuple[str, ...] = ()
     schemes: tuple[Scheme, ...] = ("uniform",)
     settings: tuple[str, ...] = ()
 
@@ -91,12 +92,15 @@ class Program:
         for number, request in enumerate(requests):
             home = folder / str(number)
             home.mkdir(parents=True)
-            shutil.copyfile(request.model_path, home / "model.onnx")
+            native = request.native
+            main = MAIN_FILE[native.framework]
+            for name, content in {main: native.data, **native.files}.items():
+                (home / name).write_bytes(content)
             self._write_request(request, home)
             entries.append(
                 {
                     "id": str(number),
-                    "model": f"{number}/model.onnx",
+                    "model": f"{number}/{main}",
                     "request": f"{number}/request.json",
                     "calibration": f"{number}/calibration",
                 }

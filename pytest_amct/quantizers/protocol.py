@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from pytest_amct.graphs.network import Basis, Layer
+from pytest_amct.graphs.reading import BLOBS_FILE, MAIN_FILE, ModelFiles
 from pytest_amct.tables.model import Scheme, Treatment
 
 if TYPE_CHECKING:
@@ -90,6 +91,15 @@ class Decision:
         )
 
 
+class CaffeModel(NamedTuple):
+    """A Caffe net as quantizers get it."""
+
+    #: the text of the prototxt
+    prototxt: str
+    #: the bytes of the caffemodel; none, if the net has no blobs
+    caffemodel: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class InputSpec:
     """A network input that calibration data is made for: numpy dtype name, shape with no gaps."""
@@ -107,7 +117,7 @@ class Request:
     """
 
     framework: str
-    #: the model in its native format; `model_path` is the same as a file
+    #: the model: an ONNX model, a GraphDef, a prototxt; `model_path` is the same as a file
     model_bytes: bytes
     #: private to this call, empty at its start
     workdir: Path
@@ -127,9 +137,22 @@ class Request:
         """The model as a file in `workdir`, written on first use."""
         if self._model_path is None:
             self.workdir.mkdir(parents=True, exist_ok=True)
-            self._model_path = self.workdir / "model.onnx"
+            self._model_path = self.workdir / MAIN_FILE[self.framework]
             self._model_path.write_bytes(self.model_bytes)
         return self._model_path
+
+    @property
+    def weights_path(self) -> Path | None:
+        """The caffemodel in `workdir`, ``None`` if the model is of another framework."""
+        path = self.workdir / BLOBS_FILE
+        return path if self.framework == "caffe" and path.is_file() else None
+
+    @property
+    def native(self) -> ModelFiles:
+        """The model in its native format, with the files that stand beside it."""
+        blobs = self.weights_path
+        files = {BLOBS_FILE: blobs.read_bytes()} if blobs else {}
+        return ModelFiles(self.framework, self.model_bytes, files)
 
     def calibration(self, n: int = 8) -> Iterator[dict[str, NDArray[Any]]]:
         """`n` feeds of seeded values in (-1, 1), by input name; the same for the same model."""
@@ -170,7 +193,7 @@ class Quantizer(Protocol):
 
     @property
     def frameworks(self) -> tuple[str, ...]:
-        """Which frameworks' models it takes."""
+        """Which frameworks' models it takes; none = it does not say."""
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:

@@ -111,8 +111,8 @@ def _model(result: Any) -> bytes | str | ModelProto:
 def _from_model(original: Network, model: bytes | str | ModelProto, spec: Spec) -> Outcome:
     if original.framework != "onnx":
         raise OutputError(
-            f"the quantizer returned an ONNX model for a model of {original.framework}: "
-            "return names of layers or a mapping"
+            f"the quantizer returned a model for one of {original.framework}: return names of"
+            " layers, a mapping, or AMCT's configuration or record"
         )
     result = read_result(original, model)
     counterparts = match_layers(original, result, spec)

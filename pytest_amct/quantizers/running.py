@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import onnx
 
 from pytest_amct.errors import AmctError, ModelError, OutputError
 from pytest_amct.graphs.network import Network, Tensor
-from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.graphs.reading import BLOBS_FILE, ModelFiles
 from pytest_amct.graphs.walk import dtype, shape
 from pytest_amct.quantizers.containing import Left, contained, recorder
 from pytest_amct.quantizers.protocol import (
+    CaffeModel,
     InputSpec,
     Lost,
     Outcome,
@@ -38,29 +38,16 @@ _LONGEST_LINE = 400
 
 
 def run_quantizer(
-    quantizer: Quantizer,
-    data: bytes,
-    network: Network | None = None,
-    files: Mapping[str, bytes] = MappingProxyType({}),
-    **asked: Any,
+    quantizer: Quantizer, model: ModelFiles, network: Network | None = None, **asked: Any
 ) -> Outcome:
-    """What the quantizer decides on the model in `data`.
+    """What the quantizer decides on a model.
 
-    `network` is the same model, if it has been read already; `files` stand beside the model;
-    `asked` goes into the `Request`.
+    `network` is the same model, if it has been read already; `asked` goes into the `Request`.
     Never raises for what the quantizer does: that is in the outcome. Ctrl-C passes.
     """
-    network = network or read_onnx(data)
+    network = network or model.network()
     with tempfile.TemporaryDirectory(prefix="amct-", ignore_cleanup_errors=True) as folder:
-        request = Request(
-            framework="onnx",
-            model_bytes=data,
-            workdir=Path(folder),
-            inputs=tuple(input_spec(tensor) for tensor in network.inputs),
-            **asked,
-        )
-        for name, content in files.items():
-            (request.workdir / name).write_bytes(content)
+        request = _request(model, network, Path(folder), asked)
         with contained(request.workdir):
             outcome = _call(quantizer, request, network)
     message = _without_paths(outcome.message)
@@ -69,17 +56,16 @@ def run_quantizer(
 
 
 def run_batch(
-    quantizer: Quantizer, models: Sequence[tuple[bytes, Mapping[str, Any]]]
+    quantizer: Quantizer, models: Sequence[tuple[ModelFiles, Mapping[str, Any]]]
 ) -> list[Outcome]:
     """The outcomes of one call with many models, in their order; none if it failed as a whole."""
-    networks = [read_onnx(data) for data, _ in models]
+    networks = [model.network() for model, _ in models]
     with tempfile.TemporaryDirectory(prefix="amct-", ignore_cleanup_errors=True) as folder:
         requests = []
-        for i, (network, (data, asked)) in enumerate(zip(networks, models, strict=True)):
-            inputs = tuple(input_spec(tensor) for tensor in network.inputs)
+        for i, (network, (model, asked)) in enumerate(zip(networks, models, strict=True)):
             home = Path(folder, str(i))
             home.mkdir()
-            requests.append(Request("onnx", data, home, inputs, **asked))
+            requests.append(_request(model, network, home, asked))
         assert quantizer.quantize_batch is not None
         with contained(Path(folder)):
             try:
@@ -95,6 +81,17 @@ def run_batch(
     return [replace(o, message=_without_paths(o.message)) for o in found]
 
 
+def _request(
+    model: ModelFiles, network: Network, folder: Path, asked: Mapping[str, Any]
+) -> Request:
+    """The request for a model; what belongs to the model stands in the folder already."""
+    for name, content in model.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    inputs = tuple(input_spec(tensor) for tensor in network.inputs)
+    return Request(model.framework, model.data, folder, inputs, **asked)
+
+
 def _give(result: Any) -> Any:
     if isinstance(result, Exception):
         raise result
@@ -107,9 +104,22 @@ def _without_paths(text: str) -> str:
 
 
 def _call(quantizer: Quantizer, request: Request, network: Network) -> Outcome:
+    model = _private_copy(request)
+    return _outcome(quantizer, request, network, lambda: quantizer.quantize(model, request))
+
+
+def _private_copy(request: Request) -> Any:
+    """The model as quantizers get it: a proto of ONNX or TensorFlow's form, Caffe's two files."""
+    if request.framework == "tensorflow":
+        from pytest_amct.graphs.tensorflow_files import parse_tensorflow
+
+        return parse_tensorflow(request.model_bytes)
+    if request.framework == "caffe":
+        blobs = request.native.files.get(BLOBS_FILE, b"")
+        return CaffeModel(request.model_bytes.decode("utf-8"), blobs)
     model = onnx.ModelProto()
     model.ParseFromString(request.model_bytes)
-    return _outcome(quantizer, request, network, lambda: quantizer.quantize(model, request))
+    return model
 
 
 def _outcome(

@@ -15,7 +15,7 @@ from importlib import metadata
 from typing import Any
 
 from pytest_amct.journal import Remains
-from pytest_amct.options import Settings
+from pytest_amct.options import FRAMEWORKS, Settings
 from pytest_amct.runner import policy_of
 from pytest_amct.tables.answers import closed_by_float16, float16_id
 from pytest_amct.tables.model import Condition, Row, Spec, condition_id
@@ -82,7 +82,14 @@ def assemble(
     records = sorted(collected.records.values(), key=lambda r: (r.case, r.layer))
     policy = policy_of(settings)
     tables = {"uniform", *(c.partition("/")[0] for r in records for c in r.states)}
-    rows = [row for table in spec.lists if table in tables for row in _rows(spec, table)]
+    frameworks = {"onnx"} if not records else {_framework(c) for r in records for c in r.states}
+    rows = [
+        row
+        for framework in FRAMEWORKS
+        for table in spec.lists
+        if table in tables and framework in frameworks
+        for row in _rows(spec, table, framework)
+    ]
     findings = sorted(
         [*collected.findings.values(), *missed(records, policy)],
         key=lambda f: (f.condition, f.case, f.layer, f.kind),
@@ -116,8 +123,12 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _rows(spec: Spec, table: str) -> list[Row]:
-    return [row for row in spec.rows if row.id.startswith(f"{table}/onnx/")]
+def _framework(condition: str) -> str:
+    return condition.split("/")[1] if "/" in condition else ""
+
+
+def _rows(spec: Spec, table: str, framework: str) -> list[Row]:
+    return [row for row in spec.rows if row.id.startswith(f"{table}/{framework}/")]
 
 
 def _conditions(spec: Spec, rows: list[Row], records: list[Record]) -> Iterator[dict[str, Any]]:

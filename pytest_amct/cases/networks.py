@@ -13,28 +13,30 @@ import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
-from pytest_amct.cases import onnx_catalog
-from pytest_amct.cases.onnx_requests import needs
-from pytest_amct.cases.onnx_rows import DEFAULTS
+from pytest_amct.cases import catalog
 from pytest_amct.cases.plan import Built, Case, Plan
+from pytest_amct.cases.requests import needs
 from pytest_amct.errors import UsageError
 
-NETWORKS = "networks/onnx"
-"""The group of networks whose layers are all asserted."""
+NETWORKS = "networks/"
+"""What the groups of networks whose layers are all asserted start with: ``networks/onnx``."""
 
 _WHOLE = "all"
-_NEWEST = DEFAULTS["Conv"].opset
+_NEWEST = 21
 _ROWS, _OTHERS = 13, 19
 """The opsets from which on all rows, and all types without a row, are written as they are here."""
 
-VARIATIONS: Mapping[str, Any] = {
-    **onnx_catalog.VARIATIONS,
-    "apart": {},  # an operator that no quantizer touches stands between the items
-    "shared": {},  # layers with weights of the same shape share one
-}
-"""Names of what may vary besides a network's items."""
+
+def variations(framework: str) -> Mapping[str, Any]:
+    """What may vary besides a network's items, by name."""
+    return {
+        **catalog.variations(framework),
+        "apart": {},  # an operator that no quantizer touches stands between the items
+        "shared": {},  # layers with weights of the same shape share one
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,10 @@ class NetworkCase:
 
     @property
     def group(self) -> str:
-        """The condition or row of the focal layer, else `NETWORKS`."""
-        return NETWORKS if self.focal is None else self.items[self.focal].group
+        """The condition or row of the focal layer, else that of whole networks."""
+        if self.focal is None:
+            return f"{NETWORKS}{self.framework}"
+        return self.items[self.focal].group
 
     @property
     def deviation(self) -> str:
@@ -98,12 +102,12 @@ class NetworkCase:
 
     @property
     def framework(self) -> str:
-        """``onnx``."""
-        return "onnx"
+        """``onnx``, ``tensorflow`` or ``caffe``."""
+        return catalog.framework_of(self.items[0].group)
 
     @property
     def opset(self) -> int:
-        """The opset that the model imports: that of a variation, if all items allow it."""
+        """The opset that an ONNX model imports: that of a variation, if all items allow it."""
         named = [int(v.removeprefix("opset")) for v in self.variations if v.startswith("opset")]
         given = [item.plan.opset for item in self.items if item.plan.opset < _NEWEST]
         least = max(_least_opset(item) for item in self.items)
@@ -111,9 +115,9 @@ class NetworkCase:
 
     def build(self) -> Built:
         """The network's model, the same bytes on every run and machine."""
-        from pytest_amct.cases.onnx_network_writer import build_network
-
-        return build_network(self)
+        writer = import_module(f"pytest_amct.cases.{self.framework}_network_writer")
+        built: Built = writer.build_network(self)
+        return built
 
     def __repr__(self) -> str:
         return f"<network {self.id}>"
@@ -125,7 +129,7 @@ AnyCase = Case | NetworkCase
 @lru_cache(maxsize=2048)
 def plan_of(group: str, deviation: str) -> Plan:
     """The plan of a deviation, without context or variations."""
-    return onnx_catalog.make_case(group, deviation).plan
+    return catalog.make_case(group, deviation).plan
 
 
 def _least_opset(item: Item) -> int:
@@ -141,7 +145,7 @@ def fits(group: str, deviation: str, focal: bool = False) -> bool:
     One that changes what concerns the whole model can stand there only as the `focal` layer, or
     not at all.
     """
-    changes = onnx_catalog.deviations(group)[deviation]
+    changes = catalog.deviations(group)[deviation]
     if "ir_version" in changes or changes.get("form") == "unnamed":
         return False
     older = changes.get("opset", _NEWEST) < _NEWEST
@@ -149,20 +153,20 @@ def fits(group: str, deviation: str, focal: bool = False) -> bool:
 
 
 @lru_cache(maxsize=8)
-def neighbours() -> tuple[tuple[str, str], ...]:
+def neighbours(framework: str) -> tuple[tuple[str, str], ...]:
     """What stands around a focal layer: conforming layers of each row, and types without one."""
-    rows = [(f"uniform/onnx/{name}", "default") for name in DEFAULTS]
-    types = ("Sigmoid", "Mul", "Softmax", "ReduceMean", "LayerNormalization", "Einsum")
-    return (*rows, *((f"uniform/onnx/unlisted/{t}", "plain") for t in types))
+    found = catalog.rows(framework)
+    listed = [(f"uniform/{framework}/{name}", "default") for name in found.DEFAULTS]
+    return (*listed, *((f"uniform/{framework}/unlisted/{t}", "plain") for t in found.AROUND))
 
 
 @lru_cache(maxsize=8)
-def everything(declared: Set[str] = frozenset()) -> tuple[tuple[str, str], ...]:
+def everything(framework: str, declared: Set[str] = frozenset()) -> tuple[tuple[str, str], ...]:
     """All deviations that can stand anywhere in a network."""
     return tuple(
         (group, deviation)
-        for group in onnx_catalog.groups(declared)
-        for deviation, changes in onnx_catalog.deviations(group).items()
+        for group in catalog.groups(declared, (framework,))
+        for deviation, changes in catalog.deviations(group).items()
         if needs(changes) <= declared and fits(group, deviation)
     )
 
@@ -194,23 +198,24 @@ _ITEM = re.compile(
 def parse_case(id_: str) -> AnyCase:
     """The case or network of an id, as reports print it. Raises `UsageError` if it names none."""
     if ":in(" not in id_:
-        return onnx_catalog.parse_case(id_)
+        return catalog.parse_case(id_)
     head, _, rest = id_.partition(":in(")
     group, _, deviation = head.partition("@")
-    network = parse_network(rest, None if group == NETWORKS else (group, deviation), id_)
-    if (network.focal is None) != (group == NETWORKS):
-        raise UsageError(f"{id_!r} must have one focal layer, _, or start with {NETWORKS}@{_WHOLE}")
+    whole = group.startswith(NETWORKS)
+    network = parse_network(rest, None if whole else (group, deviation), id_)
+    if (network.focal is None) != whole or network.framework != catalog.framework_of(group):
+        raise UsageError(
+            f"{id_!r} must have one focal layer, _, or start with"
+            f" {NETWORKS}{network.framework}@{_WHOLE}"
+        )
     return network
 
 
 def parse_network(text: str, focal: tuple[str, str] | None, id_: str) -> NetworkCase:
     """The network that stands behind ``:in(`` in an id; `focal` is what ``_`` stands for."""
     inner, closed, after = text.rpartition(")")
-    variations = tuple(after.split("+")[1:])
-    unknown = [v for v in variations if v not in VARIATIONS]
-    if not closed or unknown or (after and not after.startswith("+")):
-        what = f"{unknown[0]!r} is no variation" if unknown else "it does not end as one"
-        raise UsageError(f"{id_!r} is no network: {what}")
+    if not closed or (after and not after.startswith("+")):
+        raise UsageError(f"{id_!r} is no network: it does not end as one")
     items: list[Item] = []
     at = None
     for spelled in inner.split(","):
@@ -225,10 +230,17 @@ def parse_network(text: str, focal: tuple[str, str] | None, id_: str) -> Network
         items.append(Item(group, deviation, back, second))
         if not fits(group, plan_name(items[-1]), focal=bool(found["focal"])):
             raise UsageError(f"{id_!r} is no network: {spelled!r} cannot stand in one")
-    return NetworkCase(tuple(items), at, variations)
+    network = NetworkCase(tuple(items), at, tuple(after.split("+")[1:]))
+    for item in items:
+        if catalog.framework_of(item.group) != network.framework:
+            raise UsageError(f"{id_!r} is no network: its layers are of several frameworks")
+    for name in network.variations:
+        if name not in variations(network.framework):
+            raise UsageError(f"{id_!r} is no network: {name!r} is no variation")
+    return network
 
 
 def plan_name(item: Item) -> str:
     """The item's deviation. Raises `UsageError` if the catalogue does not have it."""
-    onnx_catalog.make_case(item.group, item.deviation)
+    catalog.make_case(item.group, item.deviation)
     return item.deviation

@@ -1,28 +1,21 @@
-"""Which ONNX cases there are, by group: conditions, rows, the Float16 rule, types without a row."""
+"""Which cases there are, by group: conditions, rows, the Float16 rule, types without a row.
+
+Each framework's are data in modules of its own: ``onnx_rows``, ``onnx_requests`` ...
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from types import MappingProxyType
+from typing import Any
 
-from pytest_amct.cases.onnx_requests import REQUESTED, needs
-from pytest_amct.cases.onnx_rows import DEFAULTS, DEVIATIONS, FLOAT16, UNLISTED, Changes, Deviations
-from pytest_amct.cases.plan import Case, Context, Plan
+from pytest_amct.cases.plan import Case, Changes, Context, Deviations, Plan
+from pytest_amct.cases.requests import needs
 from pytest_amct.errors import UsageError
-
-_FLOAT16_ROWS = ("AveragePool", "MaxPool", "Add")
-
-VARIATIONS: Mapping[str, Changes] = {
-    "opset13": {"opset": 13},
-    "opset17": {"opset": 17},
-    "opset19": {"opset": 19},
-    "batch": {"symbolic_batch": True},
-    "clutter": {"beside": ("clutter",)},
-    "tail": {"beside": ("tail",)},
-}
-"""Changes that concern no condition; examples combine them with any deviation."""
+from pytest_amct.options import FRAMEWORKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +26,45 @@ class Group:
     deviations: Deviations
 
 
+def rows(framework: str) -> Any:
+    """The module with a framework's conforming layers, deviations and variations."""
+    return import_module(f"pytest_amct.cases.{framework}_rows")
+
+
+def writer(framework: str) -> Any:
+    """The module that writes a framework's models: `build` of a case, `build_network`."""
+    return import_module(f"pytest_amct.cases.{framework}_writer")
+
+
 @cache
-def _groups() -> Mapping[str, Group]:
-    found: dict[str, Group] = {}
-    for row, by_condition in DEVIATIONS.items():
+def _groups(framework: str) -> Mapping[str, Group]:
+    if framework not in FRAMEWORKS:
+        return MappingProxyType({})
+    listed, found = rows(framework), dict[str, Group]()
+    for row, by_condition in listed.DEVIATIONS.items():
         for condition, deviations in by_condition.items():
-            id_ = f"uniform/onnx/{row}" + (f"/{condition}" if condition else "")
-            found[id_] = Group(DEFAULTS[row], deviations)
-    for row in _FLOAT16_ROWS:
-        found[f"float16/onnx/{row}"] = Group(DEFAULTS[row], FLOAT16)
-    for name, plan in UNLISTED.items():
-        found[f"uniform/onnx/unlisted/{name}"] = Group(plan, {"plain": {}})
-    for (row, condition), deviations in REQUESTED.items():
+            id_ = f"uniform/{framework}/{row}" + (f"/{condition}" if condition else "")
+            found[id_] = Group(listed.DEFAULTS[row], deviations)
+    for row in listed.FLOAT16_ROWS:
+        found[f"float16/{framework}/{row}"] = Group(listed.DEFAULTS[row], listed.FLOAT16)
+    for name, plan in listed.UNLISTED.items():
+        found[f"uniform/{framework}/unlisted/{name}"] = Group(plan, {"plain": {}})
+    requested = import_module(f"pytest_amct.cases.{framework}_requests").REQUESTED
+    for (row, condition), deviations in requested.items():
         id_ = row + (f"/{condition}" if condition else "")
-        found[id_] = Group(DEFAULTS[row.rpartition("/")[2]], deviations)
+        found[id_] = Group(listed.DEFAULTS[row.rpartition("/")[2]], deviations)
     return MappingProxyType(found)
 
 
-def groups(declared: Set[str] = frozenset()) -> list[str]:
+def groups(declared: Set[str] = frozenset(), frameworks: Sequence[str] = ("onnx",)) -> list[str]:
     """Ids that cases belong to, in the document's order.
 
     `declared` are the schemes and settings beyond plain uniform quantization that may be asked for.
     """
     return [
         id_
-        for id_, group in _groups().items()
+        for framework in frameworks
+        for id_, group in _groups(framework).items()
         if any(needs(changes) <= declared for changes in group.deviations.values())
     ]
 
@@ -68,9 +75,21 @@ def deviations(group: str) -> Deviations:
 
 
 def _group(id_: str) -> Group:
-    if id_ not in _groups():
+    found = _groups(framework_of(id_)).get(id_)
+    if found is None:
         raise UsageError(f"{id_!r} is no condition or row that has cases")
-    return _groups()[id_]
+    return found
+
+
+def framework_of(id_: str) -> str:
+    """The framework that an id of a condition, row or case names, ``""`` if none."""
+    return id_.split("@")[0].split("/")[1] if "/" in id_.split("@")[0] else ""
+
+
+def variations(framework: str) -> Mapping[str, Changes]:
+    """Changes that concern no condition, by name."""
+    found: Mapping[str, Changes] = rows(framework).VARIATIONS
+    return found
 
 
 def make_case(
@@ -83,11 +102,12 @@ def make_case(
         raise UsageError(f"{group!r} has no case {deviation!r}: it has {known}")
     changes = found.deviations[deviation]
     plan = found.default
+    known_variations = rows(framework_of(group)).VARIATIONS
     for name in variations:
-        if name not in VARIATIONS:
-            raise UsageError(f"{name!r} is no variation: they are {', '.join(VARIATIONS)}")
+        if name not in known_variations:
+            raise UsageError(f"{name!r} is no variation: they are {', '.join(known_variations)}")
         # A variation never undoes the deviation: what both change stays the deviation's.
-        variation = VARIATIONS[name].items()
+        variation = known_variations[name].items()
         plan = plan.with_({k: v for k, v in variation if k == "beside" or k not in changes})
     return Case(group, deviation, plan.with_({**changes, "context": context}), context, variations)
 

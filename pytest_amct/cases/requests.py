@@ -1,0 +1,76 @@
+"""Requests beyond plain uniform quantization, as changes to a plan that name what they ask for.
+
+`asked` is what the quantizer is asked for: ``scheme``, settings of the weight algorithm, or
+settings that name layers (``this`` is the focal layer, ``other`` the one beside it) or Ascend IR
+types. They go only to quantizers that declare them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_amct.cases.plan import Changes, Deviations
+from pytest_amct.tables.loader import load_spec
+
+Asked = Mapping[str, Any]
+Requested = dict[tuple[str, str], Deviations]
+"""Deviations by row id and condition (``""`` for what concerns the row as a whole)."""
+
+NONUNIFORM: Asked = {"scheme": "nonuniform"}
+WEIGHT_ONLY: Asked = {"scheme": "weight_only"}
+PLAIN: Deviations = {"default": {}}
+WEIGHT_SETTINGS: Deviations = {
+    name: {"asked": {**WEIGHT_ONLY, "settings": {name: True}}}
+    for name in ("channel_wise", "asymmetric")
+}
+"""Weights alone, with a setting of the weight algorithm."""
+
+
+def asking(asked: Asked, deviations: Deviations) -> Deviations:
+    """The same deviations, with a request."""
+    return {name: {**changes, "asked": asked} for name, changes in deviations.items()}
+
+
+def needs(changes: Changes) -> frozenset[str]:
+    """What a quantizer must declare to be asked for a deviation: schemes and settings."""
+    asked = changes.get("asked", {})
+    names = set(asked.get("settings", ())) | (set(asked) - {"settings", "scheme"})
+    return frozenset(names | ({asked["scheme"]} if "scheme" in asked else set()))
+
+
+def settings_of(
+    framework: str,
+    rows: Sequence[str],
+    weight_settings: Sequence[str],
+    tensor_quantize: Mapping[str, Deviations],
+    other: tuple[str, str],
+) -> Requested:
+    """Settings with data quantized too (table 3), and those that name layers.
+
+    `rows` can be skipped; table 3 speaks of `weight_settings`; `tensor_quantize` names deviations
+    of the rows that are data only. `other` are two rows of types of their own: the first is what
+    is skipped beside a layer, the second if the layer is of that row itself.
+    """
+    ir = {
+        row.name: row.ir for row in load_spec().rows if row.id.startswith(f"uniform/{framework}/")
+    }
+    found: Requested = {}
+    for row in weight_settings:
+        for setting in ("channel_wise", "asymmetric"):
+            found[f"settings/{framework}/{row}", setting] = {
+                "true": {"asked": {"settings": {setting: True}}},
+                "false": {"asked": {"settings": {setting: False}}},
+            }
+    for row in rows:
+        found[f"settings/{framework}/{row}", "skip_layers"] = {
+            name: {"asked": {"skip_layers": name}} for name in ("this", "other")
+        }
+        found[f"settings/{framework}/{row}", "skip_layer_types"] = {
+            "this": {"asked": {"skip_layer_types": ir[row]}},
+            "other": {"asked": {"skip_layer_types": ir[other[row == other[0]]]}},
+        }
+    for row, layers in tensor_quantize.items():
+        asked = {"tensor_quantize": "this"}
+        found[f"settings/{framework}/{row}", "tensor_quantize"] = asking(asked, layers)
+    return found

@@ -6,12 +6,14 @@ the same examples for ever.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from random import Random
 from typing import Generic, TypeVar
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
@@ -24,7 +26,7 @@ from pytest_amct.cases.networks import NETWORKS, AnyCase, NetworkCase
 from pytest_amct.cases.neutral import NeutralCase
 from pytest_amct.cases.plan import Built, Case
 from pytest_amct.cases.requests import needs
-from pytest_amct.cases.strategies import explored_cases, networks
+from pytest_amct.cases.strategies import every_deviation, explored_cases, networks
 from pytest_amct.graphs.network import Network
 from pytest_amct.runner import Result, Runner, focal_layers, known_as
 from pytest_amct.stability import check_pairs, look
@@ -84,9 +86,7 @@ class Explorer:
         if not self.runner.gate.is_whole(group):
             return self.runner.check(group)
         self._kept, self._left = {}, set()
-        gate = self.runner.gate
-        cases = explored_cases(gate.home(group), gate.declared)
-        search, known = self._cases(group, cases)
+        search, known = self._conditions(group)
         return self._result(group, search, known)
 
     def check_networks(self, framework: str) -> Result:
@@ -118,8 +118,7 @@ class Explorer:
 
     def search(self, group: str) -> Search[AnyCase]:
         """Look for a failure of a condition or row."""
-        gate = self.runner.gate
-        return self._cases(group, explored_cases(gate.home(group), gate.declared))[0]
+        return self._conditions(group)[0]
 
     def search_neutral(self, change: str) -> Search[NeutralCase]:
         """Look for a pair of models of which one is treated otherwise."""
@@ -140,8 +139,23 @@ class Explorer:
         self._search(f"{neutral.GROUP}/{change}", cases, findings, search)
         return search
 
+    def _conditions(self, group: str) -> tuple[Search[AnyCase], dict[str, Finding]]:
+        """A search among the cases of a condition: each deviation once, then at will.
+
+        Left to chance alone, one deviation of fifty would often not be drawn in 100 examples.
+        """
+        gate, chosen = self.runner.gate, self.runner.settings
+        home = gate.home(group)
+        rng = Random(f"{chosen.seed}/{group}")
+        each = every_deviation(home, gate.declared, rng)
+        first = ((case, explored_cases(home, gate.declared, name)) for name, case in each)
+        return self._cases(group, explored_cases(home, gate.declared), first)
+
     def _cases(
-        self, group: str, cases: st.SearchStrategy[AnyCase] | st.SearchStrategy[NetworkCase]
+        self,
+        group: str,
+        cases: st.SearchStrategy[AnyCase] | st.SearchStrategy[NetworkCase],
+        first: Iterable[tuple[AnyCase, st.SearchStrategy[AnyCase]]] = (),
     ) -> tuple[Search[AnyCase], dict[str, Finding]]:
         """A search for failures, and those that the gate's minimal cases show, by case."""
         search, known = Search[AnyCase](), dict[str, Finding]()
@@ -163,7 +177,7 @@ class Explorer:
                     known.setdefault(minimal.case, minimal)
             return new
 
-        self._search(group, cases, findings, search)
+        self._search(group, cases, findings, search, first)
         return search, known
 
     def _search(
@@ -172,8 +186,13 @@ class Explorer:
         cases: st.SearchStrategy[T],
         findings: Callable[[T], list[Finding]],
         search: Search[T],
+        first: Iterable[tuple[T, st.SearchStrategy[T]]] = (),
     ) -> None:
-        """Run Hypothesis; what fails with another finding than the first is another matter."""
+        """Run Hypothesis; what fails with another finding than the first is another matter.
+
+        The examples of `first` come before what it draws, each with those among which it is shrunk
+        if it fails.
+        """
         chosen = self.runner.settings
         wanted: tuple[str, str] | None = None
         next_line = time.monotonic() + _PAUSE
@@ -201,24 +220,36 @@ class Explorer:
             self._failed = failed
             raise Shown(failed[0].message)
 
-        configured = settings(
-            max_examples=chosen.max_examples,
-            derandomize=False,
-            database=self._database(group),
-            deadline=None,
-            phases=[Phase.reuse, Phase.generate, Phase.shrink],
-            suppress_health_check=list(HealthCheck),
-            report_multiple_bugs=False,
-            print_blob=False,
-            verbosity=Verbosity.quiet,
-        )
-        try:
-            configured(seed(f"{chosen.seed}/{group}")(given(cases)(judge)))()
-        except (Shown, Flaky):
+        def run(cases: st.SearchStrategy[T], examples: int, *phases: Phase) -> None:
+            configured = settings(
+                max_examples=max(examples, 1),
+                derandomize=False,
+                database=self._database(group),
+                deadline=None,
+                phases=[*phases, Phase.shrink],
+                suppress_health_check=list(HealthCheck),
+                report_multiple_bugs=False,
+                print_blob=False,
+                verbosity=Verbosity.quiet,
+            )
+            with contextlib.suppress(Shown, Flaky):
+                configured(seed(f"{chosen.seed}/{group}")(given(cases)(judge)))()
+
+        most = chosen.max_examples
+        if chosen.database is not None:
+            run(cases, most, Phase.reuse)
+        for case, alike in first:
+            if wanted is not None or search.examples >= most:
+                break
+            with contextlib.suppress(Shown):
+                judge(case)
+            if wanted is not None:
+                run(alike, most, Phase.generate)
+        if wanted is None and search.examples < most:
+            run(cases, most - search.examples, Phase.generate)
+        if wanted is not None:
             search.findings += self._failed
-        finally:
-            self.progress("")
-        search.examples = max(search.examples, 1)
+        self.progress("")
 
     def _database(self, group: str) -> ExampleDatabase | None:
         folder = self.runner.settings.database

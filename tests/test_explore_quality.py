@@ -28,8 +28,6 @@ NAMES = (
     "float16-rule-forgets-add",
 )
 ALL = [w.name for w in WRONG.values() if w.kind == "over-quantized" and not w.warned]
-#: found by one deviation out of more than forty
-RARE = {"matmul-vector", "matmul-constant-first"}
 
 
 def search(wrong: WrongQuantizer, seed: int, folder: Path) -> Search[object]:
@@ -44,8 +42,9 @@ def search(wrong: WrongQuantizer, seed: int, folder: Path) -> Search[object]:
 def test_a_defect_is_found_soon_and_shown_on_one_layer(name: str, tmp_path: Path) -> None:
     wrong = WRONG[name]
     found = [search(wrong, seed, tmp_path) for seed in range(SEEDS)]
-    needed = median(s.first or 1000 for s in found)
-    assert needed <= (70 if name in RARE else 35), [s.first for s in found]
+    needed = sorted(s.first or 1000 for s in found)
+    assert median(needed) <= 35, needed
+    assert needed[int(0.95 * SEEDS)] <= 200, needed
     for one in found:
         if one.shrunk is not None:
             assert isinstance(one.shrunk, Case), one.shrunk

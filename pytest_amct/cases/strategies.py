@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -106,35 +107,54 @@ def networks(framework: str, max_layers: int) -> st.SearchStrategy[NetworkCase]:
     )
 
 
-def explored_cases(group: str, declared: Set[str] = frozenset()) -> st.SearchStrategy[AnyCase]:
+def explored_cases(
+    group: str, declared: Set[str] = frozenset(), only: str | None = None
+) -> st.SearchStrategy[AnyCase]:
     """Cases of one condition or row id, alone or among up to six conforming layers.
 
-    Three draws, each of another kind: Hypothesis would copy what is drawn alike from one place to
-    the other, and so spend most examples on deviations that it has just seen.
+    `only` narrows them to one deviation. Three draws, each of another kind: Hypothesis would copy
+    what is drawn alike from one place to the other, and so spend most examples on deviations that
+    it has just seen.
     """
-    found = catalog.deviations(group)
-    opsets, variable = ("", "", *_opsets(group)), _others(group)
-    framework = catalog.framework_of(group)
-
-    def make(deviation: str, around: bytes, options: int) -> AnyCase:
-        rest, choice = divmod(options, len(opsets))
-        bits = [bool(rest >> n & 1) for n in range(len(variable) + 2)]
-        variations = [name for name, chosen in zip(variable, bits, strict=False) if chosen]
-        variations[:0] = [name for name in (opsets[choice],) if name]
-        case = catalog.make_case(group, deviation, CONTEXTS[bits[-1]], tuple(variations))
-        at, back, second, *_ = _bits(rest >> len(bits), 3, 2, 2)
-        wires = Item(group, deviation, back, second)
-        made = surrounded(case, wires, _unpacked(framework, around), at)
-        if isinstance(made, NetworkCase) and bits[-2]:
-            return NetworkCase(made.items, made.focal, (*made.variations, "apart"))
-        return made
-
+    names = _asked_for(group, declared)
+    # Numbers rather than names: what is kept of a narrowed search can be replayed in a wide one.
+    least, most = (0, len(names) - 1) if only is None else (names.index(only),) * 2
     return st.builds(
-        make,
-        st.sampled_from([n for n, c in found.items() if needs(c) <= declared]),
+        lambda number, around, options: _explored(group, names[number], around, options),
+        st.integers(least, most),
         st.binary(max_size=_MOST_AROUND),
-        st.integers(0, len(opsets) * 2 ** (len(variable) + 2 + 7) - 1),
+        st.integers(0, 2 ** _width(group) - 1),
     )
+
+
+def every_deviation(group: str, declared: Set[str], rng: Random) -> Iterator[tuple[str, AnyCase]]:
+    """Each deviation once, in an order and in surroundings as the dice fall."""
+    names = _asked_for(group, declared)
+    for name in rng.sample(names, len(names)):
+        around = rng.randbytes(rng.choice((0, 0, rng.randint(1, _MOST_AROUND))))
+        yield name, _explored(group, name, around, rng.getrandbits(_width(group)))
+
+
+def _asked_for(group: str, declared: Set[str]) -> list[str]:
+    return [n for n, c in catalog.deviations(group).items() if needs(c) <= declared]
+
+
+def _width(group: str) -> int:
+    """Bits of what is drawn besides the deviation and what stands around it."""
+    return len(_others(group)) + 2 + 7 + 3
+
+
+def _explored(group: str, deviation: str, around: bytes, options: int) -> AnyCase:
+    opsets, variable = ("", "", *_opsets(group)), _others(group)
+    choice, *bits, at, back, second, _ = _bits(options, 3, *[1] * (len(variable) + 2), 3, 2, 2)
+    variations = [name for name, chosen in zip(variable, bits, strict=False) if chosen]
+    variations[:0] = [name for name in (opsets[choice % len(opsets)],) if name]
+    case = catalog.make_case(group, deviation, CONTEXTS[bits[-1]], tuple(variations))
+    wires = Item(group, deviation, back, second)
+    made = surrounded(case, wires, _unpacked(catalog.framework_of(group), around), at)
+    if isinstance(made, NetworkCase) and bits[-2]:
+        return NetworkCase(made.items, made.focal, (*made.variations, "apart"))
+    return made
 
 
 _MOST_AROUND = 6

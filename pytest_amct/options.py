@@ -131,6 +131,11 @@ def read_settings(config: pytest.Config) -> Settings:
             f"--amct-profile={profile}: there is no such profile, use {' or '.join(PROFILES)}"
         )
     explores = profile == "explore"
+    recorded = quantizer.startswith("results:")
+    if explores and recorded:
+        raise pytest.UsageError(
+            f"--amct-profile=explore: {quantizer!r} cannot be asked anew: leave it out"
+        )
     if option("--amct-seed") and not explores:
         raise pytest.UsageError(
             "--amct-seed does nothing in this profile: add --amct-profile=explore, or drop it"
@@ -147,7 +152,7 @@ def read_settings(config: pytest.Config) -> Settings:
         max_examples=_number(
             "--amct-max-examples",
             option("--amct-max-examples"),
-            100 if explores else 10,
+            100 if explores else 0 if recorded else 10,
             least=1 if explores else 0,
         ),
         seed=_seed(config) if explores else 0,

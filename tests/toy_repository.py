@@ -84,12 +84,16 @@ class ToyRepository:
 
     def pytest(self, *arguments: str, timeout: float = 60, cwd: Path | None = None) -> Run:
         """Run pytest in a process of its own, with the plugins of this environment."""
+        return self.python("-m", "pytest", *arguments, timeout=timeout, cwd=cwd)
+
+    def python(self, *arguments: str, timeout: float = 60, cwd: Path | None = None) -> Run:
+        """Run Python of this environment."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
         # Starting Python takes twice as long where nothing is compiled beforehand.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         environment["PYTHONPYCACHEPREFIX"] = str(self.compiled)
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", *arguments],
+            [sys.executable, *arguments],
             cwd=cwd or self.path,
             env=environment,
             capture_output=True,

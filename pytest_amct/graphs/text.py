@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+from pytest_amct.graphs.caffe_ops import parameters
 from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Tensor, printable
 from pytest_amct.graphs.walk import dtype
 
@@ -57,12 +58,23 @@ def _typed(tensor: Tensor) -> str:
 
 def _attributes(layer: Layer) -> str:
     shown = []
-    for found in islice(getattr(layer.raw, "attribute", ()), _MOST_ATTRIBUTES):
-        value = layer.attribute(found.name)
+    for name in islice(_names(layer), _MOST_ATTRIBUTES):
+        value = layer.attribute(name)
         if isinstance(value, tuple):
             value = list(value)
         if isinstance(value, (int, float, str, list)) and len(str(value)) < 60:
-            shown.append(f"{found.name}={value}")
+            shown.append(f"{name}={value}")
         else:
-            shown.append(f"{found.name}={'?' if value is UNKNOWN else '...'}")
+            shown.append(f"{name}={'?' if value is UNKNOWN else '...'}")
     return f" {{{', '.join(shown)}}}" if shown else ""
+
+
+def _names(layer: Layer) -> Iterator[str]:
+    """The attributes that the file gives, in its order; TensorFlow's have none."""
+    if layer.framework == "tensorflow":
+        yield from sorted(layer.raw.attr)
+    elif layer.framework == "caffe":
+        held = parameters(layer.raw)
+        yield from () if held is None else (field.name for field, _ in held.ListFields())
+    else:
+        yield from (found.name for found in layer.raw.attribute)

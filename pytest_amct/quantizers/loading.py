@@ -22,6 +22,7 @@ from pytest_amct.quantizers import containing
 from pytest_amct.quantizers.containing import no_exit
 from pytest_amct.quantizers.programs import PREFIXES, load_program
 from pytest_amct.quantizers.protocol import Quantizer
+from pytest_amct.quantizers.recorded import PREFIX, load_recorded
 from pytest_amct.quantizers.running import words
 from pytest_amct.tables.model import Scheme
 
@@ -84,6 +85,9 @@ def load_quantizer(name: str, rootdir: Path | None = None, timeout: float = 300.
     if name.startswith(PREFIXES):
         program = load_program(name, timeout, rootdir)
         return FunctionQuantizer(program.name, program.quantize, program)
+    if name.startswith(PREFIX):
+        recorded = load_recorded(name, rootdir)
+        return FunctionQuantizer(recorded.name, recorded.quantize, recorded)
     if ":" in name:
         return _adapt(name, _attribute(name, rootdir))
     return _adapt(name, _entry_point(name))

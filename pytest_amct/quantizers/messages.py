@@ -73,7 +73,11 @@ def read_decisions_message(text: str, source: str) -> dict[str, Decision] | None
         raise Refused(str(message["refused"]))
     if "unsupported" in message:
         raise Unsupported(str(message["unsupported"]))
-    layers = message.get("layers")
+    return read_layers_message(message.get("layers"), source)
+
+
+def read_layers_message(layers: Any, source: str) -> dict[str, Decision]:
+    """The decisions of the member ``layers`` of a message. Raises `OutputError`."""
     if not isinstance(layers, dict):
         raise OutputError(f"{source}: 'layers' must be an object of layer names")
     return {name: _decision(value, f"{source}: layers.{name}") for name, value in layers.items()}

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pytest_amct.errors import OutputError, UsageError
-from pytest_amct.graphs.reading import MAIN_FILE
+from pytest_amct.quantizers.folders import MANIFEST, write_folder
 from pytest_amct.quantizers.messages import (
     read_decisions_message,
     request_message,
@@ -84,37 +84,21 @@ class Program:
     def _batch(self, requests: Sequence[Request]) -> list[Any]:
         """Run the program once on a folder of models; a result or an exception for each.
 
-        The folder holds ``manifest.json`` and a folder for each model. Raises what ended the
-        program if it failed as a whole.
+        The folder is as `write_folder` makes it. Raises what ended the program if it failed as a
+        whole.
         """
         folder = requests[0].workdir / "batch"
-        entries = []
-        for number, request in enumerate(requests):
-            home = folder / str(number)
-            home.mkdir(parents=True)
-            native = request.native
-            main = MAIN_FILE[native.framework]
-            for name, content in {main: native.data, **native.files}.items():
-                (home / name).write_bytes(content)
-            self._write_request(request, home)
-            entries.append(
-                {
-                    "id": str(number),
-                    "model": f"{number}/{main}",
-                    "request": f"{number}/request.json",
-                    "calibration": f"{number}/calibration",
-                }
-            )
-        manifest = folder / "manifest.json"
-        manifest.write_text(json.dumps({"format": "pytest-amct-batch/1", "models": entries}))
+        folder.mkdir()
+        ids = write_folder(folder, requests, calibration=self._calibrates)
         output = requests[0].workdir / "out"
         output.mkdir()
         limit = self.timeout * len(requests)
+        manifest = folder / MANIFEST
         self._run(folder, limit, model=folder, request=manifest, calibration=folder, output=output)
         results: list[Any] = []
-        for entry in entries:
+        for id_ in ids:
             try:
-                results.append(_result(sorted(output.glob(f"{entry['id']}.*")), self.name))
+                results.append(_result(sorted(output.glob(f"{id_}.*")), self.name))
             except Exception as error:
                 results.append(error)
         return results
@@ -128,8 +112,12 @@ class Program:
     def _write_request(self, request: Request, folder: Path) -> None:
         text = json.dumps(request_message(request), indent=2)
         (folder / "request.json").write_text(text, encoding="utf-8")
-        if any("{calibration}" in word for word in self.words):
+        if self._calibrates:
             write_calibration(request, folder / "calibration")
+
+    @property
+    def _calibrates(self) -> bool:
+        return any("{calibration}" in word for word in self.words)
 
     def _run(self, folder: Path, limit: float, **places: Path) -> None:
         words = [_fill(word, places) for word in self.words]

@@ -47,7 +47,7 @@ def run_quantizer(
     """
     network = network or model.network()
     with tempfile.TemporaryDirectory(prefix="amct-", ignore_cleanup_errors=True) as folder:
-        request = _request(model, network, Path(folder), asked)
+        request = make_request(model, network, Path(folder), asked)
         with contained(request.workdir):
             outcome = _call(quantizer, request, network)
     message = _without_paths(outcome.message)
@@ -65,7 +65,7 @@ def run_batch(
         for i, (network, (model, asked)) in enumerate(zip(networks, models, strict=True)):
             home = Path(folder, str(i))
             home.mkdir()
-            requests.append(_request(model, network, home, asked))
+            requests.append(make_request(model, network, home, asked))
         assert quantizer.quantize_batch is not None
         with contained(Path(folder)):
             try:
@@ -81,7 +81,7 @@ def run_batch(
     return [replace(o, message=_without_paths(o.message)) for o in found]
 
 
-def _request(
+def make_request(
     model: ModelFiles, network: Network, folder: Path, asked: Mapping[str, Any]
 ) -> Request:
     """The request for a model; what belongs to the model stands in the folder already."""

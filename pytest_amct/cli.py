@@ -1,0 +1,129 @@
+"""``pytest-amct export`` and ``pytest-amct judge``: for tools that live elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pytest_amct.cases import catalog
+from pytest_amct.errors import AmctError, UsageError
+from pytest_amct.options import FRAMEWORKS
+from pytest_amct.quantizers.protocol import SETTINGS, Request
+from pytest_amct.quantizers.recorded import PREFIX
+from pytest_amct.quantizers.running import make_request
+
+_USAGE_ERROR = 4
+"""The exit status of pytest for a wrong command line."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    given = _parser().parse_args(arguments)
+    try:
+        return int(given.run(given))
+    except AmctError as error:
+        print(f"pytest-amct: {error}", file=sys.stderr)
+        return _USAGE_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "pytest-amct", description="Conformance of quantizers that live elsewhere."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    export = commands.add_parser("export", help="write every case of the gate as native files")
+    export.set_defaults(run=_export)
+    export.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
+    export.add_argument(
+        "--framework", action="append", choices=FRAMEWORKS, help="may be repeated; all unless given"
+    )
+    export.add_argument(
+        "--scheme",
+        action="append",
+        choices=("uniform", "nonuniform", "weight_only"),
+        help="may be repeated; uniform unless given",
+    )
+    export.add_argument(
+        "--setting",
+        action="append",
+        choices=SETTINGS,
+        help="what else may be asked for; may be repeated",
+    )
+    judge = commands.add_parser(
+        "judge", help="judge what a tool made of such a folder; further arguments are pytest's"
+    )
+    judge.set_defaults(run=_judge)
+    judge.add_argument("folder", type=Path, metavar="DIR", help="what export wrote")
+    judge.add_argument(
+        "results", type=Path, metavar="RESULTS", help="the tool's results, a JSON file"
+    )
+    judge.add_argument(
+        "pytest",
+        nargs=argparse.REMAINDER,
+        metavar="...",
+        help="--amct-report=DIR, --amct-strict ...",
+    )
+    return parser
+
+
+def _export(given: argparse.Namespace) -> int:
+    frameworks = tuple(f for f in FRAMEWORKS if f in (given.framework or FRAMEWORKS))
+    count = export(given.folder, frameworks, given.scheme or ["uniform"], given.setting or [])
+    print(f"{count} models of {', '.join(frameworks)} in {given.folder}")
+    return 0
+
+
+def export(
+    folder: Path, frameworks: Sequence[str], schemes: Sequence[str], settings: Sequence[str]
+) -> int:
+    """Write every enumerated case that such a quantizer is asked; returns how many models.
+
+    The same bytes on every run and machine. Raises `UsageError` if there is something already.
+    """
+    from pytest_amct import __version__
+    from pytest_amct.quantizers.folders import write_folder
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder}: is there already, and not empty: name a new folder")
+    about = {
+        "version": __version__,
+        "frameworks": list(frameworks),
+        "schemes": list(schemes),
+        "settings": list(settings),
+    }
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Written beside it and renamed, so that a folder that is there is whole.
+    with tempfile.TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as scratch:
+        written = Path(scratch, "export")
+        written.mkdir()
+        declared = frozenset({*schemes, *settings} - {"uniform"})
+        ids = write_folder(written, _requests(frameworks, declared, Path(scratch)), about)
+        if folder.exists():
+            folder.rmdir()
+        shutil.move(written, folder)
+    return len(set(ids))
+
+
+def _requests(
+    frameworks: Sequence[str], declared: frozenset[str], scratch: Path
+) -> Iterator[Request]:
+    for group in catalog.groups(declared, frameworks):
+        for case in catalog.gate_cases(group, declared):
+            built = case.build()
+            home = scratch / "request"
+            home.mkdir(exist_ok=True)
+            yield make_request(built.native, built.native.network(), home, built.asked)
+            shutil.rmtree(home)
+
+
+def _judge(given: argparse.Namespace) -> int:
+    import pytest
+
+    places = (str(path.absolute()) for path in (given.folder, given.results))
+    name = f"{PREFIX} {shlex.join(places)}"
+    return int(pytest.main(["--amct", f"--amct-quantizer={name}", *given.pytest]))

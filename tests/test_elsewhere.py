@@ -1,0 +1,205 @@
+"""Folders of models for tools that live elsewhere, and what is made of their results."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from toy_repository import ToyRepository
+
+from pytest_amct import cli, quantizers
+from pytest_amct.cases import catalog
+from pytest_amct.graphs.reading import read_files
+from pytest_amct.quantizers.builtin_reference import Reference
+
+SCHEMAS = Path(str(quantizers.__file__)).parent
+DOCS = Path(__file__).parent.parent / "docs"
+GATE = ("uniform/onnx/Gemm", "uniform/caffe/Eltwise", "uniform/tensorflow/MaxPool")
+
+
+def schema(name: str) -> Any:
+    return json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("elsewhere") / "cases"
+    assert cli.main(["export", str(folder), "--framework=onnx", "--setting=skip_layers"]) == 0
+    return folder
+
+
+def manifest_of(folder: Path) -> Any:
+    return json.loads((folder / "manifest.json").read_text())
+
+
+def results_of(folder: Path, **changed: Any) -> dict[str, Any]:
+    """What the obedient quantizer makes of the models of a folder."""
+    manifest, models = manifest_of(folder), {}
+    for entry in manifest["models"]:
+        network = read_files(folder / entry["model"]).network()
+        models[entry["id"]] = {
+            "layers": {n: d.quantized for n, d in Reference().decide(network).items()}
+        }
+    results = {"format": "pytest-amct-results/1", "export": manifest["export"], "models": models}
+    return {**results, **changed}
+
+
+def test_a_folder_is_as_its_schemas_say(exported: Path) -> None:
+    manifest = manifest_of(exported)
+    jsonschema.validate(manifest, schema("manifest"))
+    assert len(manifest["models"]) > 500
+    for entry in manifest["models"][::50]:
+        request = json.loads((exported / entry["request"]).read_text())
+        jsonschema.validate(request, schema("request"))
+        network = read_files(exported / entry["model"]).network()
+        feeds = [np.load(path) for path in (exported / entry["calibration"]).iterdir()]
+        assert len(feeds) == 8
+        assert {t.name for t in network.inputs} == set(feeds[0].files)
+
+
+@pytest.mark.parametrize("framework", ["onnx"])
+def test_every_case_is_exported_alike_each_time(framework: str, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert cli.main(["export", str(tmp_path / name), f"--framework={framework}"]) == 0
+    files = [
+        {p.relative_to(d): p.read_bytes() for p in d.rglob("*") if p.is_file()}
+        for d in (tmp_path / "one", tmp_path / "two")
+    ]
+    assert files[0] == files[1]
+    models = {data for path, data in files[0].items() if path.stem == "model"}
+    for group in catalog.groups(frameworks=(framework,)):
+        for case in catalog.gate_cases(group):
+            assert case.build().data in models, case.id
+
+
+def test_a_folder_tells_no_labels(exported: Path) -> None:
+    text = (exported / "manifest.json").read_text()
+    assert not re.search(r"Conv|Gemm|dilation|trans|forbid|quantizable", text)
+    ids = [entry["id"] for entry in manifest_of(exported)["models"]]
+    assert ids == sorted(ids)
+
+
+def test_results_are_judged_as_a_live_run(exported: Path, repository: ToyRepository) -> None:
+    results = results_of(exported)
+    # A tool that takes every Gemm, and ignores what it shall skip.
+    for entry in manifest_of(exported)["models"]:
+        network = read_files(exported / entry["model"]).network()
+        gemms = {x.name: True for x in network.layers if x.type == "Gemm" and not x.where}
+        results["models"][entry["id"]]["layers"] |= {n: v for n, v in gemms.items() if n}
+    jsonschema.validate(results, schema("results"))
+    repository.write("results.json", json.dumps(results))
+    recorded = repository.python(
+        "-m", "pytest_amct", "judge", str(exported), "results.json", "--amct-report=rep"
+    )
+    assert recorded.code == 1, recorded.text
+    found = repository.report()
+    repository.write(
+        "live.py",
+        "from toy import obey\n"
+        "class Live:\n"
+        "    settings = ('skip_layers',)\n"
+        "    def quantize(self, model, request):\n"
+        "        plain = type(request)(request.framework, request.model_bytes, request.workdir)\n"
+        "        found = {n: d.quantized for n, d in obey(model, plain).items()}\n"
+        "        return found | {n.name: True for n in model.graph.node\n"
+        "                        if n.op_type == 'Gemm' and n.name}\n",
+    )
+    live = repository.amct(
+        "--amct-quantizer=live:Live", "--amct-max-examples=0", "--amct-report=rep"
+    )
+    assert live.code == 1
+    wanted = repository.report()
+    assert wanted["findings"] and wanted["complete"]
+    for key in ("findings", "conditions", "rows", "cases", "complete"):
+        assert found[key] == wanted[key], key
+    assert re.findall(r"\d+ failed, \d+ passed", recorded.out) == re.findall(
+        r"\d+ failed, \d+ passed", live.out
+    )
+
+
+def test_what_a_tool_says_of_itself_is_its_status(
+    exported: Path, repository: ToyRepository
+) -> None:
+    results = results_of(exported, quantizer="my tool 1.2")
+    says = {"refused": "no", "unsupported": "old", "errored": "ValueError: x", "lost": "hung"}
+    for id_, (key, why) in zip(sorted(results["models"]), says.items(), strict=False):
+        results["models"][id_] = {key: why}
+    repository.write("results.json", json.dumps(results))
+    repository.ini(quantizer=f"results: {exported} results.json")
+    run = repository.amct("--amct-report=rep")
+    report = repository.report()
+    assert report["quantizer"] == "my tool 1.2"
+    kinds = {f["kind"] for f in report["findings"] if f["status"] != "waived"}
+    assert {"errored", "lost"} <= kinds, run.text
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda r: r.update(export="0" * 16), "is of the export '0000000000000000'"),
+        (lambda r: r["models"].pop(min(r["models"])), "models have no result, the first is"),
+        (lambda r: r["models"].update(x={"layers": {}}), "models.x: "),
+        (lambda r: r["models"].update({min(r["models"]): {}}), "give one of errored, file, layers"),
+        (lambda r: r.update(format="json"), "its format is not 'pytest-amct-results/1'"),
+        (lambda r: r.pop("models"), "lacks 'models'"),
+    ],
+    ids=["export", "missing", "unknown", "empty", "format", "models"],
+)
+def test_results_that_do_not_fit(
+    change: Any, told: str, exported: Path, repository: ToyRepository
+) -> None:
+    results = {
+        "format": "pytest-amct-results/1",
+        "export": manifest_of(exported)["export"],
+        "models": {e["id"]: {"layers": {}} for e in manifest_of(exported)["models"]},
+    }
+    change(results)
+    repository.write("results.json", json.dumps(results))
+    repository.ini(quantizer=f"results: {exported} results.json")
+    assert told in repository.refused("--amct")
+
+
+def test_a_folder_that_cannot_be_used(
+    repository: ToyRepository, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.write("results.json", "{")
+    repository.ini(quantizer=f"results: {tmp_path} results.json")
+    assert "manifest.json: cannot be read" in repository.refused("--amct")
+    repository.ini(quantizer=f"results: {exported} results.json")
+    assert "results.json: not JSON" in repository.refused("--amct")
+    repository.ini(quantizer="results: one")
+    assert "write results: FOLDER FILE" in repository.refused("--amct")
+    assert cli.main(["export", str(exported)]) == 4
+    assert "is there already, and not empty" in capsys.readouterr().err
+
+
+def test_the_loop_of_the_docs_runs(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "elsewhere.md").read_text(), re.DOTALL)
+    assert len([line for line in code.splitlines() if line]) <= 12
+    ast.parse(code, feature_version=(3, 7))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["loop.py", str(exported)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # what the short loop leaves open
+        exec(compile(code, "loop.py", "exec"), {"quantized_layers": _layers})
+    results = json.loads((tmp_path / "results.json").read_text())
+    jsonschema.validate(results, schema("results"))
+    assert set(results["models"]) == {e["id"] for e in manifest_of(exported)["models"]}
+    assert any("errored" in r for r in results["models"].values())
+
+
+def _layers(path: str) -> dict[str, bool]:
+    network = read_files(path).network()
+    if any(layer.type == "Softmax" for layer in network.layers):
+        raise ValueError("no Softmax")
+    return {layer.name: False for layer in network.layers if layer.name}

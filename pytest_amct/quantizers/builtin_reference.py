@@ -80,10 +80,11 @@ class Reference:
         uniform = replace(one_factor, nonuniform=False)
         # Weights alone are not made uniform with data: that is another thing than what was asked.
         tried = (wanted, one_factor, uniform)
-        allowed = (d for d in tried if self._allows(layer, d))
+        allowed = (d for d in tried if self.allows(layer, d))
         return next(allowed, Decision.float())
 
-    def _allows(self, layer: Layer, decision: Decision) -> bool:
+    def allows(self, layer: Layer, decision: Decision) -> bool:
+        """Whether the tables allow to treat a layer so, without any doubt."""
         return answer(layer, decision.treatment, self.spec).verdict == "quantizable"
 
     def validate(self, path: Path) -> None:

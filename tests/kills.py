@@ -1,0 +1,112 @@
+"""Which wrong quantizers the gate kills, by which condition, and what nobody could kill.
+
+A quantizer that is wrong by rule may do nothing that the tables could tell: `excuse` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_amct.fixtures.mechanical import Mutant
+
+from pytest_amct.options import Settings
+from pytest_amct.quantizers.loading import FunctionQuantizer
+from pytest_amct.quantizers.protocol import Quantizer
+from pytest_amct.runner import Runner
+from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.model import Condition, Row, condition_id
+from pytest_amct.verdicts import Finding, Record, missed
+
+SPEC = load_spec()
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """What the gate says of a wrong quantizer."""
+
+    #: over-quantized layers of the condition that was got wrong: by how many cases, how sure
+    cases: int
+    failed: bool
+    #: whether quantizable layers of its row were missed
+    missed: bool
+    #: findings of the gate that name any other condition
+    others: frozenset[str]
+
+    @property
+    def by(self) -> str:
+        """The finding that kills it, ``""`` if it survives."""
+        if self.cases:
+            return "over-quantized" if self.failed else "over-quantized (warned)"
+        return "missed" if self.missed else ""
+
+
+def runner_of(quantizer: Quantizer, framework: str, scratch: Path) -> Runner:
+    """A framework's gate without drawn examples."""
+    settings = Settings("it", max_examples=0, scratch=scratch, frameworks=(framework,))
+    return Runner(quantizer, SPEC, settings)
+
+
+def kill(mutant: Mutant, scratch: Path) -> Killed:
+    """Run the cases of the gate that concern a mutant's condition and row."""
+    made = mutant.make()
+    quantizer = FunctionQuantizer(mutant.name, made.quantize, made)
+    runner = runner_of(quantizer, mutant.condition.split("/")[1], scratch)
+    mine = [group for group in runner.gate.groups if _concerns(group, mutant)]
+    records = [record for group in mine for record in runner.check(group).records]
+    return summed(mutant.condition, mutant.row, records, runner)
+
+
+def summed(condition: str, row: str, records: list[Record], runner: Runner) -> Killed:
+    """What records say of one condition, and of the others."""
+    found: dict[tuple[str, str], Finding] = {}
+    for record in records:
+        found |= {(f.condition, f.case): f for f in record.findings}
+    own = [f for f in found.values() if f.condition == condition]
+    return Killed(
+        cases=len(own),
+        failed=any(f.status == "failed" for f in own),
+        missed=any(f.condition == row for f in missed(records, runner.policy)),
+        others=frozenset(f.condition for f in found.values()) - {condition},
+    )
+
+
+def _concerns(group: str, mutant: Mutant) -> bool:
+    name = mutant.row.rpartition("/")[2]
+    same = group == mutant.condition or (mutant.row and group.split("/")[2] == name)
+    return bool(same)
+
+
+def excuse(mutant: Mutant) -> str:
+    """Why nobody can tell a quantizer with this mistake from one without, ``""`` if one can."""
+    if mutant.way == "unknown-as-true":
+        return "the document does not decide there"
+    found = _condition(mutant)
+    if found is None:
+        return ""
+    row, condition = found
+    if condition.implied_by:
+        return f"implied by {condition.implied_by}"
+    if condition.unobservable and mutant.way != "ignored":
+        return condition.unobservable
+    refuses = mutant.way in ("default-lost", "guard-ignored")
+    if refuses and row.id.startswith("nonuniform/"):
+        return "table 2 owes nothing"
+    return ""
+
+
+def _condition(mutant: Mutant) -> tuple[Row, Condition] | None:
+    for row in SPEC.rows:
+        for condition in row.conditions:
+            if row.id == mutant.row and condition_id(row, condition) == mutant.condition:
+                return row, condition
+    return None
+
+
+def survivors(mutants: list[Mutant], scratch: Path) -> Iterator[tuple[Mutant, Killed]]:
+    """Those that the gate does not kill."""
+    for mutant in mutants:
+        killed = kill(mutant, scratch)
+        if not killed.by:
+            yield mutant, killed

@@ -17,9 +17,9 @@ import second_opinion_caffe
 import second_opinion_tensorflow
 from random_graphs import random_model
 from tensorflow_graphs import random_graph
+from validity import random_network
 
-from pytest_amct.cases import catalog, networks
-from pytest_amct.cases.networks import Item, NetworkCase
+from pytest_amct.cases import catalog
 from pytest_amct.cases.strategies import every_deviation
 from pytest_amct.graphs.network import Network
 from pytest_amct.graphs.reading import BLOBS_FILE, ModelFiles
@@ -48,18 +48,11 @@ def models(framework: str, seed: int) -> Iterator[tuple[str, ModelFiles]]:
     """Models without end, the same for the same seed: cases, networks, and random graphs."""
     rng = Random(f"{seed}/{framework}")
     groups = catalog.groups(frameworks=(framework,))
-    everything = networks.everything(framework)
-    variations = [*networks.variations(framework)]
     while True:
         for _, case in every_deviation(rng.choice(groups), frozenset(), rng):
             yield case.id, case.build().native
         for _ in range(10):
-            found = tuple(
-                Item(*rng.choice(everything), rng.randint(0, 3), rng.randint(0, 3))
-                for _ in range(rng.randint(1, _MOST_ITEMS))
-            )
-            some = rng.sample(variations, rng.randint(0, 2))
-            network = NetworkCase(found, None, tuple(v for v in some if v[:5] != "opset"))
+            network = random_network(framework, rng, _MOST_ITEMS)
             yield network.id, network.build().native
         if framework in _RANDOM:
             for _ in range(10):

@@ -88,7 +88,7 @@ def excuse(mutant: Mutant) -> str:
     row, condition = found
     if condition.implied_by:
         return f"implied by {condition.implied_by}"
-    if condition.unobservable and mutant.way != "ignored":
+    if condition.unobservable and not condition.on_treatment:
         return condition.unobservable
     refuses = mutant.way in ("default-lost", "guard-ignored")
     if refuses and row.id.startswith("nonuniform/"):

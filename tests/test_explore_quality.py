@@ -10,7 +10,8 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from pytest_amct.fixtures.wrong_quantizers import WRONG, WrongQuantizer
+from pytest_amct.fixtures.misreadings import WrongQuantizer
+from pytest_amct.fixtures.wrong_quantizers import WRONG
 
 from pytest_amct.cases.plan import Case
 from pytest_amct.explore import Explorer, Search

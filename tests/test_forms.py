@@ -13,7 +13,8 @@ from typing import Any
 import onnx
 import pytest
 from onnx import ModelProto
-from pytest_amct.fixtures.wrong_quantizers import WRONG, WrongQuantizer
+from pytest_amct.fixtures.misreadings import WrongQuantizer
+from pytest_amct.fixtures.wrong_quantizers import WRONG
 
 from pytest_amct.cases import catalog
 from pytest_amct.cases.plan import Case

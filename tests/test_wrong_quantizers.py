@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pytest_amct.fixtures.wrong_quantizers import WRONG, WrongQuantizer
+from pytest_amct.fixtures.mechanical import mechanical
+from pytest_amct.fixtures.misreadings import WrongQuantizer
+from pytest_amct.fixtures.wrong_caffe import WRONG_CAFFE
+from pytest_amct.fixtures.wrong_quantizers import WRONG
+from pytest_amct.fixtures.wrong_tensorflow import WRONG_TENSORFLOW
 
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin_reference import Reference
@@ -16,6 +20,7 @@ from pytest_amct.tables.model import condition_id
 from pytest_amct.verdicts import missed
 
 SPEC = load_spec()
+ALL = {**WRONG, **WRONG_TENSORFLOW, **WRONG_CAFFE}
 
 
 def quantizer_of(wrong: WrongQuantizer) -> FunctionQuantizer:
@@ -28,13 +33,13 @@ def runner_of(quantizer: object, scratch: Path, **settings: object) -> Runner:
 
 def check(wrong: WrongQuantizer, scratch: Path) -> Result:
     runner = runner_of(quantizer_of(wrong), scratch)
-    if wrong.caught_by == "onnx/quantizes-something":
-        return runner.check_alive("onnx")
+    if wrong.kind == "quantizes-nothing":
+        return runner.check_alive(*wrong.frameworks)
     return runner.check(wrong.caught_by)
 
 
 def of_kind(kind: str, warned: bool) -> list[WrongQuantizer]:
-    return [w for w in WRONG.values() if w.kind == kind and w.warned is warned]
+    return [w for w in ALL.values() if w.kind == kind and w.warned is warned]
 
 
 @pytest.mark.parametrize("wrong", of_kind("over-quantized", False), ids=lambda w: w.name)
@@ -67,8 +72,10 @@ def test_what_is_left_in_float_is_missed_and_fails_where_it_is_claimed(
     wrong: WrongQuantizer, tmp_path: Path
 ) -> None:
     runner = runner_of(quantizer_of(wrong), tmp_path)
-    groups = [g for g in runner.gate.groups if g.startswith(wrong.caught_by)]
+    row = wrong.caught_by.split("/")[1:]
+    groups = [g for g in runner.gate.groups if g.split("/")[1:3] == row]
     records = [r for group in groups for r in runner.check(group).records]
+    assert not [f for r in records for f in r.findings]
     (finding,) = [f for f in missed(records, runner.policy) if f.condition == wrong.caught_by]
     assert finding.status == "warned"
     claimed = runner_of(quantizer_of(wrong), tmp_path, claims=(wrong.caught_by,))
@@ -77,10 +84,12 @@ def test_what_is_left_in_float_is_missed_and_fails_where_it_is_claimed(
 
 
 def test_a_quantizer_that_quantizes_nothing_fails(tmp_path: Path) -> None:
-    (wrong,) = of_kind("quantizes-nothing", False) + of_kind("quantizes-nothing", True)
-    failure = check(wrong, tmp_path).failure
-    assert failure is not None
-    assert "quantized none of" in failure
+    nothing = of_kind("quantizes-nothing", False)
+    assert {w.frameworks for w in nothing} == {("onnx",), ("tensorflow",), ("caffe",)}
+    for wrong in nothing:
+        failure = check(wrong, tmp_path).failure
+        assert failure is not None
+        assert "quantized none of" in failure
 
 
 def test_the_obedient_quantizer_has_no_findings(tmp_path: Path) -> None:
@@ -97,8 +106,7 @@ def test_every_condition_is_caught_by_somebody() -> None:
         condition_id(row, c)
         for row in SPEC.rows
         for c in row.conditions
-        if row.framework == "onnx" and not c.open and not c.implied_by
+        if not c.open and not c.implied_by
     }
-    # Judged by the same rule as table 1's, on which it rests as inferred.
-    conditions.remove("weight_only/onnx/MatMul/second_input")
-    assert conditions <= {w.caught_by for w in WRONG.values()}
+    by_rule = {m.condition for f in ("onnx", "tensorflow", "caffe") for m in mechanical(f)}
+    assert conditions <= {w.caught_by for w in ALL.values()} | by_rule

@@ -1,0 +1,242 @@
+"""The suite proves itself: prints, as a table, what nobody could know otherwise.
+
+    python tests/prove.py kills         which wrong quantizers are caught, how soon, how small
+    python tests/prove.py accusations   findings against quantizers that did nothing wrong
+    python tests/prove.py blindness     whether names or metadata tell the answer
+    python tests/prove.py all --write   all of it, into docs/proof.md
+
+`--seeds`, `--models` and `--framework` make it shorter; CI runs small versions as tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import accusations
+import blindness
+from kills import SPEC, Killed, excuse, kill, summed
+from pytest_amct.fixtures.mechanical import mechanical
+from pytest_amct.fixtures.misreadings import WrongQuantizer
+from pytest_amct.fixtures.wrong_caffe import WRONG_CAFFE
+from pytest_amct.fixtures.wrong_quantizers import WRONG
+from pytest_amct.fixtures.wrong_tensorflow import WRONG_TENSORFLOW
+
+from pytest_amct.cases.plan import Case
+from pytest_amct.explore import Explorer
+from pytest_amct.options import FRAMEWORKS, Settings
+from pytest_amct.quantizers.loading import FunctionQuantizer
+from pytest_amct.quantizers.protocol import Quantizer
+from pytest_amct.runner import Runner
+
+PAGE = Path(__file__).parent.parent / "docs" / "proof.md"
+BY_HAND: Mapping[str, WrongQuantizer] = {**WRONG, **WRONG_TENSORFLOW, **WRONG_CAFFE}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A wrong quantizer, and what came of it."""
+
+    name: str
+    condition: str
+    #: what the gate says, ``""`` = it survived
+    gate: str
+    #: why nobody could tell
+    excuse: str = ""
+    #: examples that explore needed, by seed; 0 = not found
+    needed: tuple[int, ...] = ()
+    #: layers of the largest network that explore shrank to
+    size: int = 0
+
+    @property
+    def median(self) -> str:
+        """Of the examples needed."""
+        return f"{median(n or 1000 for n in self.needed):g}" if self.needed else ""
+
+    @property
+    def percentile(self) -> str:
+        """The 95th of the examples needed."""
+        found = sorted(n or 1000 for n in self.needed)
+        return str(found[min(len(found) - 1, int(0.95 * len(found)))]) if found else ""
+
+
+def rows(name: str, seeds: int) -> Row:
+    """What comes of the wrong quantizer of that name."""
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        if name in BY_HAND:
+            return _by_hand(BY_HAND[name], seeds, scratch)
+        mutant = next(m for f in FRAMEWORKS for m in mechanical(f) if m.name == name)
+        killed = kill(mutant, scratch)
+        made = mutant.make()
+        needed, size = (), 0
+        if killed.cases and killed.failed:
+            quantizer = FunctionQuantizer(name, made.quantize, made)
+            needed, size = explored(quantizer, mutant.framework, mutant.condition, seeds, scratch)
+        return Row(name, mutant.condition, killed.by, excuse(mutant), needed, size)
+
+
+def _by_hand(wrong: WrongQuantizer, seeds: int, scratch: Path) -> Row:
+    quantizer = FunctionQuantizer(wrong.name, wrong.quantize, wrong)
+    (framework,) = wrong.frameworks
+    runner = _runner(quantizer, framework, scratch)
+    if wrong.kind == "quantizes-nothing":
+        failed = runner.check_alive(framework).failure
+        return Row(wrong.name, wrong.caught_by, "quantizes nothing" if failed else "")
+    place = wrong.caught_by.split("/")[1:]
+    row = wrong.caught_by if wrong.kind == "missed" else ""
+    groups = [
+        g
+        for g in runner.gate.groups
+        if g == wrong.caught_by or (row and g.split("/")[1:3] == place)
+    ]
+    records = [record for group in groups for record in runner.check(group).records]
+    if wrong.kind in ("errored", "invalid-output"):
+        kinds = {f.kind for r in records for f in r.findings if f.status == "failed"}
+        return Row(wrong.name, wrong.caught_by, wrong.kind if kinds == {wrong.kind} else "")
+    killed: Killed = summed(wrong.caught_by, row, records, runner)
+    needed, size = (), 0
+    if killed.failed:
+        needed, size = explored(quantizer, framework, wrong.caught_by, seeds, scratch)
+    return Row(wrong.name, wrong.caught_by, killed.by, "", needed, size)
+
+
+def _runner(quantizer: Quantizer, framework: str, scratch: Path) -> Runner:
+    settings = Settings("it", max_examples=0, scratch=scratch, frameworks=(framework,))
+    return Runner(quantizer, SPEC, settings)
+
+
+def explored(
+    quantizer: Quantizer, framework: str, condition: str, seeds: int, scratch: Path
+) -> tuple[tuple[int, ...], int]:
+    """The examples that explore needs with each seed, and the size of what it shrinks to."""
+    needed, sizes = [], [0]
+    for seed in range(seeds):
+        settings = Settings(
+            "it",
+            profile="explore",
+            max_examples=200,
+            seed=seed,
+            scratch=scratch,
+            frameworks=(framework,),
+        )
+        found = Explorer(Runner(quantizer, SPEC, settings), explained=False).search(condition)
+        needed.append(found.first or 0)
+        if found.shrunk is not None:
+            sizes.append(1 if isinstance(found.shrunk, Case) else len(found.shrunk.items))
+    return tuple(needed), max(sizes)
+
+
+# --- pages ----------------------------------------------------------------------------------------
+
+
+def kills(given: argparse.Namespace) -> Iterator[str]:
+    """The kill table of all wrong quantizers."""
+    names = [n for n, w in BY_HAND.items() if set(w.frameworks) & set(given.framework)]
+    by_rule = [m.name for f in given.framework for m in mechanical(f)]
+    with ProcessPoolExecutor(given.processes) as pool:
+        found = [*pool.map(rows, [*names, *by_rule], [given.seeds] * len([*names, *by_rule]))]
+    killable = [r for r in found if not r.excuse or r.gate]
+    killed = [r for r in killable if r.gate]
+    searched = [r for r in found if r.needed]
+    medians = [float(r.median) for r in searched]
+    yield "## Wrong quantizers"
+    yield ""
+    yield (
+        f"{len(killed)} of {len(killable)} wrong quantizers are killed by the gate, each by the"
+        f" condition that it gets wrong ({len(names)} written by hand, {len(by_rule)} by rule);"
+        f" {len(found) - len(killable)} more do nothing that the document forbids."
+    )
+    yield ""
+    if searched:
+        most = max(int(r.percentile) for r in searched)
+        yield (
+            f"Explore, {given.seeds} seeds each: the median of examples needed is at most"
+            f" {max(medians):g}, the 95th percentile at most {most}; all shrink to at most"
+            f" {max(r.size for r in searched)} layer."
+        )
+        yield ""
+    yield "| wrong quantizer | condition or row | gate | explore: median | 95 % | layers |"
+    yield "|---|---|---|---|---|---|"
+    for row in found:
+        name = row.name.removeprefix(f"{row.condition}:")
+        gate = row.gate or (f"({row.excuse})" if row.excuse else "**survives**")
+        size = row.size or ""
+        yield f"| {name} | `{row.condition}` | {gate} | {row.median} | {row.percentile} | {size} |"
+    given.failed |= len(killed) < len(killable)
+
+
+def accused(given: argparse.Namespace) -> Iterator[str]:
+    """The accusations of right quantizers."""
+    yield "## False accusations"
+    yield ""
+    yield "| framework | models | findings against the reference, a second opinion, a coin |"
+    yield "|---|---|---|"
+    parts = 2 * given.processes
+    with ProcessPoolExecutor(given.processes) as pool:
+        for framework in given.framework:
+            each = [given.models // parts] * parts
+            found = [
+                a
+                for part in pool.map(accusations.look, [framework] * parts, each, range(parts))
+                for a in part
+            ]
+            yield f"| {framework} | {sum(each)} | {len(found)} |"
+            for accusation in found[:10]:
+                print(accusation, file=sys.stderr)
+            given.failed |= bool(found)
+
+
+def blind(given: argparse.Namespace) -> Iterator[str]:
+    """What a classifier makes of names and metadata."""
+    yield "## Label blindness"
+    yield ""
+    yield "| framework | forbidden before quantizable, by names and metadata (0.5 = chance) |"
+    yield "|---|---|"
+    for framework in given.framework:
+        score = blindness.score(framework)
+        yield f"| {framework} | {score:.2f} |"
+        given.failed |= abs(score - 0.5) > blindness.CHANCE
+
+
+PARTS: Mapping[str, Callable[[argparse.Namespace], Iterator[str]]] = {
+    "kills": kills,
+    "accusations": accused,
+    "blindness": blind,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the pages; the status tells whether anything is as it must not be."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("part", choices=[*PARTS, "all"])
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--models", type=int, default=100_000)
+    parser.add_argument("--framework", action="append", choices=FRAMEWORKS)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}, too")
+    given = parser.parse_args(arguments)
+    given.framework, given.failed = given.framework or list(FRAMEWORKS), False
+    lines = ["# What the suite proves about itself", ""]
+    lines += ["`python tests/prove.py all --write` made this page.", ""]
+    for name, part in PARTS.items():
+        if given.part in (name, "all"):
+            for line in part(given):
+                print(line, flush=True)
+                lines.append(line)
+            lines.append("")
+    if given.write:
+        PAGE.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    return int(given.failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -31,6 +31,7 @@ SAME_SHAPE = {"Identity", "Relu", "Sin", "Cast", "StopGradient", "Softmax", "Bia
 ELEMENTWISE = {"Add", "AddV2", "Mul", "Sub"}
 KNOWN = SAME_SHAPE | ELEMENTWISE | WEIGHT_PORT | {"AvgPool", "MaxPool", "Reshape", "Transpose"}
 KNOWN |= {"Pad", "ConcatV2", "Pack", "Fill", "Split", "Dequantize", "ZerosLike", "MaxPoolV2"}
+KNOWN |= {"StridedSlice"}
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,7 @@ class Reader:
             shape = given[0].ints if drawn else None
             return [Value(status, dtype if drawn or op == "ReadVariableOp" else None, shape)] * 2
         data = given
-        if op in ("Reshape", "Transpose", "Pad", "Dequantize"):
+        if op in ("Reshape", "Transpose", "Pad", "Dequantize", "StridedSlice"):
             data = given[:1]
         if op in ("ConcatV2",):
             data = given[:-1]

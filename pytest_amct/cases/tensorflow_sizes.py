@@ -1,0 +1,90 @@
+"""The shape of what a layer of the catalogue gives, for a batch as large as its plan says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pytest_amct.cases.plan import Plan
+
+Shape = tuple[int, ...]
+
+SIZED = ("Conv2DBackpropInput", "DepthwiseConv2dNativeBackpropInput", "Conv3DBackpropInputV2")
+"""Types whose first input is the shape that they give; the data is the third."""
+
+_POOLS = ("AvgPool", "MaxPool", "MaxPoolV2", "MaxPoolWithArgmax", "AvgPool3D", "MaxPool3D")
+_CONVOLUTIONS = ("Conv", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "_FusedConv2D")
+_MATRICES = ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum", "SparseMatMul")
+
+
+def channels_first(plan: Plan) -> bool:
+    """Whether the channels of a plan's data stand behind its batch, not last."""
+    return str(plan.attributes.get("data_format", "")).startswith("NC")
+
+
+def data_shape(plan: Plan) -> Shape:
+    """The shape of a plan's data."""
+    return tuple(int(n) for n in plan.data)
+
+
+def result_shape(plan: Plan) -> Shape:
+    """The shape of the layer's first output."""
+    data, weight = data_shape(plan), plan.weight or ()
+    if plan.type in _MATRICES:
+        return _product(plan, data, weight)
+    if plan.type in SIZED:
+        sizes = [_grown(*axis) for axis in _axes(plan, data, weight)]
+        return _with_channels(plan, data, sizes, weight[-2])
+    if plan.type in _CONVOLUTIONS:
+        sizes = [_window(*axis) for axis in _axes(plan, data, weight)]
+        deep = plan.type == "DepthwiseConv2dNative"
+        return _with_channels(plan, data, sizes, weight[-2] * weight[-1] if deep else weight[-1])
+    if plan.type in _POOLS:
+        kernel = plan.attributes.get("ksize") or plan.extra[0][1]
+        sizes = [_window(*axis) for axis in _axes(plan, data, _spatial(plan, kernel))]
+        return _with_channels(plan, data, sizes, data[1 if channels_first(plan) else -1])
+    if plan.type == "Mean":
+        gone = {int(axis) for axis in plan.extra[0][1]}
+        return tuple(n for i, n in enumerate(data) if i not in gone)
+    return data
+
+
+def _product(plan: Plan, data: Shape, weight: Shape) -> Shape:
+    given = plan.attributes
+    across = given.get("transpose_a") or given.get("adj_x")
+    down = given.get("transpose_b") or given.get("adj_y")
+    batch = data[:-2] if len(data) >= len(weight) else weight[:-2]
+    return (*batch, data[-1 if across else -2], weight[-2 if down else -1])
+
+
+def _spatial(plan: Plan, entries: Sequence[Any]) -> Shape:
+    chosen = entries[2:] if channels_first(plan) else entries[1:-1]
+    return tuple(int(n) for n in chosen)
+
+
+def _axes(plan: Plan, data: Shape, kernel: Shape) -> list[tuple[int, int, int, int]]:
+    """Of each spatial axis the size, what the window covers, the stride, the padding (-1: SAME)."""
+    given, count = plan.attributes, len(data) - 2
+    strides = given.get("strides") or (plan.extra[1][1] if len(plan.extra) > 1 else ())
+    steps = _spatial(plan, strides)
+    wide = _spatial(plan, given.get("dilations") or [1] * (count + 2))
+    pads = [-1] * count if given["padding"] == "SAME" else [0] * count
+    if given["padding"] == "EXPLICIT":
+        listed = given["explicit_paddings"]
+        pads = [*_spatial(plan, [sum(listed[i : i + 2]) for i in range(0, len(listed), 2)])]
+    covered = [(k - 1) * d + 1 for k, d in zip(kernel, wide, strict=False)]
+    return list(zip(_spatial(plan, data), covered, steps, pads, strict=True))
+
+
+def _window(size: int, covered: int, step: int, pad: int) -> int:
+    return -(-size // step) if pad < 0 else (size + pad - covered) // step + 1
+
+
+def _grown(size: int, covered: int, step: int, pad: int) -> int:
+    return size * step if pad < 0 else (size - 1) * step + covered - pad
+
+
+def _with_channels(plan: Plan, data: Shape, sizes: Sequence[int], channels: int) -> Shape:
+    if channels_first(plan):
+        return (data[0], channels, *sizes)
+    return (data[0], *sizes, channels)

@@ -13,7 +13,6 @@ from pytest_amct.cases.networks import Item, NetworkCase
 from pytest_amct.cases.onnx_builder import NUMBERS, GraphBuilder, make_model
 from pytest_amct.cases.onnx_extras import add_extra
 from pytest_amct.cases.onnx_writer import (
-    asked_of,
     companion,
     declare_outputs,
     domains_of,
@@ -25,6 +24,7 @@ from pytest_amct.cases.onnx_writer import (
     neutral,
 )
 from pytest_amct.cases.plan import Built, Plan
+from pytest_amct.cases.requests import asked_of
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Shape
 from pytest_amct.graphs.onnx_reader import read_onnx

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from onnx import FunctionProto, ModelProto, helper, shape_inference
 
@@ -11,6 +10,7 @@ from pytest_amct.cases.onnx_builder import NUMBERS, GraphBuilder, make_model
 from pytest_amct.cases.onnx_extras import add_extra
 from pytest_amct.cases.onnx_sources import build_source
 from pytest_amct.cases.plan import Built, Case, Plan
+from pytest_amct.cases.requests import asked_of
 
 
 def build(case: Case) -> Built:
@@ -42,15 +42,6 @@ def build(case: Case) -> Built:
     declare_outputs(model, {}, len(plan.data))
     asked = asked_of(plan, named)
     return Built(model.SerializeToString(deterministic=True), (focal,), asked)
-
-
-def asked_of(plan: Plan, named: Mapping[str, str]) -> dict[str, Any]:
-    """The request in terms of this model: layers by their names in it."""
-    asked = dict(plan.asked)
-    for setting in ("skip_layers", "tensor_quantize"):
-        if setting in asked:
-            asked[setting] = (named[asked[setting]],)
-    return asked
 
 
 def list_initializers(g: GraphBuilder) -> None:

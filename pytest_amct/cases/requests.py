@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_amct.cases.plan import Changes, Deviations
+from pytest_amct.cases.plan import Changes, Deviations, Plan
 from pytest_amct.tables.loader import load_spec
 
 Asked = Mapping[str, Any]
@@ -37,6 +37,15 @@ def needs(changes: Changes) -> frozenset[str]:
     asked = changes.get("asked", {})
     names = set(asked.get("settings", ())) | (set(asked) - {"settings", "scheme"})
     return frozenset(names | ({asked["scheme"]} if "scheme" in asked else set()))
+
+
+def asked_of(plan: Plan, named: Mapping[str, str]) -> dict[str, Any]:
+    """The request in terms of this model: layers by their names in it."""
+    asked = dict(plan.asked)
+    for setting in ("skip_layers", "tensor_quantize"):
+        if setting in asked:
+            asked[setting] = (named[asked[setting]],)
+    return asked
 
 
 def settings_of(

@@ -7,8 +7,8 @@ from dataclasses import replace
 from math import prod
 
 from pytest_amct.cases.networks import NetworkCase
-from pytest_amct.cases.onnx_writer import asked_of
 from pytest_amct.cases.plan import Built, Plan
+from pytest_amct.cases.requests import asked_of
 from pytest_amct.cases.tensorflow_builder import Dtype
 from pytest_amct.cases.tensorflow_extras import add_extra
 from pytest_amct.cases.tensorflow_sizes import data_shape, result_shape

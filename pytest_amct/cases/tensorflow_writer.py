@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_amct.cases.onnx_writer import asked_of
 from pytest_amct.cases.plan import Built, Case, Plan
+from pytest_amct.cases.requests import asked_of
 from pytest_amct.cases.tensorflow_builder import Dtype, Function, GraphBuilder
 from pytest_amct.cases.tensorflow_extras import add_extra
 from pytest_amct.cases.tensorflow_sizes import (

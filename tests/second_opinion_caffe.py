@@ -183,8 +183,12 @@ def follow(item: Item, ranks: dict[str, int | None]) -> None:
 def rank_of_top(item: Item, before: list[int]) -> int | None:
     """What is not legal, or of a type that is not Caffe's own, gives no rank."""
     rank = before[0]
-    if item.type in ("ReLU", "Dropout", "LRN", "Softmax", "Eltwise", "Split", "Sigmoid", "TanH"):
+    same = "ReLU Dropout LRN Softmax Eltwise Split Sigmoid TanH AbsVal BNLL ELU Power PReLU Scale"
+    if item.type in (*same.split(), "BatchNorm", "MVN", "Slice"):
         return rank
+    if item.type == "Reshape":
+        held = item.raw.reshape_param
+        return len(held.shape.dim) if held.axis == 0 and held.num_axes == -1 else None
     if item.type in ("Convolution", "Deconvolution"):
         return rank if rank >= 2 else None
     if item.type == "Concat":

@@ -81,7 +81,8 @@ class NetBuilder:
         """A constant that carries evidence."""
         number = self.counter.get("w", 0)
         self.counter["w"] = number + 1
-        return Blob(shape, number, dtype, legacy or (self.legacy and len(shape) <= 4))
+        # Older files have no other ranks: what is shorter is padded in front.
+        return Blob(shape, number, dtype, legacy or (self.legacy and len(shape) in (1, 2, 4)))
 
     def layer(
         self,

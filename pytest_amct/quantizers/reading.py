@@ -41,8 +41,9 @@ TEXT_FORMS: Mapping[str, Callable[[str], AmctDecisions]] = {
 def read_outcome(original: Network, result: object, spec: Spec | None = None) -> Outcome:
     """The decisions that `result` shows on the layers of `original`.
 
-    `result` is an iterable of names of quantized layers, a mapping of names to `Decision` or bool,
-    a quantized ONNX model (QDQ, QOperator or AMCT's deploy form) as proto, bytes or path, or
+    `result` is an iterable of names of quantized layers, a mapping of names to `Decision` or bool
+    (``None``: the layer cannot be found again, it is untraceable), a quantized ONNX model (QDQ,
+    QOperator or AMCT's deploy form) as proto, bytes or path, or
     AMCT's configuration or record, as a path or read already. A layer's name is its node name, or
     else one of its output tensors; a name that several layers have makes those untraceable. `spec`
     says which types have weights (CANN 7.0.0 unless given). Raises `OutputError` in one sentence
@@ -127,7 +128,7 @@ def _from_model(original: Network, model: bytes | str | ModelProto, spec: Spec) 
 # --- names -----------------------------------------------------------------------------------
 
 
-def _named(original: Network, decisions: Mapping[str, Decision]) -> Outcome:
+def _named(original: Network, decisions: Mapping[str, Decision | None]) -> Outcome:
     known = layers_by_name(original)
     found: dict[int, Decision] = {}
     untraceable: set[int] = set()
@@ -135,7 +136,7 @@ def _named(original: Network, decisions: Mapping[str, Decision]) -> Outcome:
         indices = known.get(name)
         if indices is None:
             raise unknown_name(name, known)
-        if len(indices) == 1:
+        if len(indices) == 1 and decision is not None:
             found[indices[0]] = decision
         else:
             untraceable.update(indices)
@@ -159,14 +160,14 @@ def _name(name: object, result: object) -> str:
     raise OutputError(f"the quantizer returned a {kind} that holds {_described(name)}: {_ALLOWED}")
 
 
-def _decision(name: object, value: object) -> Decision:
-    if isinstance(value, Decision):
+def _decision(name: object, value: object) -> Decision | None:
+    if value is None or isinstance(value, Decision):
         return value
     if isinstance(value, bool):
         return Decision() if value else Decision.float()
     raise OutputError(
         f"the quantizer returned a mapping whose value for {name!r} is {_described(value)}: "
-        "each must be a Decision or a bool"
+        "each must be a Decision, a bool, or None for a layer that cannot be found again"
     )
 
 

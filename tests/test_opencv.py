@@ -1,0 +1,97 @@
+"""The built-in quantizer `opencv`, the real one: what it decides, and findings checked by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_amct.cases import catalog
+from pytest_amct.options import Settings
+from pytest_amct.quantizers.loading import load_quantizer
+from pytest_amct.quantizers.protocol import Decision, Quantizer
+from pytest_amct.quantizers.running import run_quantizer
+from pytest_amct.runner import Runner, focal_layers
+from pytest_amct.tables.loader import load_spec
+from pytest_amct.verdicts import layer_index
+
+pytest.importorskip("cv2")
+C = "uniform/caffe"
+
+
+@pytest.fixture
+def opencv() -> Quantizer:
+    return load_quantizer("opencv")
+
+
+def decided(opencv: Quantizer, group: str, deviation: str) -> Decision | None:
+    built = catalog.make_case(group, deviation).build()
+    network = built.native.network()
+    (focal,) = focal_layers(network, built.focal)
+    outcome = run_quantizer(opencv, built.native, network)
+    assert outcome.status == "decided", outcome.message
+    return outcome.decision(layer_index(focal))
+
+
+def test_a_convolution_is_quantized_with_a_factor_for_each_channel(opencv: Quantizer) -> None:
+    found = decided(opencv, f"{C}/Convolution", "default")
+    assert found is not None
+    assert (found.inputs, found.weights, found.weight_channel_wise) == ((0,), True, True)
+    assert found.seen == "ConvolutionInt8 'n1'"
+
+
+def test_a_pool_has_no_weight(opencv: Quantizer) -> None:
+    found = decided(opencv, f"{C}/Pooling", "default")
+    assert found is not None
+    assert (found.inputs, found.weights) == ((0,), False)
+
+
+def test_a_transposed_convolution_stays_in_float(opencv: Quantizer) -> None:
+    assert decided(opencv, f"{C}/Deconvolution", "default") == Decision.float()
+
+
+@pytest.mark.parametrize(
+    ("group", "deviation"),
+    [
+        # READING.md section 7, 9: a global AVE pooling is forbidden.
+        (f"{C}/Pooling/global_pooling", "true"),
+        # Section 5: of the operations of Eltwise only SUM is listed.
+        (f"{C}/Eltwise/operation", "prod"),
+        # Section 5: an InnerProduct must start at axis 1.
+        (f"{C}/InnerProduct/axis", "2"),
+        # Section 4: one Float16 weight closes Pooling and Eltwise in the whole network.
+        ("float16/caffe/Pooling", "weight-elsewhere"),
+        # A type without a row.
+        (f"{C}/unlisted/Sigmoid", "plain"),
+    ],
+)
+def test_findings_that_were_checked_by_hand(
+    group: str, deviation: str, opencv: Quantizer, tmp_path: Path
+) -> None:
+    runner = Runner(opencv, load_spec(), Settings("opencv", scratch=tmp_path))
+    record = runner.record(catalog.make_case(group, deviation))
+    assert record.decided == "quantized"
+    assert [(f.kind, f.condition, f.status) for f in record.findings] == [
+        ("over-quantized", group, "failed")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("group", "deviation", "words"),
+    [
+        (f"{C}/Pooling/mode", "stochastic", "does not run the float model"),
+        (f"{C}/Convolution", "twin", "does not read the float model"),
+        (f"{C}/Deconvolution/weight_rank", "5", "of rank 4 alone"),
+    ],
+)
+def test_what_opencv_does_not_have_is_not_its_business(
+    group: str, deviation: str, words: str, opencv: Quantizer
+) -> None:
+    outcome = run_quantizer(opencv, catalog.make_case(group, deviation).build().native)
+    assert outcome.status == "unsupported"
+    assert words in outcome.message
+
+
+def test_layers_of_the_train_phase_are_not_decided(opencv: Quantizer) -> None:
+    case = catalog.make_case(f"{C}/Convolution", "default", "plain", ("train-layers",))
+    assert run_quantizer(opencv, case.build().native).status == "decided"

@@ -161,6 +161,16 @@ def test_every_condition_is_seen_both_ways() -> None:
         assert alone[f"float16/caffe/{row}"]
 
 
+def test_no_variation_moves_an_answer() -> None:
+    for case in CASES[::3]:
+        built = case.build()
+        (focal,) = focal_layers(built.native.network(), built.focal)
+        for name in catalog.variations("caffe"):
+            varied = catalog.make_case(case.group, case.deviation, case.context, (name,)).build()
+            (other,) = focal_layers(varied.native.network(), varied.focal)
+            assert answer(other).verdict == answer(focal).verdict, (case.id, name)
+
+
 def test_ids_are_unique_and_build_the_same_bytes_again() -> None:
     assert len({case.id for case in CASES}) == len(CASES) > 400
     for case in CASES[::7]:

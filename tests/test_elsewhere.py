@@ -65,7 +65,7 @@ def test_a_folder_is_as_its_schemas_say(exported: Path) -> None:
         assert {t.name for t in network.inputs} == set(feeds[0].files)
 
 
-@pytest.mark.parametrize("framework", ["onnx"])
+@pytest.mark.parametrize("framework", ["onnx", "tensorflow", "caffe"])
 def test_every_case_is_exported_alike_each_time(framework: str, tmp_path: Path) -> None:
     for name in ("one", "two"):
         assert cli.main(["export", str(tmp_path / name), f"--framework={framework}"]) == 0

@@ -28,7 +28,8 @@ def build(case: Case) -> Built:
     _consumer(b, plan, behind(b, plan, result))
     other = companion(b)
     for name in plan.beside:
-        add_extra(name, b)
+        if name != "train-layers" or plan.form != "v0":  # V0 nets have no phases
+            add_extra(name, b)
     return finished(b, (focal,), asked_of(plan, {"this": focal, "other": other}))
 
 

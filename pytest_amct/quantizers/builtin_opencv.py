@@ -51,7 +51,7 @@ class _OpenCV:
             _check_runs(_read(cv2, prototxt, blobs), feed)
             quantized = net.quantize([feed[i.name] for i in request.inputs], cv2.CV_32F, cv2.CV_32F)
         found = {name: _layer(quantized, name) for name in quantized.getLayerNames()}
-        return {layer.name: found.get(layer.name) for layer in layers}
+        return {layer.name: _found(layer, found) for layer in layers}
 
     def validate(self, path: Path) -> None:
         """OpenCV has no file for what it quantizes."""
@@ -74,6 +74,12 @@ def _import() -> Any:
         return importlib.import_module("cv2")
 
 
+def _found(layer: Layer, found: Mapping[str, Decision]) -> Decision | None:
+    """The decision on a layer, which OpenCV calls by its name or (a Convolution) by its top."""
+    tops = [tensor.name for tensor in layer.outputs if tensor is not None]
+    return next((found[name] for name in (layer.name, *tops) if name in found), None)
+
+
 def _read(cv2: Any, prototxt: Any, blobs: Any) -> Any:
     """The net as OpenCV has it. Raises `Unsupported` if it has no such layers."""
     try:
@@ -83,11 +89,15 @@ def _read(cv2: Any, prototxt: Any, blobs: Any) -> Any:
 
 
 def _check(layers: Iterable[Layer]) -> None:
-    """Refuse what takes OpenCV down: its transposed convolution works on images alone."""
+    """Refuse what takes OpenCV down."""
     for layer in layers:
         data = layer.input(0)
-        if layer.type == "Deconvolution" and data is not None and rank(data) != 4:
+        if data is None or rank(data) == 4:
+            continue
+        if layer.type == "Deconvolution":
             raise Unsupported("OpenCV has a Deconvolution of rank 4 alone")
+        if layer.type == "Convolution" and len(layer.attribute("kernel_size") or ()) == 1:
+            raise Unsupported("OpenCV takes kernel_size given once for two axes")
 
 
 def _check_runs(net: Any, feed: Mapping[str, Any]) -> None:

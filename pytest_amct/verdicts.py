@@ -128,7 +128,7 @@ def judge_layer(
     findings: list[Finding] = []
     checked: tuple[str, ...] = ()
     if decision is not None and decision.quantized:
-        treated = answer(layer, decision.treatment, spec)
+        treated = _treated(layer, decision, spec, asked)
         checked = tuple(_checked(row, decision))
         if treated.verdict == "forbidden":
             findings.append(_over_quantized(case, group, layer, treated, decision))
@@ -162,6 +162,20 @@ def judge_layer(
         checked=checked,
         findings=tuple(policy.apply(f) for f in findings),
     )
+
+
+def _treated(layer: Layer, decision: Decision, spec: Spec, asked: Mapping[str, Any]) -> Answer:
+    """What the tables say of what was done; where that is not known, of what was asked for, too."""
+    treated = answer(layer, decision.treatment, spec)
+    may_be_clustered = decision.nonuniform is None and decision.weights is not False
+    if (
+        treated.verdict != "forbidden"
+        or asked.get("scheme") != "nonuniform"
+        or not may_be_clustered
+    ):
+        return treated
+    clustered = answer(layer, replace(decision.treatment, scheme="nonuniform"), spec)
+    return treated if clustered.verdict == "forbidden" else clustered
 
 
 def owed(layer: Layer, row: Row, spec: Spec, asked: Mapping[str, Any]) -> bool:

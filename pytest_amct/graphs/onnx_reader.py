@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from onnx import (
 )
 
 from pytest_amct.errors import ModelError
+from pytest_amct.graphs.collecting import uncollected
 from pytest_amct.graphs.network import UNKNOWN, Function, Layer, Network, Shape, Tensor, Unknown
 from pytest_amct.graphs.onnx_ops import DTYPES, OnnxOps
 
@@ -72,22 +71,10 @@ def read_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = ""
     proto = parse_onnx(model, name)
     name = name or ("the model" if isinstance(model, ModelProto | bytes) else os.fspath(model))
     reader = _Reader(proto, name)
-    with _uncollected():
+    with uncollected():
         reader.graph(proto.graph, [], "", _versions(proto.opset_import))
         reader.functions()
     return reader.network
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Pause the collector: all that reading makes stays, and looking for garbage took a third."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def normal_domain(domain: str) -> str:

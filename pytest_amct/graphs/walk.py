@@ -38,6 +38,8 @@ def dtype(tensor: Tensor | None) -> str | None:
     """The element type (``float32``, ``int64`` ...) as declared or as the operators imply it."""
     if tensor is None:
         return None
+    if tensor.dtype is not None:
+        return tensor.dtype
     found: str | None = _fold(tensor, _memo(tensor, "dtype"), _dtype_needs, _dtype_of, None)
     if found is None and _infer(tensor):
         found = _fold(tensor, _memo(tensor, "dtype"), _dtype_needs, _dtype_of, None)
@@ -103,13 +105,21 @@ def stored(tensor: Tensor) -> frozenset[Tensor]:
 
     Shapes, indices and scales on the way are not followed: they are not the weight.
     """
+    if tensor.origin == "constant":  # by far the most weights
+        return frozenset((tensor,))
     return frozenset(t for t in _ends(tensor, "stored", lambda end: end) if isinstance(t, Tensor))
 
 
 def stored_types(tensor: Tensor) -> frozenset[str | None]:
     """The element types of `stored`; ``None`` stands among them for what the file does not hold."""
-    ends = _ends(tensor, "stored types", lambda end: dtype(end) if is_stored(end) else None)
+    if tensor.origin == "constant":
+        return frozenset((tensor.dtype,))
+    ends = _ends(tensor, "stored types", _stored_type)
     return frozenset(end for end in ends if not isinstance(end, Tensor))
+
+
+def _stored_type(end: Tensor) -> str | None:
+    return dtype(end) if is_stored(end) else None
 
 
 def is_constant(tensor: Tensor) -> bool:
@@ -146,22 +156,28 @@ def _fold(
     """Post-order over the tensors behind `root`; one that needs itself counts as `cyclic`."""
     if root in memo:
         return memo[root]
+    needed = needs(root)
+    if all(t in memo for t in needed):  # as is usual where layers are asked about in their order
+        found = memo[root] = combine(root, [memo[t] for t in needed])
+        return found
     stack: list[tuple[Tensor, Sequence[Tensor] | None]] = [(root, None)]
     open_: set[Tensor] = set()
     while stack:
-        tensor, needed = stack.pop()
-        if needed is not None:
-            memo[tensor] = combine(tensor, [memo.get(t, cyclic) for t in needed])
+        tensor, asked = stack.pop()
+        if asked is not None:
+            memo[tensor] = combine(tensor, [memo.get(t, cyclic) for t in asked])
             open_.discard(tensor)
         elif tensor not in memo and tensor not in open_:
             open_.add(tensor)
-            needed = needs(tensor)
-            stack.append((tensor, needed))
-            stack.extend((t, None) for t in needed if t not in memo)
+            asked = needs(tensor)
+            stack.append((tensor, asked))
+            stack.extend((t, None) for t in asked if t not in memo)
     return memo[root]
 
 
 def _port(layer: Layer, tensor: Tensor) -> int:
+    if layer.outputs[0] is tensor:
+        return 0
     ports: dict[Tensor, int] = layer.network.memo.setdefault("ports", {})
     if tensor not in ports:
         ports.update((t, i) for i, t in enumerate(layer.outputs) if t is not None)

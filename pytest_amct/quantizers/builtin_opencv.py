@@ -13,7 +13,13 @@ from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Layer
 from pytest_amct.graphs.walk import rank
 from pytest_amct.quantizers.builtin_onnxruntime import quiet
-from pytest_amct.quantizers.protocol import Decision, Quantizer, Request, Unsupported
+from pytest_amct.quantizers.protocol import (
+    UNTRACEABLE,
+    Decision,
+    Quantizer,
+    Request,
+    Unsupported,
+)
 from pytest_amct.tables.model import Scheme
 
 _SUFFIX = "Int8"
@@ -30,10 +36,10 @@ class _OpenCV:
     settings: tuple[str, ...] = ()
     quantize_batch: None = None
 
-    def quantize(self, model: Any, request: Request) -> dict[str, Decision | None]:
+    def quantize(self, model: Any, request: Request) -> dict[str, Decision | str]:
         """The decisions on the layers of a Caffe net, by the types of the quantized one.
 
-        ``None`` stands for a layer that OpenCV has fused away or renamed. Raises what OpenCV
+        ``untraceable`` stands for a layer that OpenCV has fused away or renamed. Raises what OpenCV
         raises.
         """
         cv2, np = _import(), importlib.import_module("numpy")
@@ -51,7 +57,7 @@ class _OpenCV:
             _check_runs(_read(cv2, prototxt, blobs), feed)
             quantized = net.quantize([feed[i.name] for i in request.inputs], cv2.CV_32F, cv2.CV_32F)
         found = {name: _layer(quantized, name) for name in quantized.getLayerNames()}
-        return {layer.name: _found(layer, found) for layer in layers}
+        return {layer.name: _found(layer, found) or UNTRACEABLE for layer in layers}
 
     def validate(self, path: Path) -> None:
         """OpenCV has no file for what it quantizes."""

@@ -14,7 +14,13 @@ from typing import Any
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.quantizers.builtin_onnxruntime import quiet
-from pytest_amct.quantizers.protocol import Decision, Quantizer, Request, Unsupported
+from pytest_amct.quantizers.protocol import (
+    UNTRACEABLE,
+    Decision,
+    Quantizer,
+    Request,
+    Unsupported,
+)
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Scheme
@@ -53,10 +59,10 @@ class _TfLite:
     settings: tuple[str, ...] = ()
     quantize_batch: None = None
 
-    def quantize(self, model: Any, request: Request) -> dict[str, Decision | None]:
+    def quantize(self, model: Any, request: Request) -> dict[str, Decision | str]:
         """The decisions on the layers of a graph, by the operators of the converted model.
 
-        ``None`` stands for a layer that the converter has fused, folded or renamed. Raises
+        ``untraceable`` stands for a layer that the converter has fused, folded or renamed. Raises
         `Unsupported` for graphs that TensorFlow Lite has no types or operators for.
         """
         network = request.native.network()
@@ -65,7 +71,7 @@ class _TfLite:
             converted = _convert(tf, network, request)
             operators = [*_operators(tf, converted)]
         return {
-            layer.name: _decision(layer, operators)
+            layer.name: _decision(layer, operators) or UNTRACEABLE
             for layer in network.layers
             if not layer.where and layer.type not in ("Placeholder", "Const")
         }

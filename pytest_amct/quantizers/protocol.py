@@ -23,6 +23,10 @@ SETTINGS = ("channel_wise", "asymmetric", "tensor_quantize", "skip_layers", "ski
 """What a quantizer may declare that it can be asked for, besides schemes."""
 
 
+UNTRACEABLE: Literal["untraceable"] = "untraceable"
+"""In place of a decision: the layer cannot be found again in what the tool made."""
+
+
 class Refused(Exception):
     """Raise it to refuse a request: conforming where the tables forbid what was asked for."""
 

@@ -20,7 +20,7 @@ from pytest_amct.quantizers.matching import match_layers
 from pytest_amct.quantizers.names import layers_by_name, unknown_name
 from pytest_amct.quantizers.onnx_decisions import read_decisions
 from pytest_amct.quantizers.onnx_results import read_result
-from pytest_amct.quantizers.protocol import Decision, Outcome
+from pytest_amct.quantizers.protocol import UNTRACEABLE, Decision, Outcome
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
 
@@ -42,7 +42,7 @@ def read_outcome(original: Network, result: object, spec: Spec | None = None) ->
     """The decisions that `result` shows on the layers of `original`.
 
     `result` is an iterable of names of quantized layers, a mapping of names to `Decision` or bool
-    (``None``: the layer cannot be found again, it is untraceable), a quantized ONNX model (QDQ,
+    (or ``"untraceable"``: the layer cannot be found again), a quantized ONNX model (QDQ,
     QOperator or AMCT's deploy form) as proto, bytes or path, or
     AMCT's configuration or record, as a path or read already. A layer's name is its node name, or
     else one of its output tensors; a name that several layers have makes those untraceable. `spec`
@@ -161,13 +161,15 @@ def _name(name: object, result: object) -> str:
 
 
 def _decision(name: object, value: object) -> Decision | None:
-    if value is None or isinstance(value, Decision):
+    if isinstance(value, Decision):
         return value
+    if value == UNTRACEABLE:
+        return None
     if isinstance(value, bool):
         return Decision() if value else Decision.float()
     raise OutputError(
         f"the quantizer returned a mapping whose value for {name!r} is {_described(value)}: "
-        "each must be a Decision, a bool, or None for a layer that cannot be found again"
+        "each must be a Decision, a bool, or 'untraceable'"
     )
 
 

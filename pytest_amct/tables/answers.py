@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_amct.graphs import walk
+from pytest_amct.graphs.collecting import uncollected
 from pytest_amct.graphs.network import Basis, Layer, Network, Tensor
 from pytest_amct.tables.float16 import float16_rule
 from pytest_amct.tables.kinds import KINDS, Seen
@@ -37,7 +38,7 @@ def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None =
     row = find_row(layer, spec, table)
     if row is None:
         return _unlisted(layer, table, spec)
-    _note_weights(layer.network, spec)
+    _prepare(layer.network, spec)
     return _combine(row.id, tuple(_reasons(layer, row, treatment, spec)))
 
 
@@ -122,10 +123,20 @@ def _state(holds: bool | None) -> State:
     return "unknown" if holds is None else "holds" if holds else "broken"
 
 
-def _note_weights(network: Network, spec: Spec) -> None:
-    """Note once which layers have which stored constants at their weight ports."""
+def _prepare(network: Network, spec: Spec) -> None:
+    """Work out once what is asked about every layer: it stays, so that no garbage is looked for."""
     if "weights" in network.memo:
         return
+    with uncollected():
+        network.memo["weights"] = _weights(network, spec)
+        float16_rule(network, spec)
+        for layer in network.layers:
+            for tensor in layer.outputs:
+                walk.dtype(tensor)
+
+
+def _weights(network: Network, spec: Spec) -> dict[Tensor, list[Layer]]:
+    """Which layers have which stored constants at their weight ports."""
     owners: dict[Tensor, list[Layer]] = {}
     for layer in network.layers:
         row = find_row(layer, spec)
@@ -134,4 +145,4 @@ def _note_weights(network: Network, spec: Spec) -> None:
         if weight is not None and walk.source(weight).kind == "constant":
             for constant in {weight, *walk.stored(weight)}:
                 owners.setdefault(constant, []).append(layer)
-    network.memo["weights"] = owners
+    return owners

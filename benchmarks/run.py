@@ -13,6 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class Measured:
 
 def main() -> int:
     """Measure everything, print it, and tell whether all bounds hold."""
-    measured = [pytest_start(), *case_cost(), reference_gate(), share_of_onnxruntime(), explored()]
+    measured = [pytest_start(), *case_cost(), *reference_gates(), share_of_onnxruntime()]
+    measured += [explored(), large_network(), imports()]
     width = max(len(m.what) for m in measured)
     for m in measured:
         sign = ">=" if m.at_least else "<="
@@ -61,7 +65,7 @@ def case_cost() -> list[Measured]:
     """Everything of ours for a case, against onnxruntime's `quantize_static` on the same model."""
     from onnxruntime.quantization import QuantFormat, quantize_static
 
-    from pytest_amct.cases.onnx_catalog import make_case
+    from pytest_amct.cases.catalog import make_case
     from pytest_amct.graphs.onnx_reader import read_onnx
     from pytest_amct.quantizers.builtin_onnxruntime import _Feeds, _quiet
     from pytest_amct.quantizers.reading import read_outcome
@@ -103,21 +107,98 @@ def case_cost() -> list[Measured]:
     return found
 
 
-def reference_gate() -> Measured:
-    """Seconds of test time of the enumerated gate with the reference quantizer."""
-    from pytest_amct.options import Settings
+def reference_gates() -> list[Measured]:
+    """Seconds of test time of the enumerated gates with the reference quantizer."""
+    from pytest_amct.options import FRAMEWORKS, Settings
     from pytest_amct.quantizers.builtin_reference import Reference
+    from pytest_amct.quantizers.loading import FunctionQuantizer
     from pytest_amct.runner import Runner
     from pytest_amct.tables.loader import load_spec
 
     spec = load_spec()
 
-    def gate() -> None:
-        runner = Runner(Reference(spec), spec, Settings("reference", max_examples=0))
+    def gate(framework: str) -> None:
+        settings = Settings("reference", max_examples=0, frameworks=(framework,))
+        # What every quantizer is asked, without what the reference declares beyond it.
+        plain = FunctionQuantizer("reference", Reference(spec).quantize, _Takes((framework,)))
+        runner = Runner(plain, spec, settings)
         for group in runner.gate.groups:
             assert runner.check(group).failure is None
 
-    return Measured("enumerated gate, reference", min(_seconds(gate) for _ in range(3)), 2.0, "s")
+    found = []
+    for framework in FRAMEWORKS:
+        least = min(_seconds(partial(gate, framework)) for _ in range(3))
+        found.append(Measured(f"enumerated gate, {framework}", least, 2.0, "s"))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Takes:
+    """What a quantizer declares that takes models of these frameworks."""
+
+    frameworks: tuple[str, ...]
+
+
+def large_network() -> Measured:
+    """A network of 50,000 nodes read and answered, against loading it and a pass over its nodes."""
+    import numpy as np
+    import onnx
+    from onnx import helper, numpy_helper
+
+    from pytest_amct.graphs.onnx_reader import read_onnx
+    from pytest_amct.tables.answers import answer
+
+    nodes, weights, last = [], [], "x"
+    for i in range(50_000 // 3):
+        weight = np.full((4, 4, 1, 1), 1 + i % 7, np.float32)
+        weights.append(numpy_helper.from_array(weight, f"w{i}"))
+        kernel = {"kernel_shape": [1, 1], "dilations": [1, 1], "group": 1}
+        nodes.append(helper.make_node("Conv", [last, f"w{i}"], [f"c{i}"], f"conv{i}", **kernel))
+        nodes.append(helper.make_node("Relu", [f"c{i}"], [f"r{i}"], f"relu{i}"))
+        nodes.append(helper.make_node("Add", [f"r{i}", last], [f"a{i}"], f"add{i}"))
+        last = f"a{i}"
+    infos = [helper.make_tensor_value_info(n, 1, [1, 4, 8, 8]) for n in ("x", last)]
+    graph = helper.make_graph(nodes, "g", infos[:1], infos[1:], weights)
+
+    def a_pass(model: onnx.ModelProto) -> int:
+        seen = 0
+        for node in model.graph.node:
+            seen += len(node.name) + len(node.op_type) + len(node.input) + len(node.output)
+            seen += sum(helper.get_attribute_value(a) is not None for a in node.attribute)
+        return seen
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "m.onnx")
+        path.write_bytes(helper.make_model(graph).SerializeToString())
+        load, model = _cpu(lambda: onnx.load(path))
+        once, _ = _cpu(lambda: a_pass(model))
+        ours, _ = _cpu(lambda: [answer(x).verdict for x in read_onnx(path).layers])
+    return Measured("50,000 nodes / (3 x (load + pass))", ours / (3 * (load + once)), 1.0, "")
+
+
+def imports() -> Measured:
+    """Milliseconds that support for TensorFlow and Caffe adds to an import of that for ONNX."""
+    ours = "import pytest_amct.graphs.onnx_reader"
+    more = "import pytest_amct.graphs.tensorflow_reader as t, pytest_amct.graphs.caffe_reader as c"
+    made = "from pytest_amct.graphs import tensorflow_schema, caffe_schema"
+    used = f"{made}; tensorflow_schema.schema(); caffe_schema.message('NetParameter')"
+    timed = f"{ours}; import time; s = time.perf_counter(); {more}; {used}"
+    code = f"{timed}; print(time.perf_counter() - s)"
+    found = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+        for _ in range(7)
+    ]
+    return Measured("import of TensorFlow and Caffe", 1000 * min(found), 60.0, "ms")
+
+
+def _cpu(call: Callable[[], T]) -> tuple[float, T]:
+    """The least processor time of three calls, and what the last one gave."""
+    times = []
+    for _ in range(3):
+        start = time.process_time()
+        found = call()
+        times.append(time.process_time() - start)
+    return min(times), found
 
 
 def share_of_onnxruntime() -> Measured:

@@ -60,7 +60,7 @@ class Role(Enum):
     CALL = auto()  #: calls a function whose body is in the model
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Tensor:
     """A value that flows between layers.
 
@@ -78,10 +78,17 @@ class Tensor:
     value: Any = None
     basis: Basis = "stated"
     #: of a ``parameter``: what the call sites pass in
-    bound: list[Tensor | None] = field(default_factory=list)
+    bound: Sequence[Tensor | None] = ()
+
+    def bind(self, actual: Tensor | None) -> None:
+        """Note what one more call site passes in."""
+        # A list for each of all tensors would be a fifth of what the collector has to look at.
+        if not isinstance(self.bound, list):
+            self.bound = []
+        self.bound.append(actual)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Layer:
     """One operator of a network, with defaults of its opset `version` behind `attribute`."""
 
@@ -163,7 +170,7 @@ class Ops(Protocol):
         """Fill in shapes that the file does not declare; never raises."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Network:
     """A model: its layers in document order, nested graphs and functions behind their owners."""
 

@@ -32,6 +32,9 @@ _MAX_DEPTH = 64
 _MOST_PASSED = 1_000_000
 """Attributes that calls pass, up to which it is worked out what all call sites agree on."""
 
+_NESTING = (AttributeProto.GRAPH, AttributeProto.GRAPHS, AttributeProto.UNDEFINED)
+"""Types of attributes that may hold graphs; some files leave the type out."""
+
 _FunctionKey = tuple[str, str, str]
 _Passed = AttributeProto | Unknown | None
 
@@ -185,12 +188,6 @@ class _Reader:
     def check_info(self, info: ValueInfoProto) -> None:
         self.check_text(info.name, *(dim.dim_param for dim in info.type.tensor_type.shape.dim))
 
-    def check_node(self, node: NodeProto) -> None:
-        self.check_text(node.name, node.op_type, node.domain, node.overload)
-        self.check_text(*node.input, *node.output)
-        for found in node.attribute:
-            self.check_text(found.name, found.ref_attr_name)
-
     def graph_input(self, info: ValueInfoProto, tensors: dict[str, Tensor], top: bool) -> None:
         self.check_info(info)
         known = tensors.get(info.name)
@@ -221,30 +218,49 @@ class _Reader:
         where: str,
         versions: dict[str, int],
     ) -> None:
-        layers = []
+        layers, newest, tensors = [], onnx.defs.onnx_opset_version(), scopes[-1]
         for node in nodes:
-            self.check_node(node)
-            domain = normal_domain(node.domain)
-            version = versions.get(domain) or onnx.defs.onnx_opset_version()
-            layer = Layer(self.network, node.name, node.op_type, domain, version, where, node)
-            key = (domain, node.op_type, node.overload)
-            if key in self.bodies:
+            name, type_, domain, overload = node.name, node.op_type, node.domain, node.overload
+            taken, made = [*node.input], [*node.output]
+            texts, nests = [name, type_, domain, overload, *taken, *made], False
+            for held in node.attribute:
+                texts += (held.name, held.ref_attr_name)
+                nests |= held.type in _NESTING
+            for text in texts:
+                if type(text) is not str:
+                    self.check_text(text)
+            domain = normal_domain(domain)
+            version = versions.get(domain) or newest
+            layer = Layer(self.network, name, type_, domain, version, where, node)
+            if self.bodies and (key := (domain, type_, overload)) in self.bodies:
                 self.calls[key].append(layer)
                 if self.inside is not None:
                     self.callers[key].add(self.inside)
-            layer.outputs = tuple(self.produce(layer, n, scopes[-1]) for n in node.output)
-            layers.append(layer)
-        for layer, node in zip(layers, nodes, strict=True):
-            layer.inputs = tuple(self.find(n, scopes) if n else None for n in node.input)
-            for tensor in layer.inputs:
+            layer.outputs = tuple([self.produce(layer, output, tensors) for output in made])
+            layers.append((layer, taken, nests))
+        for layer, taken, nests in layers:
+            found = [self.find(input_, scopes) if input_ else None for input_ in taken]
+            for tensor in found:
                 if tensor is not None:
                     tensor.consumers.append(layer)
+            layer.inputs = tuple(found)
             self.network.layers.append(layer)
-            for found in node.attribute:
-                if found.HasField("g"):
-                    self.nested(found.g, layer, found.name, scopes, versions)
-                for i, graph in enumerate(found.graphs):
-                    self.nested(graph, layer, f"{found.name}[{i}]", scopes, versions)
+            if nests:
+                for held in layer.raw.attribute:
+                    self.graphs(held, layer, scopes, versions)
+
+    def graphs(
+        self,
+        held: AttributeProto,
+        owner: Layer,
+        scopes: list[dict[str, Tensor]],
+        versions: dict[str, int],
+    ) -> None:
+        """Read the graphs in an attribute."""
+        if held.HasField("g"):
+            self.nested(held.g, owner, held.name, scopes, versions)
+        for i, graph in enumerate(held.graphs):
+            self.nested(graph, owner, f"{held.name}[{i}]", scopes, versions)
 
     def nested(
         self,
@@ -263,7 +279,7 @@ class _Reader:
         skipped = 2 if owner.type == "Loop" else 0
         for i, info in enumerate(graph.input):
             if skipped <= i < len(given):
-                tensors[info.name].bound.append(given[i])
+                tensors[info.name].bind(given[i])
 
     def produce(self, layer: Layer, name: str, tensors: dict[str, Tensor]) -> Tensor | None:
         if not name:
@@ -290,7 +306,7 @@ class _Reader:
             for layer in function.calls:
                 layer.parameters, layer.body = function.parameters, function.body
                 for i, parameter in enumerate(layer.parameters):
-                    parameter.bound.append(layer.input(i))
+                    parameter.bind(layer.input(i))
         try:
             order = list(TopologicalSorter(self.callers).static_order())
         except CycleError:  # recursion, which is illegal: nothing is passed on

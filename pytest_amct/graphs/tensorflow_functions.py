@@ -38,7 +38,7 @@ def tie(network: Network, functions: Mapping[str, Function]) -> list[Function]:
             if any(_is_list(a) for a in (*signature.input_arg, *signature.output_arg)):
                 continue  # its parameters are lists: nothing is passed on
             for i, parameter in enumerate(function.parameters):
-                parameter.bound.append(call.layer.input(i + call.first))
+                parameter.bind(call.layer.input(i + call.first))
                 if call.loops:
                     network.memo.setdefault("tensorflow carried", set()).add(parameter)
                     # What else calls the body has a say too: its source is what they agree on.

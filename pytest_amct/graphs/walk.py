@@ -46,6 +46,24 @@ def dtype(tensor: Tensor | None) -> str | None:
     return found
 
 
+def note_dtypes(network: Network) -> None:
+    """Work out the element types of all outputs, in document order, where most follow at once."""
+    memo: dict[Tensor, str | None] = network.memo.setdefault("dtype", {})
+    for layer in network.layers:
+        calls = bool(layer.body or layer.parameters)
+        for port, tensor in enumerate(layer.outputs):
+            if tensor is None or tensor.dtype is not None:
+                continue
+            rule = None if calls else network.ops.dtype(layer, port)
+            if isinstance(rule, int):
+                source = layer.input(rule)
+                rule = None if source is None else source.dtype or memo.get(source)
+            if isinstance(rule, str):
+                memo[tensor] = rule
+            else:
+                dtype(tensor)
+
+
 def shape(tensor: Tensor | None) -> Shape | None:
     """The shape as declared, else as the format's own inference finds it, else ``None``."""
     if tensor is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from pytest_amct.graphs import walk
@@ -21,6 +22,7 @@ from pytest_amct.tables.model import (
     Treatment,
     condition_id,
 )
+from pytest_amct.tables.plainly import hold, steps
 
 
 def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None = None) -> Answer:  # noqa: B008
@@ -38,8 +40,43 @@ def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None =
     row = find_row(layer, spec, table)
     if row is None:
         return _unlisted(layer, table, spec)
-    _prepare(layer.network, spec)
-    return _combine(row.id, tuple(_reasons(layer, row, treatment, spec)))
+    network = layer.network
+    if "weights" not in network.memo:
+        _prepare(network, spec)
+    if _plainly(layer, row, treatment, spec):
+        explained = partial(_explained, layer, row, treatment, spec)
+        return Answer("quantizable", "stated", row.id, explained)
+    return _combine(row.id, _explained(layer, row, treatment, spec))
+
+
+def _explained(layer: Layer, row: Row, treatment: Treatment, spec: Spec) -> tuple[Reason, ...]:
+    return tuple(_reasons(layer, row, treatment, spec))
+
+
+def _plainly(layer: Layer, row: Row, treatment: Treatment, spec: Spec) -> bool:
+    """Whether all conditions hold on the document's own words, by the short way of each."""
+    known = spec.memo.get(row.id)
+    if known is None:
+        # Specs share rows, but not what the Float16 rule closes.
+        known = spec.memo[row.id] = (steps(row), closed_by_float16(row, spec))
+    checks, closed = known
+    if checks is None or layer.type not in row.types or layer.body or layer.parameters:
+        return False
+    if not _says_nothing(treatment):
+        return False
+    if closed and (layer.type != row.types[0] or not float16_rule(layer.network, spec).holds):
+        return False
+    return hold(layer, row, checks)
+
+
+def _says_nothing(treatment: Treatment) -> bool:
+    """Whether the conditions on what was done are vacuous: nothing of it is known."""
+    return (
+        treatment.shift is None
+        and treatment.weights is None
+        and treatment.weight_channel_wise is None
+        and treatment.weight_asymmetric is None
+    )
 
 
 def find_row(layer: Layer, spec: Spec, table: str = "uniform") -> Row | None:
@@ -69,6 +106,14 @@ def _combine(row: str | None, reasons: tuple[Reason, ...]) -> Answer:
 
 
 def _unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
+    known: dict[tuple[str, str, str], Answer] = layer.network.memo.setdefault("unlisted", {})
+    key = (spec.source, table, layer.qualified_type)
+    if key not in known:
+        known[key] = _answer_unlisted(layer, table, spec)
+    return known[key]
+
+
+def _answer_unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
     id_ = f"{table}/{layer.framework}/unlisted/{layer.qualified_type}"
     basis = spec.lists[table]
     why = f"no row lists {layer.qualified_type}"
@@ -125,24 +170,29 @@ def _state(holds: bool | None) -> State:
 
 def _prepare(network: Network, spec: Spec) -> None:
     """Work out once what is asked about every layer: it stays, so that no garbage is looked for."""
-    if "weights" in network.memo:
-        return
     with uncollected():
-        network.memo["weights"] = _weights(network, spec)
+        network.memo["weights"], network.memo["shared weights"] = _weights(network, spec)
         float16_rule(network, spec)
-        for layer in network.layers:
-            for tensor in layer.outputs:
-                walk.dtype(tensor)
+        walk.note_dtypes(network)
 
 
-def _weights(network: Network, spec: Spec) -> dict[Tensor, list[Layer]]:
-    """Which layers have which stored constants at their weight ports."""
-    owners: dict[Tensor, list[Layer]] = {}
+def _weights(network: Network, spec: Spec) -> tuple[dict[Tensor, Layer], dict[Tensor, list[Layer]]]:
+    """Which layer has which stored constant at its weight port, and which several have."""
+    owners: dict[Tensor, Layer] = {}
+    shared: dict[Tensor, list[Layer]] = {}
+
+    def own(constant: Tensor, layer: Layer) -> None:
+        first = owners.setdefault(constant, layer)
+        if first is not layer:
+            shared.setdefault(constant, [first]).append(layer)
+
     for layer in network.layers:
         row = find_row(layer, spec)
         weight = layer.input(row.ports.weight) if row and row.ports.weight is not None else None
+        if weight is not None and weight.origin == "constant":  # by far the most
+            own(weight, layer)
         # Only constants can be shared weights; behind anything else stands half the network.
-        if weight is not None and walk.source(weight).kind == "constant":
+        elif weight is not None and walk.source(weight).kind == "constant":
             for constant in {weight, *walk.stored(weight)}:
-                owners.setdefault(constant, []).append(layer)
-    return owners
+                own(constant, layer)
+    return owners, shared

@@ -184,7 +184,7 @@ def constant_of_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: P
 def weight_shared(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
     """No other layer has the same tensor or stored constant at its weight port."""
     weight = _at(layer, ports.weight)
-    sharers = layer.network.memo.get("weights", {})
+    sharers = layer.network.memo.get("shared weights", {})
     if weight is None or walk.source(weight).kind != "constant":
         return Seen(True, "no stored weight")
     for constant in (weight, *sorted(walk.stored(weight), key=lambda t: t.name)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -42,7 +42,7 @@ class Reason:
     row: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Answer:
     """Whether a layer may be treated so: the verdict, its basis, and every condition looked at.
 
@@ -52,7 +52,27 @@ class Answer:
     verdict: Verdict
     basis: Basis
     row: str | None
-    reasons: tuple[Reason, ...]
+    #: the reasons, or what works them out: most answers are never asked for theirs
+    explained: tuple[Reason, ...] | Callable[[], tuple[Reason, ...]]
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Every condition that was looked at, with the value that was seen."""
+        if not isinstance(self.explained, tuple):
+            self.explained = self.explained()
+        return self.explained
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Answer):
+            return NotImplemented
+        mine, theirs = (self.verdict, self.basis, self.row), (other.verdict, other.basis, other.row)
+        return mine == theirs and self.reasons == other.reasons
+
+    def __hash__(self) -> int:
+        return hash((self.verdict, self.basis, self.row, self.reasons))
+
+    def __repr__(self) -> str:
+        return f"Answer({self.verdict!r}, {self.basis!r}, {self.row!r}, {self.reasons!r})"
 
     @property
     def broken(self) -> tuple[Reason, ...]:
@@ -138,6 +158,8 @@ class Spec:
     #: the tables that are closed lists, by scheme, and on which basis a missing type is forbidden
     lists: Mapping[str, Basis] = field(default_factory=lambda: {"uniform": "stated"})
     source: str = field(default="", compare=False)
+    #: what `tables` has worked out for each row
+    memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @cached_property
     def by_type(self) -> Mapping[tuple[str, str, str], Row]:

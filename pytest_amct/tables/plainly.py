@@ -1,0 +1,145 @@
+"""Whether conditions plainly hold, without a word on why: so it is with most layers of networks.
+
+Each check is the short way of the predicate of the same name in ``kinds``: it says true or false
+only where that one says so on the document's own words, and ``None`` for everything that takes a
+closer look. ``tests/test_plainly.py`` holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pytest_amct.graphs import walk
+from pytest_amct.graphs.network import UNKNOWN, Layer, Tensor
+from pytest_amct.tables.model import Ports, Row
+
+Parameters = Mapping[str, Any]
+Check = Callable[[Layer, Ports, Parameters], bool | None]
+
+
+def _at(layer: Layer, port: int | None) -> Tensor | None:
+    inputs = layer.inputs
+    return None if port is None or port >= len(inputs) else inputs[port]
+
+
+def _attribute(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+    value = layer.attribute(wanted["attribute"])
+    if value is None or value == ():
+        value = wanted["default"]
+    if value is UNKNOWN or isinstance(value, tuple) or "equals" not in wanted:
+        return None
+    expected = wanted["equals"]
+    return bool((bool(value) if isinstance(expected, bool) else value) == expected)
+
+
+def _constant(layer: Layer, port: int | None) -> Tensor | None:
+    tensor = _at(layer, port)
+    if tensor is None or tensor.basis != "stated" or not walk.is_constant(tensor):
+        return None
+    return tensor
+
+
+def _weight_source(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+    return True if _constant(layer, ports.weight) is not None else None
+
+
+def _bias_source(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+    bias = _at(layer, ports.bias)
+    return True if bias is None or _constant(layer, ports.bias) is not None else None
+
+
+def _weight_rank(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+    weight = _constant(layer, ports.weight)
+    if weight is None or weight.shape is None:
+        return None
+    return bool(len(weight.shape) in wanted["weight_rank"])
+
+
+def _constant_of_rank(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+    weight = _constant(layer, ports.weight)
+    if weight is None or weight.shape is None:
+        return None
+    return True if len(weight.shape) == wanted["constant_of_rank"] else None
+
+
+def _weight_shared(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+    if ports.weight is None:
+        return True
+    weight = _constant(layer, ports.weight)
+    memo = layer.network.memo
+    mine = weight is not None and memo["weights"].get(weight) is layer
+    return True if mine and weight not in memo["shared weights"] else None
+
+
+def _dtype(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+    memo = layer.network.memo.get("dtype", {})  # gone, once shapes have been inferred
+    allowed, found = wanted["dtype"], False
+    for tensor in (*layer.inputs, *layer.outputs[:1]):
+        if tensor is not None:
+            dtype = tensor.dtype or memo.get(tensor)
+            if dtype not in allowed:
+                return None
+            found = True
+    return True if found else None
+
+
+def _nested(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+    return not layer.where
+
+
+def _type(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+    return bool(layer.type == wanted["type"])
+
+
+def _pool_rank(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+    kernel = layer.attribute("kernel_shape")
+    return bool(len(kernel) + 2 == wanted["pool_rank"]) if isinstance(kernel, tuple) else None
+
+
+PLAINLY: Mapping[str, Check] = {
+    "attribute": _attribute,
+    "type": _type,
+    "weight_source": _weight_source,
+    "bias_source": _bias_source,
+    "weight_rank": _weight_rank,
+    "constant_of_rank": _constant_of_rank,
+    "weight_shared": _weight_shared,
+    "pool_rank": _pool_rank,
+    "dtype": _dtype,
+    "nested": _nested,
+}
+"""Checks by the key that names a predicate in `require`; not every kind has one."""
+
+Step = tuple[Check, Parameters, Check | None, Parameters]
+"""What must hold, and the guard of it."""
+
+
+def steps(row: Row) -> tuple[Step, ...] | None:
+    """The checks of a row's conditions on layers; ``None`` if a kind among them has none."""
+    found = []
+    for condition in row.conditions:
+        if condition.on_treatment:
+            continue
+        check, guard = _check(condition.require), None
+        if condition.when is not None:
+            guard = _check(condition.when)
+        if check is None or (condition.when is not None and guard is None):
+            return None
+        found.append((check, condition.require, guard, condition.when or {}))
+    return tuple(found)
+
+
+def hold(layer: Layer, row: Row, found: tuple[Step, ...]) -> bool:
+    """Whether all of a row's conditions on the layer plainly hold, or do not concern it."""
+    ports = row.ports
+    for check, require, guard, when in found:
+        if guard is not None and guard(layer, ports, when) is False:
+            continue
+        if check(layer, ports, require) is not True:
+            return False
+    return True
+
+
+def _check(require: Mapping[str, Any]) -> Check | None:
+    return next((PLAINLY[key] for key in require if key in PLAINLY), None)

@@ -1,0 +1,53 @@
+"""The short way to an answer says what the long way says.
+
+A treatment of which something is known takes the long way; that nothing was shifted never matters.
+"""
+
+from __future__ import annotations
+
+import pytest
+from accusations import models
+
+from pytest_amct import Answer, Treatment, answer
+from pytest_amct.cases import catalog
+from pytest_amct.graphs.network import Network
+
+LONG_WAY = Treatment(shift=False)
+
+
+def told(found: Answer) -> tuple[object, ...]:
+    reasons = {r for r in found.reasons if not r.condition.endswith("/shift")}
+    return found.verdict, found.basis, found.row, reasons
+
+
+def differing(network: Network) -> list[str]:
+    # Twice: what is known of a network must not depend on what was asked first.
+    for layer in network.layers:
+        answer(layer)
+    return [
+        str(layer)
+        for layer in network.layers
+        if told(answer(layer)) != told(answer(layer, LONG_WAY))
+    ]
+
+
+@pytest.mark.parametrize("framework", ["onnx", "tensorflow", "caffe"])
+def test_on_every_case_of_the_gate(framework: str) -> None:
+    for group in catalog.groups(frameworks=(framework,)):
+        for case in catalog.gate_cases(group):
+            assert differing(case.build().native.network()) == [], case.id
+
+
+@pytest.mark.parametrize("framework", ["onnx", "tensorflow", "caffe"])
+def test_on_networks_and_random_graphs(framework: str) -> None:
+    for (name, model), _ in zip(models(framework, 11), range(300), strict=False):
+        assert differing(model.network()) == [], name
+
+
+def test_an_answer_compares_by_what_it_says() -> None:
+    built = catalog.make_case("uniform/onnx/Conv", "default").build()
+    first, second = ([answer(x) for x in built.native.network().layers] for _ in range(2))
+    assert first == second
+    assert {*first} == {*second}
+    assert first[0] != first[1]
+    assert "weight_source" in repr(first[1])

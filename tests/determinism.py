@@ -18,13 +18,13 @@ import tempfile
 from pathlib import Path
 
 WAYS = (
-    (),
     ("-n0",),
-    ("-n2",),
-    ("-n4",),
-    ("-p", "randomly"),
     ("-p", "randomly", "-n2"),
     ("-p", "no:randomly", "-p", "no:xdist"),
+    ("-n4",),
+    ("-p", "randomly"),
+    ("-n2",),
+    (),
 )
 """Arguments of pytest that must not matter."""
 

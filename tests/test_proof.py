@@ -1,0 +1,71 @@
+"""Small versions of what ``tests/prove.py``, ``validity.py`` and ``determinism.py`` measure."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+import accusations
+import blindness
+import determinism
+import prove
+import pytest
+import validity
+
+FRAMEWORKS = ("onnx", "tensorflow", "caffe")
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_right_quantizers_are_never_accused(framework: str) -> None:
+    assert accusations.look(framework, 400, seed=3) == []
+
+
+def test_a_wrong_quantizer_would_be_accused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accusations, "opinions", lambda model, network: _everything(network))
+    found = accusations.look("onnx", 20, seed=3)
+    assert {a.quantizer for a in found} == {"second opinion", "coin"}
+
+
+def _everything(network: object) -> list[str]:
+    return ["quantizable"] * len(network.layers)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_names_and_metadata_tell_no_answer(framework: str) -> None:
+    assert abs(blindness.score(framework) - 0.5) <= blindness.CHANCE
+
+
+def test_a_label_in_a_name_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = blindness.examples
+    monkeypatch.setattr(
+        blindness,
+        "examples",
+        lambda framework: (
+            ({**told, "layer like bad": 1.0} if forbidden else told, forbidden, row)
+            for told, forbidden, row in plain(framework)
+        ),
+    )
+    assert blindness.score("caffe") > 0.9
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_generated_models_are_valid(framework: str) -> None:
+    needed = {"onnx": "onnxruntime", "tensorflow": "tensorflow", "caffe": "cv2"}[framework]
+    if find_spec(needed) is None:
+        pytest.skip(f"needs {needed}")
+    told, failed = validity.rate(framework, 200, seed=5)
+    assert failed == []
+    assert told["passed"] > 150
+
+
+def test_the_same_report_in_every_way() -> None:
+    assert determinism.differing(3, [sys.executable], "opencv") == 0
+
+
+def test_the_kill_table_is_made(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prove, "BY_HAND", dict(list(prove.BY_HAND.items())[-3:]))
+    monkeypatch.setattr(prove, "mechanical", lambda framework: [])
+    assert prove.main(["kills", "--seeds", "1", "--framework", "caffe", "--processes", "1"]) == 0
+    assert "3 of 3 wrong quantizers are killed by the gate" in capsys.readouterr().out

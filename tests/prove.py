@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -225,17 +226,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}, too")
     given = parser.parse_args(arguments)
     given.framework, given.failed = given.framework or list(FRAMEWORKS), False
-    lines = ["# What the suite proves about itself", ""]
-    lines += ["`python tests/prove.py all --write` made this page.", ""]
+    made: dict[str, str] = {}
     for name, part in PARTS.items():
         if given.part in (name, "all"):
+            lines = []
             for line in part(given):
                 print(line, flush=True)
                 lines.append(line)
-            lines.append("")
+            made[lines[0]] = "\n".join(lines[1:]).strip()
     if given.write:
-        PAGE.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+        write(made)
     return int(given.failed)
+
+
+def write(made: Mapping[str, str]) -> None:
+    """Put sections into the page, in place of those of the same title."""
+    text = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
+    known = re.split(r"^(## .*)$", text, flags=re.MULTILINE)
+    sections = dict(zip(known[1::2], (body.strip() for body in known[2::2]), strict=True))
+    title = "# What the suite proves about itself"
+    title += "\n\n`python tests/prove.py all --write` makes this page."
+    parts = [f"{name}\n\n{body}" for name, body in {**sections, **made}.items()]
+    PAGE.write_text("\n\n".join([title, *parts]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

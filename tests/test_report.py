@@ -11,6 +11,7 @@ import pytest
 from pytest_amct.fixtures.wrong_quantizers import WRONG
 
 from pytest_amct.options import Settings
+from pytest_amct.quantizers.builtin_reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.reports.assembly import Collected, assemble
 from pytest_amct.reports.json_report import schema, write_report
@@ -119,3 +120,19 @@ def test_a_waiver_takes_a_finding_out_and_an_idle_one_is_told(tmp_path: Path) ->
     assert {f["status"] for f in report["findings"]} == {"waived"}
     assert [w["used"] for w in report["waivers"]] == [False, True]
     assert any("'uniform/onnx/Conv/*' covers nothing" in line for line, _ in summary_lines(report))
+
+
+def test_every_condition_of_every_table_is_seen_both_ways(tmp_path: Path) -> None:
+    settings = Settings("reference", max_examples=0, scratch=tmp_path)
+    runner = Runner(Reference(), SPEC, settings)
+    report = report_of(settings, [runner.check(group) for group in runner.gate.groups])
+    assert {row["id"] for row in report["rows"]} == {row.id for row in SPEC.rows}
+    listed = ("implied_by", "unobservable", "checked")
+    unseen = [
+        c["id"]
+        for c in report["conditions"]
+        if not any(c.get(key) for key in listed) and not (c["satisfied"] and c["broken_alone"])
+    ]
+    assert unseen == []
+    assert len(report["conditions"]) > 190
+    assert report["findings"] == []

@@ -26,9 +26,9 @@ _PLACE = re.compile(r"^\d+:\d+ : ", re.DOTALL)
 _QUOTED_LINE = re.compile(r"^'.*': (?=[A-Z])", re.DOTALL)
 
 
-def parse_prototxt(prototxt: Text) -> tuple[Message, str]:
+def parse_prototxt(prototxt: Text, name: str = "") -> tuple[Message, str]:
     """The NetParameter of a prototxt, and the name of it for errors. Raises `ModelError`."""
-    text, name = _read_text(prototxt)
+    text, name = _read_text(prototxt, name)
     net = message("NetParameter")
     try:
         text_format.Parse(text, net)
@@ -66,8 +66,8 @@ def parse_caffemodel(caffemodel: Stored) -> tuple[Mapping[str, list[Sequence[Mes
     return blobs, name
 
 
-def _read_text(prototxt: Text) -> tuple[str, str]:
-    name = "the prototxt"
+def _read_text(prototxt: Text, name: str) -> tuple[str, str]:
+    name = name or "the prototxt"
     if isinstance(prototxt, str) and _TEXT.search(prototxt):
         data = prototxt.encode("utf-8", "surrogatepass")  # of which decoding complains
     elif isinstance(prototxt, bytes):

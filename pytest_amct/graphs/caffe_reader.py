@@ -23,20 +23,21 @@ _FLOAT16 = 2
 _ROWS = (*WEIGHTED, "Pooling", "Eltwise")
 
 
-def read_caffe(prototxt: Text, caffemodel: Stored | None = None) -> Network:
+def read_caffe(prototxt: Text, caffemodel: Stored | None = None, name: str = "") -> Network:
     """The network of a Caffe net, each file given as its text or bytes or by its path.
 
     Parameters come from the prototxt, blobs by layer name from the caffemodel. A convolution, a
     deconvolution and an inner product have their weight at port 1 and their bias at port 2, also
-    without a caffemodel; then nothing is known of them but that they are constant.
+    without a caffemodel; then nothing is known of them but that they are constant. `name` is what
+    errors call the prototxt.
     Raises `ModelError` if the files are broken or do not belong together.
     """
-    net, name = parse_prototxt(prototxt)
+    net, label = parse_prototxt(prototxt, name)
     blobs: Mapping[str, Sequence[Sequence[Message]]] = {}
     stored = ""
     if caffemodel is not None:
         blobs, stored = parse_caffemodel(caffemodel)
-    return _Reader(net, name, blobs, stored).network
+    return _Reader(net, label, blobs, stored).network
 
 
 class _Reader:

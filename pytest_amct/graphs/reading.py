@@ -60,7 +60,7 @@ def read_network(
     if framework == "caffe":
         from pytest_amct.graphs.caffe_reader import read_caffe
 
-        return read_caffe(data, files.get(BLOBS_FILE))
+        return read_caffe(data, files.get(BLOBS_FILE), name)
     from pytest_amct.graphs.onnx_reader import read_onnx
 
     return read_onnx(data, name)

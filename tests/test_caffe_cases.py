@@ -13,9 +13,12 @@ from validity import EXCEPTIONS, PARSERS, random_network
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import parse_case
 from pytest_amct.cases.plan import Built, Case
+from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.reading import BLOBS_FILE
+from pytest_amct.quantizers.amct_record import read_record
 from pytest_amct.quantizers.protocol import SETTINGS
+from pytest_amct.quantizers.reading import read_outcome
 from pytest_amct.runner import focal_layers
 from pytest_amct.tables.answers import answer, find_row
 from pytest_amct.tables.loader import load_spec
@@ -207,3 +210,16 @@ def test_opencv_runs_every_case() -> None:
         if "dilation" in pattern:  # of networks alone
             continue
         assert any(re.search(pattern, f"{id_}: {said}") for id_, said in failed.items()), pattern
+
+
+def test_a_tool_may_name_layers_that_the_test_phase_does_not_have() -> None:
+    case = catalog.make_case(f"{C}/Convolution", "twin", "plain", ("train-layers",))
+    network = case.build().native.network()
+    every = {layer.name: False for layer in network.raw.layer}
+    assert len(every) > len(network.layers)
+    outcome = read_outcome(network, every)
+    assert set(outcome.decisions) == set(range(len(network.layers)))
+    record = "".join(f'record {{ key: "{name}" value {{ scale_d: 0.1 }} }}\n' for name in every)
+    assert len(read_outcome(network, read_record(record)).decisions) == len(network.layers)
+    with pytest.raises(OutputError, match="'n99', which is no layer of the model"):
+        read_outcome(network, {"n99": True})

@@ -56,7 +56,7 @@ def read_layers(original: Network, found: AmctDecisions, spec: Spec) -> Outcome:
         indices = known.get(base)
         if indices is None:
             raise unknown_name(name, known)
-        if len(indices) > 1:
+        if len(indices) != 1:
             untraceable.update(indices)
             continue
         if said is not None and port is not None:

@@ -17,7 +17,11 @@ _MOST_COMPARED = 5000
 
 
 def layers_by_name(network: Network) -> dict[str, list[int]]:
-    """Indices of layers by node name, or by output name where no node is called so."""
+    """Indices of layers by node name, or by output name where no node is called so.
+
+    Layers of a Caffe net that are none of the network's (inputs, those of the TRAIN phase) have no
+    index: a tool may well name them.
+    """
     nodes: dict[str, list[int]] = {}
     tensors: dict[str, list[int]] = {}
     for index, layer in enumerate(network.layers):
@@ -26,7 +30,10 @@ def layers_by_name(network: Network) -> dict[str, list[int]]:
         for tensor in layer.outputs:
             if tensor is not None:
                 tensors.setdefault(tensor.name, []).append(index)
-    return tensors | nodes
+    others: dict[str, list[int]] = {}
+    if network.framework == "caffe":
+        others = {layer.name: [] for layer in network.raw.layer}
+    return others | tensors | nodes
 
 
 def unknown_name(name: str, known: Iterable[str]) -> OutputError:

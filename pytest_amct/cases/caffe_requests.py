@@ -14,12 +14,8 @@ from pytest_amct.cases.requests import (
     Requested,
     asking,
     settings_of,
+    some,
 )
-
-
-def _some(row: str, condition: str, *names: str) -> Deviations:
-    found = DEVIATIONS[row][condition]
-    return {name: found[name] for name in names}
 
 
 def _with(**given: Any) -> Mapping[str, Any]:
@@ -34,10 +30,12 @@ def _schemes() -> Requested:
     product, convolution = "InnerProduct", "Convolution"
     dilations = DEVIATIONS["Deconvolution"]["dilation"]
     nonuniform = {
-        ("nonuniform/caffe/Convolution", ""): _some(convolution, "", *_NOTES, "group", "stride"),
+        ("nonuniform/caffe/Convolution", ""): some(
+            DEVIATIONS[convolution][""], *_NOTES, "group", "stride"
+        ),
         ("nonuniform/caffe/Convolution", "dilation"): dilations,
         ("nonuniform/caffe/Convolution", "weight_rank"): DEVIATIONS[convolution]["weight_rank"],
-        ("nonuniform/caffe/InnerProduct", ""): _some(product, "", *_NOTES),
+        ("nonuniform/caffe/InnerProduct", ""): some(DEVIATIONS[product][""], *_NOTES),
         ("nonuniform/caffe/InnerProduct", "transpose"): DEVIATIONS[product]["transpose"],
         ("nonuniform/caffe/InnerProduct", "axis"): DEVIATIONS[product]["axis"],
         ("nonuniform/caffe/unlisted/Deconvolution", ""): PLAIN,

@@ -14,13 +14,8 @@ from pytest_amct.cases.requests import (
     Requested,
     asking,
     settings_of,
+    some,
 )
-
-
-def _some(row: str, condition: str, *names: str) -> Deviations:
-    found = DEVIATIONS[row][condition]
-    return {name: found[name] for name in names}
-
 
 _NOTES = ("default", "bias", "bias-input", "shared-weight", "float16", "in-if", "float64")
 _SOURCES = ("initializer", "constant", "transpose", "input", "input-identity", "if", "overridable")
@@ -30,11 +25,11 @@ _TRANS_A: Deviations = dict(DEVIATIONS["Gemm"]["trans_a"])
 def _schemes() -> Requested:
     """Deviations by row (or unlisted type) and condition, for the schemes of tables 2 and 3."""
     conv, gemm, matmul = "Conv", "Gemm", "MatMul"
-    conv_rows = _some(conv, "", *_NOTES, "rank-3", "dilation-2d", "group")
-    conv_rows = {**conv_rows, **_some(conv, "dilation_d", "d1-h1-w1", "d2-h1-w1")}
-    conv_rows = {**conv_rows, **_some(conv, "weight_source", *_SOURCES)}
-    gemm_rows = _some(gemm, "", *_NOTES, "trans_b", "alpha", "beta")
-    sources = _some(gemm, "weight_source", *_SOURCES)
+    conv_rows = some(DEVIATIONS[conv][""], *_NOTES, "rank-3", "dilation-2d", "group")
+    conv_rows = {**conv_rows, **some(DEVIATIONS[conv]["dilation_d"], "d1-h1-w1", "d2-h1-w1")}
+    conv_rows = {**conv_rows, **some(DEVIATIONS[conv]["weight_source"], *_SOURCES)}
+    gemm_rows = some(DEVIATIONS[gemm][""], *_NOTES, "trans_b", "alpha", "beta")
+    sources = some(DEVIATIONS[gemm]["weight_source"], *_SOURCES)
     second = DEVIATIONS[matmul]["second_input"]
     nonuniform = {
         ("nonuniform/onnx/Conv", ""): conv_rows,
@@ -47,7 +42,9 @@ def _schemes() -> Requested:
         ("weight_only/onnx/Gemm", ""): gemm_rows,
         ("weight_only/onnx/Gemm", "weight_source"): sources,
         ("weight_only/onnx/Gemm", "trans_a"): _TRANS_A,
-        ("weight_only/onnx/MatMul", ""): _some(matmul, "", "default", "shared-weight", "float16"),
+        ("weight_only/onnx/MatMul", ""): some(
+            DEVIATIONS[matmul][""], "default", "shared-weight", "float16"
+        ),
         ("weight_only/onnx/MatMul", "second_input"): second,
         ("weight_only/onnx/AveragePool", "mode"): PLAIN,
         ("weight_only/onnx/unlisted/Conv", ""): PLAIN,

@@ -32,6 +32,11 @@ def asking(asked: Asked, deviations: Deviations) -> Deviations:
     return {name: {**changes, "asked": asked} for name, changes in deviations.items()}
 
 
+def some(deviations: Deviations, *names: str) -> Deviations:
+    """Some of them, by their names."""
+    return {name: deviations[name] for name in names}
+
+
 def needs(changes: Changes) -> frozenset[str]:
     """What a quantizer must declare to be asked for a deviation: schemes and settings."""
     asked = changes.get("asked", {})

@@ -13,14 +13,9 @@ from pytest_amct.cases.requests import (
     Requested,
     asking,
     settings_of,
+    some,
 )
 from pytest_amct.cases.tensorflow_rows import DEVIATIONS, FLOAT16
-
-
-def _some(row: str, condition: str, *names: str) -> Deviations:
-    found = DEVIATIONS[row][condition]
-    return {name: found[name] for name in names}
-
 
 _NOTES = ("default", "bias", "shared-weight", "float16", "float64", "in-call", "symbolic-batch")
 _SOURCES = (
@@ -45,14 +40,14 @@ _UNLISTED = {
 def _schemes() -> Requested:
     """Deviations by row (or unlisted type) and condition, for the schemes of tables 2 and 3."""
     conv, matmul, batch = "Conv2D", "MatMul", "BatchMatMulV2"
-    conv_rows = _some(conv, "", *_NOTES, "strides", "group", "nchw")
-    conv_rows = {**conv_rows, **_some(conv, "weight_source", *_SOURCES)}
-    matmul_rows = _some(matmul, "", *_NOTES)
-    sources = _some(matmul, "weight_source", *_SOURCES)
+    conv_rows = some(DEVIATIONS[conv][""], *_NOTES, "strides", "group", "nchw")
+    conv_rows = {**conv_rows, **some(DEVIATIONS[conv]["weight_source"], *_SOURCES)}
+    matmul_rows = some(DEVIATIONS[matmul][""], *_NOTES)
+    sources = some(DEVIATIONS[matmul]["weight_source"], *_SOURCES)
     turned = {name: dict(DEVIATIONS[matmul][name]) for name in ("transpose_a", "transpose_b")}
-    crosswise = _some(matmul, "transpose_b", "true", "true-square")
+    crosswise = some(DEVIATIONS[matmul]["transpose_b"], "true", "true-square")
     crosswise = {f"transpose_b-{name}": changes for name, changes in crosswise.items()}
-    batch_rows = _some(batch, "", *_NOTES, "rank-4", "adj_y", "v1", "v3")
+    batch_rows = some(DEVIATIONS[batch][""], *_NOTES, "rank-4", "adj_y", "v1", "v3")
     nonuniform = {
         ("nonuniform/tensorflow/Conv2D", ""): conv_rows,
         ("nonuniform/tensorflow/Conv2D", "dilation"): _DILATIONS,

@@ -11,6 +11,7 @@ from pytest_amct.fixtures.wrong_caffe import WRONG_CAFFE
 from pytest_amct.fixtures.wrong_quantizers import WRONG
 from pytest_amct.fixtures.wrong_tensorflow import WRONG_TENSORFLOW
 
+from pytest_amct.explore import Explorer
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin_reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
@@ -65,6 +66,19 @@ def test_a_quantizer_that_breaks_down_is_told_apart(kind: str, tmp_path: Path) -
         result = check(wrong, tmp_path)
         assert result.failure is not None, wrong.name
         assert {f.kind for f in result.findings if f.status == "failed"} == {kind}, wrong.name
+
+
+@pytest.mark.parametrize("wrong", of_kind("unstable", False), ids=lambda w: w.name)
+def test_what_depends_on_what_must_not_matter_is_unstable(
+    wrong: WrongQuantizer, tmp_path: Path
+) -> None:
+    settings = Settings("it", profile="explore", max_examples=200, scratch=tmp_path)
+    explorer = Explorer(Runner(quantizer_of(wrong), SPEC, settings))
+    found = explorer.search_neutral(wrong.caught_by.rpartition("/")[2])
+    assert {f.kind for f in found.findings if f.status == "failed"} == {"unstable"}
+    if wrong.name not in ("decides-by-chance", "forgets-what-it-has-seen"):  # nothing to shrink by
+        assert found.shrunk is not None
+        assert len(found.shrunk.network.items) <= wrong.size
 
 
 @pytest.mark.parametrize("wrong", of_kind("missed", True), ids=lambda w: w.name)

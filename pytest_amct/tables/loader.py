@@ -113,7 +113,8 @@ class _Table:
 
 
 def _row(values: Mapping[str, Any], source: str, shared: list[Condition]) -> Row:
-    table = _Table(values, source, f"row {values.get('id', '?')}")
+    name = values.get("id", "?") if isinstance(values, dict) else "?"
+    table = _Table(values, source, f"row {name}")
     id_ = table.get("id", str)
     if len(id_.split("/")) != 3:
         raise SpecError(f"{source}: row {id_}: 'id' must be scheme/framework/name")

@@ -140,11 +140,6 @@ class Row:
         """The row as the document prints it, without scheme and framework."""
         return self.id.split("/", 2)[2]
 
-    @property
-    def data_only(self) -> bool:
-        """Whether the row says so: owed only if `tensor_quantize` names the layer."""
-        return self.quantizes == ("data",)
-
 
 @dataclass(frozen=True)
 class Spec:

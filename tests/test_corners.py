@@ -1,0 +1,222 @@
+"""Corners of tables, verdicts and the walk that no generated model stands in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import tensorflow_graphs as tf
+from onnx import ModelProto, parser
+
+from pytest_amct import Decision, SpecError, Treatment, answer, load_spec, read_onnx
+from pytest_amct.graphs.network import Layer
+from pytest_amct.graphs.tensorflow_reader import read_tensorflow
+from pytest_amct.quantizers.protocol import Outcome
+from pytest_amct.tables.model import Reason
+from pytest_amct.verdicts import Finding, Policy, Record, judge_layer
+
+SPEC = load_spec()
+
+OWN = """
+release = "0.1"
+title = "One row"
+[lists]
+uniform = "stated"
+[float16]
+closed = []
+basis = "stated"
+[[row]]
+id = "uniform/onnx/Gemm"
+types = ["Gemm"]
+ir = ["MatMulV2"]
+quantizes = ["weights"]
+ports = { data = [0], weight = 1 }
+[[row.condition]]
+id = "third"
+require = { index = 2, attribute = "sizes", equals = 1, default = 1 }
+basis = "stated"
+"""
+
+
+def onnx(text: str) -> ModelProto:
+    head = '<ir_version: 10, opset_import: ["" : 21, "local" : 1]>'
+    model: ModelProto = parser.parse_model(f"{head} {text}")
+    return model
+
+
+def gemm(attributes: str = "transA = 0") -> Layer:
+    text = "(float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = {}>"
+    model = onnx(f"g {text} {{ [n] y = Gemm <{attributes}> (x, w) }}")
+    return read_onnx(model).layer("n")
+
+
+def judged(layer: Layer, decision: Decision | Outcome, **asked: object) -> Record:
+    index = layer.network.layers.index(layer)
+    outcome = decision if isinstance(decision, Outcome) else Outcome("decided", {index: decision})
+    return judge_layer("case", "group", layer, outcome, SPEC, Policy(), asked)
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def test_an_entry_that_is_not_there_is_not_known(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(OWN)
+    own = load_spec(str(path))
+    assert answer(gemm("sizes = [1, 1, 1]"), spec=own).verdict == "quantizable"
+    assert answer(gemm("sizes = [1, 1, 2]"), spec=own).verdict == "forbidden"
+    assert answer(gemm("sizes = [1, 1]"), spec=own).verdict == "unspecified"
+
+
+def test_a_scheme_that_a_release_has_no_table_for(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(OWN)
+    found = answer(gemm(), Treatment("nonuniform"), load_spec(str(path)))
+    assert (found.verdict, found.row) == ("unspecified", None)
+    assert found.reasons[0].observed == "no table of this release judges nonuniform"
+
+
+def test_a_row_that_is_no_table_and_one_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text("row = [3]\n" + OWN.partition("[[row]]")[0])
+    with pytest.raises(SpecError, match="must be a table"):
+        load_spec(str(path))
+    with pytest.raises(KeyError, match="uniform/onnx/Gem"):
+        SPEC.row("uniform/onnx/Gem")
+
+
+def test_an_answer_is_no_verdict() -> None:
+    assert answer(gemm()) != "quantizable"
+
+
+def test_layers_without_what_their_row_asks_about() -> None:
+    x = tf.fed("x", 1, 8, 8, 4)
+    conv = {"T": "float32", "strides": [1, 1, 1, 1], "padding": tf.Text("SAME")}
+    network = read_tensorflow(
+        tf.graph(
+            x,
+            tf.node("Conv2D", "no_weight", "x", **conv),
+            tf.node("BatchMatMulV2", "no_second", "x", T="float32"),
+            tf.const("f", 3, 3, 4, 4),
+            tf.ints("s", 1, 8, 8, 4),
+            tf.node("Conv2DBackpropInput", "short", "s", "f", "x", **conv, dilations=[2, 2]),
+        )
+    )
+    for name in ("no_weight", "no_second", "short"):
+        assert answer(network.layer(name)).verdict == "unspecified", name
+
+
+def test_dilations_that_a_function_takes_as_a_parameter() -> None:
+    conv = {"T": "float32", "strides": [1, 1, 1, 1], "padding": tf.Text("SAME")}
+    body = [
+        tf.const("f", 3, 3, 4, 4),
+        tf.ints("s", 1, 8, 8, 4),
+        tf.node(
+            "Conv2DBackpropInput",
+            "c",
+            "s:output:0",
+            "f:output:0",
+            "a",
+            **conv,
+            dilations=tf.Param("d"),
+        ),
+    ]
+    made = tf.function("b", body, {"a": "float32"}, {"r": "c:output:0"})
+    network = read_tensorflow(tf.graph(tf.fed("x", 1, 8, 8, 4), functions=[made]))
+    (layer,) = [x for x in network.layers if x.type == "Conv2DBackpropInput"]
+    seen = {r.condition.rpartition("/")[2]: r for r in answer(layer).reasons}["dilation"]
+    assert (seen.state, seen.observed) == ("unknown", "dilations is a parameter of the function")
+
+
+# --- the walk -------------------------------------------------------------------------------------
+
+
+def test_a_shape_of_which_some_entries_are_not_known() -> None:
+    text = "(float[4, 32] x, float[2, 2] z) => (float[4, 32] y) <float[32, 32] w = {}>"
+    body = """{ u = Unknown (z)  s = Shape (u)  c = Cast <to = 1> (s)  r = Reshape (w, c)
+        [n] y = Gemm (x, r) }"""
+    layer = read_onnx(onnx(f"g {text} {body}".replace("Unknown (z)", "local.Some (z)"))).layer("n")
+    assert answer(layer).verdict in ("unspecified", "forbidden")
+
+
+def test_a_function_that_nobody_calls() -> None:
+    main = "g (float[4, 32] x) => (float[4, 32] y) { y = Sin (x) }"
+    function = '<domain: "local", opset_import: ["" : 21]> f (a, b) => (c) { [n] c = Gemm (a, b) }'
+    layer = read_onnx(onnx(f"{main} {function}")).layer("n")
+    found = {r.condition: r for r in answer(layer).reasons}
+    source = found["uniform/onnx/Gemm/weight_source"]
+    assert source.state == "unknown"
+    assert "a function without calls" in source.observed
+
+
+# --- verdicts -------------------------------------------------------------------------------------
+
+
+def test_the_second_of_two_waivers_holds() -> None:
+    finding = Finding("over-quantized", "uniform/onnx/Gemm/trans_a", "case", "n", "failed", "words")
+    policy = Policy(waivers={"uniform/caffe/*": "no", "uniform/onnx/*": "known"})
+    assert policy.waiver(finding) == "uniform/onnx/*"
+    assert policy.apply(finding).status == "waived"
+    assert replace(policy, waivers={"x": "no"}).apply(finding) == finding
+
+
+def test_a_row_that_is_declared_as_skipped_warns_if_it_is_quantized() -> None:
+    layer = gemm()
+    outcome = Outcome("decided", {0: Decision()})
+    policy = Policy(skips=("uniform/onnx/Gemm",))
+    (finding,) = judge_layer("case", "group", layer, outcome, SPEC, policy, {}).findings
+    assert (finding.status, finding.condition) == ("warned", "uniform/onnx/Gemm")
+
+
+def test_a_skipped_layer_that_is_quantized_says_what_shows_it() -> None:
+    record = judged(gemm(), Decision(seen="a record"), skip_layers=("n",))
+    (finding,) = record.findings
+    assert finding.condition == "settings/onnx/Gemm/skip_layers"
+    assert finding.message.endswith("shown by: a record")
+    assert (record.verdict, record.owed) == ("forbidden", False)
+
+
+def test_what_was_clustered_is_judged_by_table_2_if_that_was_asked_for() -> None:
+    x = tf.fed("x", 4, 32)
+    node = tf.node("MatMul", "m", "x", "w", T="float32", transpose_a=False, transpose_b=True)
+    network = read_tensorflow(tf.graph(x, tf.const("w", 32, 32), node))
+    layer = network.layer("m")
+    assert judged(layer, Decision()).findings
+    assert not judged(layer, Decision(), scheme="nonuniform").findings
+    assert judged(layer, Decision(weights=False), scheme="nonuniform").findings
+    bad = tf.node("MatMul", "m", "x", "w", T="float32", transpose_a=True)
+    other = read_tensorflow(tf.graph(tf.fed("x", 32, 4), tf.const("w", 32, 32), bad)).layer("m")
+    assert judged(other, Decision(), scheme="nonuniform").findings
+
+
+def test_what_is_owed_to_nobody() -> None:
+    text = "(float[4, 32] x) => (float[4, 32] y, float[4, 32] z) "
+    text += "<float[32, 32] w = {}, float[4, 32] k = {}, int8[4, 32] q = {}, float s = {1.0}>"
+    body = "{ [a] y = Gemm (k, w)  d = DequantizeLinear (q, s)  [b] z = Gemm (d, w) }"
+    network = read_onnx(onnx(f"g {text} {body}"))
+    for name in ("a", "b"):
+        assert not judged(network.layer(name), Decision.float()).owed, name
+
+
+def test_a_refusal_leaves_in_float() -> None:
+    assert judged(gemm(), Outcome("refused")).decided == "float"
+
+
+def test_raising_conforms_where_the_tables_forbid_what_was_asked_for() -> None:
+    layer = gemm("transA = 1")
+    errored = Outcome("errored", message="ValueError: no")
+    (finding,) = judged(layer, errored).findings
+    assert finding.status == "warned"
+    assert finding.message.endswith("(the layer is forbidden, so that refusing it would be right)")
+    assert judged(layer, errored, scheme="nonuniform").findings == ()
+    (plain,) = judged(gemm(), errored).findings
+    assert plain.status == "failed"
+
+
+def test_evidence_that_neighbours_explain_warns_and_says_so() -> None:
+    decision = Decision(evidence="inferred")
+    (finding,) = judged(gemm("transA = 1"), decision).findings
+    assert finding.status == "warned"
+    assert finding.message.endswith("a warning, as the neighbours would explain the same result")
+    assert isinstance(answer(gemm()).reasons[0], Reason)

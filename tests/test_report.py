@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 from pytest_amct.fixtures.wrong_quantizers import WRONG
 
+from pytest_amct.journal import Remains
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin_reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
@@ -133,6 +134,20 @@ def test_every_condition_of_every_table_is_seen_both_ways(tmp_path: Path) -> Non
         for c in report["conditions"]
         if not any(c.get(key) for key in listed) and not (c["satisfied"] and c["broken_alone"])
     ]
+    jsonschema.validate(report, schema())
     assert unseen == []
     assert len(report["conditions"]) > 190
     assert report["findings"] == []
+
+
+def test_a_lost_case_can_be_waived(tmp_path: Path) -> None:
+    case = "uniform/onnx/Gemm/trans_a@1"
+    collected = Collected()
+    collected.add_remains(Remains(case, ()), "it")
+    waivers = {"uniform/onnx/Gemm/*": "crashes, see #12"}
+    for settings, status in (
+        (Settings("it"), "failed"),
+        (Settings("it", waivers=waivers), "waived"),
+    ):
+        (finding,) = assemble(collected, SPEC, settings, "it", {})["findings"]
+        assert (finding["kind"], finding["case"], finding["status"]) == ("lost", case, status)

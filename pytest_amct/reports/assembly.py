@@ -90,8 +90,10 @@ def assemble(
         if table in tables and framework in frameworks
         for row in _rows(spec, table, framework)
     ]
+    # What a lost process leaves behind was judged by nobody's policy yet.
+    told = [policy.apply(f) if f.kind == "lost" else f for f in collected.findings.values()]
     findings = sorted(
-        [*collected.findings.values(), *missed(records, policy)],
+        [*told, *missed(records, policy)],
         key=lambda f: (f.condition, f.case, f.layer, f.kind),
     )
     used = {policy.waiver(f) for f in findings}

@@ -5,7 +5,6 @@ A quantizer that is wrong by rule may do nothing that the tables could tell: `ex
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,11 +101,3 @@ def _condition(mutant: Mutant) -> tuple[Row, Condition] | None:
             if row.id == mutant.row and condition_id(row, condition) == mutant.condition:
                 return row, condition
     return None
-
-
-def survivors(mutants: list[Mutant], scratch: Path) -> Iterator[tuple[Mutant, Killed]]:
-    """Those that the gate does not kill."""
-    for mutant in mutants:
-        killed = kill(mutant, scratch)
-        if not killed.by:
-            yield mutant, killed

@@ -95,3 +95,8 @@ def test_what_opencv_does_not_have_is_not_its_business(
 def test_layers_of_the_train_phase_are_not_decided(opencv: Quantizer) -> None:
     case = catalog.make_case(f"{C}/Convolution", "default", "plain", ("train-layers",))
     assert run_quantizer(opencv, case.build().native).status == "decided"
+
+
+@pytest.mark.parametrize("type_", ["ReLU", "Concat", "Flatten", "Reshape", "Slice", "Dropout"])
+def test_what_integers_merely_pass_shows_nothing(type_: str, opencv: Quantizer) -> None:
+    assert decided(opencv, f"{C}/unlisted/{type_}", "plain") is None

@@ -60,6 +60,7 @@ def test_what_stays_in_float_and_what_is_folded() -> None:
     assert decided(f"{T}/Conv3D", "default") == Decision.float()
     assert decided(f"{T}/unlisted/Elu", "plain") == Decision.float()
     assert decided(f"{T}/unlisted/FusedBatchNormV3", "plain") is None  # untraceable
+    assert decided(f"{T}/unlisted/Relu6", "plain") is None  # integers merely pass
 
 
 @WITH_TENSORFLOW

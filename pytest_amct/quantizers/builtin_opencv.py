@@ -20,6 +20,7 @@ from pytest_amct.quantizers.protocol import (
     Request,
     Unsupported,
 )
+from pytest_amct.quantizers.value_types import SHOWS_NOTHING_ELSEWHERE
 from pytest_amct.tables.model import Scheme
 
 _SUFFIX = "Int8"
@@ -57,7 +58,9 @@ class _OpenCV:
             _check_runs(_read(cv2, prototxt, blobs), feed)
             quantized = net.quantize([feed[i.name] for i in request.inputs], cv2.CV_32F, cv2.CV_32F)
         found = {name: _layer(quantized, name) for name in quantized.getLayerNames()}
-        return {layer.name: _found(layer, found) or UNTRACEABLE for layer in layers}
+        decisions = {layer.name: _found(layer, found) or UNTRACEABLE for layer in layers}
+        passes = {layer.name for layer in layers if layer.type in SHOWS_NOTHING_ELSEWHERE}
+        return {name: found for name, found in decisions.items() if name not in passes}
 
     def validate(self, path: Path) -> None:
         """OpenCV has no file for what it quantizes."""

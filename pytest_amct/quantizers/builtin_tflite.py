@@ -21,9 +21,12 @@ from pytest_amct.quantizers.protocol import (
     Request,
     Unsupported,
 )
+from pytest_amct.quantizers.value_types import SHOWS_NOTHING_ELSEWHERE
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Scheme
+
+_NO_LAYERS = ("Placeholder", "Const")
 
 _INTEGERS = ("INT8", "INT16", "UINT8")
 
@@ -73,7 +76,7 @@ class _TfLite:
         return {
             layer.name: _decision(layer, operators) or UNTRACEABLE
             for layer in network.layers
-            if not layer.where and layer.type not in ("Placeholder", "Const")
+            if not layer.where and layer.type not in (*_NO_LAYERS, *SHOWS_NOTHING_ELSEWHERE)
         }
 
     def validate(self, path: Path) -> None:

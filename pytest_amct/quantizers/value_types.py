@@ -1,4 +1,4 @@
-"""Types of ONNX operators that move values but do not compute: they show no decision."""
+"""Types of layers that move values but do not compute: they show no decision."""
 
 from __future__ import annotations
 
@@ -20,3 +20,13 @@ HANDS_ON = frozenset(_HANDS_ON.split())
 
 SHOWS_NOTHING = HANDS_ON | frozenset(_OTHERS.split())
 """Types that only move, select or clip values: a Q/DQ pair around them is nobody's decision."""
+
+SHOWS_NOTHING_ELSEWHERE = frozenset(
+    """
+    ReLU ReLU6 Clip Flatten Reshape Split Slice Concat Dropout Permute Crop Padding Silence Tile
+    Relu Relu6 Identity IdentityN Squeeze ExpandDims Transpose ConcatV2 SplitV StridedSlice Pad
+    PadV2 MirrorPad Pack Unpack Gather GatherV2 Maximum Minimum ClipByValue Max Min ArgMax ReverseV2
+    DepthToSpace SpaceToDepth BatchToSpaceND SpaceToBatchND ResizeNearestNeighbor
+    """.split()
+)
+"""The same of Caffe and TensorFlow: integers that such a layer passes on are nobody's decision."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 Shape = tuple[int | str | None, ...]
@@ -37,10 +36,6 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-NOTHING_GIVEN: Mapping[str, Any] = MappingProxyType({})
-"""What `Layer.given` is outside of functions: one for all layers."""
 
 
 class Unknown(Enum):
@@ -111,7 +106,7 @@ class Layer:
     parameters: tuple[Tensor, ...] = ()
     body: tuple[Tensor | None, ...] = ()
     #: of a function's body: the attributes that its call sites pass, by the function's names
-    given: Mapping[str, Any] = NOTHING_GIVEN
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def framework(self) -> str:

@@ -221,7 +221,7 @@ class _Reader:
         layers, newest, tensors = [], onnx.defs.onnx_opset_version(), scopes[-1]
         for node in nodes:
             name, type_, domain, overload = node.name, node.op_type, node.domain, node.overload
-            taken, made = node.input[:], node.output[:]  # in half the time of a loop over them
+            taken, made = [*node.input], [*node.output]
             texts, nests = [name, type_, domain, overload, *taken, *made], False
             for held in node.attribute:
                 texts += (held.name, held.ref_attr_name)

@@ -49,7 +49,6 @@ def dtype(tensor: Tensor | None) -> str | None:
 def note_dtypes(network: Network) -> None:
     """Work out the element types of all outputs, in document order, where most follow at once."""
     memo: dict[Tensor, str | None] = network.memo.setdefault("dtype", {})
-    # Else the first type that takes the inference would throw away what was noted up to there.
     for layer in network.layers:
         calls = bool(layer.body or layer.parameters)
         for port, tensor in enumerate(layer.outputs):

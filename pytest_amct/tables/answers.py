@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pytest_amct.graphs import walk
@@ -15,7 +15,6 @@ from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import (
     Answer,
     Condition,
-    Explain,
     Reason,
     Row,
     Spec,
@@ -23,7 +22,7 @@ from pytest_amct.tables.model import (
     Treatment,
     condition_id,
 )
-from pytest_amct.tables.plainly import Step, hold, steps
+from pytest_amct.tables.plainly import hold, steps
 
 
 def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None = None) -> Answer:  # noqa: B008
@@ -42,44 +41,32 @@ def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None =
     if row is None:
         return _unlisted(layer, table, spec)
     network = layer.network
-    if network.memo.get("spec") is not spec:
+    if "weights" not in network.memo:
         _prepare(network, spec)
-    plan = spec.memo.get(row.id)
-    if plan is None:
-        plan = spec.memo[row.id] = _plan(row, spec)
-    if _plainly(layer, row, treatment, spec, plan):
-        return Answer("quantizable", "stated", row.id, plan.explain, layer, treatment)
-    return _combine(row.id, tuple(_reasons(layer, row, treatment, spec)))
+    if _plainly(layer, row, treatment, spec):
+        explained = partial(_explained, layer, row, treatment, spec)
+        return Answer("quantizable", "stated", row.id, explained)
+    return _combine(row.id, _explained(layer, row, treatment, spec))
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What is worked out once of a row in a spec: specs differ in what the Float16 rule closes."""
-
-    checks: tuple[Step, ...] | None
-    closed: bool
-    explain: Explain
+def _explained(layer: Layer, row: Row, treatment: Treatment, spec: Spec) -> tuple[Reason, ...]:
+    return tuple(_reasons(layer, row, treatment, spec))
 
 
-def _plan(row: Row, spec: Spec) -> _Plan:
-    def explain(layer: Layer, treatment: Treatment) -> tuple[Reason, ...]:
-        # Meanwhile the network may have been asked about by another spec.
-        if layer.network.memo.get("spec") is not spec:
-            _prepare(layer.network, spec)
-        return tuple(_reasons(layer, row, treatment, spec))
-
-    return _Plan(steps(row), closed_by_float16(row, spec), explain)
-
-
-def _plainly(layer: Layer, row: Row, treatment: Treatment, spec: Spec, plan: _Plan) -> bool:
+def _plainly(layer: Layer, row: Row, treatment: Treatment, spec: Spec) -> bool:
     """Whether all conditions hold on the document's own words, by the short way of each."""
-    if plan.checks is None or layer.type not in row.types or layer.body or layer.parameters:
+    known = spec.memo.get(row.id)
+    if known is None:
+        # Specs share rows, but not what the Float16 rule closes.
+        known = spec.memo[row.id] = (steps(row), closed_by_float16(row, spec))
+    checks, closed = known
+    if checks is None or layer.type not in row.types or layer.body or layer.parameters:
         return False
     if not _says_nothing(treatment):
         return False
-    if plan.closed and (layer.type != row.types[0] or not float16_rule(layer.network, spec).holds):
+    if closed and (layer.type != row.types[0] or not float16_rule(layer.network, spec).holds):
         return False
-    return hold(layer, row, plan.checks)
+    return hold(layer, row, checks)
 
 
 def _says_nothing(treatment: Treatment) -> bool:
@@ -119,8 +106,8 @@ def _combine(row: str | None, reasons: tuple[Reason, ...]) -> Answer:
 
 
 def _unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
-    known: dict[tuple[Spec, str, str], Answer] = layer.network.memo.setdefault("unlisted", {})
-    key = (spec, table, layer.qualified_type)
+    known: dict[tuple[str, str, str], Answer] = layer.network.memo.setdefault("unlisted", {})
+    key = (spec.source, table, layer.qualified_type)
     if key not in known:
         known[key] = _answer_unlisted(layer, table, spec)
     return known[key]
@@ -181,22 +168,14 @@ def _state(holds: bool | None) -> State:
 
 
 def _prepare(network: Network, spec: Spec) -> None:
-    """Lay out for the conditions what is asked about every layer, worked out once for each spec:
-    rows say which layers have weights, so that another spec may see others share them."""
-    prepared: dict[Spec, _Weights] = network.memo.setdefault("prepared", {})
-    if spec not in prepared:
-        with uncollected():  # it stays: there is no garbage to look for
-            prepared[spec] = _weights(network, spec)
-            float16_rule(network, spec)
-            walk.note_dtypes(network)
-    network.memo["weights"], network.memo["shared weights"] = prepared[spec]
-    network.memo["spec"] = spec
+    """Work out once what is asked about every layer: it stays, so that no garbage is looked for."""
+    with uncollected():
+        network.memo["weights"], network.memo["shared weights"] = _weights(network, spec)
+        float16_rule(network, spec)
+        walk.note_dtypes(network)
 
 
-_Weights = tuple[dict[Tensor, Layer], dict[Tensor, list[Layer]]]
-
-
-def _weights(network: Network, spec: Spec) -> _Weights:
+def _weights(network: Network, spec: Spec) -> tuple[dict[Tensor, Layer], dict[Tensor, list[Layer]]]:
     """Which layer has which stored constant at its weight port, and which several have."""
     owners: dict[Tensor, Layer] = {}
     shared: dict[Tensor, list[Layer]] = {}

@@ -17,10 +17,11 @@ _F16 = "float16"
 
 def float16_rule(network: Network, spec: Spec) -> Seen:
     """Whether the network is free of what fires the rule (``None``: the document does not say)."""
-    known: dict[Spec, Seen] = network.memo.setdefault("float16", {})
-    if spec not in known:
-        known[spec] = _evaluate(network, spec)
-    return known[spec]
+    key = f"float16/{spec.source}"
+    if key not in network.memo:
+        network.memo[key] = _evaluate(network, spec)
+    seen: Seen = network.memo[key]
+    return seen
 
 
 def _evaluate(network: Network, spec: Spec) -> Seen:

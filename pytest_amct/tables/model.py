@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from pytest_amct.graphs.network import Basis, Layer
+from pytest_amct.graphs.network import Basis
 
 Verdict = Literal["quantizable", "forbidden", "unspecified"]
 State = Literal["holds", "broken", "unknown", "vacuous"]
@@ -42,10 +42,6 @@ class Reason:
     row: str
 
 
-Explain = Callable[[Layer, Treatment], tuple[Reason, ...]]
-"""Works out the reasons of an answer."""
-
-
 @dataclass(slots=True, eq=False, repr=False)
 class Answer:
     """Whether a layer may be treated so: the verdict, its basis, and every condition looked at.
@@ -57,19 +53,13 @@ class Answer:
     basis: Basis
     row: str | None
     #: the reasons, or what works them out: most answers are never asked for theirs
-    explained: tuple[Reason, ...] | Explain
-    #: what to explain. Fields, not a closure for each answer: objects are what the garbage
-    #: collector counts, and enough of them make it look through the whole network.
-    asked: Layer | None = None
-    treatment: Treatment | None = None
+    explained: tuple[Reason, ...] | Callable[[], tuple[Reason, ...]]
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """Every condition that was looked at, with the value that was seen."""
         if not isinstance(self.explained, tuple):
-            assert self.asked is not None and self.treatment is not None
-            self.explained = self.explained(self.asked, self.treatment)
-            self.asked = self.treatment = None
+            self.explained = self.explained()
         return self.explained
 
     def __eq__(self, other: object) -> bool:
@@ -151,9 +141,9 @@ class Row:
         return self.id.split("/", 2)[2]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Spec:
-    """The tables of one release. Each is itself alone: what networks remember is kept by it."""
+    """The tables of one release."""
 
     release: str
     title: str
@@ -162,9 +152,9 @@ class Spec:
     rows: tuple[Row, ...]
     #: the tables that are closed lists, by scheme, and on which basis a missing type is forbidden
     lists: Mapping[str, Basis] = field(default_factory=lambda: {"uniform": "stated"})
-    source: str = ""
+    source: str = field(default="", compare=False)
     #: what `tables` has worked out for each row
-    memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @cached_property
     def by_type(self) -> Mapping[tuple[str, str, str], Row]:

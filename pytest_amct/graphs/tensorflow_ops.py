@@ -165,11 +165,14 @@ def expanded(arguments: Sequence[Argument], layer: Layer) -> Iterator[tuple[Argu
     One whose number the attributes do not tell goes on and on.
     """
     for argument in arguments:
-        count: Any = 1
+        if not argument.listed and not argument.count:  # by far the most
+            yield argument, 0
+            continue
+        count: Any
         if argument.listed:
             types = layer.attribute(argument.type)
             count = len(types) if isinstance(types, tuple) else None
-        elif argument.count:
+        else:
             count = layer.attribute(argument.count)
         count = count if isinstance(count, int) and 0 <= count < _MOST else _MOST
         yield from ((argument, index) for index in range(count))

@@ -175,7 +175,8 @@ class _Reader:
         tensor = scope.tensors[name] = Tensor(name, "layer", producer=layer)
         if layer.type in self.bodies:
             return tensor
-        declared = layer.attribute("_output_shapes")
+        stated = layer.raw.attr
+        declared = layer.attribute("_output_shapes") if "_output_shapes" in stated else None
         if isinstance(declared, tuple) and port < len(declared):
             tensor.shape = _shape(declared[port])
         if ops.is_dynamic(layer.type):
@@ -185,8 +186,8 @@ class _Reader:
             tensor.shape = self.fed_shape(layer, port, declared)
             if ops.is_network_input(layer.type) and not scope.where:
                 self.network.inputs.append(tensor)
-        elif layer.type in ("Const", "HostConst") and "value" in layer.raw.attr:
-            value = layer.raw.attr["value"].tensor
+        elif layer.type in ("Const", "HostConst") and "value" in stated:
+            value = stated["value"].tensor
             tensor.value, tensor.dtype = value, DTYPES.get(value.dtype)
             dims = value.tensor_shape
             tensor.shape = _shape(None if dims.unknown_rank else tuple(d.size for d in dims.dim))

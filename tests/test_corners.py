@@ -10,11 +10,11 @@ import tensorflow_graphs as tf
 from onnx import ModelProto, parser
 
 from pytest_amct import Decision, SpecError, Treatment, answer, load_spec, read_onnx
-from pytest_amct.graphs.network import Layer
+from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.tensorflow_reader import read_tensorflow
 from pytest_amct.quantizers.protocol import Outcome
 from pytest_amct.tables.model import Reason
-from pytest_amct.verdicts import Finding, Policy, Record, judge_layer
+from pytest_amct.verdicts import Finding, Policy, Record, judge_layer, missed
 
 SPEC = load_spec()
 
@@ -140,6 +140,48 @@ def test_a_shape_of_which_some_entries_are_not_known() -> None:
     assert answer(layer).verdict in ("unspecified", "forbidden")
 
 
+def weight_source(network: Network) -> Reason:
+    """What is said of the weight of the layer that is called n."""
+    (layer,) = [x for x in network.layers if x.name == "n"]
+    (seen,) = [r for r in answer(layer).reasons if r.condition.endswith("/weight_source")]
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("taken", "observed"),
+    [("u", "whose dimensions are not all known"), ("", "whose shape is not known")],
+)
+def test_shapes_that_are_not_known_whole(taken: str, observed: str) -> None:
+    text = "(float[4, 32] x, float[2, 2] z) => (float[4, 32] y) <float[32, 32] w = {}>"
+    body = "u = NonZero (z)  s = Shape (u)  c = Cast <to = 1> (s)  r = Add (w, c)"
+    model = onnx(f"g {text} {{ {body}  [n] y = Gemm (x, r) }}")
+    model.graph.node[1].input[0] = taken
+    seen = weight_source(read_onnx(model))
+    assert seen.state == "unknown"
+    assert observed in seen.observed
+
+
+def test_one_constant_that_comes_in_by_two_parameters() -> None:
+    main = (
+        "g (float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = {}> { y = local.outer (x, w) }"
+    )
+    head = '<domain: "local", opset_import: ["" : 21, "local" : 1]>'
+    outer = f"{head} outer (a, b) => (c) {{ c = local.inner (a, b, b) }}"
+    inner = f"{head} inner (d, e, f) => (h) {{ k = Add (e, f)  [n] h = Gemm (d, k) }}"
+    seen = weight_source(read_onnx(onnx(f"{main} {outer} {inner}")))
+    assert seen.state == "holds", seen.observed
+
+
+def test_an_output_that_its_function_does_not_make() -> None:
+    made = tf.function("f", [], {"a": "float32"}, {"r": "nobody:output:0"})
+    taken = tf.node("MatMul", "n", "x", "w", T="float32")
+    call = tf.node("f", "w", "x")
+    network = read_tensorflow(tf.graph(tf.fed("x", 4, 4), call, taken, functions=[made]))
+    seen = weight_source(network)
+    assert seen.state == "unknown"
+    assert "value out of" in seen.observed
+
+
 def test_a_function_that_nobody_calls() -> None:
     main = "g (float[4, 32] x) => (float[4, 32] y) { y = Sin (x) }"
     function = '<domain: "local", opset_import: ["" : 21]> f (a, b) => (c) { [n] c = Gemm (a, b) }'
@@ -192,11 +234,77 @@ def test_what_was_clustered_is_judged_by_table_2_if_that_was_asked_for() -> None
 
 def test_what_is_owed_to_nobody() -> None:
     text = "(float[4, 32] x) => (float[4, 32] y, float[4, 32] z) "
-    text += "<float[32, 32] w = {}, float[4, 32] k = {}, int8[4, 32] q = {}, float s = {1.0}>"
-    body = "{ [a] y = Gemm (k, w)  d = DequantizeLinear (q, s)  [b] z = Gemm (d, w) }"
+    text += "<float[32, 32] w = {}, float[32, 32] v = {}, float[4, 32] k = {},"
+    text += "int8[4, 32] q = {}, float s = {1.0}>"
+    body = "{ [a] y = Gemm (k, w)  d = DequantizeLinear (q, s)  [b] z = Gemm (d, v) }"
     network = read_onnx(onnx(f"g {text} {body}"))
     for name in ("a", "b"):
-        assert not judged(network.layer(name), Decision.float()).owed, name
+        record = judged(network.layer(name), Decision.float())
+        assert (record.verdict, record.owed) == ("quantizable", False), name
+
+
+def test_a_constant_bias_behind_a_layer_with_weights_is_not_owed() -> None:
+    text = "(float[4, 32] x) => (float[4, 32] y, float[4, 32] z) "
+    text += "<float[32, 32] w = {}, float[32] k = {}>"
+    body = "{ g1 = Gemm (x, w)  [bias] y = Add (g1, k)  [sum] z = Add (g1, x) }"
+    network = read_onnx(onnx(f"g {text} {body}"))
+    idle = Decision.float()
+    assert not judged(network.layer("bias"), idle).owed
+    assert judged(network.layer("sum"), idle, tensor_quantize=("sum",)).owed
+    assert not judged(network.layer("sum"), idle).owed  # the row lists its data alone
+
+
+def test_nothing_is_owed_where_clustering_was_asked_for() -> None:
+    assert judged(gemm(), Decision.float()).owed
+    assert not judged(gemm(), Decision.float(), scheme="nonuniform").owed
+
+
+def test_a_row_is_skipped_if_all_its_types_are() -> None:
+    (ir,) = SPEC.row("uniform/onnx/Gemm").ir
+    (finding,) = judged(gemm(), Decision(), skip_layer_types=(ir,)).findings
+    assert finding.condition == "settings/onnx/Gemm/skip_layer_types"
+    record = judged(gemm(), Decision(), skip_layer_types=("Conv2D",))
+    assert (record.findings, record.states[finding.condition]) == ((), "holds")
+
+
+def test_a_decision_shows_what_is_checked_of_a_treatment() -> None:
+    shown = judged(gemm(), Decision(weight_channel_wise=False)).checked
+    assert "settings/onnx/Gemm/channel_wise" in shown
+    assert "settings/onnx/Gemm/channel_wise" not in judged(gemm(), Decision()).checked
+
+
+def test_what_the_document_implies_warns_and_says_so() -> None:
+    text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 1, 1] y) { [n] y = GlobalAveragePool (x) }"
+    (finding,) = judged(read_onnx(onnx(text)).layer("n"), Decision()).findings
+    assert (finding.row, finding.status) == ("uniform/onnx/AveragePool", "warned")
+    assert finding.message.endswith("the document does not say it in so many words")
+
+
+def test_what_is_left_in_float_fails_where_it_is_claimed() -> None:
+    def found(left: set[str], **policy: tuple[str, ...]) -> list[tuple[str, str]]:
+        record = judged(gemm(), Decision())
+        records = [
+            replace(record, case=case, decided="float" if case in left else "quantized")
+            for case in ("r@one", "r@one:chain", "r@two", "r@two:chain+renamed")
+        ]
+        return [(f.status, f.message) for f in missed(records, Policy(**policy))]
+
+    both = {"r@one", "r@one:chain"}
+    words = "1 of 2 quantizable layers of uniform/onnx/Gemm were left in float: one"
+    assert found(both) == [("warned", words)]
+    assert found(both, claims=("uniform/onnx/*",)) == [("failed", words)]
+    assert found(both, claims=("uniform/onnx/Conv",)) == [("warned", words)]
+    assert found(both, skips=("uniform/onnx/Gemm",)) == []
+    assert found({"r@one", "r@two:chain+renamed"}) == []
+    assert missed([judged(gemm("transA = 1"), Decision.float())], Policy()) == []
+
+
+def test_no_row_has_nothing_to_check() -> None:
+    text = "g (float[4] x) => (float[4] y) { [n] y = Sigmoid (x) }"
+    record = judged(read_onnx(onnx(text)).layer("n"), Decision(shift=1))
+    (finding,) = record.findings
+    assert finding.condition == "uniform/onnx/unlisted/Sigmoid"
+    assert (record.row, record.checked, record.owed) == (None, (), False)
 
 
 def test_a_refusal_leaves_in_float() -> None:
@@ -212,6 +320,11 @@ def test_raising_conforms_where_the_tables_forbid_what_was_asked_for() -> None:
     assert judged(layer, errored, scheme="nonuniform").findings == ()
     (plain,) = judged(gemm(), errored).findings
     assert plain.status == "failed"
+
+
+def test_what_was_quantized_against_a_condition_says_what_shows_it() -> None:
+    (finding,) = judged(gemm("transA = 1"), Decision(seen="a record")).findings
+    assert "; shown by: a record" in finding.message
 
 
 def test_evidence_that_neighbours_explain_warns_and_says_so() -> None:

@@ -102,8 +102,7 @@ def asked_treatment(asked: Mapping[str, Any], row: Row | None) -> Treatment:
     return Treatment(
         scheme,
         data=scheme != "weight_only",
-        # A pool has no weight of its own: only the request for weights alone would treat one.
-        weights=True if has_weight or scheme == "weight_only" else None,
+        weights=True if has_weight else None,
         weight_channel_wise=settings.get("channel_wise"),
         weight_asymmetric=settings.get("asymmetric"),
     )

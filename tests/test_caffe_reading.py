@@ -77,8 +77,8 @@ def test_example_9_pooling() -> None:
 
 def test_example_9_weights_alone() -> None:
     for held in ("pool: MAX", "pool: AVE"):
-        done = {"scheme": "weight_only", "weights": True}
-        assert verdict(INPUT + pool(held), **done) == "forbidden mode"
+        for done in ({"weights": True}, {}):
+            assert verdict(INPUT + pool(held), scheme="weight_only", **done) == "forbidden mode"
     full = layer("InnerProduct", "inner_product_param { num_output: 4 }")
     assert verdict(INPUT + full, scheme="weight_only") == "forbidden (inferred) InnerProduct"
     assert verdict(INPUT + conv(), scheme="weight_only") == "forbidden (inferred) Convolution"
@@ -123,6 +123,12 @@ def test_inner_product(held: str, rank: int | None, expected: str) -> None:
         ("kernel_size: 3 kernel_size: 3 kernel_size: 3", None, "forbidden weight_rank"),
         ("kernel_h: 3 kernel_w: 1", None, "quantizable"),
         ("kernel_size: 3 dilation: 2 group: 4 stride: 2 pad: 1", 4, "quantizable"),
+        ("kernel_size: 3 axis: 2", 5, "quantizable"),
+        ("kernel_size: 3 axis: 2", 4, "forbidden weight_rank"),
+        ("kernel_size: 3 axis: -3", 5, "quantizable"),
+        ("kernel_size: 3 axis: -3", 4, "quantizable"),
+        ("kernel_size: 3 axis: 7", 4, "unspecified weight_rank"),
+        ("kernel_size: 3 axis: 2", None, "unspecified weight_rank"),
     ],
 )
 def test_convolution(held: str, rank: int | None, expected: str) -> None:
@@ -547,10 +553,15 @@ def test_a_caffemodel_that_is_cut_off_or_something_else_is_told(tmp_path: Path) 
     for cut in (1, 10, 1000, len(whole) - 1):
         with pytest.raises(ModelError, match=f"the caffemodel: .*cut off.*{cut} bytes"):
             read_caffe(text, whole[:cut])
+    empty = tmp_path / "empty.caffemodel"
+    empty.touch()
     with pytest.raises(ModelError, match="holds no layers"):
-        read_caffe(text, b"")
+        read_caffe(text, empty)
+    assert read(text, b"").name == "focal"  # as a CaffeModel without blobs has it
     model.layer.add(name="focal")
-    with pytest.raises(ModelError, match="the caffemodel: two layers are named 'focal'"):
+    assert read(text, model.SerializeToString()).name == "focal"
+    model.layer[1].CopyFrom(model.layer[0])
+    with pytest.raises(ModelError, match="the caffemodel: two layers with blobs are named 'focal'"):
         read_caffe(text, model.SerializeToString())
     path = tmp_path / "none.caffemodel"
     with pytest.raises(ModelError, match=r"none\.caffemodel: cannot be read"):
@@ -559,6 +570,25 @@ def test_a_caffemodel_that_is_cut_off_or_something_else_is_told(tmp_path: Path) 
         read_caffe(str(tmp_path / "none.prototxt"))
     with pytest.raises(ModelError, match="line 2: not UTF-8"):
         read_caffe(b'name: "x"\n\xff')
+    for nowhere in ("a\0b", "\ud800"):
+        with pytest.raises(ModelError, match=r"a\\x00b|\\ud800"):
+            read_caffe(nowhere)
+
+
+def test_comments_are_read_in_no_encoding() -> None:
+    text = (INPUT + layer("Pooling")).encode()
+    odd = "# \u5377\u79ef: \"pool\"\n".encode("gbk")
+    assert read_caffe(odd + text + odd).layer("focal").type == "Pooling"
+    kept = text.replace(b'name: "focal"', b'name: "fo#cal"')
+    assert read_caffe(kept).layer("fo#cal").type == "Pooling"
+
+
+def test_sizes_beyond_all_floats_are_sizes() -> None:
+    data = 'input: "data" input_shape { ' + "dim: 9000000000000000000 " * 24 + "} "
+    flat = layer("Flatten", "flatten_param { axis: 3 }", "flat")
+    pooled = layer("Pooling", "pooling_param { kernel_size: 2 }", "pooled", "flat")
+    last = layer("Convolution", "convolution_param { kernel_size: 3 }", reads="pooled")
+    assert verdict(data + flat + pooled + last) == "quantizable"
 
 
 @pytest.mark.parametrize("seed", range(3))

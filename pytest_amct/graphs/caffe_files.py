@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from pytest_amct.errors import ModelError
 from pytest_amct.graphs.caffe_schema import Message, message
+from pytest_amct.graphs.network import printable
 
 Text = str | bytes | os.PathLike[str]
 """A prototxt: its text, or the path of a file (a string without braces, quotes or line breaks)."""
@@ -22,6 +23,7 @@ Stored = bytes | str | os.PathLike[str]
 _TEXT = re.compile(r'[{}"\n]|^\s*$')
 #: strings and comments, whose braces do not count, and the braces that do
 _BRACES = re.compile(r"""(?P<skip>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\#[^\n]*)|[{}<>]""")
+_COMMENT = re.compile(rb"""(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|\#[^\n]*""")
 _PLACE = re.compile(r"^\d+:\d+ : ", re.DOTALL)
 _QUOTED_LINE = re.compile(r"^'.*': (?=[A-Z])", re.DOTALL)
 
@@ -56,7 +58,9 @@ def parse_caffemodel(caffemodel: Stored) -> tuple[Mapping[str, list[Sequence[Mes
         blobs: dict[str, list[Sequence[Message]]] = {}
         for layer in [*net.layer, *net.layers]:
             inner = layer.layer if hasattr(layer, "layer") and layer.HasField("layer") else layer
-            blobs.setdefault(inner.name, []).append(inner.blobs)
+            held = blobs.setdefault(inner.name, [])
+            if inner.blobs:  # a net that was written whole has a data layer for each phase
+                held.append(inner.blobs)
     except (DecodeError, UnicodeDecodeError):
         raise ModelError(
             f"{name}: not a caffemodel, or cut off ({len(data)} bytes): copy or export it again"
@@ -76,7 +80,8 @@ def _read_text(prototxt: Text, name: str) -> tuple[str, str]:
         name = os.fspath(prototxt)
         data = _read(Path(prototxt), name)
     try:
-        return data.decode("utf-8"), name
+        # Comments say nothing, in whatever encoding.
+        return _COMMENT.sub(lambda found: found["string"] or b"", data).decode("utf-8"), name
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ModelError(f"{name}: line {line}: not UTF-8 text: is it a prototxt?") from None
@@ -87,6 +92,8 @@ def _read(path: Path, name: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"{name}: cannot be read ({error.strerror})") from None
+    except ValueError:  # a null byte, half a surrogate pair
+        raise ModelError(f"{printable(name)}: no path of a file") from None
 
 
 def _what_is_wrong(text: str, error: text_format.ParseError) -> str:

@@ -28,14 +28,14 @@ def read_caffe(prototxt: Text, caffemodel: Stored | None = None, name: str = "")
 
     Parameters come from the prototxt, blobs by layer name from the caffemodel. A convolution, a
     deconvolution and an inner product have their weight at port 1 and their bias at port 2, also
-    without a caffemodel; then nothing is known of them but that they are constant. `name` is what
-    errors call the prototxt.
+    without a caffemodel (or with empty bytes for one); then nothing is known of them but that they
+    are constant. `name` is what errors call the prototxt.
     Raises `ModelError` if the files are broken or do not belong together.
     """
     net, label = parse_prototxt(prototxt, name)
     blobs: Mapping[str, Sequence[Sequence[Message]]] = {}
     stored = ""
-    if caffemodel is not None:
+    if caffemodel is not None and caffemodel != b"":
         blobs, stored = parse_caffemodel(caffemodel)
     return _Reader(net, label, blobs, stored).network
 
@@ -84,7 +84,9 @@ class _Reader:
                 raise self.error(f"two layers are named {raw.name!r}: give each its own name")
             seen.add(raw.name)
             if raw.name and len(self.stored.get(raw.name, ())) > 1:
-                raise ModelError(f"{self.stored_name}: two layers are named {raw.name!r}")
+                raise ModelError(
+                    f"{self.stored_name}: two layers with blobs are named {raw.name!r}"
+                )
 
     def inputs(self, net: Message) -> None:
         """The inputs that are fields of the net, as nets before the Input layer have them."""
@@ -156,8 +158,8 @@ class _Reader:
     def blobs(self, raw: Message) -> tuple[Tensor | None, ...]:
         """Note a layer's blobs; returns weight and bias of a layer that has a row."""
         found = self.stored.get(raw.name, ()) if raw.name else ()
-        blobs = found[0] if found and found[0] else raw.blobs
-        where = self.stored_name if found and found[0] else self.name
+        blobs = found[0] if found else raw.blobs
+        where = self.stored_name if found else self.name
         shapes = [_shape(blob) for blob in blobs]
         why = _misfit(raw, blobs, shapes)
         if why:

@@ -106,8 +106,8 @@ def _pooling(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
             sizes.append(None)
             continue
         down = held.DESCRIPTOR.fields_by_name["round_mode"].default_value != held.round_mode
-        steps = (entry + 2 * p - k) / s
-        size = (math.floor(steps) if down else math.ceil(steps)) + 1
+        reach = entry + 2 * p - k
+        size = (reach // s if down else -(-reach // s)) + 1
         # The last window must start inside the image or its front padding.
         sizes.append(size - 1 if p and (size - 1) * s >= entry + p else size)
     return (*bottom[:2], *sizes)

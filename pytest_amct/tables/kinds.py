@@ -157,7 +157,13 @@ def _weight_rank(layer: Layer, ports: Ports) -> tuple[int | None, str]:
             return len(entries) + 2, f"from {name}"
     data = _at(layer, ports.data[0])
     if data is not None and (rank := walk.rank(data)) is not None:
-        return rank, f"as the data {data.name!r}"
+        # A convolution of Caffe may say that its channels stand further back.
+        axis = layer.attribute("axis")
+        axis = axis + rank if isinstance(axis, int) and axis < 0 else axis
+        if axis is None or axis == 1:
+            return rank, f"as the data {data.name!r}"
+        if 0 <= axis < rank:
+            return rank - axis + 1, f"as the data {data.name!r} from axis {axis} on"
     return None, "the rank of the weight is not known"
 
 

@@ -30,6 +30,11 @@ class Treatment:
     #: the layer's result is shifted by N bits
     shift: bool | None = None
 
+    def __post_init__(self) -> None:
+        """The schemes of tables 2 and 3 are about weights: by their names those were quantized."""
+        if self.weights is None and self.scheme in ("nonuniform", "weight_only"):
+            object.__setattr__(self, "weights", True)
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:

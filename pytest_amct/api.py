@@ -12,6 +12,7 @@ from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.onnx_reader import parse_onnx, read_onnx
 from pytest_amct.graphs.reading import is_model_file, read_files
 from pytest_amct.quantizers.amct_layers import AmctDecisions, decisions_by_name
+from pytest_amct.quantizers.names import name_of
 from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.quantizers.reading import read_outcome, read_text_form
 from pytest_amct.quantizers.undone import undo_quantization
@@ -49,7 +50,7 @@ def decisions_of(quantized: Any, original: Model | None = None) -> dict[str, Dec
     else:
         network = read_onnx(undo_quantization(parse_onnx(quantized)))
     outcome = read_outcome(network, quantized)
-    named = {_name(network.layers[i]): d for i, d in sorted(outcome.decisions.items())}
+    named = {name_of(network.layers[i]): d for i, d in sorted(outcome.decisions.items())}
     return {name: decision for name, decision in named.items() if name}
 
 
@@ -87,7 +88,3 @@ def judge(
 def _missed(layer: Layer, row: str | None) -> Finding:
     message = f"{layer} was left in float, although {row} lists it and every condition holds"
     return Finding("missed", row or "", "", str(layer), "warned", message, row=row)
-
-
-def _name(layer: Layer) -> str:
-    return layer.name or next((t.name for t in layer.outputs if t is not None), "")

@@ -118,18 +118,23 @@ class Runner:
 
             return check_pair(self, path, note)
         outcome = self._run(note.case, model, network, note.asked)
-        layers = [x for x in network.layers if not x.where]
+        layers = network.layers
+        broke = outcome.status not in ("decided", "refused")
         if note.focal:
             layers = focal_layers(network, note.focal)
-        records = [
+        elif broke:
+            layers = [x for x in layers if self.is_judged(x)] or layers
+        records = tuple(
             self._judge(note.case, note.condition, layer, outcome, note.asked) for layer in layers
-        ]
+        )
+        if broke and not note.focal:
+            records = self._broken(network, records)
         findings = [f for r in records for f in r.findings]
         failed = [f for f in findings if f.status == "failed"]
         if not failed:
-            return Result(tuple(records), tuple(findings))
+            return Result(records, tuple(findings))
         lines = [sentence(f) for f in failed[:_MOST_SHOWN]]
-        return Result(tuple(records), tuple(findings), "\n".join([*lines, *last_words(outcome)]))
+        return Result(records, tuple(findings), "\n".join([*lines, *last_words(outcome)]))
 
     def record(self, case: AnyCase) -> Record:
         """Run and judge one case with one focal layer, once."""
@@ -185,7 +190,7 @@ class Runner:
         unlisted = catalog.rows(layer.framework).UNLISTED
         return find_row(layer, self.spec) is not None or layer.qualified_type in unlisted
 
-    def _broken(self, network: Network, records: list[Record]) -> tuple[Record, ...]:
+    def _broken(self, network: Network, records: Sequence[Record]) -> tuple[Record, ...]:
         """One finding for the whole network, of a layer that may be why, if there is one."""
         layers = [layer for layer in network.layers if self.is_judged(layer)]
         may_object = any(answer(x, spec=self.spec).verdict != "quantizable" for x in layers)

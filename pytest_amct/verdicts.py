@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pytest_amct.graphs import walk
-from pytest_amct.graphs.network import Basis, Layer
+from pytest_amct.graphs.network import Basis, Layer, Tensor
+from pytest_amct.quantizers.names import name_of
 from pytest_amct.quantizers.protocol import Decision, Outcome, layer_index
-from pytest_amct.tables.answers import answer, find_row
+from pytest_amct.quantizers.value_types import SHOWS_NOTHING, SHOWS_NOTHING_ELSEWHERE
+from pytest_amct.tables.answers import answer, find_row, ir_types
 from pytest_amct.tables.model import Answer, Reason, Row, Spec, Treatment, condition_id
 
 Kind = Literal["over-quantized", "missed", "errored", "lost", "invalid-output", "unstable"]
@@ -121,7 +123,9 @@ def judge_layer(
     index = layer_index(layer)
     decision = outcome.decision(index) if outcome.status == "decided" else None
     row = find_row(layer, spec)
-    listed = find_row(layer, spec, asked.get("scheme", "uniform"))
+    decision = None if decision is None else _shown(layer, row, decision)
+    scheme = asked.get("scheme", "uniform")
+    listed = row if scheme == "tensor" else find_row(layer, spec, scheme)
     plain = answer(layer, asked_treatment(asked, row), spec)
     skipping = _skipped_by(layer, row, asked)
     findings: list[Finding] = []
@@ -153,7 +157,7 @@ def judge_layer(
         verdict="forbidden" if skipping else plain.verdict,
         states=states,
         status=outcome.status,
-        decided=_decided(outcome, index, decision),
+        decided=_decided(outcome, index, decision, row),
         owed=listed is not None
         and plain.verdict == "quantizable"
         and not skipping
@@ -166,33 +170,63 @@ def judge_layer(
 def _treated(layer: Layer, decision: Decision, spec: Spec, asked: Mapping[str, Any]) -> Answer:
     """What the tables say of what was done; where that is not known, of what was asked for, too."""
     treated = answer(layer, decision.treatment, spec)
-    may_be_clustered = decision.nonuniform is None and decision.weights is not False
-    if (
-        treated.verdict != "forbidden"
-        or asked.get("scheme") != "nonuniform"
-        or not may_be_clustered
-    ):
+    scheme = asked.get("scheme", "uniform")
+    fields = {"nonuniform": decision.nonuniform, "weight_only": decision.inputs}
+    may_be_as_asked = fields.get(scheme, ...) is None and decision.weights is not False
+    if treated.verdict != "forbidden" or not may_be_as_asked:
         return treated
-    clustered = answer(layer, replace(decision.treatment, scheme="nonuniform"), spec)
-    return treated if clustered.verdict == "forbidden" else clustered
+    as_asked = answer(layer, replace(decision.treatment, scheme=scheme), spec)
+    milder = as_asked.verdict != "forbidden" or as_asked.basis == "inferred"
+    return as_asked if milder else treated
+
+
+def _shown(layer: Layer, row: Row | None, decision: Decision) -> Decision:
+    """What a decision shows of this layer: with one output channel, nothing about channels."""
+    if not decision.weight_channel_wise or row is None or row.ports.weight is None:
+        return decision
+    # Only matrix products are judged by it: their weight's last axis is that of the outputs.
+    judged = any(c.require.get("treatment") == "weight_channel_wise" for c in row.conditions)
+    entries = walk.shape(layer.input(row.ports.weight)) if judged else None
+    if not entries:
+        return decision
+    turned = any(layer.attribute(name) for name in ("transB", "transpose_b", "adj_y"))
+    one = entries[-2 if turned and len(entries) > 1 else -1] == 1
+    return replace(decision, weight_channel_wise=None) if one else decision
 
 
 def owed(layer: Layer, row: Row, spec: Spec, asked: Mapping[str, Any]) -> bool:
     """Whether a quantizable layer is owed under a request (READING.md section 6)."""
-    if asked.get("scheme") == "nonuniform":
+    if asked.get("scheme") == "nonuniform" or _may_be_skipped(layer, row, asked):
         return False
-    if layer.name not in asked.get("tensor_quantize", ()) and _is_data_only(layer, row, spec):
+    if name_of(layer) not in asked.get("tensor_quantize", ()) and _is_data_only(layer, row, spec):
         return False
     inputs = [t for port in row.ports.data if (t := layer.input(port)) is not None]
-    fed = [t for t in inputs if walk.source(t).kind != "constant"]
-    if not fed or any(t.producer is not None and t.producer.type in _QUANTIZED for t in fed):
+    fed = [t for t in inputs if walk.is_fed(t)]
+    if not fed or any(map(_is_quantized_already, fed)):
         return False
-    makers = [find_row(t.producer, spec) for t in fed if t.producer is not None]
-    only_bias = len(fed) < len(inputs) and any(m and m.ports.weight is not None for m in makers)
+    constant = any(walk.source(t).kind == "constant" for t in inputs)
+    makers = [find_row(made, spec) for t in fed if (made := walk.origin(t).producer) is not None]
+    only_bias = constant and any(m and m.ports.weight is not None for m in makers)
     return not only_bias
 
 
-_QUANTIZED = ("DequantizeLinear", "Dequantize", "FakeQuantWithMinMaxVars")
+_QUANTIZED = ("DequantizeLinear", "Dequantize", "FakeQuant", "QuantizeAndDequantize")
+_MOVES = SHOWS_NOTHING | SHOWS_NOTHING_ELSEWHERE
+_MOST_MOVES = 128
+
+
+def _is_quantized_already(tensor: Tensor | None) -> bool:
+    """Whether a tensor was quantized before, by its maker or before it was moved or clipped."""
+    for _ in range(_MOST_MOVES):
+        maker = tensor.producer if tensor is not None else None
+        if maker is None or maker.domain:
+            return False
+        if maker.type.startswith(_QUANTIZED):
+            return True
+        if maker.type not in _MOVES:
+            return False
+        tensor = maker.input(0)
+    return False
 
 
 def _is_data_only(layer: Layer, row: Row, spec: Spec) -> bool:
@@ -212,12 +246,17 @@ def _skipped_by(layer: Layer, row: Row | None, asked: Mapping[str, Any]) -> list
     if row is None:
         return []
     found = []
-    if layer.name and layer.name in asked.get("skip_layers", ()):
+    if name_of(layer) in asked.get("skip_layers", ()):
         found.append(_setting_id(row, "skip_layers"))
-    # A row of several types is skipped for sure only if all of them are.
-    if set(row.ir) <= set(asked.get("skip_layer_types", ())):
+    # A layer that may be of several types is skipped for sure only if all of them are.
+    if set(ir_types(layer, row)) <= set(asked.get("skip_layer_types", ())):
         found.append(_setting_id(row, "skip_layer_types"))
     return found
+
+
+def _may_be_skipped(layer: Layer, row: Row, asked: Mapping[str, Any]) -> bool:
+    """Whether one of the types that a layer may be of shall stay in float."""
+    return not set(ir_types(layer, row)).isdisjoint(asked.get("skip_layer_types", ()))
 
 
 def _though_skipped(
@@ -285,9 +324,13 @@ def _checked(row: Row | None, decision: Decision) -> Iterable[str]:
                     yield condition_id(row, condition)
 
 
-def _decided(outcome: Outcome, index: int, decision: Decision | None) -> Decided:
+def _decided(outcome: Outcome, index: int, decision: Decision | None, row: Row | None) -> Decided:
+    if decision is not None and decision.quantized:
+        return "quantized"
     if decision is not None:
-        return "quantized" if decision.quantized else "float"
+        # Data that is float says nothing of a weight.
+        has_weight = row is not None and row.ports.weight is not None
+        return "unknown" if has_weight and decision.weights is None else "float"
     if outcome.status == "refused":
         return "float"
     return "untraceable" if index in outcome.untraceable else "unknown"

@@ -577,7 +577,7 @@ def test_a_caffemodel_that_is_cut_off_or_something_else_is_told(tmp_path: Path) 
 
 def test_comments_are_read_in_no_encoding() -> None:
     text = (INPUT + layer("Pooling")).encode()
-    odd = "# \u5377\u79ef: \"pool\"\n".encode("gbk")
+    odd = '# \u5377\u79ef: "pool"\n'.encode("gbk")
     assert read_caffe(odd + text + odd).layer("focal").type == "Pooling"
     kept = text.replace(b'name: "focal"', b'name: "fo#cal"')
     assert read_caffe(kept).layer("fo#cal").type == "Pooling"

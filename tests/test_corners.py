@@ -246,12 +246,101 @@ def test_what_is_owed_to_nobody() -> None:
 def test_a_constant_bias_behind_a_layer_with_weights_is_not_owed() -> None:
     text = "(float[4, 32] x) => (float[4, 32] y, float[4, 32] z) "
     text += "<float[32, 32] w = {}, float[32] k = {}>"
-    body = "{ g1 = Gemm (x, w)  [bias] y = Add (g1, k)  [sum] z = Add (g1, x) }"
+    body = "{ g1 = Gemm (x, w)  i = Identity (g1)  [bias] y = Add (i, k)  [sum] z = Add (g1, x) }"
     network = read_onnx(onnx(f"g {text} {body}"))
     idle = Decision.float()
-    assert not judged(network.layer("bias"), idle).owed
+    assert not judged(network.layer("bias"), idle, tensor_quantize=("bias",)).owed
     assert judged(network.layer("sum"), idle, tensor_quantize=("sum",)).owed
     assert not judged(network.layer("sum"), idle).owed  # the row lists its data alone
+
+
+@pytest.mark.parametrize(
+    ("made", "owed"),
+    [
+        ("d = Sin (x)", True),
+        ("d = RandomNormal <shape = [4, 32]> ()", False),
+        ("d = RandomNormalLike (k)", False),
+        ("s = Shape (x)  d = ConstantOfShape (s)", False),
+        ("r = com.acme.F (k)  d = Identity (r)", False),
+        ("r = local.f (x)  d = Sin (r)", True),
+        ("i = QuantizeLinear (x, step)  q = DequantizeLinear (i, step)  d = Relu (q)", False),
+        ("i = QuantizeLinear (x, step)  q = DequantizeLinear (i, step)  d = Sin (q)", True),
+    ],
+)
+def test_what_is_owed_depends_on_where_the_data_comes_from(made: str, owed: bool) -> None:
+    text = "(float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = {}, float[4, 32] k = {},"
+    text += " float step = {1.0}>"
+    functions = '<domain: "local", opset_import: ["" : 21]> f (a) => (b) { b = Sin (a) }'
+    head = '<ir_version: 10, opset_import: ["" : 21, "local" : 1, "com.acme" : 1]>'
+    body = f"g {text} {{ {made}  [n] y = Gemm (d, w) }} {functions}"
+    network = read_onnx(parser.parse_model(f"{head} {body}"))
+    record = judged(network.layer("n"), Decision.float())
+    assert (record.verdict, record.owed) == ("quantizable", owed)
+
+
+def test_a_listed_initializer_is_no_network_input() -> None:
+    text = "(float[4, 32] x, float[4, 32] k) => (float[4, 32] y) "
+    text += "<float[4, 32] k = {}, float[32, 32] w = {}>"
+    network = read_onnx(onnx(f"g {text} {{ [n] y = Gemm (k, w) }}"))
+    assert not judged(network.layer("n"), Decision.float()).owed
+
+
+def conv(rank: int) -> Layer:
+    dims, weight = ", ".join("8" * rank), ", ".join("3" * (rank - 2))
+    text = f"(float[{dims}] x) => (float[{dims}] y) <float[8, 8, {weight}] w = {{}}>"
+    return read_onnx(onnx(f"g {text} {{ [n] y = Conv (x, w) }}")).layer("n")
+
+
+def test_the_rank_of_a_weight_tells_which_of_a_row_s_types_a_layer_is() -> None:
+    skipped = "settings/onnx/Conv/skip_layer_types"
+    for rank, mine, other in ((4, "Conv2D", "Conv3D"), (5, "Conv3D", "Conv2D")):
+        (finding,) = judged(conv(rank), Decision(), skip_layer_types=(mine,)).findings
+        assert finding.condition == skipped
+        assert not judged(conv(rank), Decision.float(), skip_layer_types=(mine,)).owed
+        assert not judged(conv(rank), Decision(), skip_layer_types=(other,)).findings
+        assert judged(conv(rank), Decision.float(), skip_layer_types=(other,)).owed
+
+
+def test_a_layer_of_one_of_two_types_is_neither_owed_nor_surely_skipped() -> None:
+    text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y)"
+    pool = read_onnx(onnx(f"{text} {{ [n] y = MaxPool <kernel_shape = [1, 1]> (x) }}")).layer("n")
+    asked = {"tensor_quantize": ("n",), "skip_layer_types": ("MaxPool",)}
+    assert not judged(pool, Decision.float(), **asked).owed
+    assert not judged(pool, Decision((0,), weights=False), **asked).findings
+    assert judged(pool, Decision.float(), tensor_quantize=("n",)).owed
+    assert judged(pool, Decision.float(), scheme="tensor", tensor_quantize=("n",)).owed
+
+
+def test_layers_without_a_name_are_asked_for_by_their_output() -> None:
+    text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y)"
+    (pool,) = read_onnx(onnx(f"{text} {{ y = MaxPool <kernel_shape = [1, 1]> (x) }}")).layers
+    assert judged(pool, Decision.float(), tensor_quantize=("y",)).owed
+    (finding,) = judged(pool, Decision((0,), weights=False), skip_layers=("y",)).findings
+    assert finding.condition == "settings/onnx/MaxPool/skip_layers"
+
+
+@pytest.mark.parametrize("transposed", [0, 1])
+def test_one_output_channel_shows_nothing_of_channels(transposed: int) -> None:
+    for outputs, found in ((1, 0), (2, 1)):
+        dims = f"{outputs}, 32" if transposed else f"32, {outputs}"
+        text = f"g (float[4, 32] x) => (float[4, {outputs}] y) <float[{dims}] w = {{}}>"
+        layer = read_onnx(onnx(f"{text} {{ [n] y = Gemm <transB = {transposed}> (x, w) }}"))
+        record = judged(layer.layer("n"), Decision((0,), True, weight_channel_wise=True))
+        assert len(record.findings) == found
+
+
+def test_float_data_says_nothing_of_a_weight_that_nothing_is_known_of() -> None:
+    assert judged(gemm(), Decision(inputs=())).decided == "unknown"
+    assert judged(gemm(), Decision(inputs=(), weights=False)).decided == "float"
+
+
+def test_names_under_a_scheme_may_mean_the_scheme() -> None:
+    """Of a name nothing but "quantized" is known: the milder of both tables judges."""
+    bad = gemm("transA = 1")
+    assert [f.status for f in judged(bad, Decision()).findings] == ["failed"]
+    assert [f.status for f in judged(bad, Decision(), scheme="weight_only").findings] == ["warned"]
+    known = Decision(inputs=(0,), weights=True)
+    assert [f.status for f in judged(bad, known, scheme="weight_only").findings] == ["failed"]
 
 
 def test_nothing_is_owed_where_clustering_was_asked_for() -> None:

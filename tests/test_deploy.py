@@ -300,3 +300,52 @@ def test_constants_that_are_not_in_the_file_show_nothing() -> None:
     (held,) = [t for t in model.graph.initializer if t.name == "conv_a.dequant.param"]
     held.data_location = TensorProto.EXTERNAL
     assert decisions(model)["conv_a"].weight_channel_wise is None
+
+
+def test_what_another_layer_made_is_no_weight_of_a_float_layer() -> None:
+    """Scores of two activations: the second operand comes back out of an integer product."""
+    text = """(float[2, 32] x) => (float[2, 2] y) <{}>
+    {{ {}  kt = Transpose <perm = [1, 0]> (k)  s = MatMul (x, kt)  y = Erf (s) }}"""
+    head = '<ir_version: 10, opset_import: ["" : 21]> g '
+    plain = head + text.format("float[32, 32] w = {}", "k = MatMul (x, w)")
+    ways = ("k = AscendDequant (kq, f)", "d = AscendDequant (kq, f)  q = AscendQuant (d)"
+            "  k = AscendAntiQuant (q)")  # fmt: skip
+    for way in ways:
+        made = f"xq = AscendQuant (x)  kq = MatMul (xq, w)  {way}"
+        given = "int8[32, 32] w = {}, uint64[1] f = {1}"
+        original, result = (
+            onnx.parser.parse_model(t) for t in (plain, head + text.format(given, made))
+        )
+        for proto in (original, result):
+            for i, one in enumerate(proto.graph.node):
+                one.name = {"s": "scores"}.get(one.output[0], f"{one.op_type}{i}")
+        for t in result.graph.initializer:
+            t.raw_data = bytes(32 * 32) if t.name == "w" else np.uint64([1]).tobytes()
+        assert decisions(result, original)["scores"] == Decision.float()
+
+
+def test_integers_that_are_resized_on_their_way_leave_the_data_unknown() -> None:
+    text = "(float[1, 4, 8, 8] x) => (float[1, 4, 16, 16] y) <{}, float[4] sizes = {{1, 1, 2, 2}}>"
+    body = "{{ {}r = Resize ({}, , sizes)  {} = Conv (r, w){} }}"
+    head = '<ir_version: 10, opset_import: ["" : 21]> g '
+    given = "int8[4, 4, 1, 1] w = {}, uint64[1] f = {1}"
+    plain = head + text.format("float[4, 4, 1, 1] w = {}") + body.format("", "x", "y", "")
+    quantized = head + text.format(given)
+    quantized += body.format("q = AscendQuant (x)  ", "q", "c", "  y = AscendDequant (c, f)")
+    original, result = onnx.parser.parse_model(plain), onnx.parser.parse_model(quantized)
+    for proto in (original, result):
+        for one in proto.graph.node:
+            one.name = one.op_type
+        for t in proto.graph.initializer:
+            size = {"sizes": 16, "f": 8}.get(t.name, 16 * (4 if proto is original else 1))
+            t.raw_data = t.raw_data or bytes(size)
+    found = decisions(result, original)["Conv"]
+    assert (found.inputs, found.weights) == (None, True)
+
+
+def test_a_deploy_model_alone_tells_of_weights() -> None:
+    from pytest_amct import decisions_of
+
+    alone = decisions_of(FORMS / "deploy.onnx")
+    beside = decisions_of(FORMS / "deploy.onnx", FORMS / "float.onnx")
+    assert {n for n, d in alone.items() if d.weights} == {n for n, d in beside.items() if d.weights}

@@ -297,3 +297,74 @@ def test_what_a_function_passes_on_to_another_counts_in_its_body() -> None:
         network = pytest_amct.read_onnx(model(call, **SMALL, functions=functions))
         (layer,) = [layer for layer in network.layers if layer.type == "Gemm"]
         assert pytest_amct.answer(layer).verdict == expected
+
+
+# --- what readers fall over -----------------------------------------------------------------------
+
+
+def test_a_body_of_another_operator_is_its_own_affair() -> None:
+    inside = graph(
+        node("MatMul", ["e", "past"], ["o"], name="product"),
+        result="o",
+        takes=[
+            helper.make_tensor_value_info(name, FLOAT, shape)
+            for name, shape in (("e", (2, 3)), ("past", (3, 4)))
+        ],
+    )
+    for domain in ("com.microsoft", "com.acme"):
+        search = node(
+            "GreedySearch", ["x", "x"], ["y"], name="search", decoder=inside, domain=domain
+        )
+        network = pytest_amct.read_onnx(model(search, x=(2, 3)))
+        assert pytest_amct.answer(network.layer("product")).verdict == "unspecified"
+
+
+@pytest.mark.parametrize("type_", ["If", "Loop", "Scan"])
+def test_control_flow_is_known_by_its_name_too(type_: str) -> None:
+    assert verdict(node(type_, ["w"], ["v"]), node("Conv", ["x", "v"], ["y"]), w=WEIGHT) == (
+        "unspecified"
+    )
+
+
+def test_a_cast_of_old_names_its_type_in_words() -> None:
+    pool = node("MaxPool", ["x"], ["p"], kernel_shape=[2, 2], name="pool")
+    for type_, expected in (("FLOAT16", "unspecified"), ("DOUBLE", "quantizable")):
+        casts = [node("Cast", ["p"], ["d"], to=type_), node("Cast", ["d"], ["y"], to="FLOAT")]
+        network = pytest_amct.read_onnx(model(pool, *casts, opset=5))
+        assert pytest_amct.answer(network.layer("pool")).verdict == expected
+
+
+def test_types_that_calls_of_a_function_choose_leave_the_float16_rule_open() -> None:
+    cast = node("Cast", ["a"], ["b"])
+    cast.attribute.append(AttributeProto(name="to", ref_attr_name="t", type=AttributeProto.INT))
+    local = helper.make_function(
+        "local", "F", ["a"], ["b"], [cast], [helper.make_opsetid("", 21)], ["t"]
+    )
+    pool = node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2])
+    for types, expected in (((11, 10), "unspecified"), ((11, 11), "quantizable")):
+        calls = [
+            node("F", ["x"], [f"c{i}"], t=t, domain="local", name=f"f{i}")
+            for i, t in enumerate(types)
+        ]
+        assert verdict(*calls, pool, functions=[local]) == expected
+
+
+def test_a_constant_whose_value_is_of_another_kind_is_read() -> None:
+    for form in ("value_ints", "value_floats", "value_strings"):
+        odd = node("Constant", [], ["c"])
+        odd.attribute.append(helper.make_attribute(form, 3))
+        assert verdict(odd, CONV, w=WEIGHT) == "quantizable"
+
+
+def test_places_of_external_data_that_are_none_are_passed_over(tmp_path: Path) -> None:
+    for place in ("a\0b", "x" * 5000, ".."):
+        proto = model(CONV, w=WEIGHT)
+        tensor = proto.graph.initializer[0]
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.ClearField("raw_data")
+        tensor.external_data.add(key="location", value=place)
+        path = tmp_path / "m.onnx"
+        path.write_bytes(proto.SerializeToString())
+        assert pytest_amct.judge(path, ["conv"]) == []
+    with pytest.raises(pytest_amct.ModelError, match=r"a\\x00b: no path"):
+        pytest_amct.read_onnx("a\0b")

@@ -131,3 +131,45 @@ def test_dangling_and_doubled_tensors_are_output_errors() -> None:
     result.graph.initializer.append(constant("w", 1))
     with pytest.raises(OutputError, match="'w' more than once"):
         decisions(conv_net(), result)
+
+
+class _Hostile(dict):  # type: ignore[type-arg]
+    """A mapping, a path and a value that fail in the quantizer's own code."""
+
+    def items(self) -> object:  # type: ignore[override]
+        raise RuntimeError("no items")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class _NoPath:
+    def __fspath__(self) -> str:
+        raise RuntimeError("no path")
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (_Hostile(conv=True), "failed with RuntimeError: no items"),
+        (_NoPath(), "gives no path: no path"),
+        ({"conv": np.array([1, 2])}, "each must be a Decision"),
+        ({"conv": _Hostile()}, "of type _Hostile: each must be a Decision"),
+        ({"conv": Decision(inputs=(9,))}, "has the inputs (9,), but the layer has 2"),
+        ({"conv": Decision(inputs=3)}, "'conv'.inputs: 3 is not of its type"),  # type: ignore[arg-type]
+        ({"conv": Decision(weights="no")}, "'conv'.weights: 'no' is not of its type"),  # type: ignore[arg-type]
+        ({"conv": Decision(evidence="maybe")}, "'conv'.evidence: 'maybe' is not"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_fails_in_the_quantizer_s_own_code_is_told(result: object, words: str) -> None:
+    with pytest.raises(OutputError) as caught:
+        read_outcome(read_onnx(conv_net()), result)
+    assert words in str(caught.value)
+
+
+def test_decisions_may_hold_lists_and_numpy_s_scalars() -> None:
+    given = Decision(inputs=[np.int64(0)], weights=np.True_, weight_bits=np.int32(8))  # type: ignore[arg-type]
+    found = decisions(conv_net(), {"conv": given})["conv"]
+    assert found == Decision(inputs=(0,), weights=True, weight_bits=8)
+    empty = Decision(inputs=[], weights=False)  # type: ignore[arg-type]
+    assert not quantized(decisions(conv_net(), {"conv": empty})["conv"])

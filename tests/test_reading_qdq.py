@@ -136,9 +136,9 @@ def test_the_weight_may_be_moved_behind_its_dequantize_linear(hops: tuple[str, .
     assert quantized(found["conv"])
 
 
-def test_computing_behind_its_dequantize_linear_is_no_quantized_weight() -> None:
+def test_computing_behind_its_dequantize_linear_leaves_open_what_the_weight_is() -> None:
     found = decisions(conv_net(), qdq_conv(ONE, array("wz", 0, np.int8), hops=("Neg",)))
-    assert not quantized(found["conv"])
+    assert found["conv"] is None
 
 
 def test_data_behind_a_clip_is_unknown_not_float() -> None:
@@ -344,14 +344,20 @@ def test_an_add_needs_all_its_inputs_constants_included(operand: str, expected: 
         assert (decision.inputs, decision.weights) == ((0, 1), False)
 
 
-def test_an_unlisted_type_needs_its_changing_inputs_only() -> None:
+@pytest.mark.parametrize(("dequantized", "evidence"), [(True, "stated"), (False, "inferred")])
+def test_a_constant_operand_of_an_unlisted_type_that_stays_float_leaves_a_doubt(
+    dequantized: bool, evidence: str
+) -> None:
     focal = [node("Mul", ["a", "k"], ["b"], name="focal")]
     original, result = (between("Sin", focal, "Erf", pairs) for pairs in (False, True))
-    for proto in (original, result):
-        proto.graph.initializer.append(constant("k", 1, 3, 1, 1))
+    original.graph.initializer.append(constant("k", 1, 3, 1, 1))
+    result.graph.initializer.append(constant("k", 1, 3, 1, 1))
+    if dequantized:
+        result.graph.initializer[-1].CopyFrom(integers("kq", 1, 3, 1, 1))
+        result.graph.node.insert(0, node("DequantizeLinear", ["kq", "scale", "zero"], ["k"]))
     decision = decisions(original, result)["focal"]
     assert isinstance(decision, Decision)
-    assert (decision.inputs, decision.evidence) == ((0,), "stated")
+    assert (decision.inputs, decision.evidence) == ((0,), evidence)
 
 
 def test_pairs_of_the_original_are_no_evidence() -> None:

@@ -309,3 +309,29 @@ def test_without_onnxruntime_the_cure_is_told(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(UsageError, match=r"pip install pytest-amct\[onnxruntime\]"):
         builtin_onnxruntime.static()
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_a_qgemm_without_a_scale_of_its_output_gives_floats(scaled: bool) -> None:
+    original = model(
+        [
+            node("Sin", ["x"], ["s"], name="sin"),
+            node("Gemm", ["s", "w"], ["g"], name="gemm"),
+            node("Erf", ["g"], ["y"], name="erf"),
+        ],
+        [constant("w", 8, 8)],
+    )
+    operands = ["sq", "scale", "zero", "wq", "scale", "zero", ""]
+    operands += ["scale", "zero"] if scaled else []
+    result = model(
+        [
+            node("Sin", ["x"], ["s"], name="sin"),
+            node("QuantizeLinear", ["s", "scale", "zero"], ["sq"]),
+            node("QGemm", operands, ["g"], name="gemm", domain="com.microsoft"),
+            node("Erf", ["g"], ["y"], name="erf"),
+        ],
+        [integers("wq", 8, 8), *scalars()],
+    )
+    found = decisions(original, result)
+    assert quantized(found["gemm"])
+    assert quantized(found["erf"]) is scaled

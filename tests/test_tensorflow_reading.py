@@ -476,6 +476,31 @@ def test_other_float16_leaves_the_rule_open() -> None:
     assert answer(half(fed("h", 4, dtype="bfloat16"), node("Neg", "n", "h"))).verdict == (
         "quantizable"
     )
+    for attrs in ({"out_type": "float16"}, {"types": ["int32", "float16"]}):
+        assert answer(half(const("k"), node("Acme", "a", "k", **attrs))).verdict == "unspecified"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ([node("Neg", "n", "a", T="float32")], "unspecified"),
+        ([node("Neg", "n", "u", T="float16"), node("Neg", "m", "a", T="float32")], "forbidden"),
+    ],
+)
+def test_a_float16_input_of_a_function_that_does_not_look_at_it(body: Any, expected: str) -> None:
+    inner = function("g", body, {"a": "float32", "u": "float16"}, {"r": f"{body[-1].name}:y:0"})
+    call = node("g", "c", "a", "u")
+    outer = function("f", [call], {"a": "float32", "u": "float16"}, {"r": "c:r:0"})
+    made = half(fed("h", 4, dtype="float16"), node("f", "d", "x", "h"))
+    made.library.function.extend([inner, outer])
+    assert answer(made).verdict == expected
+
+
+def test_a_float16_input_that_a_function_hands_back_is_read() -> None:
+    body = function("f", [], {"u": "float16"}, {"r": "u"})
+    made = half(fed("h", 4, dtype="float16"), node("f", "d", "h"))
+    made.library.function.append(body)
+    assert answer(made).verdict == "forbidden"
 
 
 # --- functions ----------------------------------------------------------------------------------
@@ -593,6 +618,7 @@ def test_names_attributes_and_outputs() -> None:
     assert layer.framework == "tensorflow"
 
 
+X = fed("x", -1, 4)
 SHAPES: list[tuple[Any, tuple[Any, ...], Any]] = [
     (node("Transpose", "y", "w", "p", T="float32"), (ints("p", 3, 2, 0, 1),), (5, 4, 2, 3)),
     (node("Reshape", "y", "w", "p", T="float32"), (ints("p", -1, 5),), (24, 5)),
@@ -611,10 +637,41 @@ SHAPES: list[tuple[Any, tuple[Any, ...], Any]] = [
     ),
     (node("Gather", "y", "w", "p", Tparams="float32"), (ints("p", 1, 1),), (None,) * 4),
     (node("AcmeOp", "y", "w", _output_shapes=[(2, -1)]), (), (2, None)),
+    (node("ConcatV2", "y", "w", "w", "p", N=2), (ints("p", -1),), (2, 3, 4, 10)),
+    (node("ConcatV2", "y", "w", "w", "x", N=2), (fed("x", dtype="int32"),), (None,) * 4),
+    (node("Concat", "y", "p", "x", "q", N=2), (X, const("q", 3, 4), ints("p", 1)), (3, 8)),
+    (node("Concat", "y", "p", "x", "q", N=2), (X, const("q", 3, 4), ints("p", 0)), ("x.0", 4)),
+    (node("Pack", "y", "x", "q", N=2), (X, const("q", 3, 4)), (2, 3, 4)),
+    (node("Max", "y", "x", "p", keep_dims=True), (X, ints("p", 0)), (1, 4)),
+    (node("EnsureShape", "y", "x", shape=(2, -1)), (X,), (2, 4)),
+    (node("BiasAdd", "y", "v", "q"), (fed("v", 2, -1), const("q", 8)), (2, 8)),
+    (
+        node("FusedBatchNormV3", "y", "v", "q", data_format=Text("NCHW")),
+        (fed("v", -1, -1, 4, 4), const("q", 8)),
+        ("v.0", 8, 4, 4),
+    ),
+    (
+        node("Conv2D", "y", "v", "q"),
+        (fed("v", 1, 8, -1, -1), const("q", 3, 3, 4, 6)),
+        (1, None, "v.2", 6),
+    ),
+    (
+        node("DepthwiseConv2dNative", "y", "v", "q"),
+        (fed("v", 1, 8, 8, -1), const("q", 3, 3, 4, 6)),
+        (1, None, None, None),
+    ),
+    (node("MaxPool", "y", "v"), (fed("v", 1, 8, 8, -1),), (1, None, None, "v.3")),
+    (
+        node("BatchMatMulV2", "y", "v", "q"),
+        (fed("v", -1, 2, 4), const("q", 3, 4, 5)),
+        (3, 2, 5),
+    ),
 ]
 
 
-@pytest.mark.parametrize(("last", "before", "shape"), SHAPES, ids=[n.op for n, _, _ in SHAPES])
+@pytest.mark.parametrize(
+    ("last", "before", "shape"), SHAPES, ids=[f"{i}-{n.op}" for i, (n, _, _) in enumerate(SHAPES)]
+)
 def test_shapes(last: Any, before: tuple[Any, ...], shape: Any) -> None:
     made = graph(const("w", 2, 3, 4, 5), *before, last)
     assert walk.shape(read_tensorflow(made).layer("y").outputs[0]) == shape
@@ -684,6 +741,18 @@ def test_broken_text_is_told_with_its_line(tmp_path: Path) -> None:
     assert ".pb" in message(path)
     path.write_text("  \n")
     assert "empty" in message(path)
+    path.write_text("node { " + 'attr { key: "a" value { func { ' * 3000)
+    assert "nested too deep" in message(path)
+    loud = tmp_path / "MODEL.PBTXT"
+    loud.write_text('\ufeffnode { name: "x" op: "Placeholder" }')
+    assert read_tensorflow(loud).layer("x").type == "Placeholder"
+
+
+def test_what_is_no_model_at_all() -> None:
+    with pytest.raises(ModelError, match=r"a\\x00b: no path"):
+        read_tensorflow("a\0b")
+    with pytest.raises(ModelError, match="a dict is no model: give a GraphDef"):
+        read_tensorflow({})
 
 
 @pytest.mark.parametrize(
@@ -693,6 +762,8 @@ def test_broken_text_is_told_with_its_line(tmp_path: Path) -> None:
         (graph(node("Relu", "y", "gone")), ["'y'", "'gone'"]),
         (graph(node("Relu", "y", "^gone")), ["'y'", "'^gone'"]),
         (graph(fed(), node("Relu", "y", "x:1")), ["'y'", "'x:1'"]),
+        (graph(fed(), node("Relu", "y", "x:" + "9" * 5000)), ["'y'", "'x:99"]),
+        (graph(fed(), node("Relu", "y", "x:\u0661")), ["'y'"]),
         (graph(node("Relu", "a", "b"), node("Relu", "b", "a")), ["cycle", "'a'", "'b'"]),
         (graph(node("Relu", "a", "^a")), ["cycle", "'a'"]),
         (graph(fed(), functions=[function("f", [], {}, {})] * 2), ["two functions", "'f'"]),

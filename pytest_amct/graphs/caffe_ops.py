@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pytest_amct.graphs.caffe_schema import Message, is_repeated
@@ -71,6 +71,10 @@ class CaffeOps:
     def dtype(self, layer: Layer, port: int) -> str | int | None:
         """Every blob that flows through a Caffe net is Float32."""
         return "float32"
+
+    def types(self, layer: Layer) -> Collection[str]:
+        """None: what attributes name is the dtype of an output."""
+        return ()
 
     def operands(self, layer: Layer, port: int) -> Sequence[int]:
         """No stored constant stands behind a weight: Caffe's weights are stored themselves."""

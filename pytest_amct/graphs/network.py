@@ -6,7 +6,7 @@ A reader resolves every name once: layers point at tensors and tensors at layers
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Literal, Protocol
@@ -162,6 +162,9 @@ class Ops(Protocol):
 
     def dtype(self, layer: Layer, port: int) -> str | int | None:
         """Dtype of an output: its name, or the input port that it follows, or ``None``."""
+
+    def types(self, layer: Layer) -> Collection[str]:
+        """Element types that its attributes name and no output's dtype tells."""
 
     def operands(self, layer: Layer, port: int) -> Sequence[int]:
         """Input ports that carry the value of an output (not shapes, indices or scales)."""

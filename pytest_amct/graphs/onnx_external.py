@@ -21,15 +21,25 @@ def external_files(path: Path, model: ModelProto) -> dict[str, bytes]:
     """
     home, found, total = path.parent.resolve(), dict[str, bytes](), 0
     for location in dict.fromkeys(_locations(model)):
-        beside = (home / location).resolve()
-        leaves = ".." in PurePosixPath(location).parts or not beside.is_relative_to(home)
-        if leaves or not beside.is_file():
+        beside = _beside(home, location)
+        if beside is None:
             continue  # whoever needs it will say so
         total += beside.stat().st_size
         if total > _MOST_BYTES:
             raise ModelError(f"{path}: its external data takes more than {_MOST_BYTES} bytes")
         found[location] = beside.read_bytes()
     return found
+
+
+def _beside(home: Path, location: str | bytes) -> Path | None:
+    """The file of that location, ``None`` if there is none in the folder."""
+    if not isinstance(location, str) or ".." in PurePosixPath(location).parts:
+        return None
+    try:
+        beside = (home / location).resolve()
+        return beside if beside.is_relative_to(home) and beside.is_file() else None
+    except (OSError, ValueError):  # too long, a null byte
+        return None
 
 
 def _locations(model: ModelProto) -> Iterator[str]:

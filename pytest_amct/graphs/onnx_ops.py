@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +18,8 @@ DTYPES: dict[int, str] = {
     if name != "UNDEFINED"
 }
 """Element types by their number in ``TensorProto.DataType``, in numpy's words."""
+
+_NAMED: dict[str, str] = {n: DTYPES[i] for n, i in TensorProto.DataType.items() if i in DTYPES}
 
 NUMBERS: dict[str, int] = {name: number for number, name in DTYPES.items()}
 """The numbers of element types by name."""
@@ -38,6 +40,8 @@ _FIELDS = {
 
 _IDENTITIES = {"Identity", "Dropout"}
 _SHAPES = {"Shape", "Size"}
+#: by name, too: in a function their graphs may be what the call passes
+_CONTROL_FLOW = {"If", "Loop", "Scan", "SequenceMap"}
 #: another value on each run unless the attribute ``seed`` is set
 _RANDOM = {
     "RandomNormal",
@@ -182,7 +186,7 @@ class OnnxOps:
             return Role.SHAPE_OF
         if type_ in _RANDOM:
             return Role.RANDOM if layer.attribute("seed") is None else Role.FOREIGN
-        if any(a.HasField("g") or a.graphs for a in node.attribute):
+        if type_ in _CONTROL_FLOW or any(a.HasField("g") or a.graphs for a in node.attribute):
             return Role.OPEN
         if _schema(type_, "", layer.version) is None:
             return Role.FOREIGN
@@ -197,14 +201,24 @@ class OnnxOps:
             value = layer.attribute(name)
             if isinstance(value, int):
                 return DTYPES.get(value)
+            if isinstance(value, str):  # as Cast had it before opset 6
+                return _NAMED.get(value.upper())
             return None if value is UNKNOWN or layer.type == "Cast" else (default or 0)
         if layer.type == "ConstantOfShape" and not layer.domain:
             value = layer.attribute("value")
-            return DTYPES.get(value.data_type) if isinstance(value, TensorProto) else "float32"
+            if isinstance(value, TensorProto):
+                return DTYPES.get(value.data_type)
+            return None if value is UNKNOWN else "float32"
         if layer.type == "DequantizeLinear" and not layer.domain:
             to = layer.attribute("output_dtype")
+            if to is UNKNOWN:
+                return None
             return DTYPES.get(to, 1 if layer.version >= 19 else "float32")
         return _type_rule(layer.type, layer.domain, layer.version, port)[0]
+
+    def types(self, layer: Layer) -> Collection[str]:
+        """None: what attributes name is the dtype of an output."""
+        return ()
 
     def operands(self, layer: Layer, port: int) -> Sequence[int]:
         """Input ports that carry the value of an output: those of its type, else the first."""

@@ -23,7 +23,16 @@ from onnx import (
 
 from pytest_amct.errors import ModelError
 from pytest_amct.graphs.collecting import uncollected
-from pytest_amct.graphs.network import UNKNOWN, Function, Layer, Network, Shape, Tensor, Unknown
+from pytest_amct.graphs.network import (
+    UNKNOWN,
+    Function,
+    Layer,
+    Network,
+    Shape,
+    Tensor,
+    Unknown,
+    printable,
+)
 from pytest_amct.graphs.onnx_ops import DTYPES, OnnxOps
 
 _MAX_DEPTH = 64
@@ -53,6 +62,8 @@ def parse_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = "
                 data = Path(model).read_bytes()
             except OSError as error:
                 raise ModelError(f"{name}: cannot be read ({error.strerror})") from None
+            except ValueError:  # a null byte, half a surrogate pair
+                raise ModelError(f"{printable(name)}: no path of a file") from None
         model = ModelProto()
         try:
             model.ParseFromString(data)
@@ -273,8 +284,10 @@ class _Reader:
         label = owner.name or next((t.name for t in owner.outputs if t), owner.type)
         where = ".".join(part for part in (owner.where, label, attribute_name) if part)
         tensors = self.graph(graph, scopes, where, versions)
-        # Loop, Scan and SequenceMap hand their inputs to the body in order; a Loop's first is its
-        # counter, and what opset 8 of Scan puts first is none of the body's.
+        if owner.domain or owner.type not in ("Loop", "Scan", "SequenceMap"):
+            return  # what another operator hands to a body is its own affair
+        # They hand their inputs to the body in order; a Loop's first is its counter, and what
+        # opset 8 of Scan puts first is none of the body's.
         given = owner.inputs[1:] if owner.type == "Scan" and owner.version < 9 else owner.inputs
         skipped = 2 if owner.type == "Loop" else 0
         for i, info in enumerate(graph.input):
@@ -389,5 +402,5 @@ def _describe_constant(tensor: Tensor, layer: Layer) -> None:
         one, many = layer.attribute(f"value_{form}"), layer.attribute(f"value_{form}s")
         if one is not None and one is not UNKNOWN:
             tensor.dtype, tensor.shape = dtype, ()
-        elif many is not None and many is not UNKNOWN:
+        elif isinstance(many, tuple):
             tensor.dtype, tensor.shape = dtype, (len(many),)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from pytest_amct.errors import ModelError
+from pytest_amct.graphs.network import printable
 from pytest_amct.graphs.tensorflow_schema import schema
 
 _TEXT = (".pbtxt", ".prototxt", ".txt")
@@ -24,13 +26,20 @@ def parse_tensorflow(model: Any, name: str = "") -> Any:
     elif isinstance(model, bytes | bytearray | memoryview):
         graph = _binary(bytes(model), name or "the model")
     else:
+        if not isinstance(model, str | os.PathLike):
+            raise ModelError(
+                f"a {type(model).__name__} is no model: give a GraphDef (graph.as_graph_def()),"
+                " its bytes or a path"
+            )
         path = _file(Path(model), name)
         name = name or str(path)
         try:
             data = path.read_bytes()
         except OSError as error:
             raise ModelError(f"{name}: cannot be read ({error.strerror})") from None
-        is_text = path.suffix in _TEXT
+        except ValueError:  # a null byte, half a surrogate pair
+            raise ModelError(f"{printable(name)}: no path of a file") from None
+        is_text = path.suffix.lower() in _TEXT
         graph = _text(data, path.stem, name) if is_text else _binary(data, name)
     if not graph.node:
         raise ModelError(f"{name or 'the model'}: holds no node: is it a GraphDef at all?")
@@ -73,7 +82,7 @@ def _text(data: bytes, stem: str, name: str) -> Any:
     saved = stem == "saved_model" or data.lstrip().startswith((b"saved_model", b"meta_graphs"))
     message = schema().SavedModel() if saved else schema().GraphDef()
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ModelError(f"{name}: is binary, not text: name it .pb") from None
     try:
@@ -84,6 +93,8 @@ def _text(data: bytes, stem: str, name: str) -> Any:
         what = str(error).removeprefix(f"{error.GetLine()}:{error.GetColumn()} : ")
         what = " ".join(what.split())
         raise ModelError(f"{name}: {where}not the text of a GraphDef: {what}") from None
+    except RecursionError:
+        raise ModelError(f"{name}: nested too deep: is it the text of a GraphDef?") from None
     return _first_graph(message, name) if saved else message
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -47,6 +47,7 @@ _RANDOM = frozenset(
         "RandomPoissonV2",
         "RandomShuffle",
         "RandomCrop",
+        "NonDeterministicInts",
         "Multinomial",
         "FractionalAvgPool",
         "FractionalMaxPool",
@@ -237,6 +238,17 @@ class TensorflowOps:
         if argument.default:
             return argument.default
         return next(iter(_ports_of(known[0], argument, layer)), None)
+
+    def types(self, layer: Layer) -> Collection[str]:
+        """The types in all of its attributes: operators without a signature tell no other way."""
+        found: set[str] = set()
+        for value in layer.raw.attr.values():
+            kind = value.WhichOneof("value")
+            if kind == "type":
+                found.add(DTYPES.get(value.type, ""))
+            elif kind == "list":
+                found.update(DTYPES.get(number, "") for number in value.list.type)
+        return found
 
     def operands(self, layer: Layer, port: int) -> Sequence[int]:
         """Input ports that carry the value of an output: those of its type, else the first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
@@ -138,7 +139,7 @@ class _Reader:
         """The output port behind ``node``, ``node:1`` or, in functions, ``node:output:1``."""
         if not rest:
             return 0
-        if not rest[-1].isdecimal() or len(rest) > 2:
+        if not re.fullmatch("[0-9]{1,9}", rest[-1]) or len(rest) > 2:
             return None
         index = int(rest[-1])
         known = ops.signature(producer.type)

@@ -6,12 +6,14 @@ from numbers is often left open, which says less but never something wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 
 from pytest_amct.graphs import walk
-from pytest_amct.graphs.network import Layer, Network, Shape, Tensor
+from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Shape, Tensor
 from pytest_amct.graphs.tensorflow_schema import DTYPES
+
+_Entry = int | str | None
 
 _MOST = 64
 """Entries of a constant that are read as a shape; no tensor has more dimensions."""
@@ -109,12 +111,17 @@ def _broadcast(layer: Layer) -> Shape | None:
     known = [shape for shape in shapes if shape is not None]
     if len(known) < len(shapes) or not known:
         return None
-    most = max(map(len, known))
-    padded = [(1,) * (most - len(shape)) + shape for shape in known]
+    return _spread(known)
+
+
+def _spread(shapes: Sequence[Shape]) -> Shape:
+    """What shapes that are broadcast to each other give."""
+    most = max(map(len, shapes))
+    padded = [(1,) * (most - len(shape)) + shape for shape in shapes]
     return tuple(_together(column) for column in zip(*padded, strict=True))
 
 
-def _together(entries: tuple[int | str | None, ...]) -> int | str | None:
+def _together(entries: tuple[_Entry, ...]) -> _Entry:
     larger = [n for n in entries if n != 1]
     numbers = [n for n in larger if isinstance(n, int)]
     if numbers or not larger:
@@ -185,8 +192,24 @@ def _squeeze(layer: Layer) -> Shape | None:
     return tuple(n for i, n in enumerate(shape) if i not in gone)
 
 
+def _alike(shapes: Sequence[Shape | None]) -> Shape | None:
+    """What shapes that must be the same are: a number that one of them tells holds for all."""
+    known = [shape for shape in shapes if shape is not None]
+    if not known or len({len(shape) for shape in known}) > 1:
+        return None
+    if len(known) < len(shapes):
+        return (None,) * len(known[0])
+    return tuple(_the_same(column) for column in zip(*known, strict=True))
+
+
+def _the_same(entries: tuple[_Entry, ...]) -> _Entry:
+    number = next((n for n in entries if isinstance(n, int)), None)
+    return number if number is not None or None in entries else entries[0]
+
+
 def _pack(layer: Layer) -> Shape | None:
-    shape, axis = _shape(layer, 0), layer.attribute("axis") or 0
+    axis = layer.attribute("axis") or 0
+    shape = _alike([_shape(layer, port) for port in range(len(layer.inputs))])
     if shape is None or not isinstance(axis, int):
         return None
     at = axis if axis >= 0 else axis + len(shape) + 1
@@ -204,16 +227,19 @@ def _unpack(layer: Layer) -> Shape | None:
 def _concat(layer: Layer) -> Shape | None:
     last = len(layer.inputs) - 1
     ports = range(1, last + 1) if layer.type == "Concat" else range(last)
-    known = [shape for p in ports if (shape := _shape(layer, p)) is not None]
-    if not known or len({len(shape) for shape in known}) > 1:
+    shapes = [_shape(layer, port) for port in ports]
+    alike, axis = _alike(shapes), const_ints(layer.input(0 if layer.type == "Concat" else last))
+    if alike is None:
         return None
-    columns = zip(*known, strict=True)
-    return tuple(
-        next((n for n in c if isinstance(n, str)), c[0] if len(set(c)) == 1 else None)
-        if len(known) == len(ports)
-        else None
-        for c in columns
-    )
+    columns = [*zip(*(shape for shape in shapes if shape is not None), strict=True)]
+    if not axis or not -len(alike) <= axis[0] < len(alike):
+        # Any axis may be the longer one: it can change for sure where it can in every piece.
+        return tuple(c[0] if all(isinstance(n, str) for n in c) else None for c in columns)
+    at = axis[0] % len(alike)
+    numbers = [n for n in columns[at] if isinstance(n, int)]
+    symbol = next((n for n in columns[at] if isinstance(n, str)), None)
+    whole = sum(numbers) if len(numbers) == len(shapes) else symbol
+    return (*alike[:at], whole, *alike[at + 1 :])
 
 
 def _split_rank(port: int) -> Callable[[Layer], Shape | None]:
@@ -229,11 +255,11 @@ def _reduce(layer: Layer) -> Shape | None:
     if shape is None:
         return None
     keeps = layer.attribute("keep_dims")
-    if keeps is True:
-        return tuple(n if isinstance(n, str) and axes is not None else None for n in shape)
-    if axes is None or keeps:
-        return None
+    if axes is None:
+        return (None,) * len(shape) if keeps is True else None
     gone = {a % len(shape) for a in axes} if shape else set()
+    if keeps:
+        return tuple(1 if i in gone else n for i, n in enumerate(shape)) if keeps is True else None
     return tuple(n for i, n in enumerate(shape) if i not in gone)
 
 
@@ -245,7 +271,7 @@ def _matmul(layer: Layer) -> Shape | None:
         return None
     across = layer.attribute("transpose_a") or layer.attribute("adj_x")
     down = layer.attribute("transpose_b") or layer.attribute("adj_y")
-    batch = a[:-2] if len(a) >= len(b) else b[:-2]
+    batch = _spread([a[:-2], b[:-2]])
     return (*batch, a[-1] if across is True else a[-2], b[-2] if down is True else b[-1])
 
 
@@ -254,7 +280,38 @@ def _windows(layer: Layer) -> Shape | None:
     shape = _shape(layer, 0)
     if shape is None:
         return None
-    return tuple(n if i == 0 or isinstance(n, str) else None for i, n in enumerate(shape))
+    kept = tuple(n if i == 0 or isinstance(n, str) else None for i, n in enumerate(shape))
+    if layer.type in ("AvgPool", "AvgPool3D", "MaxPool", "MaxPool3D", "MaxPoolV2"):
+        return kept
+    weight = _shape(layer, 1)
+    made = weight[-1] if weight and layer.type != "DepthwiseConv2dNative" else None
+    return _with_channels(layer, kept, (made,))
+
+
+def _for_each_channel(layer: Layer) -> Shape | None:
+    """BiasAdd and batch normalization: the second input has a number for each channel."""
+    shape, numbers = _shape(layer, 0), _shape(layer, 1)
+    if shape is None:
+        return None
+    return _with_channels(layer, shape, numbers or (None,), keeps=True)
+
+
+def _with_channels(layer: Layer, shape: Shape, told: Shape, keeps: bool = False) -> Shape:
+    """A shape whose entry for the channels is what is `told`; one that it `keeps` must agree."""
+    layout = layer.attribute("data_format")
+    if layout is UNKNOWN or not shape:
+        return tuple(None if i else n for i, n in enumerate(shape))
+    at = 1 if isinstance(layout, str) and layout.startswith("NC") else len(shape) - 1
+    channels = _the_same((*shape[at : at + 1], *told) if keeps else told)
+    return (*shape[:at], channels, *shape[at + 1 :])
+
+
+def _ensure_shape(layer: Layer) -> Shape | None:
+    """The entries that the attribute tells, else those of the input."""
+    wanted = layer.attribute("shape")
+    if not isinstance(wanted, tuple):
+        return _shape(layer, 0)
+    return _merged(tuple(n if n >= 0 else None for n in wanted), _shape(layer, 0))
 
 
 def _gather(layer: Layer) -> Shape | None:
@@ -285,14 +342,15 @@ def _rank_vector(layer: Layer) -> Shape | None:
 
 _SAME = """
 Abs Acos Acosh Asin Asinh Atan Atanh Cast Ceil CheckNumerics ClipByValue Cos Cosh Cumprod Cumsum
-DeepCopy Dequantize Elu EnsureShape Erf Erfc Exp Expm1 FakeQuantWithMinMaxArgs
-FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel Floor FusedBatchNorm FusedBatchNormV2
-FusedBatchNormV3 GuaranteeConst Identity IdentityN Inv Invert IsFinite IsInf IsNan LRN LeakyRelu Log
+DeepCopy Dequantize Elu Erf Erfc Exp Expm1 FakeQuantWithMinMaxArgs
+FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel Floor GuaranteeConst Identity IdentityN
+Inv Invert IsFinite IsInf IsNan LRN LeakyRelu Log
 Log1p LogSoftmax LogicalNot Neg OnesLike PreventGradient Print QuantizeAndDequantize
 QuantizeAndDequantizeV2 QuantizeAndDequantizeV3 QuantizeAndDequantizeV4 Reciprocal Relu Relu6
 ReverseV2 Rint Roll Round Rsqrt Selu Sigmoid Sign Sin Sinh Snapshot Softmax Softplus Softsign Sqrt
-Square StopGradient Tan Tanh ZerosLike BiasAdd BiasAddV1 TensorScatterUpdate TensorScatterAdd
+Square StopGradient Tan Tanh ZerosLike TensorScatterUpdate TensorScatterAdd
 """
+_CHANNELWISE = "BiasAdd BiasAddV1 FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3"
 _ELEMENTWISE = """
 Add AddN AddV2 Sub Mul Div RealDiv DivNoNan FloorDiv FloorMod Mod Maximum Minimum Pow
 SquaredDifference Equal NotEqual Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr SelectV2
@@ -308,6 +366,7 @@ _RULES: dict[str, Callable[[Layer], Shape | None]] = {
     **dict.fromkeys(_SAME.split(), _first),
     **dict.fromkeys(_ELEMENTWISE.split(), _broadcast),
     **dict.fromkeys(_WINDOWED.split(), _windows),
+    **dict.fromkeys(_CHANNELWISE.split(), _for_each_channel),
     **dict.fromkeys(("Sum", "Mean", "Max", "Min", "Prod", "All", "Any"), _reduce),
     **dict.fromkeys(("ArgMax", "ArgMin"), _reduce),
     **dict.fromkeys(("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"), _matmul),
@@ -320,6 +379,7 @@ _RULES: dict[str, Callable[[Layer], Shape | None]] = {
     **dict.fromkeys(("RandomUniform", "RandomStandardNormal", "TruncatedNormal"), _given(0)),
     **dict.fromkeys(("StatelessRandomNormal", "StatelessRandomUniform"), _given(0)),
     "BroadcastTo": _given(1),
+    "EnsureShape": _ensure_shape,
     "ExpandDims": _expand_dims,
     "Pack": _pack,
     "Range": lambda _: (None,),

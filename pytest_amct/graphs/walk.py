@@ -34,6 +34,25 @@ def source(tensor: Tensor) -> Source:
     return _settle(_summary(tensor))
 
 
+def is_fed(tensor: Tensor) -> bool:
+    """Whether data of a network input reaches a tensor; its shape alone is no data."""
+    memo: dict[Tensor, bool] = _memo(tensor, "fed")
+
+    def combine(t: Tensor, found: Sequence[bool]) -> bool:
+        return t.origin == "input" or any(found)
+
+    return _fold(tensor, memo, _data_needs, combine, False)
+
+
+def _data_needs(tensor: Tensor) -> Sequence[Tensor]:
+    layer = tensor.producer
+    if layer is None:
+        return [t for t in tensor.bound if t is not None]
+    if layer.network.ops.role(layer) is Role.SHAPE_OF:
+        return ()
+    return _present(layer, range(len(layer.inputs)))
+
+
 def dtype(tensor: Tensor | None) -> str | None:
     """The element type (``float32``, ``int64`` ...) as declared or as the operators imply it."""
     if tensor is None:

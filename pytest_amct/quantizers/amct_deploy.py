@@ -33,6 +33,11 @@ _PASSES = (HANDS_ON | {"Relu", "Clip", "Concat", "Max", "Min"}) - {"Cast", "Cast
 _SELECTS = ("MaxPool", "GlobalMaxPool")
 """Types whose output is as quantized as their input, but that have a decision of their own."""
 
+_LOOKS_AT = frozenset(
+    {"Shape", "Size", "ArgMax", "ArgMin", "NonMaxSuppression", "If", "Loop", "Scan"}
+)
+"""Types whose output holds none of the values that they are given."""
+
 _VISITS = 64
 
 
@@ -89,7 +94,10 @@ def _weighted(
     tensor, old = after.input(row.ports.weight), before.input(row.ports.weight)
     home, passed = weight_home(tensor)
     dtype = walk.dtype(home)
-    if passed or (tensor is not None and kinds.get(tensor) == "quantized"):
+    is_stored = home is not None and is_constant(home) and _is_integer(dtype)
+    if (passed and (is_stored or _is_weight_quant(passed))) or (
+        tensor is not None and kinds.get(tensor) == "quantized"
+    ):
         weights = True
     else:
         weights = _is_integer(walk.dtype(tensor)) and not _is_integer(walk.dtype(old))
@@ -146,7 +154,7 @@ def _made(layer: Layer, kinds: Mapping[Tensor, _Kind]) -> _Kind | None:
     if layer.type in _PASSES or layer.type in _SELECTS:
         joined = set(given) if layer.type in ("Concat", "Max", "Min") else {given[0]}
         return joined.pop() if len(joined) == 1 else None
-    return None if layer.type in SHOWS_NOTHING else "summed"
+    return None if layer.type in _LOOKS_AT else "summed"
 
 
 def _held(
@@ -166,7 +174,11 @@ def _is_integer(dtype: str | None) -> bool:
 
 
 def _on_weight_quant(tensor: Tensor | None) -> bool:
-    return any(layer.type.startswith(WEIGHT_QUANT) for layer in weight_home(tensor)[1])
+    return _is_weight_quant(weight_home(tensor)[1])
+
+
+def _is_weight_quant(passed: tuple[Layer, ...]) -> bool:
+    return any(layer.type.startswith(WEIGHT_QUANT) for layer in passed)
 
 
 def _has_offset(passed: tuple[Layer, ...]) -> bool | None:

@@ -78,11 +78,16 @@ def factors_of(layer: Layer) -> Factors | None:
 
 
 def weight_home(tensor: Tensor | None) -> tuple[Tensor | None, tuple[Layer, ...]]:
-    """Where the values at a weight port are stored, and the Ascend operators on the way there."""
+    """Where the values at a weight port are stored, and the Ascend operators on the way there.
+
+    What quantizes data, or makes floats of sums, stands behind another layer: no weight is there.
+    """
     passed = []
     for _ in range(16):
         layer = tensor.producer if tensor is not None else None
         if layer is None:
+            break
+        if layer.type.startswith((*_INTO_INTEGERS, *_FACTORS)):
             break
         if is_ascend(layer):
             passed.append(layer)

@@ -11,8 +11,9 @@ from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.options import FRAMEWORKS
 from pytest_amct.quantizers.forms import FORMS, MODELS, write_form
+from pytest_amct.quantizers.names import name_of
 from pytest_amct.quantizers.protocol import SETTINGS, Decision, Request
-from pytest_amct.tables.answers import answer, find_row
+from pytest_amct.tables.answers import answer, find_row, ir_types
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Row, Scheme, Spec
 
@@ -125,5 +126,5 @@ def qoperator() -> Reference:
 
 
 def _skipped(layer: Layer, row: Row, request: Request) -> bool:
-    by_type = not set(row.ir).isdisjoint(request.skip_layer_types)
-    return by_type or layer.name in request.skip_layers
+    by_type = not set(ir_types(layer, row)).isdisjoint(request.skip_layer_types)
+    return by_type or name_of(layer) in request.skip_layers

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pytest_amct.errors import OutputError
+from pytest_amct.graphs.network import Basis
 from pytest_amct.quantizers.protocol import Decision, Refused, Request, Unsupported, np_dtype
 
 REQUEST = "pytest-amct-request/1"
@@ -83,11 +84,33 @@ def read_layers_message(layers: Any, source: str) -> dict[str, Decision]:
     return {name: _decision(value, f"{source}: layers.{name}") for name, value in layers.items()}
 
 
+def checked_decision(decision: Decision, place: str) -> Decision:
+    """A decision that was made elsewhere, its fields of their types; numpy's scalars become plain.
+
+    Raises `OutputError` for one that has others.
+    """
+    values = {key: _plain(getattr(decision, key)) for key in _KINDS}
+    if isinstance(values["inputs"], list | tuple | set | frozenset):
+        values["inputs"] = [_plain(port) for port in values["inputs"]]
+    if decision.evidence not in get_args(Basis):
+        raise OutputError(f"{place}.evidence: {decision.evidence!r} is not of its type")
+    found = _of_fields(values, place)
+    return replace(found, evidence=decision.evidence, seen=str(decision.seen))
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value
+
+
 def _decision(value: Any, place: str) -> Decision:
     if isinstance(value, bool):
         return Decision() if value else Decision.float()
     if not isinstance(value, dict):
         raise OutputError(f"{place}: must be true, false or an object of fields")
+    return _of_fields(value, place)
+
+
+def _of_fields(value: Mapping[str, Any], place: str) -> Decision:
     for key, found in value.items():
         if key not in _KINDS:
             raise OutputError(f"{place}: {key!r} is no field of a decision: {', '.join(_KINDS)}")

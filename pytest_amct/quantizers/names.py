@@ -7,13 +7,18 @@ from difflib import get_close_matches
 from itertools import islice
 
 from pytest_amct.errors import OutputError
-from pytest_amct.graphs.network import Network
+from pytest_amct.graphs.network import Layer, Network
 
 _LONGEST = 200
 """Characters of a name that messages quote."""
 
 _MOST_COMPARED = 5000
 """Names among which one that was meant is looked for."""
+
+
+def name_of(layer: Layer) -> str:
+    """What a layer is called: by its own name, else by its first output; ``""`` if by neither."""
+    return layer.name or next((t.name for t in layer.outputs if t is not None), "")
 
 
 def layers_by_name(network: Network) -> dict[str, list[int]]:

@@ -9,6 +9,9 @@ from pytest_amct.quantizers.qoperator import is_qoperator
 from pytest_amct.quantizers.quantized_constants import is_dequantize, is_quantize
 from pytest_amct.quantizers.value_types import HANDS_ON, SHOWS_NOTHING
 
+_QGEMM_SCALE = 7
+"""The input port of QGemm's optional output scale."""
+
 VISITS = 128
 """Tensors looked at around one layer."""
 
@@ -75,6 +78,19 @@ def _dequantized_behind(tensor: Tensor | None) -> bool:
     return bool(stack)
 
 
+def is_dequantized_somewhere(tensor: Tensor | None) -> bool:
+    """Whether a value is computed, in whatever way, from one that was dequantized."""
+    stack, left = [tensor], VISITS
+    while stack and left:
+        left -= 1
+        layer = current.producer if (current := stack.pop()) is not None else None
+        if layer is not None:
+            if is_dequantize(layer):
+                return True
+            stack.extend(layer.inputs)
+    return bool(stack)
+
+
 def is_pair(dequantize: Layer) -> bool:
     """Whether it undoes a QuantizeLinear or stands on a constant.
 
@@ -117,7 +133,9 @@ def holds_integers(tensor: Tensor | None) -> bool:
         if quantizes(layer):
             return True
         if is_qoperator(layer):
-            return layer.type.startswith("QLinear") or layer.type == "QGemm"
+            if layer.type == "QGemm":  # without a scale of its own its output is float
+                return layer.input(_QGEMM_SCALE) is not None
+            return layer.type.startswith("QLinear")
         if layer.domain or (layer.type not in SHOWS_NOTHING and layer.type != "MaxPool"):
             return False
         if is_dequantize(layer):

@@ -15,7 +15,12 @@ from pytest_amct.quantizers.neighbours import (
     explained_behind,
     has_other_readers,
 )
-from pytest_amct.quantizers.pairs import goes_to_pairs, is_pair, trace
+from pytest_amct.quantizers.pairs import (
+    goes_to_pairs,
+    is_dequantized_somewhere,
+    is_pair,
+    trace,
+)
 from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.quantizers.quantized_constants import WeightSeen, weight_seen
 from pytest_amct.tables.model import Row, Spec
@@ -50,7 +55,9 @@ def read_weighted(before: Layer, after: Layer, row: Row, spec: Spec) -> Decision
     assert port is not None
     weight, old = trace(after.input(port)), trace(before.input(port))
     if not weight.pairs:
-        return None if weight.maybe else Decision.float()
+        # A constant that is scaled or smoothed behind its DequantizeLinear shows no factors.
+        computed = is_constant(before.input(port)) and is_dequantized_somewhere(after.input(port))
+        return None if weight.maybe or computed else Decision.float()
     if len(weight.pairs) <= len(old.pairs):
         return None
     nearest = weight.pairs[0]
@@ -94,10 +101,16 @@ def read_data_only(before: Layer, after: Layer, row: Row | None, spec: Spec) -> 
         sides.append(explained_ahead(after, spec))
     if not sides:
         return None
+    # Where Add's constant operand is data, so may that of a type without a row be: it is float.
+    half = row is None and any(
+        is_constant(tensor) and walk.dtype(tensor) in _FLOATS and not trace(tensor).pairs
+        for tensor in after.inputs
+        if tensor is not None
+    )
     return Decision(
         inputs=ports,
         weights=False,
-        evidence="inferred" if all(sides) else "stated",
+        evidence="inferred" if half or all(sides) else "stated",
         seen="its data comes through DequantizeLinear and its output goes to QuantizeLinear",
     )
 

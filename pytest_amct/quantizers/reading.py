@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from onnx import ModelProto
 
@@ -17,12 +17,15 @@ from pytest_amct.quantizers.amct_layers import AmctDecisions, read_layers
 from pytest_amct.quantizers.amct_record import read_record
 from pytest_amct.quantizers.ascend import is_deploy
 from pytest_amct.quantizers.matching import match_layers
+from pytest_amct.quantizers.messages import checked_decision
 from pytest_amct.quantizers.names import layers_by_name, unknown_name
 from pytest_amct.quantizers.onnx_decisions import read_decisions
 from pytest_amct.quantizers.onnx_results import read_result
 from pytest_amct.quantizers.protocol import UNTRACEABLE, Decision, Outcome
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
+
+T = TypeVar("T")
 
 _ALLOWED = (
     "return names of quantized layers (a list), a mapping of names to Decision or bool, "
@@ -50,17 +53,20 @@ def read_outcome(original: Network, result: object, spec: Spec | None = None) ->
     for anything that does not fit the model or cannot be read.
     """
     if isinstance(result, Mapping):
-        return _named(original, {_name(n, result): _decision(n, d) for n, d in result.items()})
+        decided = _listed(result.items, result)
+        return _named(original, {_name(n, result): _decision(n, d) for n, d in decided})
     if isinstance(result, AmctDecisions):
         return read_layers(original, result, spec or load_spec())
     if isinstance(result, str | os.PathLike):
-        text = read_text_form(os.fsdecode(result))
+        result = _path(result)
+        text = read_text_form(result)
         if text is not None:
             return read_layers(original, text, spec or load_spec())
     if isinstance(result, ModelProto | bytes | bytearray | memoryview | str | os.PathLike):
         return _from_model(original, _model(result), spec or load_spec())
     if isinstance(result, Iterable):
-        return _named(original, {_name(n, result): Decision() for n in _names(result)})
+        names = _listed(lambda: result, result)
+        return _named(original, {_name(n, result): Decision() for n in names})
     raise OutputError(f"the quantizer returned {_described(result)}: {_ALLOWED}")
 
 
@@ -94,12 +100,18 @@ def read_text_form(path: str) -> AmctDecisions | None:
 # --- models ----------------------------------------------------------------------------------
 
 
+def _path(result: str | os.PathLike[str]) -> str:
+    try:
+        return os.fsdecode(result)
+    except Exception as error:  # of the quantizer's own
+        raise OutputError(
+            f"the quantizer returned a {type(result).__name__}, which gives no path: {error}"
+        ) from error
+
+
 def _model(result: Any) -> bytes | str | ModelProto:
     if isinstance(result, bytearray | memoryview):
         return bytes(result)
-    if isinstance(result, os.PathLike):
-        path = os.fspath(result)
-        return os.fsdecode(path)
     if isinstance(result, str) and not result.endswith(".onnx") and not os.path.isfile(result):
         raise OutputError(
             f"the quantizer returned the str {result[:80]!r}, which is no file: a single layer "
@@ -137,15 +149,21 @@ def _named(original: Network, decisions: Mapping[str, Decision | None]) -> Outco
         if indices is None:
             raise unknown_name(name, known)
         if len(indices) == 1 and decision is not None:
+            ports = len(original.layers[indices[0]].inputs)
+            if any(not 0 <= port < ports for port in decision.inputs or ()):
+                raise OutputError(
+                    f"the quantizer's decision on {name!r} has the inputs {decision.inputs}, but"
+                    f" the layer has {ports}: count them from 0"
+                )
             found[indices[0]] = decision
         else:
             untraceable.update(indices)
     return Outcome("decided", found, frozenset(untraceable))
 
 
-def _names(result: Iterable[object]) -> list[object]:
+def _listed(items: Callable[[], Iterable[T]], result: object) -> list[T]:
     try:
-        return list(result)
+        return list(items())
     except Exception as error:  # a generator runs the quantizer's code
         raise OutputError(
             f"the quantizer returned a {type(result).__name__} that failed with "
@@ -162,8 +180,8 @@ def _name(name: object, result: object) -> str:
 
 def _decision(name: object, value: object) -> Decision | None:
     if isinstance(value, Decision):
-        return value
-    if value == UNTRACEABLE:
+        return checked_decision(value, f"the quantizer's decision on {name!r}")
+    if isinstance(value, str) and value == UNTRACEABLE:
         return None
     if isinstance(value, bool):
         return Decision() if value else Decision.float()
@@ -176,6 +194,9 @@ def _decision(name: object, value: object) -> Decision | None:
 def _described(value: object) -> str:
     if value is None:
         return "None"
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except Exception:  # of the quantizer's own
+        shown = object.__repr__(value)
     shown = shown if len(shown) <= 60 else f"{shown[:60]}..."
     return f"{shown} of type {type(value).__name__}"

@@ -28,6 +28,9 @@ def undo_quantization(model: ModelProto) -> ModelProto:
     same: dict[str, str] = {}
     kept: list[NodeProto] = []
     weights: set[str] = set()
+    if any(node.op_type.startswith("Ascend") for node in model.graph.node):
+        # Nothing stands between a deploy model's layers and their integers.
+        weights.update(tensor.name for tensor in graph.initializer)
     for node in model.graph.node:
         helper = node.op_type in _PAIRS or node.op_type.startswith("Ascend")
         if helper and node.input and node.output:

@@ -10,7 +10,7 @@ from pytest_amct.graphs import walk
 from pytest_amct.graphs.collecting import uncollected
 from pytest_amct.graphs.network import Basis, Layer, Network, Tensor
 from pytest_amct.tables.float16 import float16_rule
-from pytest_amct.tables.kinds import KINDS, Seen
+from pytest_amct.tables.kinds import KINDS, Seen, weight_rank_of
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import (
     Answer,
@@ -82,6 +82,13 @@ def _says_nothing(treatment: Treatment) -> bool:
 def find_row(layer: Layer, spec: Spec, table: str = "uniform") -> Row | None:
     """The row that lists a layer's type, ``None`` if it has none (the tables are closed lists)."""
     return spec.by_type.get((table, layer.framework, layer.qualified_type))
+
+
+def ir_types(layer: Layer, row: Row) -> tuple[str, ...]:
+    """The Ascend IR types that a layer of a row may be of; one, where its weight's rank tells."""
+    rank = weight_rank_of(layer, row.ports)[0] if row.ir_of_rank else None
+    known = row.ir_of_rank.get(rank) if rank is not None else None
+    return (known,) if known else row.ir
 
 
 def float16_id(row: Row) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_amct.graphs import walk
-from pytest_amct.graphs.network import Layer, Network, Tensor
+from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Tensor
 from pytest_amct.tables.kinds import Seen, element_types
 from pytest_amct.tables.model import Ports, Spec
 
@@ -28,7 +28,7 @@ def _evaluate(network: Network, spec: Spec) -> Seen:
     doubt: str | None = None
     for tensor in network.inputs:
         if tensor.dtype == _F16:
-            if tensor.consumers:
+            if _is_read(tensor):
                 return Seen(False, f"network input {tensor.name!r} is Float16")
             doubt = f"network input {tensor.name!r} is Float16, but nothing reads it"
         elif tensor.dtype in (None, "sequence", "map", "optional", "opaque"):
@@ -43,6 +43,23 @@ def _evaluate(network: Network, spec: Spec) -> Seen:
             doubt = doubt or f"the type of weight {weight.name!r} is not known"
     doubt = doubt or next(_elsewhere(network), None)
     return Seen(None, doubt) if doubt else Seen(True, "no Float16 input or weight")
+
+
+def _is_read(tensor: Tensor) -> bool:
+    """Whether a layer takes a value, or a function that it is passed to does something with it."""
+    passed, waiting = {tensor}, [tensor]
+    while waiting:
+        value = waiting.pop()
+        for layer in value.consumers:
+            if not layer.parameters:
+                return True
+            for port, parameter in enumerate(layer.parameters):
+                if layer.input(port) is value and parameter not in passed:
+                    if parameter.is_output:
+                        return True
+                    passed.add(parameter)
+                    waiting.append(parameter)
+    return False
 
 
 def _weights(network: Network, spec: Spec) -> Iterator[tuple[Layer, Tensor, Ports]]:
@@ -62,5 +79,12 @@ def _elsewhere(network: Network) -> Iterator[str]:
                 yield f"{tensor.name!r} is Float16"
     for layer in network.layers:
         for port, made in enumerate(layer.outputs):
-            if made is not None and _F16 in (made.dtype, network.ops.dtype(layer, port)):
+            if made is None:
+                continue
+            follows = network.ops.dtype(layer, port)
+            if _F16 in (made.dtype, follows):
                 yield f"{made.name!r} is Float16"
+            if follows is None and UNKNOWN in layer.given.values() and walk.dtype(made) is None:
+                yield f"the type of {made.name!r} is up to those who call {layer.where}"
+        if _F16 in network.ops.types(layer):
+            yield f"{layer} is of Float16"

@@ -141,13 +141,14 @@ def _source(tensor: Tensor, noun: str) -> Seen:
 @_kind("weight_rank")
 def weight_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
     """The weight has one of these ranks (READING.md section 2 says where it is read from)."""
-    rank, how = _weight_rank(layer, ports)
+    rank, how = weight_rank_of(layer, ports)
     if rank is None:
         return Seen(None, how)
     return Seen(rank in wanted["weight_rank"], f"weight rank {rank} ({how})")
 
 
-def _weight_rank(layer: Layer, ports: Ports) -> tuple[int | None, str]:
+def weight_rank_of(layer: Layer, ports: Ports) -> tuple[int | None, str]:
+    """The rank of a layer's weight, ``None`` if nothing tells it, and what tells it."""
     weight = _at(layer, ports.weight)
     if weight is not None and (rank := walk.rank(weight)) is not None:
         return rank, f"dims of {weight.name!r}"

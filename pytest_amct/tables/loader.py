@@ -143,10 +143,19 @@ def _row(values: Mapping[str, Any], source: str, shared: list[Condition]) -> Row
             bias=ports.get("bias", int, None),
         ),
         conditions=(*own, *shared),
+        ir_of_rank={_rank(k, source, id_): v for k, v in table.get("ir_of_rank", dict, {}).items()},
     )
+    if not set(row.ir_of_rank.values()) <= set(row.ir):
+        raise SpecError(f"{source}: row {id_}: 'ir_of_rank' names a type that 'ir' does not")
     table.done()
     ports.done()
     return row
+
+
+def _rank(key: str, source: str, row: str) -> int:
+    if not key.isdecimal():
+        raise SpecError(f"{source}: row {row}: 'ir_of_rank' takes ranks, not {key!r}")
+    return int(key)
 
 
 def _condition(values: Mapping[str, Any], source: str, place: str, is_open: bool) -> Condition:

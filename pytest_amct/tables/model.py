@@ -134,6 +134,8 @@ class Row:
     quantizes: tuple[str, ...]
     ports: Ports
     conditions: tuple[Condition, ...]
+    #: which of the `ir` types a layer is of, by the rank of its weight, where the row has several
+    ir_of_rank: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def framework(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -73,7 +74,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _export(given: argparse.Namespace) -> int:
     frameworks = tuple(f for f in FRAMEWORKS if f in (given.framework or FRAMEWORKS))
-    count = export(given.folder, frameworks, given.scheme or ["uniform"], given.setting or [])
+    schemes, settings = given.scheme or ["uniform"], given.setting or []
+    try:
+        count = export(given.folder, frameworks, schemes, settings)
+    except OSError as error:
+        raise UsageError(
+            f"{given.folder}: cannot be written ({error.strerror}): name another folder"
+        ) from None
     print(f"{count} models of {', '.join(frameworks)} in {given.folder}")
     return 0
 
@@ -122,8 +129,8 @@ def _requests(
 
 
 def _judge(given: argparse.Namespace) -> int:
-    import pytest
-
     places = (str(path.absolute()) for path in (given.folder, given.results))
     name = f"{PREFIX} {shlex.join(places)}"
-    return int(pytest.main(["--amct", f"--amct-quantizer={name}", *given.pytest]))
+    # In a process of its own: pytest complains of plugins that were imported before it.
+    command = [sys.executable, "-m", "pytest", "--amct", f"--amct-quantizer={name}"]
+    return subprocess.run([*command, *given.pytest], check=False).returncode

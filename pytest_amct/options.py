@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import shlex
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,10 @@ def refuse_alone(config: pytest.Config) -> None:
 def read_settings(config: pytest.Config) -> Settings:
     """The validated settings. Raises `pytest.UsageError` in one sentence."""
     option = config.getoption
-    quantizer = option("--amct-quantizer") or config.getini("amct_quantizer")
+    _refuse_apart(config)
+    quantizer = option("--amct-quantizer")
+    if quantizer is None:
+        quantizer = config.getini("amct_quantizer")
     if not quantizer:
         place = config.inipath or f"an ini file (there is none for {config.rootpath})"
         raise pytest.UsageError(
@@ -164,18 +167,49 @@ def read_settings(config: pytest.Config) -> Settings:
         frameworks=_frameworks(config.getini("amct_frameworks")),
         claims=tuple(config.getini("amct_claims")),
         skips=tuple(config.getini("amct_skips")),
-        waivers=dict(_waiver(line) for line in config.getini("amct_waivers")),
+        waivers=_waivers(config.getini("amct_waivers")),
         timeout=_number("amct_timeout", config.getini("amct_timeout"), 300, least=1),
-        isolate=bool(config.getini("amct_isolate")),
+        isolate=_isolate(config),
         rootdir=config.rootpath,
         scratch=_scratch(config),
         command=shlex.join(["pytest", "--amct", *_given(config)]),
     )
 
 
+def _refuse_apart(config: pytest.Config) -> None:
+    """Refuse a path that pytest, which did not know our options yet, has taken for one of tests.
+
+    It then takes the ini file from there, too, which may name another quantizer.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    given, here = config.invocation_params.args, config.invocation_params.dir
+    for name, value in pairwise(map(str, given)):
+        if name in ("--amct-model", "--amct-report", "--amct-spec"):
+            path = Path(here, value).resolve()
+            if path.exists() and not path.is_relative_to(here.resolve()):
+                raise pytest.UsageError(
+                    f"{name} {value}: pytest looks for its settings there: write {name}={value}"
+                )
+
+
 def _given(config: pytest.Config) -> list[str]:
-    names = ("--amct-quantizer", "--amct-spec")
-    return [f"{name}={config.getoption(name)}" for name in names if config.getoption(name)]
+    """What must be given again for the same settings, in full where it is a file."""
+    here, found = config.invocation_params.dir, []
+    for name in ("--rootdir", "--amct-quantizer", "--amct-spec"):
+        value = config.getoption(name)
+        if value:
+            path = Path(here, value)
+            found.append(f"{name}={path if name != _OPTIONS[0] and path.exists() else value}")
+    ini = config.getoption("inifilename")
+    return [*(["-c", str(Path(here, ini))] if ini else []), *found]
+
+
+def _isolate(config: pytest.Config) -> bool:
+    try:
+        return bool(config.getini("amct_isolate"))
+    except ValueError as error:
+        raise pytest.UsageError(f"amct_isolate: {error}: write true or false") from None
 
 
 def _seed(config: pytest.Config) -> int:
@@ -207,10 +241,12 @@ def _folder(name: str) -> Path:
     if not name or not above.is_dir():
         what = f"{above} is a file" if name else "it is empty"
         raise pytest.UsageError(f"--amct-report={name}: {what}: name a folder")
-    if not os.access(above, os.W_OK | os.X_OK):
+    try:
+        tempfile.TemporaryFile(dir=above).close()
+    except OSError:
         raise pytest.UsageError(
             f"--amct-report={name}: {above} cannot be written to: name another folder"
-        )
+        ) from None
     return path
 
 
@@ -221,6 +257,15 @@ def _frameworks(names: list[str]) -> tuple[str, ...]:
                 f"amct_frameworks: {name!r} is no framework: use {', '.join(FRAMEWORKS)}"
             )
     return tuple(names)
+
+
+def _waivers(lines: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pattern, reason in map(_waiver, lines):
+        if pattern in found:
+            raise pytest.UsageError(f"amct_waivers: {pattern!r} stands there twice: keep one")
+        found[pattern] = reason
+    return found
 
 
 def _waiver(line: str) -> tuple[str, str]:

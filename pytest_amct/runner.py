@@ -18,7 +18,7 @@ from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import AnyCase, NetworkCase
 from pytest_amct.cases.plan import Built, Case
 from pytest_amct.gate import Gate
-from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.graphs.network import Layer, Network, printable
 from pytest_amct.graphs.reading import ModelFiles, read_files
 from pytest_amct.graphs.text import network_text
 from pytest_amct.journal import Journal
@@ -278,7 +278,8 @@ class Runner:
 
     def _explain(self, group: str, failed: list[Finding]) -> str:
         """A failing test's text: the finding, condition and row, the model, how to see it again."""
-        first, others = failed[0], failed[1:]
+        # Of one deviation under many variations one is shown, as long as there are others.
+        first, others = failed[0], sorted(failed[1:], key=lambda f: "+" in f.case)
         case, _, outcome = self._seen[first.case]
         lines = [sentence(first), "", f"case       {first.case}", f"condition  {first.condition}"]
         if first.row:
@@ -296,7 +297,8 @@ class Runner:
             lines += ["", f"{len(others)} more of {group}:"]
             lines += [f"  {f.case}: {f.message}" for f in others[: _MOST_SHOWN - 1]]
         if len(others) >= _MOST_SHOWN:
-            lines.append(f"  ... and {len(others) - _MOST_SHOWN + 1} others: see the report")
+            rest = len(others) - _MOST_SHOWN + 1
+            lines.append(f"  ... and {rest} more: see the report (--amct-report=DIR)")
         return "\n".join(lines)
 
     def again(self, model: Path) -> str:
@@ -345,4 +347,5 @@ def last_words(outcome: Outcome) -> list[str]:
     """The end of what the quantizer printed, as failures tell it."""
     if not outcome.output:
         return []
-    return ["", "the quantizer's last words:", *(f"  {x}" for x in outcome.output.splitlines())]
+    said = (f"  {printable(line)}" for line in outcome.output.splitlines())
+    return ["", "the quantizer's last words:", *said]

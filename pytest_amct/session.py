@@ -32,7 +32,7 @@ from pytest_amct.quantizers.running import words
 from pytest_amct.reports.assembly import Collected, assemble
 from pytest_amct.reports.json_report import remove_report, write_report
 from pytest_amct.reports.terminal import summary_lines
-from pytest_amct.runner import Result, Runner
+from pytest_amct.runner import Result, Runner, policy_of
 from pytest_amct.saved import read_note
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
@@ -383,6 +383,10 @@ def _check_rows(settings: Settings, spec: Spec) -> None:
                     f"{option}: {pattern!r} is no row of {spec.source}: use ids as"
                     f" {rows[0]}, * matches anything"
                 )
+    policy = policy_of(settings)
+    for row in rows:
+        if policy.claimed(row) and policy.skipped(row):
+            raise UsageError(f"{row} is in amct_claims and in amct_skips: it cannot be both")
 
 
 def _suite_folder() -> Path:

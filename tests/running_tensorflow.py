@@ -60,8 +60,9 @@ def _filled(tf: Any, node: Any) -> Any:
         value = tf.ones(_sizes(node.get_attr("shapes")[0]), node.get_attr("component_types")[0])
         return tf.raw_ops.QueueEnqueueV2(handle=held, components=[value])
     if node.type == "IteratorV2":
-        sizes, dtype = node.get_attr("output_shapes")[0], node.get_attr("output_types")[0]
-        values = tf.data.Dataset.from_tensors(tf.ones(_sizes(sizes), dtype))
+        kinds = zip(node.get_attr("output_shapes"), node.get_attr("output_types"), strict=True)
+        elements = tuple(tf.ones(_sizes(sizes), dtype) for sizes, dtype in kinds)
+        values = tf.data.Dataset.from_tensors(elements)
         return tf.raw_ops.MakeIterator(dataset=values._variant_tensor, iterator=held)
     return None
 

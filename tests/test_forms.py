@@ -89,7 +89,8 @@ def dequantized_before(layer: Layer) -> bool:
     row = find_row(layer, SPEC)
     weight = None if row is None or row.ports.weight is None else layer.input(row.ports.weight)
     producer = None if weight is None else weight.producer
-    return producer is not None and producer.type == "DequantizeLinear"
+    # Add gives such a weight, too, once it is quantized itself.
+    return producer is not None and producer.type in ("DequantizeLinear", "Add")
 
 
 def on_floats(form: str, layer: Layer) -> bool:
@@ -227,7 +228,9 @@ HIDES: Mapping[str, tuple[str, ...]] = {
         "settings/*/channel_wise",
         "settings/*/asymmetric",
         "nonuniform/*",
-        "weight_only/*",
+        "weight_only/*/weight_source",
+        "weight_only/*/mode",
+        "weight_only/*/unlisted/*",
     ),
     "config": ("*/shift",),
     "record": (),

@@ -169,7 +169,7 @@ def test_a_waived_finding_does_not_fail_and_stays_in_the_report(
         {"pattern": "uniform/onnx/Conv/*", "reason": "unused", "used": False},
         {"pattern": CHEAP, "reason": "the device has a transposer", "used": True},
     ]
-    assert "'uniform/onnx/Conv/*'" in run.out
+    assert "covers nothing" not in run.out  # of what was left out nothing is known
 
 
 def test_a_waiver_covers_one_case_alone(repository: ToyRepository) -> None:

@@ -86,13 +86,16 @@ random-seeded random-seeded-second random-stateless"""
 SOURCES_FED = """input input-default input-identity input-transpose input-cast input-split input-mul
 input-mul-second input-call input-five-hops input-in-call shape-symbolic size-symbolic random
 iterator queue"""
+MORE_FED = """input-ten-hops input-concat input-pack input-fill input-dequantize
+input-strided-slice input-stop-gradient input-identity-n filled-symbolic random-uniform
+random-truncated"""
 DILATED = """h2-w2 h1-w2 h2-w1 h1-w3 h2-w1-absent-layout h2-w2-identity nchw-h2-w2 nchw-h2-w1
-nchw-h1-w2"""
+nchw-h1-w2 h2-w1-sizes-shape"""
 FEW_FED, FEW_OPEN = "input input-identity input-five-hops", "variable while random-seeded"
 FEW_NOTES, PLACES = "shared-weight float64 in-call", "in-call in-function in-if"
 TURNED = ("true true-square true-transpose_b", "")
 CROSSWISE = ("true true-square true-identity", "")
-ADJOINT = ("true true-square true-identity true-adj_y true-v1 true-v3", "")
+ADJOINT = ("true true-square true-identity true-adj_y true-v1 true-v3 true-rank-2", "")
 SECOND = (
     f"""{SOURCES_FED} rank-3 rank-3-identity rank-3-reshaped rank-3-transposed rank-4
     rank-3-data-rank-2 rank-3-input constant-first input-v1 input-v3 rank-3-v3""",
@@ -102,7 +105,8 @@ SECOND = (
 FIRES = (
     """input input-cast-at-once input-elsewhere input-with-default-elsewhere iterator-elsewhere
     weight-elsewhere weight-identity-elsewhere weight-transposed-elsewhere conv-weight-elsewhere
-    input-and-weight-elsewhere input-here-weight-elsewhere""",
+    input-and-weight-elsewhere input-here-weight-elsewhere everything first-weight-of-several
+    transposed-weight-elsewhere second-of-iterator-elsewhere""",
     """weight-cast-elsewhere input-unread input-that-only-controls weight-in-call bias-elsewhere
     scalar-elsewhere between-elsewhere output-elsewhere stored-elsewhere""",
 )
@@ -114,17 +118,24 @@ PINNED = {
         f"uniform/tensorflow/{row}": ("", f"{PLACES} shared-weight float64 bfloat16")
         for row in ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput")
     },
-    **{
-        f"uniform/tensorflow/{row}/weight_source": (SOURCES_FED, SOURCES_OPEN)
-        for row in ("Conv2D", "DepthwiseConv2dNative")
-    },
+    "uniform/tensorflow/Conv2D/weight_source": (
+        f"{SOURCES_FED} {MORE_FED} input-nchw input-group",
+        SOURCES_OPEN,
+    ),
+    "uniform/tensorflow/DepthwiseConv2dNative/weight_source": (
+        f"{SOURCES_FED} input-nchw",
+        SOURCES_OPEN,
+    ),
     "uniform/tensorflow/MatMul": ("", f"{PLACES} shared-weight float64 bfloat16 int64"),
     "uniform/tensorflow/MatMul/transpose_a": TURNED,
     "uniform/tensorflow/MatMul/transpose_b": CROSSWISE,
-    "uniform/tensorflow/MatMul/weight_source": (f"{SOURCES_FED} constant-first", SOURCES_OPEN),
+    "uniform/tensorflow/MatMul/weight_source": (
+        f"{SOURCES_FED} {MORE_FED} constant-first",
+        SOURCES_OPEN,
+    ),
     "uniform/tensorflow/Conv2DBackpropInput/dilation": (DILATED, ""),
     "uniform/tensorflow/Conv2DBackpropInput/weight_source": (
-        f"{SOURCES_FED} input-sizes-shape",
+        f"{SOURCES_FED} input-sizes-shape input-nchw",
         SOURCES_OPEN,
     ),
     "uniform/tensorflow/BatchMatMulV2": (
@@ -147,7 +158,7 @@ PINNED = {
     ),
     "uniform/tensorflow/MaxPool": ("", f"{PLACES} float64 bfloat16"),
     "uniform/tensorflow/Add": (
-        "v2-float16",
+        "v2-float16 constant-float16",
         f"{PLACES} float64 bfloat16 int64 v2 v2-constant",
     ),
     **{f"float16/tensorflow/{row}": FIRES for row in ("AvgPool", "MaxPool", "Add")},
@@ -503,7 +514,7 @@ def test_networks_are_read_judged_alike_and_built_again() -> None:
         variations.update(case.variations)
 
     assert max(sizes) == 8 and len(sizes) > 4
-    assert variations == {*catalog.variations("tensorflow"), "apart", "shared"}
+    assert variations == {*networks.variations("tensorflow")}
 
 
 def test_layers_of_a_network_feed_each_other_as_its_id_says() -> None:

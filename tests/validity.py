@@ -119,6 +119,7 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
         r"stochastic.*Not implemented": "OpenCV has no STOCHASTIC pooling",
         r"true-absent.*Cannot determine pooling type": "OpenCV wants `pool` of a global Pooling",
         r"@twin.*(Duplicate|already)": "OpenCV reads the layers of every phase",
+        r"no-blobs": "OpenCV has no convolution without its blobs",
         r"Convolution/weight_rank@5-kernel-once": "OpenCV reads kernel_size given once as two axes",
         r"Deconvolution/weight_rank@[35]": "OpenCV's Deconvolution is one of images",
         r"Deconvolution/dilation@.*(maskTotal|channels|shape)": (

@@ -107,9 +107,9 @@ class NetBuilder:
 
     def prototxt(self) -> bytes:
         """The net without its blobs, as text."""
-        lines = ['name: "g"']
+        lines, images = ['name: "g"'], all(len(shape) == 4 for _, shape in self.inputs)
         for top, shape in self.inputs:
-            if self.generation < 2 and len(shape) == 4:
+            if self.generation < 2 and images:
                 lines.append(f'input: "{top}" ' + " ".join(f"input_dim: {n}" for n in shape))
             elif self.generation < 2 or self.input_fields:
                 lines.append(f'input: "{top}" input_shape {{ {_dims(shape)} }}')

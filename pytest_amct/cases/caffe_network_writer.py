@@ -15,6 +15,7 @@ from pytest_amct.cases.caffe_writer import (
     companion,
     finished,
     focal_layer,
+    give,
     neutral,
     operands,
     result_shape,
@@ -46,20 +47,20 @@ class _Writer:
         each = tuple(v for v in case.variations if v == "in-place")
         self.plans = [
             replace(
-                item.plan,
-                form="" if item.plan.form in _OLDER else item.plan.form,
-                beside=(*item.plan.beside, *each),
+                plan,
+                form="" if plan.form in _OLDER else plan.form,
+                beside=(*plan.beside, *each),
             )
-            for item in case.items
+            for plan in map(case.plan, case.items)
         ]
 
     def built(self) -> Built:
         b, focal = self.b, self.case.focal
         for i, plan in enumerate(self.plans):
             self._item(i, plan)
-        for i in range(len(self.plans)):
+        for i, plan in enumerate(self.plans):
             if i not in self.read:
-                neutral(b, self.results[i], False)
+                give(b, plan, self.results[i])
         other = companion(b)
         for name in dict.fromkeys(self._beside()):
             add_extra(name, b)
@@ -96,7 +97,8 @@ class _Writer:
         """Data for the `i`-th item: the result of another one, made to fit, or a new input."""
         b, maker = self.b, i - back
         if not 0 < back <= i:
-            return neutral(b, b.input(shape_of(plan)), True)
+            data = b.input(shape_of(plan))
+            return data if "at-input" in plan.beside else neutral(b, data, True)
         self.read.add(maker)
         data = self._moved(self.results[maker], result_shape(self.plans[maker]), shape_of(plan))
         return neutral(b, data, True) if "apart" in self.case.variations else data

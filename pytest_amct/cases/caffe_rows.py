@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_amct.cases.plan import Changes, Deviations, Plan
+from pytest_amct.cases.plan import Changes, Deviations, LayerVariation, Plan
 
 
 def _attributes(**given: Any) -> Changes:
@@ -68,6 +68,8 @@ _RANKS: Deviations = {
     "4-legacy": {"source": "legacy"},
     "5": {**_RANK5, "attributes": _THRICE},
     "5-kernel-once": _RANK5,
+    "5-kernel-once-no-blobs": {**_RANK5, "source": "none"},
+    "3-no-blobs": {"data": _1D, "weight": (32, 32, 2), "source": "none"},
     "3": {"data": _1D, "weight": (32, 32, 2)},
 }
 
@@ -147,6 +149,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "max": _attributes(pool="MAX"),
             "absent": _attributes(pool=None),
             "stochastic": _attributes(pool="STOCHASTIC"),
+            "stochastic-by-number": _attributes(pool=2),
             "stochastic-global": _attributes(
                 pool="STOCHASTIC", global_pooling=True, kernel_size=None, stride=None
             ),
@@ -177,6 +180,8 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "absent": _attributes(operation=None),
             "prod": _attributes(operation="PROD"),
             "max": _attributes(operation="MAX"),
+            "prod-by-number": _attributes(operation=0),
+            "max-by-number": _attributes(operation=2),
         },
     },
 }
@@ -216,3 +221,82 @@ VARIATIONS: Mapping[str, Changes] = {
 
 AROUND = ("Sigmoid", "PReLU", "Scale", "LRN", "Concat")
 """Types without a row that stand around a focal layer in networks."""
+
+PLAIN_ONLY: frozenset[str] = frozenset()
+"""Deviations that the gate shows in one context alone."""
+
+VARIED: Mapping[str, tuple[str, ...]] = {
+    "uniform/caffe/InnerProduct/transpose": ("true",),
+    "uniform/caffe/InnerProduct/axis": ("2",),
+    "uniform/caffe/Convolution/weight_rank": ("5", "5-kernel-once"),
+    "uniform/caffe/Deconvolution/dilation": ("2", "1-2"),
+    "uniform/caffe/Deconvolution/weight_rank": ("5", "5-kernel-once"),
+    "uniform/caffe/Pooling/mode": ("stochastic",),
+    "uniform/caffe/Pooling/global_pooling": ("true",),
+    "uniform/caffe/Eltwise/operation": ("prod",),
+    "float16/caffe/Pooling": ("weight-elsewhere",),
+    "float16/caffe/Eltwise": ("weight-elsewhere",),
+}
+"""Deviations that the gate shows under each variation of their layer as well."""
+
+_CONVOLUTIONS = ("Convolution", "Deconvolution")
+
+
+def _biased(plan: Plan) -> Changes | None:
+    fits = plan.type in DEFAULTS and plan.weight is not None and not plan.bias
+    return {"bias": "initializer"} if fits else None
+
+
+def _grouped(plan: Plan) -> Changes | None:
+    if plan.type not in _CONVOLUTIONS or plan.weight is None or "group" in plan.attributes:
+        return None
+    return {"weight": (32, 8, *plan.weight[2:]), "attributes": {"group": 4}}
+
+
+def _of_convolution(name: str, value: int) -> LayerVariation:
+    def change(plan: Plan) -> Changes | None:
+        has_one = any(given.startswith(name) for given in plan.attributes)
+        fits = plan.type in _CONVOLUTIONS and not has_one
+        axes = len(plan.data) - 2  # given once it would do, but not for OpenCV
+        return {"attributes": {name: value if axes == 2 else [value] * axes}} if fits else None
+
+    return change
+
+
+def _first_generation(plan: Plan) -> Changes | None:
+    """As the oldest nets are written, which have one kernel_size and few parameters."""
+    known = {"kernel_size", "stride", "pad", "group", "pool"}
+    simple = all(k in known and not isinstance(v, list) for k, v in plan.attributes.items())
+    types = ("InnerProduct", "Convolution", "Pooling")
+    return {"form": "v0"} if plan.type in types and simple and not plan.form else None
+
+
+def _second_generation(plan: Plan) -> Changes | None:
+    return {"form": "v1"} if plan.type in DEFAULTS and not plan.form else None
+
+
+def _three(plan: Plan) -> Changes | None:
+    return {"second": "three"} if plan.type == "Eltwise" and plan.second == "branch" else None
+
+
+def _with(name: str) -> LayerVariation:
+    """What the writer leaves out around the layer, of which there is one in the net."""
+
+    def change(plan: Plan) -> Changes | None:
+        return None if plan.form in ("shared-weight", "in-place") else {"beside": (name,)}
+
+    return change
+
+
+LAYER_VARIATIONS: Mapping[str, LayerVariation] = {
+    "bias": _biased,
+    "group": _grouped,
+    "stride": _of_convolution("stride", 2),
+    "pad": _of_convolution("pad", 1),
+    "three": _three,
+    "v0": _first_generation,
+    "v1": _second_generation,
+    "at-input": _with("at-input"),
+    "at-output": _with("at-output"),
+}
+"""Changes to a layer that concern no condition, where they go with it."""

@@ -67,6 +67,8 @@ def quantizable(b: NetBuilder, data: str, shape: Shape, give: int = 0) -> str:
 
 
 def _producer(b: NetBuilder, plan: Plan, data: str) -> str:
+    if "at-input" in plan.beside:
+        return data
     if plan.context == "plain":
         return neutral(b, data, True)
     return quantizable(b, data, shape_of(plan))
@@ -75,7 +77,13 @@ def _producer(b: NetBuilder, plan: Plan, data: str) -> str:
 def _consumer(b: NetBuilder, plan: Plan, result: str) -> None:
     if plan.context == "chain":
         result = quantizable(b, result, result_shape(plan))
-    neutral(b, result, False)
+    give(b, plan, result)
+
+
+def give(b: NetBuilder, plan: Plan, result: str) -> None:
+    """Let nothing but a layer that no table lists stand behind a result."""
+    if "at-output" not in plan.beside:
+        neutral(b, result, False)
 
 
 def companion(b: NetBuilder) -> str:
@@ -143,7 +151,7 @@ _OTHERWISE: Mapping[str, Mapping[str, Any]] = {
 def blobs_of(b: NetBuilder, plan: Plan) -> tuple[Blob, ...]:
     """What the focal layer stores."""
     found = [b.blob((len(values),)) for _, values in plan.extra]
-    if plan.weight is not None:
+    if plan.weight is not None and plan.source != "none":
         found.append(b.blob(plan.weight, plan.dtype, plan.source == "legacy"))
         if plan.bias:
             found.append(b.blob((32,), "float16" if plan.bias == "float16" else plan.dtype))

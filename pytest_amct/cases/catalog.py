@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
-from pytest_amct.cases.plan import Case, Changes, Context, Deviations, Plan
+from pytest_amct.cases.plan import Case, Changes, Context, Deviations, LayerVariation, Plan
 from pytest_amct.cases.requests import needs
 from pytest_amct.errors import UsageError
 from pytest_amct.options import FRAMEWORKS
@@ -92,6 +92,28 @@ def variations(framework: str) -> Mapping[str, Changes]:
     return found
 
 
+def layer_variations(framework: str) -> Mapping[str, LayerVariation]:
+    """Changes to a layer that concern no condition, by name, where they go with its plan."""
+    found: Mapping[str, LayerVariation] = rows(framework).LAYER_VARIATIONS
+    return found
+
+
+def varied(plan: Plan, name: str, framework: str) -> Plan | None:
+    """A plan under a layer's variation, ``None`` if it does not go with it."""
+    change = layer_variations(framework)[name](plan)
+    return None if change is None else plan.with_(change)
+
+
+@lru_cache(maxsize=4096)
+def goes_together(group: str, deviation: str, names: tuple[str, ...]) -> bool:
+    """Whether variations go with a deviation and, in their order, with each other."""
+    try:
+        make_case(group, deviation, "plain", names)
+    except UsageError:
+        return False
+    return True
+
+
 def make_case(
     group: str, deviation: str, context: Context = "plain", variations: tuple[str, ...] = ()
 ) -> Case:
@@ -102,23 +124,41 @@ def make_case(
         raise UsageError(f"{group!r} has no case {deviation!r}: it has {known}")
     changes = found.deviations[deviation]
     plan = found.default
-    known_variations = rows(framework_of(group)).VARIATIONS
+    framework = framework_of(group)
+    of_models, of_layers = rows(framework).VARIATIONS, layer_variations(framework)
     for name in variations:
-        if name not in known_variations:
-            raise UsageError(f"{name!r} is no variation: they are {', '.join(known_variations)}")
+        if name not in of_models and name not in of_layers:
+            known = ", ".join([*of_models, *of_layers])
+            raise UsageError(f"{name!r} is no variation: they are {known}")
         # A variation never undoes the deviation: what both change stays the deviation's.
-        variation = known_variations[name].items()
+        variation = of_models.get(name, {}).items()
         plan = plan.with_({k: v for k, v in variation if k == "beside" or k not in changes})
-    return Case(group, deviation, plan.with_({**changes, "context": context}), context, variations)
+    plan = plan.with_({**changes, "context": context})
+    for name in (v for v in variations if v in of_layers):
+        found_plan = varied(plan, name, framework)
+        if found_plan is None:
+            raise UsageError(f"{name!r} does not go with {group}@{deviation}")
+        plan = found_plan
+    return Case(group, deviation, plan, context, variations)
 
 
 def gate_cases(group: str, declared: Set[str] = frozenset()) -> Iterator[Case]:
-    """All enumerated cases of a group that may be asked for, in both contexts."""
+    """All enumerated cases of a group that may be asked for, nearly all in both contexts.
+
+    Chosen ones come again under each variation of their layer: what breaks a condition breaks it
+    with a bias, in groups, with other strides ... too.
+    """
+    framework = framework_of(group)
+    varies, plain_only = rows(framework).VARIED.get(group, ()), rows(framework).PLAIN_ONLY
     for deviation, changes in deviations(group).items():
         if needs(changes) <= declared:
             yield make_case(group, deviation)
-            if not changes.get("inside") and changes.get("dtype") != "int64":
+            alone = changes.get("inside") or changes.get("dtype") == "int64"
+            if not alone and deviation not in plain_only:
                 yield make_case(group, deviation, "chain")
+            for name in layer_variations(framework) if deviation in varies else ():
+                if goes_together(group, deviation, (name,)):
+                    yield make_case(group, deviation, "plain", (name,))
 
 
 def parse_case(id_: str) -> Case:

@@ -34,6 +34,7 @@ def variations(framework: str) -> Mapping[str, Any]:
     """What may vary besides a network's items, by name."""
     return {
         **catalog.variations(framework),
+        **catalog.layer_variations(framework),  # of each layer that they go with
         "apart": {},  # an operator that no quantizer touches stands between the items
         "shared": {},  # layers with weights of the same shape share one
     }
@@ -104,6 +105,19 @@ class NetworkCase:
     def framework(self) -> str:
         """``onnx``, ``tensorflow`` or ``caffe``."""
         return catalog.framework_of(self.items[0].group)
+
+    def plan(self, item: Item) -> Plan:
+        """An item's layer under those of the variations that go with it."""
+        plan = item.plan
+        for name in self.of_layers:
+            plan = catalog.varied(plan, name, self.framework) or plan
+        return plan
+
+    @property
+    def of_layers(self) -> tuple[str, ...]:
+        """The variations that concern each layer."""
+        known = catalog.layer_variations(self.framework)
+        return tuple(v for v in self.variations if v in known)
 
     @property
     def opset(self) -> int:

@@ -13,12 +13,14 @@ from pytest_amct.cases.networks import Item, NetworkCase
 from pytest_amct.cases.onnx_builder import NUMBERS, GraphBuilder, make_model
 from pytest_amct.cases.onnx_extras import add_extra
 from pytest_amct.cases.onnx_writer import (
+    behind,
     companion,
     declare_outputs,
     domains_of,
     fed_input,
     focal_layer,
     functions_of,
+    give,
     inside_if,
     layer_inputs,
     neutral,
@@ -35,10 +37,10 @@ def build_network(case: NetworkCase) -> Built:
     return _Writer(case).built()
 
 
-@lru_cache(maxsize=2048)
-def _result_shape(group: str, deviation: str) -> Shape | None:
+@lru_cache(maxsize=4096)
+def _result_shape(group: str, deviation: str, variations: tuple[str, ...]) -> Shape | None:
     """The shape of a layer's result, as onnx infers it on a model of that layer alone."""
-    writer = _Writer(NetworkCase((Item(group, deviation),)))
+    writer = _Writer(NetworkCase((Item(group, deviation),), None, variations))
     network = read_onnx(writer.built().data)
     return walk.shape(network.scopes[0][writer.results[0]])
 
@@ -57,7 +59,7 @@ class _Writer:
         opset, batch = case.opset, "batch" in case.variations
         self.plans = []
         for i, item in enumerate(case.items):
-            plan = item.plan
+            plan = case.plan(item)
             own = not 0 < item.back <= i or bool(plan.fed_as)
             symbolic = own and (batch or plan.symbolic_batch)
             self.plans.append(replace(plan, opset=opset, symbolic_batch=symbolic))
@@ -68,9 +70,9 @@ class _Writer:
         g, ranks = self.g, dict[str, int]()
         for i, plan in enumerate(self.plans):
             if i not in self.read:
-                g.output(neutral(g, plan.dtype, self.results[i], False), plan.dtype)
+                give(g, plan, self.results[i])
                 ranks[g.graph.output[-1].name] = len(plan.data)
-        beside = companion(g)
+        beside = companion(g, tuple(self._beside()))
         for name in dict.fromkeys(self._beside()):
             add_extra(name, g)
         domains = dict.fromkeys(d for plan in self.plans for d in domains_of(plan))
@@ -110,9 +112,7 @@ class _Writer:
         if plan.form == "shared-weight":
             again = [self._data(i, 0, plan, True), *inputs[1:]]
             g.output(neutral(g, plan.dtype, focal_layer(g, plan, again), False), plan.dtype)
-        if "bias-add" in plan.beside:
-            result = g.node("Add", [result, g.initializer((32,), plan.dtype)])
-        self.results.append(result)
+        self.results.append(behind(g, plan, result))
         self.focal.append(focal)
 
     def _call(self, item: Item, plan: Plan, inputs: list[str]) -> tuple[str, str]:
@@ -128,7 +128,7 @@ class _Writer:
         g, maker = self.g, i - back
         if not 0 < back <= i or (plan.fed_as and not second):
             data = g.input(plan.dtype, plan.data) if second else fed_input(g, plan)
-            return neutral(g, plan.dtype, data, True)
+            return data if "at-input" in plan.beside else neutral(g, plan.dtype, data, True)
         self.read.add(maker)
         data = self._fitted(maker, plan)
         return neutral(g, plan.dtype, data, True) if "apart" in self.case.variations else data
@@ -147,7 +147,7 @@ class _Writer:
     def _moved(self, maker: int, data: str, wanted: tuple[int, ...]) -> str:
         """The values of a result in the wanted shape: repeated or cut off if need be."""
         g, item = self.g, self.case.items[maker]
-        shape = _result_shape(item.group, item.deviation)
+        shape = _result_shape(item.group, item.deviation, self.case.of_layers)
         if self.plans[maker].symbolic_batch and shape is not None:
             shape = ("n", *shape[1:])
         if shape == wanted:

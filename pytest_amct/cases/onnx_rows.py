@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_amct.cases.plan import Changes, Deviations, Plan
+from pytest_amct.cases.plan import Changes, Deviations, LayerVariation, Plan
 
 
 def _attributes(**given: Any) -> Changes:
@@ -88,6 +88,24 @@ _WEIGHT_SOURCES = _sources(
     "foreign",
     "overridable",
 )
+_MORE_SOURCES = _sources(
+    "input-ten-hops",
+    "input-dequantize",
+    "input-dropout",
+    "input-concat",
+    "input-gather",
+    "input-slice",
+    "input-expand",
+    "input-add",
+    "shape-symbolic",
+    "filled-symbolic",
+    "random-uniform",
+)
+"""Further ways in which a weight can change."""
+
+PLAIN_ONLY = frozenset(_MORE_SOURCES)
+"""Deviations that the gate shows in one context alone."""
+
 _OLD = {"source": "overridable", "opset": 8, "ir_version": 3}
 
 _OTHER_DTYPES: Deviations = {
@@ -119,6 +137,8 @@ FLOAT16: Deviations = {
     "weight-transposed-elsewhere": {"beside": ("float16-weight-transposed",)},
     "input-and-weight-elsewhere": {"beside": ("float16-input", "float16-weight")},
     "input-here-weight-elsewhere": {"dtype": "float16", "beside": ("float16-weight",)},
+    "everything": {"dtype": "float16", "beside": ("all-float16",)},
+    "first-weight-of-several": {"beside": ("float16-weight", "tail")},
     "input-unread": {"beside": ("float16-unread",)},
     "bias-elsewhere": {"beside": ("float16-bias",)},
     "scalar-elsewhere": {"beside": ("float16-scalar",)},
@@ -181,6 +201,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
         },
         "weight_source": {
             **_WEIGHT_SOURCES,
+            **_MORE_SOURCES,
             "listed-ir3": _OLD,
             "input-in-if": {"inside": "if", "source": "input"},
         },
@@ -205,8 +226,13 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "1-square": {"data": (32, 32), "attributes": {"transA": 1}},
             "2": {"data": (32, 4), "attributes": {"transA": 2}},
             "1-alpha": {"data": (32, 4), "attributes": {"transA": 1, "alpha": 0.5}},
+            "minus-1": {"data": (32, 4), "attributes": {"transA": -1}},
         },
-        "weight_source": {**_WEIGHT_SOURCES, "listed-ir3": {**_OLD, "bias": "initializer"}},
+        "weight_source": {
+            **_WEIGHT_SOURCES,
+            **_MORE_SOURCES,
+            "listed-ir3": {**_OLD, "bias": "initializer"},
+        },
     },
     "ConvTranspose": {
         "": {
@@ -237,7 +263,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "5-transposed": {**_RANK5, "source": "transpose"},
             "5-no-kernel-shape": _rank5(kernel_shape=None),
         },
-        "weight_source": {**_WEIGHT_SOURCES, "listed-ir3": _OLD},
+        "weight_source": {**_WEIGHT_SOURCES, **_MORE_SOURCES, "listed-ir3": _OLD},
     },
     "MatMul": {
         "": {
@@ -251,12 +277,16 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
         },
         "second_input": {
             **_WEIGHT_SOURCES,
+            **_MORE_SOURCES,
             "listed-ir3": _OLD,
             "identity-transpose": {"source": "identity-transpose"},
             "rank-1": {"weight": (32,)},
             "rank-3": {"weight": (1, 32, 32)},
             "rank-3-constant": {"weight": (1, 32, 32), "source": "constant"},
             "rank-3-reshaped": {"weight": (1, 32, 32), "source": "reshape"},
+            "rank-3-identity": {"weight": (1, 32, 32), "source": "identity"},
+            "rank-3-transposed": {"weight": (1, 32, 32), "source": "transpose"},
+            "rank-3-data-rank-2": {"data": (4, 32), "weight": (1, 32, 32)},
             "rank-4": {"data": (1, 2, 4, 32), "weight": (1, 2, 32, 32)},
             "rank-3-input": {"weight": (1, 32, 32), "source": "input"},
             "constant-first": {"form": "constant-first", "data": (32, 32), "source": "input"},
@@ -308,6 +338,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "constant": {"second": "constant"},
             "constant-first": {"second": "constant-first"},
             "scalar": {"second": "scalar"},
+            "constant-float16": {"second": "constant", "dtype": "float16"},
             "int64": {"dtype": "int64"},
             **_OTHER_DTYPES,
             **_FORMS,
@@ -315,16 +346,34 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     },
 }
 
+VARIED: Mapping[str, tuple[str, ...]] = {
+    "uniform/onnx/Conv/dilation_d": ("d2-h1-w1",),
+    "uniform/onnx/Conv/weight_source": ("input", "input-mul-second"),
+    "uniform/onnx/Gemm/trans_a": ("1",),
+    "uniform/onnx/Gemm/weight_source": ("input", "input-mul-second"),
+    "uniform/onnx/ConvTranspose/dilation": ("h2-w1",),
+    "uniform/onnx/ConvTranspose/weight_rank": ("5",),
+    "uniform/onnx/ConvTranspose/weight_source": ("input", "input-mul-second"),
+    "uniform/onnx/MatMul/second_input": ("rank-3", "input"),
+    "uniform/onnx/AveragePool/global_pooling": ("true",),
+    "float16/onnx/AveragePool": ("input",),
+    "float16/onnx/MaxPool": ("input",),
+    "float16/onnx/Add": ("input",),
+}
+"""Deviations that the gate shows under each variation of their layer as well."""
+
 UNLISTED: Mapping[str, Plan] = {
     **{t: Plan(t, _2D, second="branch") for t in ("Mul", "Sub", "Div", "Sum", "Max", "PRelu")},
+    "Concat": Plan("Concat", _2D, attributes={"axis": 1}, second="branch"),
     **{
         t: Plan(t, _2D)
-        for t in ("Sigmoid", "Tanh", "HardSwish", "Softmax", "LeakyRelu", "Softplus")
+        for t in ("Relu", "Sigmoid", "Tanh", "HardSwish", "Softmax", "LeakyRelu", "Softplus")
     },
     "Pow": Plan("Pow", _2D, extra=(("float32", (2.0,)),)),
     "ReduceMean": Plan("ReduceMean", _2D, extra=(("int64", (2.0, 3.0)),)),
     "LpPool": Plan("LpPool", _2D, attributes=_POOL),
     "GlobalLpPool": Plan("GlobalLpPool", _2D),
+    "BatchNormalization": Plan("BatchNormalization", _2D, extra=(("float32", (0.5,) * 32),) * 4),
     "InstanceNormalization": Plan(
         "InstanceNormalization", _2D, extra=(("float32", (0.5,) * 32), ("float32", (0.1,) * 32))
     ),
@@ -347,6 +396,96 @@ VARIATIONS: Mapping[str, Changes] = {
     "tail": {"beside": ("tail",)},
 }
 """Changes that concern no condition; examples combine them with any deviation."""
+
+_WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+_CONVOLUTIONS = ("Conv", "ConvTranspose")
+
+
+def _spatial(plan: Plan) -> int:
+    return len(plan.data) - 2
+
+
+def _bias(plan: Plan) -> Changes | None:
+    fits = plan.type in (*_CONVOLUTIONS, "Gemm") and not plan.bias and plan.form != "custom"
+    return {"bias": "initializer"} if fits else None
+
+
+def _grouped(plan: Plan) -> Changes | None:
+    if plan.type not in _CONVOLUTIONS or plan.domain or plan.weight is None:
+        return None
+    if plan.attributes.get("group", 1) != 1 or plan.weight[1] != 32:
+        return None
+    return {"weight": (32, 8, *plan.weight[2:]), "attributes": {"group": 4}}
+
+
+def _of_convolution(**given: int) -> LayerVariation:
+    """Lists of that many entries for each spatial axis: ``strides=1`` of twos, ``pads=2`` ..."""
+
+    def change(plan: Plan) -> Changes | None:
+        if plan.type not in _CONVOLUTIONS or plan.domain or "auto_pad" in plan.attributes:
+            return None
+        value = {"strides": 2, "pads": 1}
+        lists = {name: [value[name]] * (n * _spatial(plan)) for name, n in given.items()}
+        return {"attributes": lists}
+
+    return change
+
+
+def _thin(plan: Plan) -> Changes | None:
+    """A kernel of ones."""
+    if plan.type not in _CONVOLUTIONS or plan.domain or plan.weight is None:
+        return None
+    ones = [1] * _spatial(plan)
+    kernel = {"kernel_shape": ones} if "kernel_shape" in plan.attributes else {}
+    return {"weight": (*plan.weight[:2], *ones), "attributes": kernel}
+
+
+def _valid(plan: Plan) -> Changes | None:
+    if plan.type not in _CONVOLUTIONS or plan.domain or set(plan.attributes.get("pads", [1])) > {0}:
+        return None
+    return {"attributes": {"pads": None, "auto_pad": "VALID"}}
+
+
+def _half(plan: Plan) -> Changes | None:
+    plain = plan.dtype == "float32" and not plan.fed_as and plan.opset >= 21 and not plan.beside
+    return {"dtype": "float16"} if plan.type in _WEIGHTED and plain and not plan.domain else None
+
+
+def _in_constant(plan: Plan) -> Changes | None:
+    stored = plan.weight is not None and plan.source == "initializer" and plan.ir_version > 3
+    return {"source": "constant"} if stored else None
+
+
+def _turned(plan: Plan) -> Changes | None:
+    square = plan.weight == (32, 32) and plan.attributes.get("transB") == 0
+    return {"attributes": {"transB": 1}} if plan.type == "Gemm" and square else None
+
+
+def _with(name: str) -> LayerVariation:
+    """What the writer adds around the layer, of which there is one in the main graph."""
+
+    def change(plan: Plan) -> Changes | None:
+        apart = plan.inside or plan.form == "shared-weight" or plan.dtype == "int64"
+        return None if apart else {"beside": (name,)}
+
+    return change
+
+
+LAYER_VARIATIONS: Mapping[str, LayerVariation] = {
+    "bias": _bias,
+    "group": _grouped,
+    "strides": _of_convolution(strides=1),
+    "pads": _of_convolution(pads=2),
+    "valid": _valid,
+    "thin": _thin,
+    "float16": _half,
+    "constant": _in_constant,
+    "trans_b": _turned,
+    "at-input": _with("at-input"),
+    "at-output": _with("at-output"),
+    "relu": _with("relu"),
+}
+"""Changes to a layer that concern no condition, where they go with it."""
 
 AROUND = ("Sigmoid", "Mul", "Softmax", "ReduceMean", "LayerNormalization", "Einsum")
 """Types without a row that stand around a focal layer in networks."""

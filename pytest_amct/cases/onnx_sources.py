@@ -83,6 +83,55 @@ def _sized(g: GraphBuilder, shape: Shape, dtype: str, first: int | str) -> str:
     )
 
 
+def _scaled(g: GraphBuilder, shape: Shape, dtype: str, number: str) -> str:
+    return g.node("Mul", [g.initializer(shape, dtype), number])
+
+
+def _first_size(g: GraphBuilder, shape: Shape, dtype: str) -> str:
+    """A constant scaled by one entry of another input's shape."""
+    sizes = g.node("Shape", [g.input(dtype, ["n", 4])])
+    first = g.node("Gather", [sizes, g.values("int64", [0], ())])
+    return _scaled(g, shape, dtype, g.node("Cast", [first], {"to": NUMBERS[dtype]}))
+
+
+def _filled(g: GraphBuilder, shape: Shape, dtype: str) -> str:
+    """A constant scaled by the mean of what is filled in another input's shape."""
+    value = helper.make_tensor("v", NUMBERS[dtype], [1], [0.05])
+    sizes = g.node("Shape", [g.input(dtype, ["n", 4])])
+    filled = g.node("ConstantOfShape", [sizes], {"value": value})
+    return _scaled(g, shape, dtype, g.node("ReduceMean", [filled], {"keepdims": 0}))
+
+
+def _input_dequantize(g: GraphBuilder, shape: Shape, dtype: str) -> str:
+    given = g.input("int8", shape)
+    return g.node(
+        "DequantizeLinear", [given, g.values(dtype, [0.01], ()), g.values("int8", [0], ())]
+    )
+
+
+def _input_concat(g: GraphBuilder, shape: Shape, dtype: str) -> str:
+    half = (shape[0] // 2, *shape[1:])
+    return g.node("Concat", [g.initializer(half, dtype), g.input(dtype, half)], {"axis": 0})
+
+
+def _input_gather(g: GraphBuilder, shape: Shape, dtype: str) -> str:
+    rows = g.values("int64", range(shape[0]))
+    return g.node("Gather", [g.input(dtype, (2 * shape[0], *shape[1:])), rows], {"axis": 0})
+
+
+def _input_slice(g: GraphBuilder, shape: Shape, dtype: str) -> str:
+    bounds = [g.values("int64", [n]) for n in (0, shape[0], 0)]
+    return g.node("Slice", [g.input(dtype, (2 * shape[0], *shape[1:])), *bounds])
+
+
+def _input_expand(g: GraphBuilder, shape: Shape, dtype: str) -> str:
+    return g.node("Expand", [g.input(dtype, (1, *shape[1:])), g.values("int64", shape)])
+
+
+def _ten_hops(g: GraphBuilder, shape: Shape, dtype: str, stored: str) -> str:
+    return _five_hops(g, shape, dtype, _five_hops(g, shape, dtype, stored))
+
+
 def _random(g: GraphBuilder, shape: Shape, dtype: str, **seed: float) -> str:
     return g.node("RandomNormal", [], {"shape": list(shape), "dtype": NUMBERS[dtype], **seed})
 
@@ -148,9 +197,22 @@ _SOURCES: dict[str, _Source] = {
     "input-mul": lambda g, s, d: g.node("Mul", [g.input(d, s), g.values(d, [1.5], ())]),
     "input-mul-second": lambda g, s, d: g.node("Mul", [g.initializer(s, d), g.input(d, s)]),
     "input-five-hops": lambda g, s, d: _five_hops(g, s, d, g.input(d, s)),
+    "input-ten-hops": lambda g, s, d: _ten_hops(g, s, d, g.input(d, s)),
+    "input-dequantize": _input_dequantize,
+    "input-dropout": lambda g, s, d: g.node("Dropout", [g.input(d, s)]),
+    "input-concat": _input_concat,
+    "input-gather": _input_gather,
+    "input-slice": _input_slice,
+    "input-expand": _input_expand,
+    "input-add": lambda g, s, d: g.node("Add", [g.initializer(s, d), g.input(d, s)]),
+    "shape-symbolic": _first_size,
+    "filled-symbolic": _filled,
     "size-symbolic": lambda g, s, d: _sized(g, s, d, "n"),
     "size-static": lambda g, s, d: _sized(g, s, d, 2),
     "random": lambda g, s, d: _random(g, s, d),
+    "random-uniform": lambda g, s, d: g.node(
+        "RandomUniform", [], {"shape": list(s), "dtype": NUMBERS[d]}
+    ),
     "random-like": lambda g, s, d: g.node("RandomNormalLike", [g.initializer(s, d)]),
     "random-like-seeded": lambda g, s, d: g.node(
         "RandomNormalLike", [g.initializer(s, d)], {"seed": 7.0}

@@ -26,13 +26,12 @@ def build(case: Case) -> Built:
         focal = "y"
     else:
         result = focal = focal_layer(g, plan, inputs)
+    named = {"this": g.graph.node[-1].name}
     if plan.form == "shared-weight":
         _consumer(g, plan, focal_layer(g, plan, [_second_data(g, plan), *inputs[1:]]))
-    if "bias-add" in plan.beside:
-        result = g.node("Add", [result, g.initializer((32,), plan.dtype)])
-    named = {"this": g.graph.node[-1].name}
+    result = behind(g, plan, result)
     _consumer(g, plan, result)
-    named["other"] = companion(g)
+    named["other"] = companion(g, plan.beside)
     for name in plan.beside:
         add_extra(name, g)
     if plan.ir_version < 4:
@@ -101,6 +100,8 @@ def _quantizable(g: GraphBuilder, plan: Plan, data: str, width: int) -> str:
 
 
 def _producer(g: GraphBuilder, plan: Plan, data: str) -> str:
+    if "at-input" in plan.beside:
+        return data
     if plan.context == "plain":
         return neutral(g, plan.dtype, data, True)
     width = plan.data[-1]
@@ -114,16 +115,30 @@ def _consumer(g: GraphBuilder, plan: Plan, result: str) -> None:
         if plan.type == "MatMul" and len(plan.weight or ()) == 1:
             width = int(plan.data[-2])
         result = _quantizable(g, plan, result, width)
-    g.output(neutral(g, plan.dtype, result, False), plan.dtype)
+    give(g, plan, result)
 
 
-def companion(g: GraphBuilder) -> str:
+def give(g: GraphBuilder, plan: Plan, result: str) -> None:
+    """Make a result an output of the graph, behind an operator that no quantizer touches."""
+    last = result if "at-output" in plan.beside else neutral(g, plan.dtype, result, False)
+    g.output(last, plan.dtype)
+
+
+def behind(g: GraphBuilder, plan: Plan, result: str) -> str:
+    """What stands right behind the focal layer."""
+    if "bias-add" in plan.beside:
+        result = g.node("Add", [result, g.initializer((32,), plan.dtype)])
+    return g.node("Relu", [result]) if "relu" in plan.beside else result
+
+
+def companion(g: GraphBuilder, beside: tuple[str, ...] = ()) -> str:
     """A plainly quantizable layer on an input of its own, for tools that need one; its name."""
-    data = neutral(g, "float32", g.input("float32", (1, 32, 4, 4)), True)
+    dtype = "float16" if "all-float16" in beside else "float32"
+    data = neutral(g, dtype, g.input(dtype, (1, 32, 4, 4)), True)
     kernel = {"kernel_shape": [1, 1], "dilations": [1, 1], "group": 1}
-    conv = g.node("Conv", [data, g.initializer((32, 32, 1, 1), "float32")], kernel)
+    conv = g.node("Conv", [data, g.initializer((32, 32, 1, 1), dtype)], kernel)
     name = str(g.graph.node[-1].name)
-    g.output(neutral(g, "float32", conv, False), "float32")
+    g.output(neutral(g, dtype, conv, False), dtype)
     return name
 
 

@@ -6,7 +6,7 @@ An id spells all of it, so that a case can be built again from its id alone:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -79,6 +79,10 @@ class Plan:
             return plan
         merged = {k: v for k, v in {**self.attributes, **given}.items() if v is not None}
         return replace(plan, attributes=MappingProxyType(merged))
+
+
+LayerVariation = Callable[[Plan], Changes | None]
+"""Makes the changes to a layer that concern no condition; ``None`` where they do not go with it."""
 
 
 @dataclass(frozen=True, slots=True)

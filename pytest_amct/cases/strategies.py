@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from random import Random
 from typing import Any
 
@@ -29,8 +29,20 @@ def _opsets(group: str) -> tuple[str, ...]:
 
 
 def _others(group: str) -> tuple[str, ...]:
-    names = catalog.variations(catalog.framework_of(group))
+    framework = catalog.framework_of(group)
+    names = (*catalog.variations(framework), *catalog.layer_variations(framework))
     return tuple(name for name in names if not name.startswith("opset"))
+
+
+def _going(
+    group: str, deviation: str, opset: tuple[str, ...], names: Iterable[str]
+) -> tuple[str, ...]:
+    """Variations: an opset, and those of others that go with it, the deviation and each other."""
+    taken = [*opset]
+    for name in sorted(names):
+        if catalog.goes_together(group, deviation, (*taken, name)):
+            taken.append(name)
+    return tuple(taken)
 
 
 def onnx_cases(*, row: str, condition: str | None = None) -> st.SearchStrategy[Case]:
@@ -71,7 +83,7 @@ def group_cases(group: str, declared: Set[str] = frozenset()) -> st.SearchStrate
     found = catalog.deviations(group)
     return st.builds(
         lambda deviation, context, opset, others: catalog.make_case(
-            group, deviation, context, (*opset, *sorted(others))
+            group, deviation, context, _going(group, deviation, opset, others)
         ),
         st.sampled_from([n for n, c in found.items() if needs(c) <= declared]),
         st.sampled_from(CONTEXTS),
@@ -147,9 +159,10 @@ def _width(group: str) -> int:
 def _explored(group: str, deviation: str, around: bytes, options: int) -> AnyCase:
     opsets, variable = ("", "", *_opsets(group)), _others(group)
     choice, *bits, at, back, second, _ = _bits(options, 3, *[1] * (len(variable) + 2), 3, 2, 2)
-    variations = [name for name, chosen in zip(variable, bits, strict=False) if chosen]
-    variations[:0] = [name for name in (opsets[choice % len(opsets)],) if name]
-    case = catalog.make_case(group, deviation, CONTEXTS[bits[-1]], tuple(variations))
+    chosen = [name for name, bit in zip(variable, bits, strict=False) if bit]
+    opset = tuple(name for name in (opsets[choice % len(opsets)],) if name)
+    variations = _going(group, deviation, opset, chosen)
+    case = catalog.make_case(group, deviation, CONTEXTS[bits[-1]], variations)
     wires = Item(group, deviation, back, second)
     made = surrounded(case, wires, _unpacked(catalog.framework_of(group), around), at)
     if isinstance(made, NetworkCase) and bits[-2]:

@@ -66,6 +66,26 @@ def _conv_weight(g: GraphBuilder) -> None:
     identity(g, F32, cast(g, g.node("Conv2D", inputs, {**_F16, **_CONV}), F16, F32))
 
 
+def _backprop_weight(g: GraphBuilder) -> None:
+    sizes = g.values("int32", (1, 4, 4, 32))
+    inputs = [sizes, g.constant((1, 1, 32, 32), F16), _half_data(g, 1, 4, 4, 32)]
+    made = g.node("Conv2DBackpropInput", inputs, {**_F16, **_CONV})
+    identity(g, F32, cast(g, made, F16, F32))
+
+
+def _plain_weight(g: GraphBuilder) -> None:
+    weight = g.constant((32, 32), F32)
+    g.node("Cos", [g.node("MatMul", [g.input(F32, _SHAPE), weight], _F32)], _F32)
+
+
+def _second_of_iterator(g: GraphBuilder) -> None:
+    given = {"output_types": [Dtype(F32), Dtype(F16)], "output_shapes": [_SHAPE, _SHAPE]}
+    handle = g.node("IteratorV2", [], {**given, "shared_name": "", "container": ""})
+    found = g.node("IteratorGetNext", [handle], given)
+    identity(g, F32, found)
+    _used(g, f"{found}:1", F16)
+
+
 def _unread(g: GraphBuilder) -> None:
     g.input(F16, _SHAPE)
 
@@ -113,6 +133,9 @@ _EXTRAS: dict[str, Callable[[GraphBuilder], None]] = {
     "float16-weight-transposed": _weight("transpose"),
     "float16-weight-in-call": _weight_in_call,
     "float16-conv-weight": _conv_weight,
+    "float16-backprop-weight": _backprop_weight,
+    "float16-iterator-second": _second_of_iterator,
+    "float32-weight": _plain_weight,
     "float16-unread": _unread,
     "float16-bias": _bias,
     "float16-scalar": _scalar,

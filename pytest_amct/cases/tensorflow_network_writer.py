@@ -20,6 +20,7 @@ from pytest_amct.cases.tensorflow_writer import (
     companion,
     fed_input,
     focal_layer,
+    give,
     hold,
     layer_inputs,
     neutral,
@@ -49,7 +50,7 @@ class _Writer:
         each = tuple(v for v in case.variations if v in _ON_EACH)
         self.plans = []
         for i, item in enumerate(case.items):
-            plan = item.plan
+            plan = case.plan(item)
             own = not 0 < item.back <= i or bool(plan.fed_as)
             symbolic = own and ("batch" in case.variations or plan.symbolic_batch)
             self.plans.append(replace(plan, symbolic_batch=symbolic, beside=(*plan.beside, *each)))
@@ -60,13 +61,13 @@ class _Writer:
         g = self.g
         for i, plan in enumerate(self.plans):
             if i not in self.read:
-                neutral(g, plan.dtype, self.results[i], False)
-        beside = companion(g)
+                give(g, plan, self.results[i])
+        beside = companion(g, tuple(self._beside()))
         for name in dict.fromkeys(self._beside()):
             add_extra(name, g)
         data, focal = g.serialize(), self.case.focal
         if focal is None:
-            return Built(data, tuple(dict.fromkeys(self.focal)), framework="tensorflow")
+            return Built(data, tuple(self.focal), framework="tensorflow")
         named = {"this": self.focal[focal], "other": beside}
         asked = asked_of(self.plans[focal], named)
         return Built(data, (self.focal[focal],), asked, framework="tensorflow")
@@ -100,7 +101,7 @@ class _Writer:
         g, maker = self.g, i - back
         if not 0 < back <= i or (plan.fed_as and not second):
             data = g.input(plan.dtype, data_shape(plan)) if second else fed_input(g, plan)
-            return neutral(g, plan.dtype, data, True)
+            return data if "at-input" in plan.beside else neutral(g, plan.dtype, data, True)
         self.read.add(maker)
         made, data = self.plans[maker], self.results[maker]
         if made.dtype != plan.dtype:

@@ -9,10 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_amct.cases.plan import Changes, Deviations, Plan
+from pytest_amct.cases.plan import Changes, Deviations, LayerVariation, Plan
 from pytest_amct.cases.tensorflow_unlisted import UNLISTED
 
-__all__ = ["AROUND", "DEFAULTS", "DEVIATIONS", "FLOAT16", "FLOAT16_ROWS", "UNLISTED", "VARIATIONS"]
+__all__ = [
+    "AROUND",
+    "DEFAULTS",
+    "DEVIATIONS",
+    "FLOAT16",
+    "FLOAT16_ROWS",
+    "LAYER_VARIATIONS",
+    "PLAIN_ONLY",
+    "UNLISTED",
+    "VARIATIONS",
+    "VARIED",
+]
 
 
 def _attributes(**given: Any) -> Changes:
@@ -120,6 +131,24 @@ _WEIGHT_SOURCES = _sources(
     "random-seeded-second",
     "random-stateless",
 )
+_MORE_SOURCES = _sources(
+    "input-ten-hops",
+    "input-concat",
+    "input-pack",
+    "input-fill",
+    "input-dequantize",
+    "input-strided-slice",
+    "input-stop-gradient",
+    "input-identity-n",
+    "filled-symbolic",
+    "random-uniform",
+    "random-truncated",
+)
+"""Further ways in which a weight can change."""
+
+PLAIN_ONLY = frozenset(_MORE_SOURCES)
+"""Deviations that the gate shows in one context alone."""
+
 _IN_CALL: Deviations = {"input-in-call": {"inside": "call", "source": "input"}}
 
 _OTHER_DTYPES: Deviations = {"float64": {"dtype": "float64"}, "bfloat16": {"dtype": "bfloat16"}}
@@ -151,6 +180,10 @@ FLOAT16: Deviations = {
     "conv-weight-elsewhere": {"beside": ("float16-conv-weight",)},
     "input-and-weight-elsewhere": {"beside": ("float16-input", "float16-weight")},
     "input-here-weight-elsewhere": {"dtype": "float16", "beside": ("float16-weight",)},
+    "everything": {"dtype": "float16", "beside": ("all-float16",)},
+    "first-weight-of-several": {"beside": ("float16-weight", "float32-weight")},
+    "transposed-weight-elsewhere": {"beside": ("float16-backprop-weight",)},
+    "second-of-iterator-elsewhere": {"beside": ("float16-iterator-second",)},
     "input-unread": {"beside": ("float16-unread",)},
     "input-that-only-controls": {"beside": ("float16-controls",)},
     "weight-in-call": {"beside": ("float16-weight-in-call",)},
@@ -218,6 +251,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
         },
         "weight_source": {
             **_WEIGHT_SOURCES,
+            **_MORE_SOURCES,
             **_IN_CALL,
             "constant-first": {"form": "constant-first", "data": (32, 32), "source": "input"},
         },
@@ -231,7 +265,13 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "nchw": _nchw(),
             "nchw-dilation": _nchw(dilations=[1, 1, 2, 2]),
         },
-        "weight_source": {**_WEIGHT_SOURCES, **_IN_CALL},
+        "weight_source": {
+            **_WEIGHT_SOURCES,
+            **_MORE_SOURCES,
+            **_IN_CALL,
+            "input-nchw": {**_nchw(), "source": "input"},
+            "input-group": {"weight": (2, 2, 8, 32), "source": "input"},
+        },
     },
     "DepthwiseConv2dNative": {
         "": {
@@ -241,7 +281,11 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "multiplier": {"data": _2D, "weight": (2, 2, 32, 8)},
             "nchw": {**_nchw(), "data": (1, 64, 4, 4)},
         },
-        "weight_source": {**_WEIGHT_SOURCES, **_IN_CALL},
+        "weight_source": {
+            **_WEIGHT_SOURCES,
+            **_IN_CALL,
+            "input-nchw": {**_nchw(), "data": (1, 64, 4, 4), "source": "input"},
+        },
     },
     "Conv2DBackpropInput": {
         "": {
@@ -270,11 +314,13 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "nchw-h2-w2": _nchw(dilations=[1, 1, 2, 2]),
             "nchw-h2-w1": _nchw(dilations=[1, 1, 2, 1]),
             "nchw-h1-w2": _nchw(dilations=[1, 1, 1, 2]),
+            "h2-w1-sizes-shape": {**_attributes(dilations=[1, 2, 1, 1]), "form": "sizes-shape"},
         },
         "weight_source": {
             **_WEIGHT_SOURCES,
             **_IN_CALL,
             "input-sizes-shape": {"source": "input", "form": "sizes-shape"},
+            "input-nchw": {**_nchw(), "source": "input"},
         },
     },
     "BatchMatMulV2": {
@@ -304,6 +350,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "true-adj_y": {"data": (1, 32, 4), "attributes": {"adj_x": True, "adj_y": True}},
             "true-v1": {**_V2, "data": (32, 4), "attributes": {"adj_x": True}},
             "true-v3": {**_V3, "data": (1, 32, 4), "attributes": {"adj_x": True}},
+            "true-rank-2": {"data": (32, 4), "attributes": {"adj_x": True}},
         },
         "second_input": {
             **_WEIGHT_SOURCES,
@@ -373,6 +420,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "v2": {"type": "AddV2"},
             "v2-constant": {"type": "AddV2", "second": "constant"},
             "v2-float16": {"type": "AddV2", "dtype": "float16"},
+            "constant-float16": {"second": "constant", "dtype": "float16"},
             **_INT64,
             **_OTHER_DTYPES,
             **_FORMS,
@@ -392,3 +440,83 @@ VARIATIONS: Mapping[str, Changes] = {
 
 AROUND = ("Sigmoid", "Mul", "Softmax", "BiasAdd", "FusedBatchNormV3", "Mean")
 """Types without a row that stand around a focal layer in networks."""
+
+VARIED: Mapping[str, tuple[str, ...]] = {
+    "uniform/tensorflow/MatMul/transpose_a": ("true",),
+    "uniform/tensorflow/MatMul/transpose_b": ("true-square",),
+    "uniform/tensorflow/MatMul/weight_source": ("input", "input-mul-second"),
+    "uniform/tensorflow/Conv2D/weight_source": ("input", "input-mul-second"),
+    "uniform/tensorflow/DepthwiseConv2dNative/weight_source": ("input",),
+    "uniform/tensorflow/Conv2DBackpropInput/dilation": ("h2-w1", "nchw-h1-w2"),
+    "uniform/tensorflow/Conv2DBackpropInput/weight_source": ("input",),
+    "uniform/tensorflow/BatchMatMulV2/adj_x": ("true",),
+    "uniform/tensorflow/BatchMatMulV2/second_input": ("rank-3", "input"),
+    "uniform/tensorflow/Conv3D/dilation_d": ("d2-h1-w1", "ncdhw-d2-h1-w1"),
+    "float16/tensorflow/AvgPool": ("input",),
+    "float16/tensorflow/MaxPool": ("input",),
+    "float16/tensorflow/Add": ("input",),
+}
+"""Deviations that the gate shows under each variation of their layer as well."""
+
+_CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3D")
+_WITH_WEIGHT = (*_CONVOLUTIONS, "MatMul", "BatchMatMulV2")
+
+
+def _same(plan: Plan) -> Changes | None:
+    valid = plan.type in _CONVOLUTIONS and plan.attributes.get("padding") == "VALID"
+    return {"attributes": {"padding": "SAME"}} if valid else None
+
+
+def _strided(plan: Plan) -> Changes | None:
+    if plan.type not in _CONVOLUTIONS or set(plan.attributes["strides"]) != {1}:
+        return None
+    twos = [2] * (len(plan.data) - 2)
+    first = str(plan.attributes.get("data_format", "")).startswith("NC")
+    return {"attributes": {"strides": [1, 1, *twos] if first else [1, *twos, 1]}}
+
+
+def _thin(plan: Plan) -> Changes | None:
+    """A kernel of ones, if the weight stays large enough to be looked at."""
+    if plan.type not in ("Conv2D", "Conv2DBackpropInput") or plan.weight is None:
+        return None
+    wide = plan.weight[2] * plan.weight[3] >= 1024
+    return {"weight": (1, 1, *plan.weight[2:])} if wide else None
+
+
+def _half(plan: Plan) -> Changes | None:
+    plain = plan.dtype == "float32" and not plan.fed_as and not plan.beside
+    return {"dtype": "float16"} if plan.type in _WITH_WEIGHT and plain else None
+
+
+def _turned(plan: Plan) -> Changes | None:
+    square = plan.weight == (32, 32) and plan.attributes.get("adj_y") is False
+    return {"attributes": {"adj_y": True}} if square else None
+
+
+def _biased(plan: Plan) -> Changes | None:
+    fits = plan.type in _WITH_WEIGHT and not plan.beside and plan.dtype == "float32"
+    return {"beside": ("bias-add",)} if fits and not plan.inside else None
+
+
+def _with(name: str) -> LayerVariation:
+    """What the writer adds around the layer, of which there is one in the main graph."""
+
+    def change(plan: Plan) -> Changes | None:
+        apart = plan.inside or plan.form == "shared-weight" or plan.dtype == "int64"
+        return None if apart else {"beside": (name,)}
+
+    return change
+
+
+LAYER_VARIATIONS: Mapping[str, LayerVariation] = {
+    "bias-add": _biased,
+    "same": _same,
+    "strides": _strided,
+    "thin": _thin,
+    "float16": _half,
+    "adj_y": _turned,
+    "at-input": _with("at-input"),
+    "at-output": _with("at-output"),
+    "relu": _with("relu"),
+}
+"""Changes to a layer that concern no condition, where they go with it."""

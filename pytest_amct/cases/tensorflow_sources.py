@@ -122,6 +122,55 @@ def _random(g: GraphBuilder, s: Shape, d: str, **seeds: int) -> str:
     return g.node("RandomStandardNormal", [g.values("int32", s)], given)
 
 
+def _drawn(type_: str) -> _Source:
+    def source(g: GraphBuilder, s: Shape, d: str) -> str:
+        return g.node(type_, [g.values("int32", s)], {"T": _INT, "dtype": Dtype(d)})
+
+    return source
+
+
+def _half(g: GraphBuilder, s: Shape, d: str) -> list[str]:
+    """One half that is stored, and one that is fed."""
+    half = (s[0] // 2, *s[1:])
+    return [g.constant(half, d), g.input(d, half)]
+
+
+def _input_concat(g: GraphBuilder, s: Shape, d: str) -> str:
+    given = {"N": 2, "T": Dtype(d), "Tidx": _INT}
+    return g.node("ConcatV2", [*_half(g, s, d), g.values("int32", [0], ())], given)
+
+
+def _input_pack(g: GraphBuilder, s: Shape, d: str) -> str:
+    packed = g.node("Pack", _half(g, s, d), {"N": 2, "T": Dtype(d), "axis": 0})
+    return reshape(g, packed, d, s)
+
+
+def _input_fill(g: GraphBuilder, s: Shape, d: str) -> str:
+    given = {"T": Dtype(d), "index_type": _INT}
+    return g.node("Fill", [g.values("int32", s), g.input(d, ())], given)
+
+
+def _input_dequantize(g: GraphBuilder, s: Shape, d: str) -> str:
+    ends = [g.values("float32", [n], ()) for n in (-1.0, 1.0)]
+    made = g.node("QuantizeV2", [g.input("float32", s), *ends], {"T": Dtype("qint8")})
+    given = {"T": Dtype("qint8"), "mode": "SCALED", "dtype": Dtype(d)}
+    return g.node("Dequantize", [made, f"{made}:1", f"{made}:2"], given)
+
+
+def _identity_n(g: GraphBuilder, s: Shape, d: str) -> str:
+    both = [g.input(d, s), g.constant((4,), d)]
+    return g.node("IdentityN", both, {"T": [Dtype(d)] * 2})
+
+
+def _filled(g: GraphBuilder, s: Shape, d: str) -> str:
+    """A constant scaled by the mean of what is filled in another input's shape."""
+    sizes = g.node("Shape", [g.input(d, (-1, 4))], {"T": Dtype(d), "out_type": _INT})
+    given = {"T": Dtype(d), "index_type": _INT}
+    filled = g.node("Fill", [sizes, g.values(d, [0.05], ())], given)
+    axes = {"T": Dtype(d), "Tidx": _INT, "keep_dims": False}
+    return _mul(g, d, g.constant(s, d), g.node("Mean", [filled, g.values("int32", [0, 1])], axes))
+
+
 def _stateless(g: GraphBuilder, s: Shape, d: str) -> str:
     given = {"T": _INT, "Tseed": _INT, "dtype": Dtype(d)}
     inputs = [g.values("int32", s), g.values("int32", [3, 7])]
@@ -258,6 +307,17 @@ _SOURCES: dict[str, _Source] = {
     "input-mul-second": lambda g, s, d: _mul(g, d, g.constant(s, d), g.input(d, s)),
     "input-call": lambda g, s, d: _through_call(g, s, d, g.input(d, s)),
     "input-five-hops": lambda g, s, d: _five_hops(g, s, d, g.input(d, s)),
+    "input-ten-hops": lambda g, s, d: _five_hops(g, s, d, _five_hops(g, s, d, g.input(d, s))),
+    "input-concat": _input_concat,
+    "input-pack": _input_pack,
+    "input-fill": _input_fill,
+    "input-dequantize": _input_dequantize,
+    "input-strided-slice": lambda g, s, d: strided_slice(g, g.input(d, _wide(s)), d, s[0]),
+    "input-stop-gradient": lambda g, s, d: g.node("StopGradient", [g.input(d, s)], {"T": Dtype(d)}),
+    "input-identity-n": _identity_n,
+    "filled-symbolic": _filled,
+    "random-uniform": _drawn("RandomUniform"),
+    "random-truncated": _drawn("TruncatedNormal"),
     "shape-symbolic": lambda g, s, d: _sized(g, s, d, -1, True),
     "size-symbolic": lambda g, s, d: _sized(g, s, d, -1, False),
     "random": lambda g, s, d: _random(g, s, d),

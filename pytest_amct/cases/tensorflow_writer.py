@@ -33,7 +33,7 @@ def build(case: Case) -> Built:
         again = with_data(plan, inputs, _second_data(g, plan))
         _consumer(g, plan, focal_layer(g, plan, again))
     _consumer(g, plan, behind(g, plan, result))
-    beside = companion(g)
+    beside = companion(g, plan.beside)
     for name in plan.beside:
         add_extra(name, g)
     asked = asked_of(plan, {"this": focal, "other": beside})
@@ -90,6 +90,8 @@ def quantizable(
 
 
 def _producer(g: GraphBuilder, plan: Plan, data: str) -> str:
+    if "at-input" in plan.beside:
+        return data
     if plan.context == "plain" or plan.dtype == "int64":  # which no convolution takes
         return neutral(g, plan.dtype, data, True)
     return quantizable(g, plan.dtype, data, data_shape(plan), channels_first(plan))
@@ -99,14 +101,20 @@ def _consumer(g: GraphBuilder, plan: Plan, result: str) -> None:
     if plan.context == "chain" and plan.dtype != "int64":
         first = channels_first(plan)
         result = quantizable(g, plan.dtype, result, result_shape(plan), first, 32)
-    neutral(g, plan.dtype, result, False)
+    give(g, plan, result)
 
 
-def companion(g: GraphBuilder) -> str:
+def give(g: GraphBuilder, plan: Plan, result: str) -> None:
+    """Let nothing but an operator that no quantizer touches stand behind a result."""
+    if "at-output" not in plan.beside:
+        neutral(g, plan.dtype, result, False)
+
+
+def companion(g: GraphBuilder, beside: tuple[str, ...] = ()) -> str:
     """A plainly quantizable layer on an input of its own, for tools that need one; its name."""
-    shape = (1, 4, 4, 32)
-    made = quantizable(g, "float32", neutral(g, "float32", g.input("float32", shape), True), shape)
-    neutral(g, "float32", made, False)
+    shape, dtype = (1, 4, 4, 32), "float16" if "all-float16" in beside else "float32"
+    made = quantizable(g, dtype, neutral(g, dtype, g.input(dtype, shape), True), shape)
+    neutral(g, dtype, made, False)
     return made
 
 
@@ -240,4 +248,6 @@ def behind(g: GraphBuilder, plan: Plan, result: str) -> str:
         result = g.node("BiasAdd", inputs, {"T": Dtype(dtype), "data_format": layout})
     if "bias-plus" in plan.beside:
         result = g.node("Add", [result, g.constant((channels,), dtype)], {"T": Dtype(dtype)})
+    if "relu" in plan.beside:
+        result = g.node("Relu", [result], {"T": Dtype(dtype)})
     return identity(g, dtype, result) if "identity" in plan.beside else result

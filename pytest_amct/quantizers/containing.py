@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -119,6 +120,10 @@ class Recorder:
                 os.dup2(before, output)
                 os.close(before)
 
+    def close(self) -> None:
+        """Give the stream back."""
+        self._file.close()
+
     def last_lines(self, count: int) -> str:
         """The last lines that are not blank at the end."""
         if self._file.closed:
@@ -134,7 +139,9 @@ class Recorder:
 @cache
 def recorder() -> Recorder:
     """The recorder of this process."""
-    return Recorder()
+    made = Recorder()
+    atexit.register(made.close)
+    return made
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,6 +32,7 @@ class Isolated:
     def __init__(self, name: str, rootdir: Path, timeout: float) -> None:
         self.name, self.rootdir, self.timeout = name, rootdir, timeout
         self._process: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def run(self, model: ModelFiles, asked: Mapping[str, Any]) -> Outcome:
         """The outcome of one call; ``lost`` if the process does not survive it or hangs."""
@@ -62,10 +64,16 @@ class Isolated:
                 if stream is not None:
                     with contextlib.suppress(OSError):
                         stream.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
 
     def _start(self) -> subprocess.Popen[bytes]:
+        # What it leaves behind if it is killed goes with the folder.
+        self._folder = tempfile.TemporaryDirectory(prefix="amct-", ignore_cleanup_errors=True)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", __name__, self.name, os.fspath(self.rootdir)],
+            env={**os.environ, "TMPDIR": self._folder.name},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,

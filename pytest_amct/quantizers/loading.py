@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pytest_amct.errors import UsageError
 from pytest_amct.options import FRAMEWORKS
 from pytest_amct.quantizers import containing
 from pytest_amct.quantizers.containing import no_exit
 from pytest_amct.quantizers.programs import PREFIXES, load_program
-from pytest_amct.quantizers.protocol import Quantizer
+from pytest_amct.quantizers.protocol import SETTINGS, Quantizer
 from pytest_amct.quantizers.recorded import PREFIX, load_recorded
 from pytest_amct.quantizers.running import words
 from pytest_amct.tables.model import Scheme
@@ -156,17 +156,25 @@ def _adapt(name: str, found: Any) -> Quantizer:
         )
     display = getattr(found, "name", None) if found is not method else None
     quantizer = FunctionQuantizer(str(display or name), method, None if found is method else found)
-    _check_frameworks(name, quantizer)
+    _check_declared(name, quantizer)
     return quantizer
 
 
-def _check_frameworks(name: str, quantizer: FunctionQuantizer) -> None:
-    declared = quantizer.frameworks
-    if not set(declared) <= set(FRAMEWORKS):
-        raise UsageError(
-            f"quantizer {name!r} declares the frameworks {', '.join(map(repr, declared))}: make it"
-            f" a tuple of {', '.join(FRAMEWORKS)}"
-        )
+def _check_declared(name: str, quantizer: FunctionQuantizer) -> None:
+    """What is misspelt would never be asked for, and nobody would know."""
+    schemes = tuple(scheme for scheme in get_args(Scheme) if scheme != "tensor")
+    for what, allowed in (
+        ("frameworks", FRAMEWORKS),
+        ("schemes", schemes),
+        ("settings", SETTINGS),
+    ):
+        declared = getattr(quantizer.owner, what, ())
+        if isinstance(declared, str) or not set(declared) <= set(allowed):
+            shown = [declared] if isinstance(declared, str) else declared
+            raise UsageError(
+                f"quantizer {name!r} declares the {what} {', '.join(map(repr, shown))}: make it"
+                f" a tuple of {', '.join(allowed)}"
+            )
 
 
 def _takes(function: Callable[..., Any], *values: Any) -> bool:

@@ -66,7 +66,7 @@ def read_decisions_message(text: str, source: str) -> dict[str, Decision] | None
     """
     try:
         message = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise OutputError(f"{source}: not JSON: {error}") from None
     if not isinstance(message, dict) or message.get("format") != DECISIONS:
         return None
@@ -89,6 +89,8 @@ def checked_decision(decision: Decision, place: str) -> Decision:
 
     Raises `OutputError` for one that has others.
     """
+    if _is_plain(decision):  # by far the most
+        return decision
     values = {key: _plain(getattr(decision, key)) for key in _KINDS}
     if isinstance(values["inputs"], list | tuple | set | frozenset):
         values["inputs"] = [_plain(port) for port in values["inputs"]]
@@ -96,6 +98,14 @@ def checked_decision(decision: Decision, place: str) -> Decision:
         raise OutputError(f"{place}.evidence: {decision.evidence!r} is not of its type")
     found = _of_fields(values, place)
     return replace(found, evidence=decision.evidence, seen=str(decision.seen))
+
+
+def _is_plain(decision: Decision) -> bool:
+    d, flags = decision, (True, False, None)
+    plain = d.inputs is None or (type(d.inputs) is tuple and all(type(p) is int for p in d.inputs))
+    plain &= all(type(n) in (int, type(None)) for n in (d.weight_bits, d.shift))
+    settings = (d.weights, d.weight_channel_wise, d.weight_asymmetric, d.nonuniform)
+    return plain and all(any(s is f for f in flags) for s in settings) and d.evidence == "stated"
 
 
 def _plain(value: Any) -> Any:

@@ -43,6 +43,10 @@ def layers_by_name(network: Network) -> dict[str, list[int]]:
 
 def unknown_name(name: str, known: Iterable[str]) -> OutputError:
     """What to raise for a name that no layer of the model has."""
+    if not name:
+        return OutputError(
+            "the quantizer named '', as if by a node without a name: return an output of it instead"
+        )
     short = [k for k in islice(known, _MOST_COMPARED) if len(k) <= _LONGEST]
     close = get_close_matches(name, short, 1) if len(name) <= _LONGEST else []
     hint = f", did you mean {close[0]!r}?" if close else ": return the names of its nodes"

@@ -13,6 +13,7 @@ import os
 import shlex
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -68,7 +69,6 @@ class Program:
         output.parent.mkdir()
         self._run(
             folder,
-            self.timeout,
             model=request.model_path,
             request=folder / "request.json",
             calibration=folder / "calibration",
@@ -92,9 +92,8 @@ class Program:
         ids = write_folder(folder, requests, calibration=self._calibrates)
         output = requests[0].workdir / "out"
         output.mkdir()
-        limit = self.timeout * len(requests)
         manifest = folder / MANIFEST
-        self._run(folder, limit, model=folder, request=manifest, calibration=folder, output=output)
+        self._run(folder, model=folder, request=manifest, calibration=folder, output=output)
         results: list[Any] = []
         for id_ in ids:
             try:
@@ -119,7 +118,7 @@ class Program:
     def _calibrates(self) -> bool:
         return any("{calibration}" in word for word in self.words)
 
-    def _run(self, folder: Path, limit: float, **places: Path) -> None:
+    def _run(self, folder: Path, **places: Path) -> None:
         words = [_fill(word, places) for word in self.words]
         tail: deque[bytes] = deque(maxlen=_MOST_KEPT)
         with subprocess.Popen(
@@ -134,9 +133,7 @@ class Program:
             reader = threading.Thread(target=_keep_tail, args=[process.stdout, tail], daemon=True)
             reader.start()
             try:
-                status = process.wait(limit)
-            except subprocess.TimeoutExpired:
-                status = None
+                status = self._wait(process, places["output"])
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
@@ -144,7 +141,18 @@ class Program:
             reader.join(1.0)
         said = b"".join(tail).decode("utf-8", "replace").strip()
         sys.stdout.write(said)
-        _check(status, said, limit)
+        _check(status, said, self.timeout)
+
+    def _wait(self, process: subprocess.Popen[bytes], output: Path) -> int | None:
+        """The exit status, ``None`` if it hangs; a batch does not, as long as results appear."""
+        written = 0
+        while True:
+            try:
+                return process.wait(self.timeout)
+            except subprocess.TimeoutExpired:
+                before, written = written, len(os.listdir(output)) if self.batch else 0
+                if written == before:
+                    return None
 
 
 def load_program(name: str, timeout: float, rootdir: Path | None) -> Program:
@@ -190,7 +198,7 @@ def _keep_tail(stream: IO[bytes], tail: deque[bytes]) -> None:
 def _check(status: int | None, said: str, timeout: float) -> None:
     last = said.splitlines()[-1] if said else "it said nothing"
     if status is None:
-        raise Lost(f"the program did not end within {timeout:g} s and was killed")
+        raise Lost(f"the program gave nothing within {timeout:g} s and was killed")
     if status < 0:
         raise Lost(f"the program was ended by {signal.Signals(-status).name}")
     if status == REFUSED_STATUS:
@@ -205,8 +213,13 @@ def _result(paths: Sequence[Path], name: str) -> Any:
         found = ", ".join(p.name for p in paths) or "nothing"
         raise OutputError(f"{name} wrote {found}: write one file to {{output}}, with any ending")
     path = paths[0]
-    if path.stat().st_size > _LARGEST:
-        raise OutputError(f"{name} wrote {path.stat().st_size} bytes to {path.name}: too many")
+    about = path.lstat()
+    if not stat.S_ISREG(about.st_mode):
+        raise OutputError(
+            f"{name} made {path.name}, which is no plain file: write one to {{output}}"
+        )
+    if about.st_size > _LARGEST:
+        raise OutputError(f"{name} wrote {about.st_size} bytes to {path.name}: too many")
     if path.suffix == ".json":
         text = path.read_text(encoding="utf-8", errors="replace")
         decisions = read_decisions_message(text, path.name)

@@ -71,9 +71,12 @@ def load_recorded(name: str, rootdir: Path | None) -> Recorded:
         whole = manifest["export"] == export_id(ids)
         written = manifest["version"]
         given = results["export"], set(results["models"])
-        wrong = [i for i, r in results["models"].items() if len(set(r) & _KEYS) != 1]
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError) as error:
         raise UsageError(f"{file} or {folder / MANIFEST}: lacks {error}: write it again") from None
+    if not isinstance(results["models"], dict):
+        raise UsageError(f"{file}: models must be an object with a result for each id")
+    models = results["models"].items()
+    wrong = [i for i, r in models if not isinstance(r, dict) or len(set(r) & _KEYS) != 1]
     _check_version(folder, str(written))
     if not whole:
         raise UsageError(f"{folder / MANIFEST}: its list of models was changed: export again")
@@ -112,7 +115,7 @@ def _read(path: Path, format_: str, what: str) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}): name {what}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not JSON ({error}): name {what}") from None
     if not isinstance(found, dict) or found.get("format") != format_:
         raise UsageError(f"{path}: its format is not {format_!r}: name {what}")

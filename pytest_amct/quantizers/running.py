@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -32,6 +33,11 @@ from pytest_amct.quantizers.reading import TEXT_FORMS, read_outcome
 
 _LAST_LINES = 12
 """Lines of the tool's output that a finding shows."""
+
+_MOST_FRAMES = 3
+"""Lines that tell where a quantizer raised."""
+
+_OURS = frozenset(Path(__file__).with_name(f"{n}.py") for n in ("running", "loading", "programs"))
 
 _LONGEST_LINE = 400
 """Characters of an exception's message that a finding shows."""
@@ -100,7 +106,8 @@ def _give(result: Any) -> Any:
 
 def _without_paths(text: str) -> str:
     """Temporary folders have another name in each run; what is told of a case must not."""
-    return re.sub(re.escape(tempfile.gettempdir()) + r"[/\\][^/\\\s]+", "<tmp>", text)
+    names = r"[/\\](amct-[^/\\\s]+|tmp[a-z0-9_]{8}(?![^/\\\s]))"
+    return re.sub(re.escape(tempfile.gettempdir()) + names, "<tmp>", text)
 
 
 def _call(quantizer: Quantizer, request: Request, network: Network) -> Outcome:
@@ -140,6 +147,7 @@ def _outcome(
     except KeyboardInterrupt:
         raise
     except BaseException as error:
+        _print_place(error)
         return Outcome("errored", message=words(error))
     try:
         return _read(quantizer, request, network, result)
@@ -180,6 +188,14 @@ def _as_file(result: Any, folder: Path) -> Path | None:
         path = Path(folder, result)
         return path if path.suffix.lower() not in TEXT_FORMS else None
     return None
+
+
+def _print_place(error: BaseException) -> None:
+    """Where the quantizer raised, among what it printed last: innermost last."""
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [f for f in frames if Path(f.filename) not in _OURS and f.filename[:1] != "<"]
+    for frame in theirs[-_MOST_FRAMES:]:
+        print(f"at {frame.filename}:{frame.lineno}, in {frame.name}")
 
 
 def words(error: BaseException) -> str:

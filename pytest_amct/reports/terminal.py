@@ -26,8 +26,9 @@ def summary_lines(report: dict[str, Any]) -> Iterator[Line]:
     for label, counts, marks, markup in table:
         yield f"  {label:<{widths[0]}}  {counts:<{widths[1]}}  {marks}".rstrip(), markup
     yield from _warnings([f for f in report["findings"] if f["status"] == "warned"])
+    whole = report["complete"] and not _is_narrowed(report)
     for waiver in report["waivers"]:
-        if not waiver["used"]:
+        if whole and not waiver["used"]:
             yield f"  the waiver {waiver['pattern']!r} covers nothing: remove it", ["yellow"]
 
 
@@ -44,11 +45,17 @@ def _headline(report: dict[str, Any]) -> str:
         f"{sum(row['quantized'] > 0 for row in rows)} of {len(rows)} rows quantized",
         f"{count['waived']} waived",
         f"{count['warned']} warned",
-        f"{both} of {len(seen)} conditions seen both ways in {report['cases']} cases",
+        f"{both} of {len(seen)} conditions seen both ways in {report['cases']}"
+        f" case{'' if report['cases'] == 1 else 's'}",
     ]
     if "examples" in report:
         parts.append(f"{report['examples']} examples explored")
     return ", ".join(parts) + ("" if report["complete"] else " (the run did not complete)")
+
+
+def _is_narrowed(report: dict[str, Any]) -> bool:
+    """Whether the run was told to leave something out."""
+    return any(value for key, value in report["selection"].items() if key != "seed")
 
 
 def _by_row(findings: list[Any], status: str) -> dict[str, dict[str, int]]:
@@ -75,6 +82,8 @@ def _table(
     for row in report["rows"]:
         id_ = row["id"]
         wrong, doubtful = failed.get(id_, {}), warned.get(id_, {})
+        if _is_narrowed(report) and not row["offered"] and not wrong and not doubtful:
+            continue  # it was not asked about
         seen = conditions.get(id_, {})
         labels = dict.fromkeys([*seen, *wrong, *doubtful])
         marks = "  ".join(_mark(label, wrong, doubtful, seen.get(label, True)) for label in labels)
@@ -106,7 +115,8 @@ def _counts(row: dict[str, Any]) -> str:
         return "skipped on purpose"
     if not row["judged"]:
         return f"not judged: {row['untraceable']} of {row['offered']} untraceable"
-    return f"{row['quantized']} of {row['offered']} quantized"
+    refused = f", {row['refused']} refused" if row["refused"] else ""
+    return f"{row['quantized']} of {row['offered']} quantized{refused}"
 
 
 def _row_of(condition: str) -> str:
@@ -134,4 +144,4 @@ def _warnings(findings: list[Any]) -> Iterator[Line]:
         yield f"  ! {kind} {found[0]['case']}{more}: {message}", ["yellow"]
     left = len(groups) - _MOST_WARNED
     if left > 0:
-        yield f"  ! {left} other kinds of warnings: see the report (--amct-report DIR)", ["yellow"]
+        yield f"  ! {left} other kinds of warnings: see the report (--amct-report=DIR)", ["yellow"]

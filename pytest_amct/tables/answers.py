@@ -178,8 +178,8 @@ def _prepare(network: Network, spec: Spec) -> None:
     """Work out once what is asked about every layer: it stays, so that no garbage is looked for."""
     with uncollected():
         network.memo["weights"], network.memo["shared weights"] = _weights(network, spec)
-        float16_rule(network, spec)
         walk.note_dtypes(network)
+        float16_rule(network, spec)
 
 
 def _weights(network: Network, spec: Spec) -> tuple[dict[Tensor, Layer], dict[Tensor, list[Layer]]]:

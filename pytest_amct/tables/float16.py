@@ -78,13 +78,12 @@ def _elsewhere(network: Network) -> Iterator[str]:
             if tensor.dtype == _F16:
                 yield f"{tensor.name!r} is Float16"
     for layer in network.layers:
-        for port, made in enumerate(layer.outputs):
-            if made is None:
-                continue
-            follows = network.ops.dtype(layer, port)
-            if _F16 in (made.dtype, follows):
+        types = [walk.dtype(made) if made else "" for made in layer.outputs]
+        for made, dtype in zip(layer.outputs, types, strict=True):
+            if made is not None and dtype == _F16:
                 yield f"{made.name!r} is Float16"
-            if follows is None and UNKNOWN in layer.given.values() and walk.dtype(made) is None:
+            if made is not None and dtype is None and UNKNOWN in layer.given.values():
                 yield f"the type of {made.name!r} is up to those who call {layer.where}"
-        if _F16 in network.ops.types(layer):
+        taken = (walk.dtype(given) for given in layer.inputs if given is not None)
+        if (None in types or None in taken) and _F16 in network.ops.types(layer):
             yield f"{layer} is of Float16"

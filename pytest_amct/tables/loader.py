@@ -17,6 +17,7 @@ DEFAULT_RELEASE = "cann-7.0.0"
 
 _BASES = ("stated", "inferred")
 _PARTS = ("weights", "data", "factor")
+_FRAMEWORKS = ("onnx", "tensorflow", "caffe")
 
 
 def releases() -> list[str]:
@@ -71,9 +72,20 @@ def parse_spec(data: bytes, source: str) -> Spec:
     top.done()
     float16.done()
     ids = [row.id for row in spec.rows]
-    for id_ in ids:
-        if ids.count(id_) > 1:
-            raise SpecError(f"{source}: row {id_}: another row has the same 'id'")
+    taken: dict[tuple[str, str, str], str] = {}
+    for row in spec.rows:
+        if ids.count(row.id) > 1:
+            raise SpecError(f"{source}: row {row.id}: another row has the same 'id'")
+        table, framework, _ = row.id.split("/")
+        if table not in lists or framework not in _FRAMEWORKS:
+            raise SpecError(
+                f"{source}: row {row.id}: 'id' must begin with a table of [lists]"
+                f" ({', '.join(lists)}) and one of {', '.join(_FRAMEWORKS)}"
+            )
+        for type_ in (*row.types, *row.spellings):
+            other = taken.setdefault((table, framework, type_), row.id)
+            if other != row.id:
+                raise SpecError(f"{source}: row {row.id}: {type_} is a type of {other} already")
     return spec
 
 
@@ -106,6 +118,15 @@ class _Table:
     def tables(self, key: str) -> list[Mapping[str, Any]]:
         return list(self.get(key, list, []))
 
+    def all_of(self, key: str, kind: type, default: Any = ...) -> tuple[Any, ...]:
+        """A list of which every entry is of one kind."""
+        found = self.get(key, list, default)
+        if not all(type(entry) is kind for entry in found):
+            raise SpecError(
+                f"{self.source}: {self.place}: {key!r} must be a list of {kind.__name__}"
+            )
+        return tuple(found)
+
     def done(self) -> None:
         extra = sorted(set(self.values) - self.asked)
         if extra:
@@ -126,6 +147,9 @@ def _row(values: Mapping[str, Any], source: str, shared: list[Condition]) -> Row
     own += [_condition(c, source, f"row {id_}", True) for c in table.tables("open")]
     names = {c.id for c in own}
     for condition in own:
+        if sum(c.id == condition.id for c in own) > 1:
+            raise SpecError(f"{source}: row {id_}: two conditions have the id {condition.id!r}")
+    for condition in own:
         if condition.implied_by and condition.implied_by not in names:
             raise SpecError(
                 f"{source}: row {id_}: condition {condition.id}: "
@@ -133,12 +157,12 @@ def _row(values: Mapping[str, Any], source: str, shared: list[Condition]) -> Row
             )
     row = Row(
         id=id_,
-        types=tuple(table.get("types", list)),
-        spellings=tuple(table.get("spellings", list, [])),
-        ir=tuple(table.get("ir", list)),
+        types=table.all_of("types", str),
+        spellings=table.all_of("spellings", str, []),
+        ir=table.all_of("ir", str),
         quantizes=tuple(quantizes),
         ports=Ports(
-            data=tuple(ports.get("data", list)),
+            data=ports.all_of("data", int),
             weight=ports.get("weight", int, None),
             bias=ports.get("bias", int, None),
         ),
@@ -182,4 +206,6 @@ def _requirement(values: Mapping[str, Any], source: str, place: str) -> Mapping[
     extra = sorted(set(values) - {kinds[0]} - KINDS[kinds[0]][1])
     if extra:
         raise SpecError(f"{source}: {place}: {extra[0]!r} is not a parameter of {kinds[0]!r}")
+    if type(values.get("index", 0)) is not int:
+        raise SpecError(f"{source}: {place}: 'index' must be an int")
     return values

@@ -52,6 +52,7 @@ FLOAT16: Deviations = {
     "weight-elsewhere": {"beside": ("float16-weight",)},
     "inner-product-elsewhere": {"beside": ("float16-inner-product",)},
     "both-elsewhere": {"beside": ("float16-weight", "float16-inner-product")},
+    "first-weight-of-several": {"beside": ("float16-weight", "tail")},
     "bias-elsewhere": {"beside": ("float16-bias",)},
     "scale-elsewhere": {"beside": ("float16-scale",)},
     "train-elsewhere": {"beside": ("float16-train",)},
@@ -239,6 +240,9 @@ VARIED: Mapping[str, tuple[str, ...]] = {
 }
 """Deviations that the gate shows under each variation of their layer as well."""
 
+VARIED_BY: tuple[str, ...] = ()
+"""Variations of whole models under which it shows them, too."""
+
 _CONVOLUTIONS = ("Convolution", "Deconvolution")
 
 
@@ -267,12 +271,18 @@ def _first_generation(plan: Plan) -> Changes | None:
     """As the oldest nets are written, which have one kernel_size and few parameters."""
     known = {"kernel_size", "stride", "pad", "group", "pool"}
     simple = all(k in known and not isinstance(v, list) for k, v in plan.attributes.items())
-    types = ("InnerProduct", "Convolution", "Pooling")
-    return {"form": "v0"} if plan.type in types and simple and not plan.form else None
+    simple &= plan.context == "plain" or len(plan.data) in (2, 4)  # else an Eltwise stands around
+    fits = plan.type in ("InnerProduct", "Convolution", "Pooling") and simple
+    return {"form": "v0"} if fits and _is_old(plan) else None
 
 
 def _second_generation(plan: Plan) -> Changes | None:
-    return {"form": "v1"} if plan.type in DEFAULTS and not plan.form else None
+    return {"form": "v1"} if plan.type in DEFAULTS and _is_old(plan) else None
+
+
+def _is_old(plan: Plan) -> bool:
+    """Whether a net of its kind has nothing but what older nets had."""
+    return not plan.form and "float16-scale" not in plan.beside
 
 
 def _three(plan: Plan) -> Changes | None:

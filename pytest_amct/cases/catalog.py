@@ -48,7 +48,9 @@ def _groups(framework: str) -> Mapping[str, Group]:
     for row in listed.FLOAT16_ROWS:
         found[f"float16/{framework}/{row}"] = Group(listed.DEFAULTS[row], listed.FLOAT16)
     for name, plan in listed.UNLISTED.items():
-        found[f"uniform/{framework}/unlisted/{name}"] = Group(plan, {"plain": {}})
+        with_constant = plan.second == "branch" and framework != "caffe"
+        constant: Deviations = {"constant": {"second": "constant"}} if with_constant else {}
+        found[f"uniform/{framework}/unlisted/{name}"] = Group(plan, {"plain": {}, **constant})
     requested = import_module(f"pytest_amct.cases.{framework}_requests").REQUESTED
     for (row, condition), deviations in requested.items():
         id_ = row + (f"/{condition}" if condition else "")
@@ -105,10 +107,10 @@ def varied(plan: Plan, name: str, framework: str) -> Plan | None:
 
 
 @lru_cache(maxsize=4096)
-def goes_together(group: str, deviation: str, names: tuple[str, ...]) -> bool:
-    """Whether variations go with a deviation and, in their order, with each other."""
+def goes_together(group: str, deviation: str, context: Context, names: tuple[str, ...]) -> bool:
+    """Whether variations go with a deviation in a context and, in their order, with each other."""
     try:
-        make_case(group, deviation, "plain", names)
+        make_case(group, deviation, context, names)
     except UsageError:
         return False
     return True
@@ -150,14 +152,15 @@ def gate_cases(group: str, declared: Set[str] = frozenset()) -> Iterator[Case]:
     """
     framework = framework_of(group)
     varies, plain_only = rows(framework).VARIED.get(group, ()), rows(framework).PLAIN_ONLY
+    names = (*layer_variations(framework), *rows(framework).VARIED_BY)
     for deviation, changes in deviations(group).items():
         if needs(changes) <= declared:
             yield make_case(group, deviation)
             alone = changes.get("inside") or changes.get("dtype") == "int64"
             if not alone and deviation not in plain_only:
                 yield make_case(group, deviation, "chain")
-            for name in layer_variations(framework) if deviation in varies else ():
-                if goes_together(group, deviation, (name,)):
+            for name in names if deviation in varies else ():
+                if goes_together(group, deviation, "plain", (name,)):
                     yield make_case(group, deviation, "plain", (name,))
 
 

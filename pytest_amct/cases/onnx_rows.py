@@ -203,7 +203,10 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             **_WEIGHT_SOURCES,
             **_MORE_SOURCES,
             "listed-ir3": _OLD,
+            "input-ir3": {**_OLD, "source": "input"},
             "input-in-if": {"inside": "if", "source": "input"},
+            "input-rank-5": {**_RANK5, "source": "input"},
+            "input-unnamed": {"source": "input", "form": "unnamed"},
         },
     },
     "Gemm": {
@@ -254,6 +257,9 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "h1-w2": _attributes(dilations=[1, 2]),
             "h2-w1": _attributes(dilations=[2, 1]),
             "h1-w3": _attributes(dilations=[1, 3]),
+            "h2-w2-output_padding": _attributes(
+                dilations=[2, 2], strides=[2, 2], output_padding=[1, 1]
+            ),
         },
         "weight_rank": {
             "4": {},
@@ -361,6 +367,9 @@ VARIED: Mapping[str, tuple[str, ...]] = {
     "float16/onnx/Add": ("input",),
 }
 """Deviations that the gate shows under each variation of their layer as well."""
+
+VARIED_BY: tuple[str, ...] = ("opset13",)
+"""Variations of whole models under which it shows them, too."""
 
 UNLISTED: Mapping[str, Plan] = {
     **{t: Plan(t, _2D, second="branch") for t in ("Mul", "Sub", "Div", "Sum", "Max", "PRelu")},

@@ -17,7 +17,7 @@ from pytest_amct.cases.networks import (
     neighbours,
     surrounded,
 )
-from pytest_amct.cases.plan import CONTEXTS, Case
+from pytest_amct.cases.plan import CONTEXTS, Case, Context
 from pytest_amct.cases.requests import needs
 from pytest_amct.errors import UsageError
 
@@ -35,12 +35,12 @@ def _others(group: str) -> tuple[str, ...]:
 
 
 def _going(
-    group: str, deviation: str, opset: tuple[str, ...], names: Iterable[str]
+    group: str, deviation: str, context: Context, opset: tuple[str, ...], names: Iterable[str]
 ) -> tuple[str, ...]:
-    """Variations: an opset, and those of others that go with it, the deviation and each other."""
+    """Variations: an opset, and those of others that go with it, the rest and each other."""
     taken = [*opset]
     for name in sorted(names):
-        if catalog.goes_together(group, deviation, (*taken, name)):
+        if catalog.goes_together(group, deviation, context, (*taken, name)):
             taken.append(name)
     return tuple(taken)
 
@@ -83,7 +83,7 @@ def group_cases(group: str, declared: Set[str] = frozenset()) -> st.SearchStrate
     found = catalog.deviations(group)
     return st.builds(
         lambda deviation, context, opset, others: catalog.make_case(
-            group, deviation, context, _going(group, deviation, opset, others)
+            group, deviation, context, _going(group, deviation, context, opset, others)
         ),
         st.sampled_from([n for n, c in found.items() if needs(c) <= declared]),
         st.sampled_from(CONTEXTS),
@@ -161,8 +161,9 @@ def _explored(group: str, deviation: str, around: bytes, options: int) -> AnyCas
     choice, *bits, at, back, second, _ = _bits(options, 3, *[1] * (len(variable) + 2), 3, 2, 2)
     chosen = [name for name, bit in zip(variable, bits, strict=False) if bit]
     opset = tuple(name for name in (opsets[choice % len(opsets)],) if name)
-    variations = _going(group, deviation, opset, chosen)
-    case = catalog.make_case(group, deviation, CONTEXTS[bits[-1]], variations)
+    context = CONTEXTS[bits[-1]]
+    variations = _going(group, deviation, context, opset, chosen)
+    case = catalog.make_case(group, deviation, context, variations)
     wires = Item(group, deviation, back, second)
     made = surrounded(case, wires, _unpacked(catalog.framework_of(group), around), at)
     if isinstance(made, NetworkCase) and bits[-2]:

@@ -23,6 +23,7 @@ __all__ = [
     "UNLISTED",
     "VARIATIONS",
     "VARIED",
+    "VARIED_BY",
 ]
 
 
@@ -457,6 +458,9 @@ VARIED: Mapping[str, tuple[str, ...]] = {
     "float16/tensorflow/Add": ("input",),
 }
 """Deviations that the gate shows under each variation of their layer as well."""
+
+VARIED_BY: tuple[str, ...] = ()
+"""Variations of whole models under which it shows them, too."""
 
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3D")
 _WITH_WEIGHT = (*_CONVOLUTIONS, "MatMul", "BatchMatMulV2")

@@ -23,7 +23,9 @@ UNLISTED: Mapping[str, Plan] = {
         for t in ("Mul", "Sub", "RealDiv", "Maximum", "SquaredDifference")
     },
     "AddN": Plan("AddN", _2D, second="branch", attributes={"N": 2}),
-    **{t: Plan(t, _2D) for t in ("Relu6", "Sigmoid", "Tanh", "Softmax", "LeakyRelu", "Elu")},
+    **{
+        t: Plan(t, _2D) for t in ("Relu", "Relu6", "Sigmoid", "Tanh", "Softmax", "LeakyRelu", "Elu")
+    },
     "Mean": Plan(
         "Mean",
         _2D,

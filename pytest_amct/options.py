@@ -181,13 +181,14 @@ def _refuse_apart(config: pytest.Config) -> None:
 
     It then takes the ini file from there, too, which may name another quantizer.
     """
-    if hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput") or config.getoption("inifilename"):
         return
-    given, here = config.invocation_params.args, config.invocation_params.dir
+    given, here = config.invocation_params.args, config.invocation_params.dir.resolve()
+    strange = config.inipath is None or not here.is_relative_to(config.inipath.parent.resolve())
     for name, value in pairwise(map(str, given)):
         if name in ("--amct-model", "--amct-report", "--amct-spec"):
             path = Path(here, value).resolve()
-            if path.exists() and not path.is_relative_to(here.resolve()):
+            if path.exists() and (strange or not path.is_relative_to(here)):
                 raise pytest.UsageError(
                     f"{name} {value}: pytest looks for its settings there: write {name}={value}"
                 )
@@ -208,7 +209,7 @@ def _given(config: pytest.Config) -> list[str]:
 def _isolate(config: pytest.Config) -> bool:
     try:
         return bool(config.getini("amct_isolate"))
-    except ValueError as error:
+    except (ValueError, pytest.UsageError) as error:
         raise pytest.UsageError(f"amct_isolate: {error}: write true or false") from None
 
 

@@ -96,6 +96,7 @@ def test_results_are_judged_as_a_live_run(exported: Path, repository: ToyReposit
         results["models"][entry["id"]]["layers"] |= {n: v for n, v in gemms.items() if n}
     jsonschema.validate(results, schema("results"))
     repository.write("results.json", json.dumps(results))
+    repository.ini('filterwarnings = "error"')
     recorded = repository.python(
         "-m", "pytest_amct", "judge", str(exported), "results.json", "--amct-report=rep"
     )
@@ -150,8 +151,10 @@ def test_what_a_tool_says_of_itself_is_its_status(
         (lambda r: r["models"].update({min(r["models"]): {}}), "give one of errored, file, layers"),
         (lambda r: r.update(format="json"), "its format is not 'pytest-amct-results/1'"),
         (lambda r: r.pop("models"), "lacks 'models'"),
+        (lambda r: r.update(models=[]), "models must be an object with a result for each id"),
+        (lambda r: r["models"].update({min(r["models"]): None}), "give one of errored, file"),
     ],
-    ids=["export", "missing", "unknown", "empty", "format", "models"],
+    ids=["export", "missing", "unknown", "empty", "format", "models", "list", "null"],
 )
 def test_results_that_do_not_fit(
     change: Any, told: str, exported: Path, repository: ToyRepository
@@ -179,6 +182,8 @@ def test_a_folder_that_cannot_be_used(
     assert "write results: FOLDER FILE" in repository.refused("--amct")
     assert cli.main(["export", str(exported)]) == 4
     assert "is there already, and not empty" in capsys.readouterr().err
+    assert cli.main(["export", "/proc/cases", "--framework", "caffe"]) == 4
+    assert capsys.readouterr().err.startswith("pytest-amct: /proc/cases: cannot be written (")
 
 
 def test_the_loop_of_the_docs_runs(

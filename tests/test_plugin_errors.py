@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+from pathlib import Path
 
 import pytest
 from toy_repository import CHEAP, ToyRepository
@@ -40,6 +41,9 @@ def test_no_quantizer_is_named(repository: ToyRepository) -> None:
         ("odd:Broken", "making one failed at {root}/odd.py:11: OSError: no device"),
         ("odd:Keras", "declares the frameworks 'keras': make it a tuple of onnx, tensorflow"),
         ("odd:Text", "make it a tuple of onnx, tensorflow, caffe"),
+        ("odd:Scheme", "declares the schemes 'uniformm': make it a tuple of uniform, nonuniform"),
+        ("odd:OneScheme", "declares the schemes 'weight_only': make it a tuple of uniform"),
+        ("odd:Setting", "declares the settings 'foo': make it a tuple of channel_wise"),
         ("unheard", "is not known: name it as module:attribute, or use one of "),
     ],
 )
@@ -63,7 +67,10 @@ def test_a_quantizer_that_cannot_be_loaded(name: str, told: str, repository: Toy
         "    def __init__(self):\n"
         "        raise OSError('no device')\n"
         "class Keras(Base): frameworks = ('keras',)\n"
-        "class Text(Base): frameworks = 'onnx'\n",
+        "class Text(Base): frameworks = 'onnx'\n"
+        "class Scheme(Base): schemes = ('uniformm',)\n"
+        "class OneScheme(Base): schemes = 'weight_only'\n"
+        "class Setting(Base): settings = ('foo',)\n",
     )
     error = repository.refused("--amct", f"--amct-quantizer={name}")
     assert error.startswith(f"quantizer {name!r}")
@@ -93,6 +100,14 @@ def test_a_quantizer_that_cannot_be_loaded(name: str, told: str, repository: Toy
         (["--amct-report=toy.py"], "toy.py is a file: name a folder"),
         (["--amct-report=toy.py/rep"], "toy.py is a file: name a folder"),
         (["--amct-report="], "it is empty: name a folder"),
+        (["--amct-report=/proc/rep"], "/proc cannot be written to: name another folder"),
+        (["--amct-quantizer="], "no quantizer is named"),
+        (["-o", "amct_isolate=maybe"], "amct_isolate: invalid truth value 'maybe': write true"),
+        (["-o", "amct_waivers=x a\nx b"], "amct_waivers: 'x' stands there twice: keep one"),
+        (
+            ["-o", "amct_claims=uniform/onnx/*", "-o", "amct_skips=uniform/onnx/Conv"],
+            "uniform/onnx/Conv is in amct_claims and in amct_skips: it cannot be both",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -102,6 +117,27 @@ def test_a_value_that_cannot_be_used(
     repository.write("empty.onnx", "")
     repository.write("text.onnx", "hello")
     assert told in repository.refused("--amct", *arguments)
+
+
+@pytest.mark.parametrize("option", ["--amct-model", "--amct-report", "--amct-spec"])
+def test_a_path_elsewhere_brings_no_settings_from_there(
+    option: str, repository: ToyRepository, tmp_path: Path
+) -> None:
+    """pytest takes a value that stands apart for a path of tests, and the ini file from there.
+
+    Found so, another repository's quantizer would be judged in place of this one's.
+    """
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "pyproject.toml").write_text(
+        "[tool.pytest.ini_options]\namct_quantizer = 'reference'\n"
+    )
+    (other / "m.onnx").touch()
+    told = repository.refused("--amct", option, str(other / "m.onnx"))
+    assert told == (
+        f"{option} {other / 'm.onnx'}: pytest looks for its settings there: write"
+        f" {option}={other / 'm.onnx'}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,38 @@ def test_of_a_model_without_a_note_all_layers_are_judged(repository: ToyReposito
     assert report["selection"]["model"] == "mine.onnx"
 
 
+def test_raising_over_a_model_that_may_be_refused_warns(repository: ToyRepository) -> None:
+    """One layer of it is forbidden, the others are not: which it was about nobody knows."""
+    repository.quantizer("raise ValueError('no')")
+    repository.amct(f"--amct-select={BROKEN}", "--amct-report=rep")
+    repository.ini(quantizer="toy:gemm_always")
+    repository.amct(f"--amct-select={BROKEN}", "--amct-report=rep")
+    (saved,) = (repository.path / "rep" / "models").glob("*.onnx")
+    other = Path(saved).rename(repository.path / "mine.onnx")
+    repository.ini(quantizer="toy:quantize")
+    run = repository.amct(f"--amct-model={other}", "--amct-report=rep")
+    assert run.code == 0, run.out
+    (finding,) = repository.findings("errored")
+    assert finding["status"] == "warned"
+
+
+def test_a_quantizer_that_raises_is_shown_where(repository: ToyRepository) -> None:
+    repository.quantizer("def deep(): return {}['k']", "return deep()")
+    run = repository.amct(f"--amct-select={CHEAP}@0")
+    assert "errored: the quantizer raised: KeyError: 'k'" in run.out
+    assert re.search(r"  at \S*toy\.py:\d+, in deep\n", run.out)
+
+
+def test_what_must_be_given_again_is_in_the_command(repository: ToyRepository) -> None:
+    repository.ini(quantizer="toy:gemm_always")
+    (repository.path / "pyproject.toml").rename(repository.path / "mine.toml")
+    run = repository.amct("-c", "mine.toml", f"--amct-select={BROKEN}", "--amct-report=rep")
+    (again,) = re.findall(r"again +pytest (.*)", run.out)
+    assert again.startswith(f"--amct -c {repository.path / 'mine.toml'} --amct-model=")
+    once_more = repository.pytest(*shlex.split(again), cwd=repository.path.parent)
+    assert (once_more.code, "over-quantized: " in once_more.out) == (1, True), once_more.text
+
+
 def test_a_note_of_another_kind_is_told_and_not_used(repository: ToyRepository) -> None:
     repository.ini(quantizer="toy:gemm_always")
     repository.amct(f"--amct-select={BROKEN}", "--amct-report=rep")

@@ -121,6 +121,30 @@ def test_a_batch_that_dies_is_given_again_one_by_one(tmp_path: Path) -> None:
     assert {r.status for r in result.records if "@0" in r.case} == {"decided"}
 
 
+def test_a_batch_that_hangs_is_given_again_one_by_one(tmp_path: Path) -> None:
+    """It may take as long as it likes, if only results appear."""
+    runner = program(tmp_path, "if transposed: time.sleep(1000)", "batch", timeout=3)
+    outcomes = runner._outcomes
+    cases = [parse_case(name) for name in (PLAIN, f"{PLAIN}:chain", BROKEN)]
+    runner._run_batch(cases)
+    assert outcomes == {}  # as a whole it failed
+    assert [record(runner, c.id).status for c in cases] == ["decided", "decided", "lost"]
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        "os.mkfifo(output + '.json'); sys.exit(0)",
+        "os.symlink('/dev/zero', output + '.onnx'); sys.exit(0)",
+        "os.mkdir(output + '.onnx'); sys.exit(0)",
+    ],
+)
+def test_what_is_no_plain_file_is_not_read(mode: str, tmp_path: Path) -> None:
+    found = record(program(tmp_path, f"output = sys.argv[4]; {mode}"), PLAIN)
+    assert found.status == "invalid-output"
+    assert "which is no plain file" in found.findings[0].message
+
+
 def test_a_batch_is_one_process(tmp_path: Path) -> None:
     log = tmp_path / "log"
     mode = f"open({str(log)!r}, 'a').write(str(os.getpid()) + chr(10))"

@@ -96,6 +96,27 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         "default = false }",
         [ROW, "trans_a", "'basis'"],
     ),
+    "table of nobody": (f'id = "{ROW}"', 'id = "odd/onnx/Gemm"', ["odd/onnx/Gemm", "[lists]"]),
+    "framework of nobody": (f'id = "{ROW}"', 'id = "uniform/x/Gemm"', ["uniform/x/Gemm", "onnx"]),
+    "type that is no text": ('types = ["Gemm"]', "types = [7]", [ROW, "'types'", "list of str"]),
+    "port that is no number": ("data = [0]", 'data = ["x"]', [ROW, "ports", "list of int"]),
+    "index that is no number": ("equals = false,", 'equals = false, index = "a",', ["'index'"]),
+    "rank of another type": (
+        'ir = ["MatMulV2"]',
+        'ir = ["MatMulV2"]\nir_of_rank = { 2 = "MatMul" }',
+        [ROW, "'ir_of_rank'"],
+    ),
+    "rank that is no number": (
+        'ir = ["MatMulV2"]',
+        'ir = ["MatMulV2"]\nir_of_rank = { two = "MatMulV2" }',
+        [ROW, "'ir_of_rank'", "'two'"],
+    ),
+    "two conditions of one id": (
+        '[[row.condition]]\nid = "trans_a"',
+        '[[row.open]]\nid = "trans_a"\nrequire = { nested = false }\n'
+        '[[row.condition]]\nid = "trans_a"',
+        [ROW, "two conditions", "'trans_a'"],
+    ),
     "implied by nobody": (
         'default = false }\nbasis = "stated"',
         'default = false }\nbasis = "stated"\nimplied_by = "nobody"',
@@ -122,6 +143,17 @@ def test_two_rows_of_one_id_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(SMALL + SMALL[SMALL.index("[[row]]") :])
     with pytest.raises(pytest_amct.SpecError, match=rf"own\.toml: row {ROW}: .*same 'id'"):
+        pytest_amct.load_spec(str(path))
+
+
+def test_a_type_has_one_row(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    second = SMALL[SMALL.index("[[row]]") :].replace(ROW, "uniform/onnx/Other")
+    path.write_text(SMALL + second)
+    with pytest.raises(pytest_amct.SpecError, match=f"Other: Gemm is a type of {ROW} already"):
+        pytest_amct.load_spec(str(path))
+    path.write_text(SMALL + second.replace('types = ["Gemm"]', 'types = []\nspellings = ["Gemm"]'))
+    with pytest.raises(pytest_amct.SpecError, match=f"Other: Gemm is a type of {ROW} already"):
         pytest_amct.load_spec(str(path))
 
 

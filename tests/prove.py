@@ -2,26 +2,36 @@
 
     python tests/prove.py kills         which wrong quantizers are caught, how soon, how small
     python tests/prove.py accusations   findings against quantizers that did nothing wrong
+    python tests/prove.py coverage      conditions that the gate shows met, and broken alone
     python tests/prove.py blindness     whether names or metadata tell the answer
-    python tests/prove.py all --write   all of it, into docs/proof.md
+    python tests/prove.py validity      what parsers that are not ours take of generated models
+    python tests/prove.py determinism   whether the same gate gives the same report in every way
+    python tests/prove.py mutants       what the tests notice of changes to tables and verdicts
+    python tests/prove.py all --write   all of it, into docs/proof.md; hours on two cores
 
-`--seeds`, `--models` and `--framework` make it shorter; CI runs small versions as tests.
+`--seeds`, `--models`, `--runs`, `--sample` and `--framework` make it shorter; CI runs small
+versions as tests. Parsers that are not installed are said to be missing.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import accusations
 import blindness
+import determinism
+import validity
 from kills import SPEC, Killed, excuse, kill, summed
 from pytest_amct.fixtures.mechanical import mechanical
 from pytest_amct.fixtures.misreadings import WrongQuantizer
@@ -32,8 +42,10 @@ from pytest_amct.fixtures.wrong_tensorflow import WRONG_TENSORFLOW
 from pytest_amct.cases.plan import Case
 from pytest_amct.explore import Explorer
 from pytest_amct.options import FRAMEWORKS, Settings
+from pytest_amct.quantizers.builtin_reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.quantizers.protocol import Quantizer
+from pytest_amct.reports.assembly import Collected, assemble
 from pytest_amct.runner import Runner
 
 PAGE = Path(__file__).parent.parent / "docs" / "proof.md"
@@ -223,10 +235,106 @@ def blind(given: argparse.Namespace) -> Iterator[str]:
         given.failed |= abs(score - 0.5) > blindness.CHANCE
 
 
+def covered(given: argparse.Namespace) -> Iterator[str]:
+    """Conditions that cases meet, and that others break alone (MC/DC)."""
+    yield "## Conditions seen both ways"
+    yield ""
+    yield "| framework | conditions | both ways | checked only | implied | unobservable |"
+    yield "|---|---|---|---|---|---|"
+    for framework in given.framework:
+        found = report(framework)["conditions"]
+        seen = [c for c in found if "satisfied" in c]
+        both = [c for c in seen if c["satisfied"] and c["broken_alone"]]
+        others = [sum(bool(c.get(k)) for c in found) for k in ("checked", "implied_by")]
+        others.append(sum("unobservable" in c for c in found))
+        yield f"| {framework} | {len(seen)} | {len(both)} | {' | '.join(map(str, others))} |"
+        left = [c["id"] for c in found if "checked" in c and not c["checked"]]
+        left += [c["id"] for c in seen if c not in both]
+        for id_ in left:
+            print(f"not seen both ways: {id_}", file=sys.stderr)
+        given.failed |= bool(left)
+
+
+def report(framework: str) -> dict[str, Any]:
+    """The report of a framework's whole gate, every scheme and setting included."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings("it", max_examples=0, scratch=Path(folder), frameworks=(framework,))
+        runner = Runner(Reference(), SPEC, settings)
+        collected = Collected(complete=True)
+        for group in runner.gate.groups:
+            collected.add(json.loads(runner.check(group).to_json()))
+        return assemble(collected, SPEC, settings, "reference", {})
+
+
+def valid(given: argparse.Namespace) -> Iterator[str]:
+    """What parsers that are not ours take."""
+    yield "## Validity"
+    yield ""
+    yield "| framework | models | valid | beyond the parser | parser |"
+    yield "|---|---|---|---|---|"
+    for framework in given.framework:
+        package, parser = _PARSERS[framework]
+        if find_spec(package) is None:
+            yield f"| {framework} |  |  |  | not measured: needs {package} |"
+            continue
+        count = min(given.models, 10_000)
+        told, failed = validity.rate(framework, count, seed=0)
+        beyond = sum(n for why, n in told.items() if why not in ("passed", "failed"))
+        judged = count - beyond
+        rate = f"{told['passed'] / judged:.0%}"
+        yield f"| {framework} | {judged} | {rate} | {beyond} | {parser} |"
+        for name, error in failed[:10]:
+            print(f"not valid: {name}: {error[:300]}", file=sys.stderr)
+        given.failed |= bool(failed)
+
+
+_PARSERS = {
+    "onnx": ("onnxruntime", "onnx.checker and a session of onnxruntime"),
+    "tensorflow": ("tensorflow", "tf.import_graph_def"),
+    "caffe": ("cv2", "OpenCV, readNetFromCaffe and forward"),
+}
+
+
+def same(given: argparse.Namespace) -> Iterator[str]:
+    """Whether nothing that must not matter matters."""
+    pythons = [sys.executable, *given.python]
+    differ = determinism.differing(given.runs, pythons, "opencv")
+    yield "## Determinism"
+    yield ""
+    yield (
+        f"{given.runs} runs of a gate under other hash seeds, in other orders, in 1 to 4 processes,"
+        f" under {len(pythons)} Python{'s' * (len(pythons) > 1)}: {differ} gave another report than"
+        " the first."
+    )
+    given.failed |= differ > 0
+
+
+def mutated(given: argparse.Namespace) -> Iterator[str]:
+    """What the tests notice of changes to what decides whom to accuse."""
+    import mutants  # brings Cosmic Ray
+
+    found = mutants.sampled(given.sample)
+    killed, excused, others = mutants.look(found, given.processes)
+    yield "## Mutation testing"
+    yield ""
+    yield (
+        f"{killed} of {len(found)} mutants of `tables` and `verdicts` ({killed / len(found):.0%})"
+        f" are killed by the tests; {len(excused)} more survive for known reasons"
+        f" (`tests/surviving_mutants.toml`), {len(others)} for none."
+    )
+    for mutant in others:
+        print(mutant, file=sys.stderr)
+    given.failed |= bool(others)
+
+
 PARTS: Mapping[str, Callable[[argparse.Namespace], Iterator[str]]] = {
     "kills": kills,
     "accusations": accused,
+    "coverage": covered,
     "blindness": blind,
+    "validity": valid,
+    "determinism": same,
+    "mutants": mutated,
 }
 
 
@@ -240,6 +348,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--models", type=int, default=100_000)
     parser.add_argument("--framework", action="append", choices=FRAMEWORKS)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=100, help="of a gate that must not differ")
+    parser.add_argument("--sample", type=int, default=0, help="mutants; all unless given")
+    parser.add_argument(
+        "--python", action="append", default=[], help="another Python that has pytest-amct"
+    )
     parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}, too")
     given = parser.parse_args(arguments)
     given.framework, given.failed = given.framework or list(FRAMEWORKS), False

@@ -286,14 +286,17 @@ def _is_old(plan: Plan) -> bool:
 
 
 def _three(plan: Plan) -> Changes | None:
-    return {"second": "three"} if plan.type == "Eltwise" and plan.second == "branch" else None
+    # One that has coefficients has two of them.
+    fits = plan.type == "Eltwise" and plan.second == "branch" and "coeff" not in plan.attributes
+    return {"second": "three"} if fits else None
 
 
 def _with(name: str) -> LayerVariation:
     """What the writer leaves out around the layer, of which there is one in the net."""
 
     def change(plan: Plan) -> Changes | None:
-        return None if plan.form in ("shared-weight", "in-place") else {"beside": (name,)}
+        apart = plan.form in ("shared-weight", "in-place") or plan.outputs > 1
+        return None if apart else {"beside": (name,)}
 
     return change
 

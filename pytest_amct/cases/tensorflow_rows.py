@@ -484,11 +484,13 @@ def _thin(plan: Plan) -> Changes | None:
     if plan.type not in ("Conv2D", "Conv2DBackpropInput") or plan.weight is None:
         return None
     wide = plan.weight[2] * plan.weight[3] >= 1024
+    wide &= not plan.source.endswith(("pack", "concat"))  # which are made of two halves
     return {"weight": (1, 1, *plan.weight[2:])} if wide else None
 
 
 def _half(plan: Plan) -> Changes | None:
     plain = plan.dtype == "float32" and not plan.fed_as and not plan.beside
+    plain &= not plan.source.endswith("dequantize")  # which gives no Float16
     return {"dtype": "float16"} if plan.type in _WITH_WEIGHT and plain else None
 
 

@@ -322,8 +322,6 @@ def mutated(given: argparse.Namespace) -> Iterator[str]:
         f" are killed by the tests; {len(excused)} more survive for known reasons"
         f" (`tests/surviving_mutants.toml`), {len(others)} for none."
     )
-    for mutant in others:
-        print(mutant, file=sys.stderr)
     given.failed |= bool(others)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow_graphs as tf
-from onnx import ModelProto, parser
+from onnx import ModelProto, helper, parser
 
 from pytest_amct import Decision, SpecError, Treatment, answer, load_spec, read_onnx
 from pytest_amct.graphs.network import Layer, Network
@@ -360,6 +360,34 @@ def test_a_decision_shows_what_is_checked_of_a_treatment() -> None:
     shown = judged(gemm(), Decision(weight_channel_wise=False)).checked
     assert "settings/onnx/Gemm/channel_wise" in shown
     assert "settings/onnx/Gemm/channel_wise" not in judged(gemm(), Decision()).checked
+
+
+def test_one_thing_that_was_done_is_enough_to_be_forbidden() -> None:
+    """Whatever else of the treatment is not known."""
+    for done in ({"weight_channel_wise": True}, {"weight_asymmetric": True}):
+        assert answer(gemm(), Treatment(data=True, **done)).verdict == "forbidden"
+        assert answer(gemm(), Treatment(**done)).verdict == "quantizable"  # weights alone?
+    text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y)"
+    body = "{ [n] y = AveragePool <kernel_shape = [1, 1]> (x) }"
+    pool = read_onnx(onnx(f"{text} {body}")).layer("n")
+    assert answer(pool, Treatment(shift=True)).verdict == "forbidden"
+    body = body.replace("Average", "Max")
+    pool = read_onnx(onnx(f"{text} {body}")).layer("n")
+    assert answer(pool, Treatment(weights=True)).verdict == "forbidden"
+
+
+def test_a_function_that_takes_nothing_bears_a_name_too() -> None:
+    text = "g (float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = {}>"
+    model = onnx(f"{text} {{ [n] y = Gemm (x, w) }}")
+    made = helper.make_function(
+        "", "Gemm", [], ["b"], [helper.make_node("Constant", [], ["b"], value_float=1.0)], []
+    )
+    model.functions.append(made)
+    found = answer(read_onnx(model).layer("n"))
+    assert (found.verdict, [r.condition for r in found.unknown][:1]) == (
+        "unspecified",
+        ["uniform/onnx/Gemm/function"],
+    )
 
 
 def test_what_the_document_implies_warns_and_says_so() -> None:

@@ -334,11 +334,13 @@ def test_a_cast_of_old_names_its_type_in_words() -> None:
         assert pytest_amct.answer(network.layer("pool")).verdict == expected
 
 
-def test_types_that_calls_of_a_function_choose_leave_the_float16_rule_open() -> None:
-    cast = node("Cast", ["a"], ["b"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_types_that_calls_of_a_function_choose_leave_the_float16_rule_open(inside: bool) -> None:
+    cast = node("Cast", ["a"], ["c" if inside else "b"])
     cast.attribute.append(AttributeProto(name="to", ref_attr_name="t", type=AttributeProto.INT))
+    back = [node("Cast", ["c"], ["b"], to=FLOAT)] if inside else []
     local = helper.make_function(
-        "local", "F", ["a"], ["b"], [cast], [helper.make_opsetid("", 21)], ["t"]
+        "local", "F", ["a"], ["b"], [cast, *back], [helper.make_opsetid("", 21)], ["t"]
     )
     pool = node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2])
     for types, expected in (((11, 10), "unspecified"), ((11, 11), "quantizable")):

@@ -201,7 +201,8 @@ def _given(config: pytest.Config) -> list[str]:
         value = config.getoption(name)
         if value:
             path = Path(here, value)
-            found.append(f"{name}={path if name != _OPTIONS[0] and path.exists() else value}")
+            is_path = name != "--amct-quantizer" and path.exists()
+            found.append(f"{name}={path if is_path else value}")
     ini = config.getoption("inifilename")
     return [*(["-c", str(Path(here, ini))] if ini else []), *found]
 

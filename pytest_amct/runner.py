@@ -192,6 +192,8 @@ class Runner:
 
     def _broken(self, network: Network, records: Sequence[Record]) -> tuple[Record, ...]:
         """One finding for the whole network, of a layer that may be why, if there is one."""
+        if not records:
+            return ()
         layers = [layer for layer in network.layers if self.is_judged(layer)]
         may_object = any(answer(x, spec=self.spec).verdict != "quantizable" for x in layers)
         worst = next((r for r in records if r.verdict != "quantizable"), records[0])

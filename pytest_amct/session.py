@@ -364,7 +364,8 @@ def _close(quantizer: Quantizer) -> str:
 def _check_model(path: Path, quantizer: Quantizer, frameworks: Sequence[str]) -> None:
     """A model that cannot be read, or that the quantizer does not take, ends the run at once."""
     model = read_files(path)
-    model.network(str(path))
+    if not model.network(str(path)).layers:
+        raise UsageError(f"--amct-model={path.name}: holds no layer that could be judged")
     read_note(path)
     if model.framework not in frameworks:
         raise UsageError(

@@ -225,7 +225,8 @@ def _is_quantized_already(tensor: Tensor | None) -> bool:
             return True
         if maker.type not in _MOVES:
             return False
-        tensor = maker.input(0)
+        carried = maker.network.ops.operands(maker, 0)
+        tensor = maker.input(carried[0]) if carried else None
     return False
 
 

@@ -278,6 +278,20 @@ def test_what_is_owed_depends_on_where_the_data_comes_from(made: str, owed: bool
     assert (record.verdict, record.owed) == ("quantizable", owed)
 
 
+@pytest.mark.parametrize(("moved", "owed"), [("Split", False), ("Concat", False), ("Neg", True)])
+def test_values_are_followed_past_axes(moved: str, owed: bool) -> None:
+    made = {
+        "Split": tf.node("Split", "d", "axis", "q", T="float32", num_split=1),
+        "Concat": tf.node("Concat", "d", "axis", "q", "q", T="float32", N=2),
+        "Neg": tf.node("Neg", "d", "q", T="float32"),
+    }[moved]
+    ends = [tf.const("low"), tf.const("high"), tf.ints("axis", 0)]
+    fake = tf.node("FakeQuantWithMinMaxVars", "q", "x", "low", "high")
+    last = tf.node("MatMul", "n", "d", "w", T="float32")
+    graph = tf.graph(tf.fed("x", 4, 32), tf.const("w", 32, 32), *ends, fake, made, last)
+    assert judged(read_tensorflow(graph).layer("n"), Decision.float()).owed is owed
+
+
 def test_a_listed_initializer_is_no_network_input() -> None:
     text = "(float[4, 32] x, float[4, 32] k) => (float[4, 32] y) "
     text += "<float[4, 32] k = {}, float[32, 32] w = {}>"

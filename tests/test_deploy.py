@@ -349,3 +349,22 @@ def test_a_deploy_model_alone_tells_of_weights() -> None:
     alone = decisions_of(FORMS / "deploy.onnx")
     beside = decisions_of(FORMS / "deploy.onnx", FORMS / "float.onnx")
     assert {n for n, d in alone.items() if d.weights} == {n for n, d in beside.items() if d.weights}
+
+
+@pytest.mark.parametrize(
+    "back", ["DequantizeLinear (q, s)", "Cast <to = 1> (q)", "TopK <axis = 1> (q, k)"]
+)
+def test_layers_behind_what_ends_integers_show_nothing(back: str) -> None:
+    text = "(float[4, 32] x) => (float[4, 32] y) "
+    text += "<float[32, 32] w = {}, float s = {1.0}, int64[1] k = {32}>"
+    last = "r = Cast <to = 1> (d)  y = Gemm <transA = 1> (r, w)"
+    taken = "v, d" if back.startswith("TopK") else "d"
+    body = f"{{ q = AscendQuant (x)  {taken} = {back}  {last} }}"
+    plain = "{ r = Cast <to = 1> (x)  y = Gemm <transA = 1> (r, w) }"
+    head = '<ir_version: 10, opset_import: ["" : 21]> g '
+    original, result = (onnx.parser.parse_model(f"{head}{text} {b}") for b in (plain, body))
+    for proto in (original, result):
+        proto.graph.node[-1].name = "gemm"
+        proto.graph.initializer[0].raw_data = bytes(4 * 32 * 32)
+    found = decisions(result, original)["gemm"]
+    assert found is None or not found.quantized

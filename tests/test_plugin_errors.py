@@ -43,6 +43,7 @@ def test_no_quantizer_is_named(repository: ToyRepository) -> None:
         ("odd:Text", "make it a tuple of onnx, tensorflow, caffe"),
         ("odd:Scheme", "declares the schemes 'uniformm': make it a tuple of uniform, nonuniform"),
         ("odd:OneScheme", "declares the schemes 'weight_only': make it a tuple of uniform"),
+        ("odd:Nothing", "declares the schemes None: make it a tuple of uniform, nonuniform"),
         ("odd:Setting", "declares the settings 'foo': make it a tuple of channel_wise"),
         ("unheard", "is not known: name it as module:attribute, or use one of "),
     ],
@@ -70,6 +71,7 @@ def test_a_quantizer_that_cannot_be_loaded(name: str, told: str, repository: Toy
         "class Text(Base): frameworks = 'onnx'\n"
         "class Scheme(Base): schemes = ('uniformm',)\n"
         "class OneScheme(Base): schemes = 'weight_only'\n"
+        "class Nothing(Base): schemes = None\n"
         "class Setting(Base): settings = ('foo',)\n",
     )
     error = repository.refused("--amct", f"--amct-quantizer={name}")

@@ -143,6 +143,11 @@ class _Hostile(dict):  # type: ignore[type-arg]
         raise RuntimeError("no words")
 
 
+class _Unpaired(dict):  # type: ignore[type-arg]
+    def items(self) -> object:  # type: ignore[override]
+        return [("conv",)]
+
+
 class _NoPath:
     def __fspath__(self) -> str:
         raise RuntimeError("no path")
@@ -158,6 +163,9 @@ class _NoPath:
         ({"conv": Decision(inputs=(9,))}, "has the inputs (9,), but the layer has 2"),
         ({"conv": Decision(inputs=3)}, "'conv'.inputs: 3 is not of its type"),  # type: ignore[arg-type]
         ({"conv": Decision(weights="no")}, "'conv'.weights: 'no' is not of its type"),  # type: ignore[arg-type]
+        ({"conv": Decision(weights=np.array([1]))}, "'conv'.weights: array([1]) is not of its"),  # type: ignore[arg-type]
+        ({"conv": Decision(evidence=np.array([1]))}, "'conv'.evidence: array([1]) is not"),  # type: ignore[arg-type]
+        (_Unpaired(), "failed with ValueError: not enough values to unpack"),
         ({"conv": Decision(evidence="maybe")}, "'conv'.evidence: 'maybe' is not"),  # type: ignore[arg-type]
     ],
 )
@@ -168,8 +176,9 @@ def test_what_fails_in_the_quantizer_s_own_code_is_told(result: object, words: s
 
 
 def test_decisions_may_hold_lists_and_numpy_s_scalars() -> None:
-    given = Decision(inputs=[np.int64(0)], weights=np.True_, weight_bits=np.int32(8))  # type: ignore[arg-type]
-    found = decisions(conv_net(), {"conv": given})["conv"]
-    assert found == Decision(inputs=(0,), weights=True, weight_bits=8)
+    for inputs in ([np.int64(0)], np.array([0])):
+        given = Decision(inputs=inputs, weights=np.True_, weight_bits=np.int32(8))  # type: ignore[arg-type]
+        found = decisions(conv_net(), {"conv": given})["conv"]
+        assert found == Decision(inputs=(0,), weights=True, weight_bits=8)
     empty = Decision(inputs=[], weights=False)  # type: ignore[arg-type]
     assert not quantized(decisions(conv_net(), {"conv": empty})["conv"])

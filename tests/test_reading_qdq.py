@@ -344,6 +344,16 @@ def test_an_add_needs_all_its_inputs_constants_included(operand: str, expected: 
         assert (decision.inputs, decision.weights) == ((0, 1), False)
 
 
+def test_parameters_of_an_unlisted_type_are_no_data() -> None:
+    focal = [node("PRelu", ["a", "k"], ["b"], name="focal")]
+    original, result = (between("Sin", focal, "Erf", pairs) for pairs in (False, True))
+    for proto in (original, result):
+        proto.graph.initializer.append(constant("k", 1, 3, 1, 1))
+    decision = decisions(original, result)["focal"]
+    assert isinstance(decision, Decision)
+    assert (decision.inputs, decision.evidence) == ((0,), "stated")
+
+
 @pytest.mark.parametrize(("dequantized", "evidence"), [(True, "stated"), (False, "inferred")])
 def test_a_constant_operand_of_an_unlisted_type_that_stays_float_leaves_a_doubt(
     dequantized: bool, evidence: str

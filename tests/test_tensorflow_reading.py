@@ -639,6 +639,11 @@ SHAPES: list[tuple[Any, tuple[Any, ...], Any]] = [
     (node("AcmeOp", "y", "w", _output_shapes=[(2, -1)]), (), (2, None)),
     (node("ConcatV2", "y", "w", "w", "p", N=2), (ints("p", -1),), (2, 3, 4, 10)),
     (node("ConcatV2", "y", "w", "w", "x", N=2), (fed("x", dtype="int32"),), (None,) * 4),
+    (
+        node("ConcatV2", "y", "x", "u", "p", N=2),
+        (X, fed("p", dtype="int32"), node("Placeholder", "u", dtype="float32", shape=None)),
+        (None, None),
+    ),
     (node("Concat", "y", "p", "x", "q", N=2), (X, const("q", 3, 4), ints("p", 1)), (3, 8)),
     (node("Concat", "y", "p", "x", "q", N=2), (X, const("q", 3, 4), ints("p", 0)), ("x.0", 4)),
     (node("Pack", "y", "x", "q", N=2), (X, const("q", 3, 4)), (2, 3, 4)),

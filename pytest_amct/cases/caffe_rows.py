@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_amct.cases.plan import Changes, Deviations, LayerVariation, Plan
+from pytest_amct.cases.plan import Changes, Deviations, LayerVariation, Plan, standing
 
 
 def _attributes(**given: Any) -> Changes:
@@ -272,6 +272,7 @@ def _first_generation(plan: Plan) -> Changes | None:
     known = {"kernel_size", "stride", "pad", "group", "pool"}
     simple = all(k in known and not isinstance(v, list) for k, v in plan.attributes.items())
     simple &= plan.context == "plain" or len(plan.data) in (2, 4)  # else an Eltwise stands around
+    simple &= "float16-train" not in plan.beside  # they have no phases
     fits = plan.type in ("InnerProduct", "Convolution", "Pooling") and simple
     return {"form": "v0"} if fits and _is_old(plan) else None
 
@@ -291,14 +292,8 @@ def _three(plan: Plan) -> Changes | None:
     return {"second": "three"} if fits else None
 
 
-def _with(name: str) -> LayerVariation:
-    """What the writer leaves out around the layer, of which there is one in the net."""
-
-    def change(plan: Plan) -> Changes | None:
-        apart = plan.form in ("shared-weight", "in-place") or plan.outputs > 1
-        return None if apart else {"beside": (name,)}
-
-    return change
+def _is_apart(plan: Plan) -> bool:
+    return plan.form in ("shared-weight", "in-place") or plan.outputs > 1
 
 
 LAYER_VARIATIONS: Mapping[str, LayerVariation] = {
@@ -309,7 +304,7 @@ LAYER_VARIATIONS: Mapping[str, LayerVariation] = {
     "three": _three,
     "v0": _first_generation,
     "v1": _second_generation,
-    "at-input": _with("at-input"),
-    "at-output": _with("at-output"),
+    "at-input": standing("at-input", unless=_is_apart),
+    "at-output": standing("at-output", unless=_is_apart),
 }
 """Changes to a layer that concern no condition, where they go with it."""

@@ -85,6 +85,11 @@ LayerVariation = Callable[[Plan], Changes | None]
 """Makes the changes to a layer that concern no condition; ``None`` where they do not go with it."""
 
 
+def standing(name: str, unless: Callable[[Plan], bool]) -> LayerVariation:
+    """What the writer does around a layer of the main graph, by its name in `Plan.beside`."""
+    return lambda plan: None if unless(plan) else {"beside": (name,)}
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A condition (or row) id and a deviation from its conforming layer, in a context.

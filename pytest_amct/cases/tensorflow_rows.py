@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_amct.cases.plan import Changes, Deviations, LayerVariation, Plan
+from pytest_amct.cases.plan import Changes, Deviations, LayerVariation, Plan, standing
 from pytest_amct.cases.tensorflow_unlisted import UNLISTED
 
 __all__ = [
@@ -504,14 +504,8 @@ def _biased(plan: Plan) -> Changes | None:
     return {"beside": ("bias-add",)} if fits and not plan.inside else None
 
 
-def _with(name: str) -> LayerVariation:
-    """What the writer adds around the layer, of which there is one in the main graph."""
-
-    def change(plan: Plan) -> Changes | None:
-        apart = plan.inside or plan.form == "shared-weight" or plan.dtype == "int64"
-        return None if apart else {"beside": (name,)}
-
-    return change
+def _is_apart(plan: Plan) -> bool:
+    return bool(plan.inside or plan.form == "shared-weight" or plan.dtype == "int64")
 
 
 LAYER_VARIATIONS: Mapping[str, LayerVariation] = {
@@ -521,8 +515,8 @@ LAYER_VARIATIONS: Mapping[str, LayerVariation] = {
     "thin": _thin,
     "float16": _half,
     "adj_y": _turned,
-    "at-input": _with("at-input"),
-    "at-output": _with("at-output"),
-    "relu": _with("relu"),
+    "at-input": standing("at-input", unless=_is_apart),
+    "at-output": standing("at-output", unless=_is_apart),
+    "relu": standing("relu", unless=_is_apart),
 }
 """Changes to a layer that concern no condition, where they go with it."""

@@ -231,7 +231,10 @@ def _concat(layer: Layer) -> Shape | None:
     alike, axis = _alike(shapes), const_ints(layer.input(0 if layer.type == "Concat" else last))
     if alike is None:
         return None
-    columns = [*zip(*(shape for shape in shapes if shape is not None), strict=True)]
+    known = [shape for shape in shapes if shape is not None]
+    if len(known) < len(shapes):
+        return alike
+    columns = [*zip(*known, strict=True)]
     if not axis or not -len(alike) <= axis[0] < len(alike):
         # Any axis may be the longer one: it can change for sure where it can in every piece.
         return tuple(c[0] if all(isinstance(n, str) for n in c) else None for c in columns)

@@ -33,10 +33,8 @@ _PASSES = (HANDS_ON | {"Relu", "Clip", "Concat", "Max", "Min"}) - {"Cast", "Cast
 _SELECTS = ("MaxPool", "GlobalMaxPool")
 """Types whose output is as quantized as their input, but that have a decision of their own."""
 
-_LOOKS_AT = frozenset(
-    {"Shape", "Size", "ArgMax", "ArgMin", "NonMaxSuppression", "If", "Loop", "Scan"}
-)
-"""Types whose output holds none of the values that they are given."""
+_CARRIES = frozenset("Resize Upsample CenterCropPad Where ReverseSequence ScatterElements".split())
+"""Types that may carry integers on, though not as they are."""
 
 _VISITS = 64
 
@@ -89,7 +87,7 @@ def _weighted(
     row: Row,
     inputs: tuple[int, ...] | None,
     kinds: Mapping[Tensor, _Kind],
-) -> Decision:
+) -> Decision | None:
     assert row.ports.weight is not None
     tensor, old = after.input(row.ports.weight), before.input(row.ports.weight)
     home, passed = weight_home(tensor)
@@ -101,6 +99,8 @@ def _weighted(
         weights = True
     else:
         weights = _is_integer(walk.dtype(tensor)) and not _is_integer(walk.dtype(old))
+    if not weights and inputs is None:
+        return None  # what a layer that cannot be looked into gives it is not known
     if not weights:
         return Decision(inputs=inputs, weights=False, nonuniform=False, seen=_data(inputs))
     asymmetric = _has_offset(passed)
@@ -154,7 +154,9 @@ def _made(layer: Layer, kinds: Mapping[Tensor, _Kind]) -> _Kind | None:
     if layer.type in _PASSES or layer.type in _SELECTS:
         joined = set(given) if layer.type in ("Concat", "Max", "Min") else {given[0]}
         return joined.pop() if len(joined) == 1 else None
-    return None if layer.type in _LOOKS_AT else "summed"
+    if layer.type in SHOWS_NOTHING:
+        return "summed" if layer.type in _CARRIES else None
+    return "summed"
 
 
 def _held(

@@ -169,8 +169,9 @@ def _check_declared(name: str, quantizer: FunctionQuantizer) -> None:
         ("settings", SETTINGS),
     ):
         declared = getattr(quantizer.owner, what, ())
-        if isinstance(declared, str) or not set(declared) <= set(allowed):
-            shown = [declared] if isinstance(declared, str) else declared
+        listed = isinstance(declared, list | tuple | set | frozenset)
+        if not listed or not all(isinstance(d, str) and d in allowed for d in declared):
+            shown = declared if listed else [declared]
             raise UsageError(
                 f"quantizer {name!r} declares the {what} {', '.join(map(repr, shown))}: make it"
                 f" a tuple of {', '.join(allowed)}"

@@ -11,6 +11,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
+
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Basis
 from pytest_amct.quantizers.protocol import Decision, Refused, Request, Unsupported, np_dtype
@@ -50,8 +52,6 @@ def request_message(request: Request) -> dict[str, Any]:
 
 def write_calibration(request: Request, folder: Path, n: int = 8) -> None:
     """Write `n` feeds as ``0.npz`` ...: arrays by input name, bfloat16 as float32."""
-    import numpy as np
-
     folder.mkdir(parents=True, exist_ok=True)
     plain = {i.name: i.dtype for i in request.inputs if i.dtype == "bfloat16"}
     for number, feed in enumerate(request.calibration(n)):
@@ -92,9 +92,9 @@ def checked_decision(decision: Decision, place: str) -> Decision:
     if _is_plain(decision):  # by far the most
         return decision
     values = {key: _plain(getattr(decision, key)) for key in _KINDS}
-    if isinstance(values["inputs"], list | tuple | set | frozenset):
+    if isinstance(values["inputs"], list | tuple | set | frozenset | np.ndarray):
         values["inputs"] = [_plain(port) for port in values["inputs"]]
-    if decision.evidence not in get_args(Basis):
+    if not isinstance(decision.evidence, str) or decision.evidence not in get_args(Basis):
         raise OutputError(f"{place}.evidence: {decision.evidence!r} is not of its type")
     found = _of_fields(values, place)
     return replace(found, evidence=decision.evidence, seen=str(decision.seen))
@@ -105,11 +105,12 @@ def _is_plain(decision: Decision) -> bool:
     plain = d.inputs is None or (type(d.inputs) is tuple and all(type(p) is int for p in d.inputs))
     plain &= all(type(n) in (int, type(None)) for n in (d.weight_bits, d.shift))
     settings = (d.weights, d.weight_channel_wise, d.weight_asymmetric, d.nonuniform)
-    return plain and all(any(s is f for f in flags) for s in settings) and d.evidence == "stated"
+    plain &= isinstance(d.evidence, str) and d.evidence == "stated"
+    return plain and all(any(s is f for f in flags) for s in settings)
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _decision(value: Any, place: str) -> Decision:

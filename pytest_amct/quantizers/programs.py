@@ -69,6 +69,7 @@ class Program:
         output.parent.mkdir()
         self._run(
             folder,
+            frozenset(),
             model=request.model_path,
             request=folder / "request.json",
             calibration=folder / "calibration",
@@ -93,7 +94,8 @@ class Program:
         output = requests[0].workdir / "out"
         output.mkdir()
         manifest = folder / MANIFEST
-        self._run(folder, model=folder, request=manifest, calibration=folder, output=output)
+        places = {"model": folder, "request": manifest, "calibration": folder, "output": output}
+        self._run(folder, frozenset(ids), **places)
         results: list[Any] = []
         for id_ in ids:
             try:
@@ -118,7 +120,7 @@ class Program:
     def _calibrates(self) -> bool:
         return any("{calibration}" in word for word in self.words)
 
-    def _run(self, folder: Path, **places: Path) -> None:
+    def _run(self, folder: Path, ids: frozenset[str], **places: Path) -> None:
         words = [_fill(word, places) for word in self.words]
         tail: deque[bytes] = deque(maxlen=_MOST_KEPT)
         with subprocess.Popen(
@@ -133,7 +135,7 @@ class Program:
             reader = threading.Thread(target=_keep_tail, args=[process.stdout, tail], daemon=True)
             reader.start()
             try:
-                status = self._wait(process, places["output"])
+                status = self._wait(process, places["output"], ids)
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
@@ -143,15 +145,19 @@ class Program:
         sys.stdout.write(said)
         _check(status, said, self.timeout)
 
-    def _wait(self, process: subprocess.Popen[bytes], output: Path) -> int | None:
-        """The exit status, ``None`` if it hangs; a batch does not, as long as results appear."""
+    def _wait(
+        self, process: subprocess.Popen[bytes], output: Path, ids: frozenset[str]
+    ) -> int | None:
+        """The exit status, ``None`` if it hangs; not as long as results for `ids` appear."""
         written = 0
         while True:
             try:
                 return process.wait(self.timeout)
             except subprocess.TimeoutExpired:
-                before, written = written, len(os.listdir(output)) if self.batch else 0
-                if written == before:
+                before, written = written, 0
+                with contextlib.suppress(OSError):
+                    written = len(ids & {p.name.partition(".")[0] for p in output.iterdir()})
+                if written <= before:
                     return None
 
 

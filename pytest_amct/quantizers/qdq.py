@@ -28,6 +28,10 @@ from pytest_amct.tables.model import Row, Spec
 _FLOATS = (None, "float32", "float16", "bfloat16", "float64")
 
 
+_ALIKE = frozenset({"Mul", "Sub", "Div", "Sum", "Mean"})
+"""Types without a row whose operands are alike, as those of Add are."""
+
+
 def data_ports(layer: Layer, row: Row | None) -> tuple[int, ...]:
     """Ports of a layer's data: those of its row, else every float input that is not constant."""
     if row is not None:
@@ -102,7 +106,7 @@ def read_data_only(before: Layer, after: Layer, row: Row | None, spec: Spec) -> 
     if not sides:
         return None
     # Where Add's constant operand is data, so may that of a type without a row be: it is float.
-    half = row is None and any(
+    half = before.type in _ALIKE and any(
         is_constant(tensor) and walk.dtype(tensor) in _FLOATS and not trace(tensor).pairs
         for tensor in after.inputs
         if tensor is not None

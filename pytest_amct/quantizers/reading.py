@@ -53,7 +53,8 @@ def read_outcome(original: Network, result: object, spec: Spec | None = None) ->
     for anything that does not fit the model or cannot be read.
     """
     if isinstance(result, Mapping):
-        decided = _listed(result.items, result)
+        given: Mapping[Any, Any] = result
+        decided = _listed(lambda: [(name, decision) for name, decision in given.items()], result)
         return _named(original, {_name(n, result): _decision(n, d) for n, d in decided})
     if isinstance(result, AmctDecisions):
         return read_layers(original, result, spec or load_spec())

@@ -106,7 +106,8 @@ def _give(result: Any) -> Any:
 
 def _without_paths(text: str) -> str:
     """Temporary folders have another name in each run; what is told of a case must not."""
-    names = r"[/\\](amct-[^/\\\s]+|tmp[a-z0-9_]{8}(?![^/\\\s]))"
+    drawn = r"([^/\\\s]*[._-]|tmp)[a-z0-9_]{8}(?![^/\\\s])"  # as Python's tempfile draws names
+    names = rf"[/\\](amct-[^/\\\s]+|{drawn})"
     return re.sub(re.escape(tempfile.gettempdir()) + names, "<tmp>", text)
 
 

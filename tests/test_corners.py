@@ -464,3 +464,49 @@ def test_evidence_that_neighbours_explain_warns_and_says_so() -> None:
     assert finding.status == "warned"
     assert finding.message.endswith("a warning, as the neighbours would explain the same result")
     assert isinstance(answer(gemm()).reasons[0], Reason)
+
+
+def test_a_finding_names_the_condition_that_was_asked_about_and_the_others() -> None:
+    text = "(float[32, 4] x, float[32, 32] w) => (float[4, 32] y)"
+    bad = read_onnx(onnx(f"g {text} {{ [n] y = Gemm <transA = 1> (x, w) }}")).layer("n")
+    row = "uniform/onnx/Gemm"
+    for group, other in (("trans_a", "weight_source"), ("weight_source", "trans_a")):
+        outcome = Outcome("decided", {0: Decision()})
+        record = judge_layer("case", f"{row}/{group}", bad, outcome, SPEC, Policy(), {})
+        (finding,) = record.findings
+        assert finding.condition == f"{row}/{group}"
+        assert f" (and {row}/{other})" in finding.message
+    (alone,) = judged(gemm("transA = 1"), Decision()).findings
+    assert " (and " not in alone.message
+
+
+def test_what_the_document_says_comes_before_what_it_implies() -> None:
+    text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 1, 1] y) { [n] y = GlobalAveragePool (x) }"
+    found = answer(read_onnx(onnx(text)).layer("n"), Treatment(shift=True))
+    assert [r.condition.rpartition("/")[2] for r in found.broken] == ["shift", "global_pooling"]
+
+
+def test_answers_are_alike_if_all_that_they_say_is() -> None:
+    assert answer(gemm()) == answer(gemm())
+    assert answer(gemm()) != answer(gemm("transB = 1, transA = 0, alpha = 0.5"))
+    assert answer(gemm("transA = 2")) != answer(gemm("transA = 1"))  # for another reason
+
+
+def test_a_skipped_layer_that_neighbours_explain_warns() -> None:
+    for evidence, status in (("stated", "failed"), ("inferred", "warned")):
+        decision = Decision(evidence=evidence)  # type: ignore[arg-type]
+        (finding,) = judged(gemm(), decision, skip_layers=("n",)).findings
+        assert (finding.status, finding.row) == (status, "uniform/onnx/Gemm")
+
+
+def test_what_is_asked_for_may_itself_be_forbidden() -> None:
+    asked = {"settings": {"channel_wise": True}}
+    assert judged(gemm(), Decision.float(), **asked).verdict == "forbidden"
+    alone = judged(gemm(), Decision.float(), scheme="weight_only", **asked)
+    assert alone.verdict == "quantizable"
+
+
+def test_what_cannot_be_found_is_not_what_is_not_known() -> None:
+    lost = Outcome("decided", untraceable=frozenset({0}))
+    assert judged(gemm(), lost).decided == "untraceable"
+    assert judged(gemm(), Outcome("decided")).decided == "unknown"

@@ -11,8 +11,12 @@ from accusations import models
 from pytest_amct import Answer, Treatment, answer
 from pytest_amct.cases import catalog
 from pytest_amct.graphs.network import Network
+from pytest_amct.runner import focal_layers
+from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.plainly import hold, steps
 
 LONG_WAY = Treatment(shift=False)
+SPEC = load_spec()
 
 
 def told(found: Answer) -> tuple[object, ...]:
@@ -51,3 +55,29 @@ def test_an_answer_compares_by_what_it_says() -> None:
     assert {*first} == {*second}
     assert first[0] != first[1]
     assert "weight_source" in repr(first[1])
+
+
+ALWAYS_LONG = {"onnx/ConvTranspose", "caffe/Deconvolution", "caffe/Eltwise", "caffe/InnerProduct"}
+ALWAYS_LONG |= {
+    "onnx/MaxPool",
+    "caffe/Pooling",
+    "tensorflow/Conv2DBackpropInput",
+    "tensorflow/Conv3D",
+}
+"""Rows with a condition of a kind that has no short way."""
+
+
+def test_the_short_way_is_taken_by_all_that_is_plain() -> None:
+    taken = set()
+    for row in (row for row in SPEC.rows if row.id.startswith("uniform/")):
+        for deviation in {"default", "bias", "rank-5"} & set(catalog.deviations(row.id)):
+            built = catalog.make_case(row.id, deviation).build()
+            network = built.native.network()
+            (layer, *_) = focal_layers(network, built.focal)
+            plain, checks = answer(layer).verdict == "quantizable", steps(row)
+            if plain and checks is not None and hold(layer, row, checks):
+                taken.add(f"{row.id} {deviation}")
+            else:
+                assert not plain or row.id.removeprefix("uniform/") in ALWAYS_LONG, row.id
+    assert "uniform/onnx/Conv bias" in taken
+    assert not any(id_.split()[0].removeprefix("uniform/") in ALWAYS_LONG for id_ in taken)

@@ -364,14 +364,15 @@ def _close(quantizer: Quantizer) -> str:
 def _check_model(path: Path, quantizer: Quantizer, frameworks: Sequence[str]) -> None:
     """A model that cannot be read, or that the quantizer does not take, ends the run at once."""
     model = read_files(path)
-    if not model.network(str(path)).layers:
-        raise UsageError(f"--amct-model={path.name}: holds no layer that could be judged")
+    network = model.network(str(path))
     read_note(path)
     if model.framework not in frameworks:
         raise UsageError(
             f"--amct-model={path.name}: a model of {model.framework}, but {quantizer.name} is"
             f" judged on {', '.join(frameworks)}: set amct_frameworks, or name another model"
         )
+    if not network.layers:
+        raise UsageError(f"--amct-model={path.name}: holds no layer that could be judged")
 
 
 def _check_rows(settings: Settings, spec: Spec) -> None:

@@ -252,6 +252,10 @@ HIDES: Mapping[str, tuple[str, ...]] = {
 """Conditions whose breaking a form has no place for."""
 
 
+ALL_FLOAT16 = ("float16-weight-is-never-followed", "float16-only-if-mixed")
+"""Quantizers whose mistake shows on layers of Float16 alone."""
+
+
 def in_form(wrong: WrongQuantizer, form: str) -> FunctionQuantizer:
     def quantize(model: ModelProto, request: Any) -> Any:
         given = ModelProto.FromString(model.SerializeToString())
@@ -267,6 +271,8 @@ def test_a_broken_condition_is_caught_in_every_form_that_shows_it(
     for wrong in WRONG.values():
         if wrong.kind != "over-quantized":
             continue
+        if form == "qoperator" and wrong.name in ALL_FLOAT16:
+            continue  # onnxruntime's integer operators take no Float16
         result = runner_of(in_form(wrong, form), tmp_path).check(wrong.caught_by)
         found = {(f.condition, f.status) for f in result.findings}
         level = "warned" if wrong.warned else "failed"

@@ -95,6 +95,7 @@ def test_a_quantizer_that_cannot_be_loaded(name: str, told: str, repository: Toy
         (["--amct-model=absent.onnx"], "--amct-model=absent.onnx: no such file"),
         (["--amct-model=empty.onnx"], "empty.onnx: holds no graph"),
         (["--amct-model=text.onnx"], "text.onnx: not an ONNX model, or cut off (5 bytes)"),
+        (["--amct-model=bare.onnx"], "--amct-model=bare.onnx: holds no layer that could be judged"),
         (["--amct-model=text.onnx", "--amct-select=*"], "--amct-select does nothing with"),
         (["--amct-select=Conv"], "--amct-select=Conv matches no condition, row or case"),
         ([f"--amct-select={CHEAP}@x"], f"'{CHEAP}' has no case 'x': it has 0, absent"),
@@ -118,6 +119,7 @@ def test_a_value_that_cannot_be_used(
 ) -> None:
     repository.write("empty.onnx", "")
     repository.write("text.onnx", "hello")
+    repository.write("bare.onnx", "\x3a\x03\x12\x01g")  # a graph with a name and nothing else
     assert told in repository.refused("--amct", *arguments)
 
 

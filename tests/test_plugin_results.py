@@ -138,7 +138,8 @@ def test_what_must_be_given_again_is_in_the_command(repository: ToyRepository) -
     run = repository.amct("-c", "mine.toml", f"--amct-select={BROKEN}", "--amct-report=rep")
     (again,) = re.findall(r"again +pytest (.*)", run.out)
     assert again.startswith(f"--amct -c {repository.path / 'mine.toml'} --amct-model=")
-    once_more = repository.pytest(*shlex.split(again), cwd=repository.path.parent)
+    (repository.path / "elsewhere").mkdir()
+    once_more = repository.pytest(*shlex.split(again), cwd=repository.path / "elsewhere")
     assert (once_more.code, "over-quantized: " in once_more.out) == (1, True), once_more.text
 
 

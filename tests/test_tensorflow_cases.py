@@ -197,7 +197,7 @@ PINNED = {
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_what_is_asked_for_is_answered_as_the_document_says(group: str) -> None:
-    forbidden, open_ = PINNED.get(group) or ("default plain", "")
+    forbidden, open_ = PINNED.get(group) or ("default plain constant", "")
     assert group in PINNED or "/unlisted/" in group
     for case in gate_cases(group, EVERYTHING):
         expected = "quantizable"

@@ -227,7 +227,7 @@ def _is_quantized_already(tensor: Tensor | None) -> bool:
             return False
         carried = maker.network.ops.operands(maker, 0)
         tensor = maker.input(carried[0]) if carried else None
-    return False
+    return False  # so many moves in a row that nobody has them
 
 
 def _is_data_only(layer: Layer, row: Row, spec: Spec) -> bool:

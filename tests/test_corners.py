@@ -430,6 +430,37 @@ def test_what_is_left_in_float_fails_where_it_is_claimed() -> None:
     assert missed([judged(gemm("transA = 1"), Decision.float())], Policy()) == []
 
 
+def test_what_is_missed_is_owed_decided_and_told_row_by_row() -> None:
+    left = judged(gemm(), Decision.float())
+
+    def found(*names: str, **changes: object) -> list[Finding]:
+        contexts = [f"{name}{context}" for name in names for context in ("", ":chain")]
+        records = [replace(left, case=case, **changes) for case in contexts]  # type: ignore[arg-type]
+        kept = replace(left, case="a@kept", row="a/row/first", decided="quantized")
+        return missed([kept, replace(kept, case="a@kept:chain"), *records], Policy())
+
+    (finding,) = found(*(f"r@d{i}" for i in range(10)))
+    assert finding.case == "r@d0"
+    assert finding.message.endswith(": d0, d1, d2, d3, d4, d5, d6, d7")
+    assert found("r@one", owed=False) == []
+    assert found("r@one", row=None) == []
+    assert found("r@one", decided="unknown") == []
+
+
+def test_an_addition_behind_a_pool_is_no_bias() -> None:
+    text = "(float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y) <float[4, 1, 1] k = {}>"
+    body = "{ p = AveragePool <kernel_shape = [1, 1]> (x)  [n] y = Add (p, k) }"
+    layer = read_onnx(onnx(f"g {text} {body}")).layer("n")
+    assert judged(layer, Decision.float(), tensor_quantize=("n",)).owed
+
+
+def test_channels_of_a_layer_without_a_row() -> None:
+    text = "g (float[4] x) => (float[4] y) { [n] y = Sigmoid (x) }"
+    layer = read_onnx(onnx(text)).layer("n")
+    (finding,) = judged(layer, Decision((0,), True, weight_channel_wise=True)).findings
+    assert finding.condition == "uniform/onnx/unlisted/Sigmoid"
+
+
 def test_no_row_has_nothing_to_check() -> None:
     text = "g (float[4] x) => (float[4] y) { [n] y = Sigmoid (x) }"
     record = judged(read_onnx(onnx(text)).layer("n"), Decision(shift=1))
@@ -482,8 +513,11 @@ def test_a_finding_names_the_condition_that_was_asked_about_and_the_others() -> 
 
 def test_what_the_document_says_comes_before_what_it_implies() -> None:
     text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 1, 1] y) { [n] y = GlobalAveragePool (x) }"
-    found = answer(read_onnx(onnx(text)).layer("n"), Treatment(shift=True))
+    layer = read_onnx(onnx(text)).layer("n")
+    found = answer(layer, Treatment(shift=True))
     assert [r.condition.rpartition("/")[2] for r in found.broken] == ["shift", "global_pooling"]
+    (finding,) = judged(layer, Decision((0,), weights=False, shift=3)).findings
+    assert finding.condition.endswith("/shift")
 
 
 def test_answers_are_alike_if_all_that_they_say_is() -> None:

@@ -351,6 +351,18 @@ def test_types_that_calls_of_a_function_choose_leave_the_float16_rule_open(insid
         assert verdict(*calls, pool, functions=[local]) == expected
 
 
+def test_what_else_calls_of_a_function_choose_leaves_no_type_open() -> None:
+    leaky = node("LeakyRelu", ["a"], ["b"])
+    alpha = AttributeProto(name="alpha", ref_attr_name="k", type=AttributeProto.FLOAT)
+    leaky.attribute.append(alpha)
+    local = helper.make_function(
+        "local", "F", ["a"], ["b"], [leaky], [helper.make_opsetid("", 21)], ["k"]
+    )
+    calls = [node("F", ["x"], [f"c{k}"], k=k, domain="local") for k in (0.1, 0.2)]
+    pool = node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2])
+    assert verdict(*calls, pool, functions=[local]) == "quantizable"
+
+
 def test_a_constant_whose_value_is_of_another_kind_is_read() -> None:
     for form in ("value_ints", "value_floats", "value_strings"):
         odd = node("Constant", [], ["c"])

@@ -72,7 +72,7 @@ class _Writer:
             if i not in self.read:
                 give(g, plan, self.results[i])
                 ranks[g.graph.output[-1].name] = len(plan.data)
-        beside = companion(g, tuple(self._beside()))
+        beside = companion(g)
         for name in dict.fromkeys(self._beside()):
             add_extra(name, g)
         domains = dict.fromkeys(d for plan in self.plans for d in domains_of(plan))

@@ -458,7 +458,8 @@ def _valid(plan: Plan) -> Changes | None:
 
 
 def _half(plan: Plan) -> Changes | None:
-    plain = plan.dtype == "float32" and not plan.fed_as and plan.opset >= 21 and not plan.beside
+    plain = plan.dtype == "float32" and not plan.fed_as and plan.opset >= 21
+    plain &= not any("float" in name for name in plan.beside)  # which is about other types
     plain &= not plan.source.endswith("dequantize")  # which older opsets do not have for it
     return {"dtype": "float16"} if plan.type in _WEIGHTED and plain and not plan.domain else None
 

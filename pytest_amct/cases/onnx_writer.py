@@ -9,7 +9,7 @@ from onnx import FunctionProto, ModelProto, helper, shape_inference
 from pytest_amct.cases.onnx_builder import NUMBERS, GraphBuilder, make_model
 from pytest_amct.cases.onnx_extras import add_extra
 from pytest_amct.cases.onnx_sources import build_source
-from pytest_amct.cases.plan import Built, Case, Plan
+from pytest_amct.cases.plan import ALL_FLOAT16, Built, Case, Plan
 from pytest_amct.cases.requests import asked_of
 
 
@@ -32,7 +32,7 @@ def build(case: Case) -> Built:
     result = behind(g, plan, result)
     _consumer(g, plan, result)
     named["other"] = companion(g, plan.beside)
-    for name in plan.beside:
+    for name in plan.beside if ALL_FLOAT16 not in plan.beside else ():
         add_extra(name, g)
     if plan.ir_version < 4:
         list_initializers(g)
@@ -133,7 +133,7 @@ def behind(g: GraphBuilder, plan: Plan, result: str) -> str:
 
 def companion(g: GraphBuilder, beside: tuple[str, ...] = ()) -> str:
     """A plainly quantizable layer on an input of its own, for tools that need one; its name."""
-    dtype = "float16" if "all-float16" in beside else "float32"
+    dtype = "float16" if ALL_FLOAT16 in beside else "float32"
     data = neutral(g, dtype, g.input(dtype, (1, 32, 4, 4)), True)
     kernel = {"kernel_shape": [1, 1], "dilations": [1, 1], "group": 1}
     conv = g.node("Conv", [data, g.initializer((32, 32, 1, 1), dtype)], kernel)

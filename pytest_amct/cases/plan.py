@@ -81,6 +81,9 @@ class Plan:
         return replace(plan, attributes=MappingProxyType(merged))
 
 
+ALL_FLOAT16 = "all-float16"
+"""Stands in `Plan.beside` of a model that holds nothing but Float16: nothing else stands there."""
+
 LayerVariation = Callable[[Plan], Changes | None]
 """Makes the changes to a layer that concern no condition; ``None`` where they do not go with it."""
 

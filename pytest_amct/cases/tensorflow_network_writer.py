@@ -62,7 +62,7 @@ class _Writer:
         for i, plan in enumerate(self.plans):
             if i not in self.read:
                 give(g, plan, self.results[i])
-        beside = companion(g, tuple(self._beside()))
+        beside = companion(g)
         for name in dict.fromkeys(self._beside()):
             add_extra(name, g)
         data, focal = g.serialize(), self.case.focal

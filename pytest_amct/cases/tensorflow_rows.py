@@ -489,7 +489,8 @@ def _thin(plan: Plan) -> Changes | None:
 
 
 def _half(plan: Plan) -> Changes | None:
-    plain = plan.dtype == "float32" and not plan.fed_as and not plan.beside
+    plain = plan.dtype == "float32" and not plan.fed_as
+    plain &= not any("float" in name for name in plan.beside)  # which is about other types
     plain &= not plan.source.endswith("dequantize")  # which gives no Float16
     return {"dtype": "float16"} if plan.type in _WITH_WEIGHT and plain else None
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_amct.cases.plan import Built, Case, Plan
+from pytest_amct.cases.plan import ALL_FLOAT16, Built, Case, Plan
 from pytest_amct.cases.requests import asked_of
 from pytest_amct.cases.tensorflow_builder import Dtype, Function, GraphBuilder
 from pytest_amct.cases.tensorflow_extras import add_extra
@@ -34,7 +34,7 @@ def build(case: Case) -> Built:
         _consumer(g, plan, focal_layer(g, plan, again))
     _consumer(g, plan, behind(g, plan, result))
     beside = companion(g, plan.beside)
-    for name in plan.beside:
+    for name in plan.beside if ALL_FLOAT16 not in plan.beside else ():
         add_extra(name, g)
     asked = asked_of(plan, {"this": focal, "other": beside})
     return Built(g.serialize(), (focal,), asked, framework="tensorflow")
@@ -112,7 +112,7 @@ def give(g: GraphBuilder, plan: Plan, result: str) -> None:
 
 def companion(g: GraphBuilder, beside: tuple[str, ...] = ()) -> str:
     """A plainly quantizable layer on an input of its own, for tools that need one; its name."""
-    shape, dtype = (1, 4, 4, 32), "float16" if "all-float16" in beside else "float32"
+    shape, dtype = (1, 4, 4, 32), "float16" if ALL_FLOAT16 in beside else "float32"
     made = quantizable(g, dtype, neutral(g, dtype, g.input(dtype, shape), True), shape)
     neutral(g, dtype, made, False)
     return made
@@ -213,7 +213,8 @@ def place(
 
     `held` is a function that holds such a layer already.
     """
-    control = ["^" + g.input("float32", (4,))] if "control" in plan.beside else []
+    waits_for = "float16" if ALL_FLOAT16 in plan.beside else "float32"
+    control = ["^" + g.input(waits_for, (4,))] if "control" in plan.beside else []
     if not plan.inside:
         name = focal_layer(g, plan, [*inputs, *control])
         return name, name

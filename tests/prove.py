@@ -180,8 +180,8 @@ def kills(given: argparse.Namespace) -> Iterator[str]:
     yield ""
     yield (
         f"{len(killed)} of {len(killable)} wrong quantizers are killed by the gate, each by the"
-        f" condition that it gets wrong ({len(names)} written by hand, {len(by_rule)} by rule);"
-        f" {len(found) - len(killable)} more do nothing that the document forbids."
+        f" condition that it gets wrong; {len(found) - len(killable)} more do nothing that the"
+        f" document forbids ({len(names)} of all are written by hand, {len(by_rule)} by rule)."
     )
     yield ""
     if searched:

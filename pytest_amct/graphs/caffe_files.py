@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from google.protobuf import text_format  # type: ignore[import-untyped]
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from pytest_amct.errors import ModelError
 from pytest_amct.graphs.caffe_schema import Message, message
-from pytest_amct.graphs.network import printable
+from pytest_amct.graphs.files import read_bytes
 
 Text = str | bytes | os.PathLike[str]
 """A prototxt: its text, or the path of a file (a string without braces, quotes or line breaks)."""
@@ -21,9 +20,10 @@ Stored = bytes | str | os.PathLike[str]
 """A caffemodel: its bytes, or the path of a file."""
 
 _TEXT = re.compile(r'[{}"\n]|^\s*$')
-#: strings and comments, whose braces do not count, and the braces that do
-_BRACES = re.compile(r"""(?P<skip>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\#[^\n]*)|[{}<>]""")
-_COMMENT = re.compile(rb"""(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|\#[^\n]*""")
+_STRING = r"""(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
+#: strings, whose braces and number signs do not count, and those that do
+_BRACES = re.compile(rf"{_STRING}|[{{}}<>]")
+_COMMENT = re.compile(rf"{_STRING}|\#[^\n]*".encode())
 _PLACE = re.compile(r"^\d+:\d+ : ", re.DOTALL)
 _QUOTED_LINE = re.compile(r"^'.*': (?=[A-Z])", re.DOTALL)
 
@@ -51,7 +51,7 @@ def parse_caffemodel(caffemodel: Stored) -> tuple[Mapping[str, list[Sequence[Mes
         data, name = caffemodel, "the caffemodel"
     else:
         name = os.fspath(caffemodel)
-        data = _read(Path(caffemodel), name)
+        data = read_bytes(caffemodel, name)
     net = message("StoredNet")
     try:
         net.ParseFromString(data)
@@ -78,22 +78,13 @@ def _read_text(prototxt: Text, name: str) -> tuple[str, str]:
         data = prototxt
     else:
         name = os.fspath(prototxt)
-        data = _read(Path(prototxt), name)
+        data = read_bytes(prototxt, name)
     try:
         # Comments say nothing, in whatever encoding.
         return _COMMENT.sub(lambda found: found["string"] or b"", data).decode("utf-8"), name
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ModelError(f"{name}: line {line}: not UTF-8 text: is it a prototxt?") from None
-
-
-def _read(path: Path, name: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{name}: cannot be read ({error.strerror})") from None
-    except ValueError:  # a null byte, half a surrogate pair
-        raise ModelError(f"{printable(name)}: no path of a file") from None
 
 
 def _what_is_wrong(text: str, error: text_format.ParseError) -> str:
@@ -109,7 +100,7 @@ def _what_is_wrong(text: str, error: text_format.ParseError) -> str:
 def _lost_brace(text: str) -> str | None:
     opened: list[int] = []
     for found in _BRACES.finditer(text):
-        if found["skip"] is not None:
+        if found["string"] is not None:
             continue
         if found[0] in "{<":
             opened.append(found.start())

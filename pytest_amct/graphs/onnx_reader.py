@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -23,16 +22,8 @@ from onnx import (
 
 from pytest_amct.errors import ModelError
 from pytest_amct.graphs.collecting import uncollected
-from pytest_amct.graphs.network import (
-    UNKNOWN,
-    Function,
-    Layer,
-    Network,
-    Shape,
-    Tensor,
-    Unknown,
-    printable,
-)
+from pytest_amct.graphs.files import read_bytes
+from pytest_amct.graphs.network import UNKNOWN, Function, Layer, Network, Shape, Tensor, Unknown
 from pytest_amct.graphs.onnx_ops import DTYPES, OnnxOps
 
 _MAX_DEPTH = 64
@@ -58,12 +49,7 @@ def parse_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = "
             data, name = model, name or "the model"
         else:
             name = name or os.fspath(model)
-            try:
-                data = Path(model).read_bytes()
-            except OSError as error:
-                raise ModelError(f"{name}: cannot be read ({error.strerror})") from None
-            except ValueError:  # a null byte, half a surrogate pair
-                raise ModelError(f"{printable(name)}: no path of a file") from None
+            data = read_bytes(model, name)
         model = ModelProto()
         try:
             model.ParseFromString(data)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_amct.errors import ModelError
-from pytest_amct.graphs.network import printable
+from pytest_amct.graphs.files import read_bytes
 from pytest_amct.graphs.tensorflow_schema import schema
 
 _TEXT = (".pbtxt", ".prototxt", ".txt")
@@ -33,12 +33,7 @@ def parse_tensorflow(model: Any, name: str = "") -> Any:
             )
         path = _file(Path(model), name)
         name = name or str(path)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise ModelError(f"{name}: cannot be read ({error.strerror})") from None
-        except ValueError:  # a null byte, half a surrogate pair
-            raise ModelError(f"{printable(name)}: no path of a file") from None
+        data = read_bytes(path, name)
         is_text = path.suffix.lower() in _TEXT
         graph = _text(data, path.stem, name) if is_text else _binary(data, name)
     if not graph.node:

@@ -89,8 +89,6 @@ def checked_decision(decision: Decision, place: str) -> Decision:
 
     Raises `OutputError` for one that has others.
     """
-    if _is_plain(decision):  # by far the most
-        return decision
     values = {key: _plain(getattr(decision, key)) for key in _KINDS}
     if isinstance(values["inputs"], list | tuple | set | frozenset | np.ndarray):
         values["inputs"] = [_plain(port) for port in values["inputs"]]
@@ -98,15 +96,6 @@ def checked_decision(decision: Decision, place: str) -> Decision:
         raise OutputError(f"{place}.evidence: {decision.evidence!r} is not of its type")
     found = _of_fields(values, place)
     return replace(found, evidence=decision.evidence, seen=str(decision.seen))
-
-
-def _is_plain(decision: Decision) -> bool:
-    d, flags = decision, (True, False, None)
-    plain = d.inputs is None or (type(d.inputs) is tuple and all(type(p) is int for p in d.inputs))
-    plain &= all(type(n) in (int, type(None)) for n in (d.weight_bits, d.shift))
-    settings = (d.weights, d.weight_channel_wise, d.weight_asymmetric, d.nonuniform)
-    plain &= isinstance(d.evidence, str) and d.evidence == "stated"
-    return plain and all(any(s is f for f in flags) for s in settings)
 
 
 def _plain(value: Any) -> Any:

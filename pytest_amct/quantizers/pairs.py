@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pytest_amct.graphs.network import Layer, Tensor
@@ -65,7 +66,23 @@ def _walk_back(tensor: Tensor) -> Trace:
 
 def _dequantized_behind(tensor: Tensor | None) -> bool:
     """Whether values that were dequantized reach a tensor through types that show nothing."""
-    stack, left = [tensor], 32
+
+    def shows_nothing(layer: Layer) -> bool:
+        return not layer.domain and (layer.type in SHOWS_NOTHING or layer.type.endswith("MaxPool"))
+
+    return _comes_dequantized(tensor, shows_nothing, 32)
+
+
+def is_dequantized_somewhere(tensor: Tensor | None) -> bool:
+    """Whether a value is computed, in whatever way, from one that was dequantized."""
+    return _comes_dequantized(tensor, lambda _: True, VISITS)
+
+
+def _comes_dequantized(
+    tensor: Tensor | None, goes_through: Callable[[Layer], bool], left: int
+) -> bool:
+    """Whether a tensor may come from a dequantized one: it does, or `left` visits do not tell."""
+    stack = [tensor]
     while stack and left:
         left -= 1
         layer = current.producer if (current := stack.pop()) is not None else None
@@ -73,20 +90,7 @@ def _dequantized_behind(tensor: Tensor | None) -> bool:
             continue
         if is_dequantize(layer):
             return True
-        if not layer.domain and (layer.type in SHOWS_NOTHING or layer.type.endswith("MaxPool")):
-            stack.extend(layer.inputs)
-    return bool(stack)
-
-
-def is_dequantized_somewhere(tensor: Tensor | None) -> bool:
-    """Whether a value is computed, in whatever way, from one that was dequantized."""
-    stack, left = [tensor], VISITS
-    while stack and left:
-        left -= 1
-        layer = current.producer if (current := stack.pop()) is not None else None
-        if layer is not None:
-            if is_dequantize(layer):
-                return True
+        if goes_through(layer):
             stack.extend(layer.inputs)
     return bool(stack)
 

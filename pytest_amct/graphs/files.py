@@ -1,0 +1,19 @@
+"""Reading a model's file, whatever the format."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pytest_amct.errors import ModelError
+from pytest_amct.graphs.network import printable
+
+
+def read_bytes(path: str | os.PathLike[str], name: str) -> bytes:
+    """What the file holds; `name` is what errors call it. Raises `ModelError`."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ModelError(f"{name}: cannot be read ({error.strerror})") from None
+    except ValueError:  # a null byte, half a surrogate pair
+        raise ModelError(f"{printable(name)}: no path of a file") from None

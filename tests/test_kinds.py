@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import tensorflow_graphs as tf
 from onnx import AttributeProto, ModelProto, helper, parser
+from own_tables import one_row
 
 from pytest_amct import Treatment, answer, load_spec, read_caffe, read_onnx
 from pytest_amct.graphs.network import Layer
@@ -40,22 +41,6 @@ def said(judged: Layer, condition: str) -> tuple[str, str]:
 
 # --- attributes -----------------------------------------------------------------------------------
 
-LISTS = """
-release = "0.1"
-title = "One row"
-[lists]
-uniform = "stated"
-[float16]
-closed = []
-basis = "stated"
-[[row]]
-id = "uniform/onnx/Gemm"
-types = ["Gemm"]
-ir = ["MatMulV2"]
-quantizes = ["weights", "data", "factor"]
-ports = { data = [0], weight = 1 }
-"""
-
 
 @pytest.mark.parametrize(
     ("index", "sizes", "expected"),
@@ -74,7 +59,7 @@ ports = { data = [0], weight = 1 }
 def test_an_entry_of_an_attribute(index: str, sizes: str, expected: str, tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     require = f'{{ {index}attribute = "sizes", equals = 1, default = 1 }}'
-    path.write_text(f'{LISTS}[[row.condition]]\nid = "c"\nrequire = {require}\nbasis = "stated"\n')
+    path.write_text(one_row(require))
     text = "(float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = {}>"
     gemm = layer(f"{text} {{ [n] y = Gemm <sizes = {sizes}> (x, w) }}")
     assert answer(gemm, spec=load_spec(str(path))).verdict == expected

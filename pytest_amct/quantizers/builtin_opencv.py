@@ -44,7 +44,7 @@ class _OpenCV:
         raises.
         """
         cv2, np = _import(), importlib.import_module("numpy")
-        layers = request.native.network().layers
+        layers = request.network.layers
         _check(layers)
         prototxt = np.frombuffer(request.model_bytes, np.uint8)
         blobs = np.frombuffer(model.caffemodel, np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class Reference:
 
         Text forms are written into the request's folder; their path is returned.
         """
-        network = request.native.network()
+        network = request.network
         written = write_form(self.form, network, self.decide(network, request), self.spec)
         if not isinstance(written, str):
             return written
@@ -77,11 +78,7 @@ class Reference:
             shift=0,
             nonuniform=scheme == "nonuniform",
         )
-        one_factor = replace(wanted, weight_channel_wise=False, weight_asymmetric=False)
-        uniform = replace(one_factor, nonuniform=False)
-        # Weights alone are not made uniform with data: that is another thing than what was asked.
-        tried = (wanted, one_factor, uniform)
-        allowed = (d for d in tried if self.allows(layer, d))
+        allowed = (d for d in _milder(wanted) if self.allows(layer, d))
         return next(allowed, Decision.float())
 
     def allows(self, layer: Layer, decision: Decision) -> bool:
@@ -93,6 +90,19 @@ class Reference:
 
     def close(self) -> None:
         """It holds nothing."""
+
+
+def _milder(wanted: Decision) -> Iterator[Decision]:
+    """What was asked for, and what asks for less, in the order in which it is tried.
+
+    Weights alone are not made uniform with data: that is another thing than what was asked.
+    """
+    yield wanted
+    if wanted.weight_channel_wise or wanted.weight_asymmetric:
+        wanted = replace(wanted, weight_channel_wise=False, weight_asymmetric=False)
+        yield wanted
+    if wanted.nonuniform:
+        yield replace(wanted, nonuniform=False)
 
 
 def names() -> Reference:

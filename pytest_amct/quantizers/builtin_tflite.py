@@ -68,7 +68,7 @@ class _TfLite:
         ``untraceable`` stands for a layer that the converter has fused, folded or renamed. Raises
         `Unsupported` for graphs that TensorFlow Lite has no types or operators for.
         """
-        network = request.native.network()
+        network = request.network
         tf = _import()
         with quiet():
             converted = _convert(tf, network, request)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -89,13 +89,15 @@ def checked_decision(decision: Decision, place: str) -> Decision:
 
     Raises `OutputError` for one that has others.
     """
+    if decision is Decision.float():  # by far the most
+        return decision
     values = {key: _plain(getattr(decision, key)) for key in _KINDS}
     if isinstance(values["inputs"], list | tuple | set | frozenset | np.ndarray):
         values["inputs"] = [_plain(port) for port in values["inputs"]]
     if not isinstance(decision.evidence, str) or decision.evidence not in get_args(Basis):
         raise OutputError(f"{place}.evidence: {decision.evidence!r} is not of its type")
-    found = _of_fields(values, place)
-    return replace(found, evidence=decision.evidence, seen=str(decision.seen))
+    checked = _checked(values, place)
+    return Decision(**checked, evidence=decision.evidence, seen=str(decision.seen))
 
 
 def _plain(value: Any) -> Any:
@@ -107,10 +109,10 @@ def _decision(value: Any, place: str) -> Decision:
         return Decision() if value else Decision.float()
     if not isinstance(value, dict):
         raise OutputError(f"{place}: must be true, false or an object of fields")
-    return _of_fields(value, place)
+    return Decision(**_checked(value, place))
 
 
-def _of_fields(value: Mapping[str, Any], place: str) -> Decision:
+def _checked(value: Mapping[str, Any], place: str) -> Mapping[str, Any]:
     for key, found in value.items():
         if key not in _KINDS:
             raise OutputError(f"{place}: {key!r} is no field of a decision: {', '.join(_KINDS)}")
@@ -122,4 +124,4 @@ def _of_fields(value: Mapping[str, Any], place: str) -> Decision:
         if not all(isinstance(port, int) and not isinstance(port, bool) for port in inputs):
             raise OutputError(f"{place}.inputs: must be a list of input ports")
         value = {**value, "inputs": tuple(inputs)}
-    return Decision(**value)
+    return value

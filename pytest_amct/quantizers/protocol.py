@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from pytest_amct.graphs.network import Basis, Layer
+from pytest_amct.graphs.network import Basis, Layer, Network
 from pytest_amct.graphs.reading import BLOBS_FILE, MAIN_FILE, ModelFiles
 from pytest_amct.tables.model import Scheme, Treatment
 
@@ -67,6 +67,7 @@ class Decision:
     seen: str = ""
 
     @staticmethod
+    @cache
     def float() -> Decision:
         """The decision to leave a layer in float."""
         return Decision(inputs=(), weights=False, nonuniform=False)
@@ -135,6 +136,7 @@ class Request:
     #: Ascend IR types of layers that shall stay in float
     skip_layer_types: tuple[str, ...] = ()
     _model_path: Path | None = None
+    _network: Network | None = None
 
     @property
     def model_path(self) -> Path:
@@ -157,6 +159,13 @@ class Request:
         blobs = self.weights_path
         files = {BLOBS_FILE: blobs.read_bytes()} if blobs else {}
         return ModelFiles(self.framework, self.model_bytes, files)
+
+    @property
+    def network(self) -> Network:
+        """The model as this suite reads it and judges by it: only to be read."""
+        if self._network is None:
+            self._network = self.native.network()
+        return self._network
 
     def calibration(self, n: int = 8) -> Iterator[dict[str, NDArray[Any]]]:
         """`n` feeds of seeded values in (-1, 1), by input name; the same for the same model."""

@@ -95,7 +95,7 @@ def make_request(
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     inputs = tuple(input_spec(tensor) for tensor in network.inputs)
-    return Request(model.framework, model.data, folder, inputs, **asked)
+    return Request(model.framework, model.data, folder, inputs, _network=network, **asked)
 
 
 def _give(result: Any) -> Any:

@@ -20,7 +20,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -51,6 +51,9 @@ from pytest_amct.runner import Runner
 PAGE = Path(__file__).parent.parent / "docs" / "proof.md"
 BY_HAND: Mapping[str, WrongQuantizer] = {**WRONG, **WRONG_TENSORFLOW, **WRONG_CAFFE}
 
+_MEDIAN, _PERCENTILE = 35, 200
+"""The most examples that explore may need."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -66,6 +69,8 @@ class Row:
     needed: tuple[int, ...] = ()
     #: layers of the largest network that explore shrank to
     size: int = 0
+    #: layers that the mistake takes to be seen
+    declared: int = 1
 
     @property
     def median(self) -> str:
@@ -77,6 +82,17 @@ class Row:
         """The 95th of the examples needed."""
         found = sorted(n or 1000 for n in self.needed)
         return str(found[min(len(found) - 1, int(0.95 * len(found)))]) if found else ""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the same model is always given the same decisions."""
+        return not self.condition.endswith("/twice")
+
+    @property
+    def is_well_explored(self) -> bool:
+        """Whether explore keeps its bounds of examples, and of layers."""
+        soon = float(self.median or 0) <= _MEDIAN and int(self.percentile or 0) <= _PERCENTILE
+        return soon and (self.size <= self.declared or not self.repeats)
 
 
 def rows(name: str, seeds: int) -> Row:
@@ -119,7 +135,7 @@ def _by_hand(wrong: WrongQuantizer, seeds: int, scratch: Path) -> Row:
     needed, size = (), 0
     if killed.failed:
         needed, size = explored(quantizer, framework, wrong.caught_by, seeds, scratch)
-    return Row(wrong.name, wrong.caught_by, killed.by, "", needed, size)
+    return Row(wrong.name, wrong.caught_by, killed.by, "", needed, size, wrong.size)
 
 
 def _unstable(wrong: WrongQuantizer, quantizer: Quantizer, seeds: int, scratch: Path) -> Row:
@@ -134,7 +150,7 @@ def _unstable(wrong: WrongQuantizer, quantizer: Quantizer, seeds: int, scratch: 
         if search.shrunk is not None:
             sizes.append(len(search.shrunk.network.items))
     by = "unstable (explore)" if found == {"unstable"} else ""
-    return Row(wrong.name, wrong.caught_by, by, "", tuple(needed), max(sizes))
+    return Row(wrong.name, wrong.caught_by, by, "", tuple(needed), max(sizes), wrong.size)
 
 
 def _runner(quantizer: Quantizer, framework: str, scratch: Path) -> Runner:
@@ -175,7 +191,6 @@ def kills(given: argparse.Namespace) -> Iterator[str]:
     killable = [r for r in found if not r.excuse or r.gate]
     killed = [r for r in killable if r.gate]
     searched = [r for r in found if r.needed]
-    medians = [float(r.median) for r in searched]
     yield "## Wrong quantizers"
     yield ""
     yield (
@@ -185,13 +200,29 @@ def kills(given: argparse.Namespace) -> Iterator[str]:
     )
     yield ""
     if searched:
+        medians = [float(r.median) for r in searched]
         most = max(int(r.percentile) for r in searched)
         yield (
             f"Explore, {given.seeds} seeds each: the median of examples needed is at most"
-            f" {max(medians):g}, the 95th percentile at most {most}; they shrink to at most"
-            f" {max(r.size for r in searched)} layers (one, where one is enough)."
+            f" {max(medians):g}, the 95th percentile at most {most}; each is shrunk to as many"
+            " layers as its mistake takes, which is one but where the table says more."
         )
         yield ""
+    yield from _table(r for r in found if r.repeats)
+    others = [r for r in found if not r.repeats]
+    if others:
+        yield ""
+        yield "Decisions of these depend on chance, or on the models before: nothing to shrink by."
+        yield ""
+        yield from _table(others)
+    for row in searched:
+        if not row.is_well_explored:
+            print(f"explored badly: {row}", file=sys.stderr)
+            given.failed = True
+    given.failed |= len(killed) < len(killable)
+
+
+def _table(found: Iterable[Row]) -> Iterator[str]:
     yield "| wrong quantizer | condition or row | gate | explore: median | 95 % | layers |"
     yield "|---|---|---|---|---|---|"
     for row in found:
@@ -199,7 +230,6 @@ def kills(given: argparse.Namespace) -> Iterator[str]:
         gate = row.gate or (f"({row.excuse})" if row.excuse else "**survives**")
         size = row.size or ""
         yield f"| {name} | `{row.condition}` | {gate} | {row.median} | {row.percentile} | {size} |"
-    given.failed |= len(killed) < len(killable)
 
 
 def accused(given: argparse.Namespace) -> Iterator[str]:

@@ -14,6 +14,7 @@ from pytest_amct.cases.networks import (
     Item,
     NetworkCase,
     everything,
+    fits,
     neighbours,
     surrounded,
 )
@@ -135,8 +136,17 @@ def explored_cases(
         lambda number, around, options: _explored(group, names[number], around, options),
         st.integers(least, most),
         st.binary(max_size=_MOST_AROUND),
-        st.integers(0, 2 ** _width(group) - 1),
+        _numbers(_width(group)),
     )
+
+
+def _numbers(width: int) -> st.SearchStrategy[int]:
+    """Numbers of so many bits, each set as often as not.
+
+    Drawn in pieces: of a large range Hypothesis prefers the small numbers by far.
+    """
+    pieces = st.tuples(*[st.integers(0, 127)] * -(-width // 7))
+    return pieces.map(lambda drawn: sum(piece << 7 * i for i, piece in enumerate(drawn)))
 
 
 def every_deviation(group: str, declared: Set[str], rng: Random) -> Iterator[tuple[str, AnyCase]]:
@@ -165,22 +175,25 @@ def _explored(group: str, deviation: str, around: bytes, options: int) -> AnyCas
     variations = _going(group, deviation, context, opset, chosen)
     case = catalog.make_case(group, deviation, context, variations)
     wires = Item(group, deviation, back, second)
-    made = surrounded(case, wires, _unpacked(catalog.framework_of(group), around), at)
+    made = surrounded(case, wires, _unpacked(group, around), at)
     if isinstance(made, NetworkCase) and bits[-2]:
         return NetworkCase(made.items, made.focal, (*made.variations, "apart"))
     return made
 
 
 _MOST_AROUND = 6
+_KIN = 3
+"""How much more often than another a layer stands around that its own result would fit."""
 
 
-def _unpacked(framework: str, packed: bytes) -> tuple[Item, ...]:
-    """A layer for each byte."""
-    items, kinds = [], neighbours(framework)
+def _unpacked(group: str, packed: bytes) -> tuple[Item, ...]:
+    """A layer for each byte: what stands around any layer, and the focal layer's like."""
+    kin = (group, next(iter(catalog.deviations(group))))
+    kinds = [*neighbours(catalog.framework_of(group)), *[kin] * _KIN * fits(*kin)]
+    items = []
     for byte in packed:
-        kind, back, second, _ = _bits(byte, 4, 2, 2)
-        group, deviation = kinds[kind % len(kinds)]
-        items.append(Item(group, deviation, back, second))
+        wires, kind = divmod(byte, len(kinds))
+        items.append(Item(*kinds[kind], wires % 4, wires // 4 % 4))
     return tuple(items)
 
 

@@ -10,6 +10,7 @@ not to take, though the format has it, is named with the reason, and must be all
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import os
 import re
 import sys
@@ -89,6 +90,7 @@ def _caffe_apart(built: Built) -> None:
     child = os.fork()
     if not child:
         os.close(receive)
+        faulthandler.disable()  # a crash is told by its status
         try:
             _caffe(built)
         except Exception as error:

@@ -501,7 +501,7 @@ def _turned(plan: Plan) -> Changes | None:
 
 
 def _biased(plan: Plan) -> Changes | None:
-    fits = plan.type in _WITH_WEIGHT and not plan.beside and plan.dtype == "float32"
+    fits = plan.type in _WITH_WEIGHT and "bias-add" not in plan.beside and plan.dtype == "float32"
     return {"beside": ("bias-add",)} if fits and not plan.inside else None
 
 

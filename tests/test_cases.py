@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from random import Random
 
 import numpy as np
 import onnx
@@ -18,6 +19,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
 import pytest_amct
 from pytest_amct.cases.catalog import gate_cases, groups, make_case, parse_case
+from pytest_amct.cases.strategies import every_deviation
 
 SCHEMES = {"nonuniform", "weight_only"}
 SETTINGS = {"channel_wise", "asymmetric", "skip_layers", "skip_layer_types", "tensor_quantize"}
@@ -49,6 +51,13 @@ def test_the_checker_of_onnx_passes_every_model(group: str) -> None:
     for case in gate_cases(group, EVERYTHING):
         model = case.build().model
         onnx.checker.check_model(model, full_check=True)
+
+
+@pytest.mark.parametrize("group", ["uniform/onnx/Add", "uniform/onnx/MatMul"])
+def test_the_checker_of_onnx_passes_what_explore_draws(group: str) -> None:
+    for seed in range(4):
+        for _, case in every_deviation(group, frozenset(), Random(seed)):
+            onnx.checker.check_model(case.build().model, full_check=True)
 
 
 NO_KERNEL = re.compile(r"NOT_IMPLEMENTED|Could not find an implementation|No Op registered")

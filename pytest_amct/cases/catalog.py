@@ -6,13 +6,21 @@ Each framework's are data in modules of its own: ``onnx_rows``, ``onnx_requests`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
-from pytest_amct.cases.plan import Case, Changes, Context, Deviations, LayerVariation, Plan
+from pytest_amct.cases.plan import (
+    CONTEXTS,
+    Case,
+    Changes,
+    Context,
+    Deviations,
+    LayerVariation,
+    Plan,
+)
 from pytest_amct.cases.requests import needs
 from pytest_amct.errors import UsageError
 from pytest_amct.options import FRAMEWORKS
@@ -106,16 +114,6 @@ def varied(plan: Plan, name: str, framework: str) -> Plan | None:
     return None if change is None else plan.with_(change)
 
 
-@lru_cache(maxsize=4096)
-def goes_together(group: str, deviation: str, context: Context, names: tuple[str, ...]) -> bool:
-    """Whether variations go with a deviation in a context and, in their order, with each other."""
-    try:
-        make_case(group, deviation, context, names)
-    except UsageError:
-        return False
-    return True
-
-
 def make_case(
     group: str, deviation: str, context: Context = "plain", variations: tuple[str, ...] = ()
 ) -> Case:
@@ -144,6 +142,24 @@ def make_case(
     return Case(group, deviation, plan, context, variations)
 
 
+def contexts(group: str, deviation: str) -> tuple[Context, ...]:
+    """What a deviation can stand in: integers not among layers that take floats alone."""
+    integers = deviations(group)[deviation].get("dtype") == "int64"
+    return CONTEXTS[:1] if integers else CONTEXTS
+
+
+def with_variation(case: Case, name: str) -> Case | None:
+    """The case under one more variation, ``None`` if it does not go with it.
+
+    Raises `UsageError` for a variation of the model that one of the layer's does not go with.
+    """
+    names, framework = (*case.variations, name), framework_of(case.group)
+    if name not in layer_variations(framework):  # it comes before what the deviation changes
+        return make_case(case.group, case.deviation, case.context, names)
+    plan = varied(case.plan, name, framework)
+    return None if plan is None else replace(case, plan=plan, variations=names)
+
+
 def gate_cases(group: str, declared: Set[str] = frozenset()) -> Iterator[Case]:
     """All enumerated cases of a group that may be asked for, nearly all in both contexts.
 
@@ -155,13 +171,14 @@ def gate_cases(group: str, declared: Set[str] = frozenset()) -> Iterator[Case]:
     names = (*layer_variations(framework), *rows(framework).VARIED_BY)
     for deviation, changes in deviations(group).items():
         if needs(changes) <= declared:
-            yield make_case(group, deviation)
-            alone = changes.get("inside") or changes.get("dtype") == "int64"
-            if not alone and deviation not in plain_only:
+            plain = make_case(group, deviation)
+            yield plain
+            once = changes.get("inside") or deviation in plain_only
+            if not once and "chain" in contexts(group, deviation):
                 yield make_case(group, deviation, "chain")
             for name in names if deviation in varies else ():
-                if goes_together(group, deviation, "plain", (name,)):
-                    yield make_case(group, deviation, "plain", (name,))
+                if (case := with_variation(plain, name)) is not None:
+                    yield case
 
 
 def parse_case(id_: str) -> Case:

@@ -71,14 +71,12 @@ class Plan:
 
     def with_(self, changes: Mapping[str, Any]) -> Plan:
         """The plan with changes; ``attributes`` are merged (``None`` removes one), `beside` too."""
-        changes = dict(changes)
-        changes["beside"] = (*self.beside, *changes.get("beside", ()))
-        given = changes.pop("attributes", None)
-        plan = replace(self, **changes)
-        if given is None:
-            return plan
-        merged = {k: v for k, v in {**self.attributes, **given}.items() if v is not None}
-        return replace(plan, attributes=MappingProxyType(merged))
+        changes = {**changes, "beside": (*self.beside, *changes.get("beside", ()))}
+        if "attributes" in changes:
+            merged = {**self.attributes, **changes["attributes"]}
+            merged = {k: v for k, v in merged.items() if v is not None}
+            changes["attributes"] = MappingProxyType(merged)
+        return replace(self, **changes)
 
 
 ALL_FLOAT16 = "all-float16"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterator, Sequence, Set
 from random import Random
 from typing import Any
 
@@ -35,15 +35,17 @@ def _others(group: str) -> tuple[str, ...]:
     return tuple(name for name in names if not name.startswith("opset"))
 
 
-def _going(
-    group: str, deviation: str, context: Context, opset: tuple[str, ...], names: Iterable[str]
-) -> tuple[str, ...]:
-    """Variations: an opset, and those of others that go with it, the rest and each other."""
-    taken = [*opset]
-    for name in sorted(names):
-        if catalog.goes_together(group, deviation, context, (*taken, name)):
-            taken.append(name)
-    return tuple(taken)
+def _case(
+    group: str, deviation: str, context: Context, opset: tuple[str, ...], names: Collection[str]
+) -> Case:
+    """A case in that context, if it can stand there, under the variations that go together."""
+    of_layers = catalog.layer_variations(catalog.framework_of(group))
+    of_model = sorted(name for name in names if name not in of_layers)
+    context = context if context in catalog.contexts(group, deviation) else "plain"
+    case = catalog.make_case(group, deviation, context, (*opset, *of_model))
+    for name in sorted(name for name in names if name in of_layers):
+        case = catalog.with_variation(case, name) or case
+    return case
 
 
 def onnx_cases(*, row: str, condition: str | None = None) -> st.SearchStrategy[Case]:
@@ -83,9 +85,7 @@ def group_cases(group: str, declared: Set[str] = frozenset()) -> st.SearchStrate
     """Cases of one condition or row id, see `onnx_cases`."""
     found = catalog.deviations(group)
     return st.builds(
-        lambda deviation, context, opset, others: catalog.make_case(
-            group, deviation, context, _going(group, deviation, context, opset, others)
-        ),
+        lambda deviation, context, opset, others: _case(group, deviation, context, opset, others),
         st.sampled_from([n for n, c in found.items() if needs(c) <= declared]),
         st.sampled_from(CONTEXTS),
         _one_opset(_opsets(group)),
@@ -172,8 +172,7 @@ def _explored(group: str, deviation: str, around: bytes, options: int) -> AnyCas
     chosen = [name for name, bit in zip(variable, bits, strict=False) if bit]
     opset = tuple(name for name in (opsets[choice % len(opsets)],) if name)
     context = CONTEXTS[bits[-1]]
-    variations = _going(group, deviation, context, opset, chosen)
-    case = catalog.make_case(group, deviation, context, variations)
+    case = _case(group, deviation, context, opset, chosen)
     wires = Item(group, deviation, back, second)
     made = surrounded(case, wires, _unpacked(group, around), at)
     if isinstance(made, NetworkCase) and bits[-2]:

@@ -246,6 +246,8 @@ class Outcome:
     decisions: Mapping[int, Decision] = field(default_factory=dict)
     #: indices of layers that cannot be found in what was returned
     untraceable: frozenset[int] = frozenset()
+    #: by index: why what was returned cannot tell what was done to a layer that was found in it
+    untold: Mapping[int, str] = field(default_factory=dict)
     #: why it is not ``decided``
     message: str = ""
     #: what the quantizer printed and warned, its last lines

@@ -23,7 +23,7 @@ from pytest_amct.cases import catalog
 from pytest_amct.cases.strategies import every_deviation
 from pytest_amct.graphs.network import Network
 from pytest_amct.graphs.reading import BLOBS_FILE, ModelFiles
-from pytest_amct.quantizers.builtin_reference import Reference
+from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.protocol import Decision, Outcome
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.verdicts import Policy, judge_layer

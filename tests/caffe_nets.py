@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pytest_amct.graphs.caffe_schema import message
+from pytest_amct.graphs.caffe.schema import message
 
 V1 = {
     "Convolution": "CONVOLUTION",

@@ -32,17 +32,17 @@ from onnx import ModelProto
 from pytest_amct import fixtures
 from pytest_amct.api import decisions_of
 from pytest_amct.cases import catalog
+from pytest_amct.decisions.amct.config import read_config
+from pytest_amct.decisions.amct.record import read_record
+from pytest_amct.decisions.read import read_outcome
+from pytest_amct.decisions.writers.forms import write_form
 from pytest_amct.errors import AmctError, OutputError
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Network
-from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.graphs.text import network_text
-from pytest_amct.quantizers.amct_config import read_config
-from pytest_amct.quantizers.amct_record import read_record
-from pytest_amct.quantizers.builtin_onnxruntime import dynamic, qoperator, static
-from pytest_amct.quantizers.forms import write_form
+from pytest_amct.quantizers.builtin.onnxruntime import dynamic, qoperator, static
 from pytest_amct.quantizers.protocol import Decision, Request
-from pytest_amct.quantizers.reading import read_outcome
 from pytest_amct.quantizers.running import input_spec
 from pytest_amct.tables.answers import answer
 from pytest_amct.tables.loader import load_spec

@@ -11,7 +11,7 @@ from typing import Any
 
 from google.protobuf import text_format
 
-from pytest_amct.graphs.caffe_schema import message
+from pytest_amct.graphs.caffe.schema import message
 
 FEEDS = {"Input", "Data", "ImageData", "HDF5Data", "MemoryData", "WindowData", "DummyData"}
 WEIGHTED = {"Convolution", "Deconvolution", "InnerProduct"}

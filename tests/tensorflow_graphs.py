@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from pytest_amct.graphs.tensorflow_schema import NUMBERS, schema
+from pytest_amct.graphs.tensorflow.schema import NUMBERS, schema
 
 F = {"T": "float32"}
 

@@ -22,9 +22,9 @@ from pytest_amct.cases.networks import Item, NetworkCase, everything, parse_case
 from pytest_amct.errors import UsageError
 from pytest_amct.explore import Explorer
 from pytest_amct.graphs import walk
-from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.options import Settings
-from pytest_amct.quantizers.builtin_reference import Reference
+from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.reports.json_report import schema

@@ -31,7 +31,7 @@ from quantized_models import (
     shared_weight,
 )
 
-from pytest_amct.quantizers.onnx_decisions import SHOWS_NOTHING
+from pytest_amct.decisions.onnx.layers import SHOWS_NOTHING
 from pytest_amct.quantizers.protocol import Decision
 
 

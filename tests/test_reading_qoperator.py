@@ -31,7 +31,7 @@ from quantized_models import (
 )
 
 from pytest_amct.errors import OutputError, UsageError
-from pytest_amct.quantizers import builtin_onnxruntime
+from pytest_amct.quantizers.builtin import onnxruntime as builtin_onnxruntime
 from pytest_amct.quantizers.protocol import Decision
 
 

@@ -22,7 +22,7 @@ from pytest_amct.quantizers import containing
 from pytest_amct.quantizers.containing import no_exit
 from pytest_amct.quantizers.programs import PREFIXES, load_program
 from pytest_amct.quantizers.protocol import SETTINGS, Quantizer
-from pytest_amct.quantizers.recorded import PREFIX, load_recorded
+from pytest_amct.quantizers.replay import PREFIX, load_recorded
 from pytest_amct.quantizers.running import words
 from pytest_amct.tables.model import Scheme
 

@@ -108,7 +108,8 @@ def case_cost() -> list[Measured]:
 
 def reference_gates() -> list[Measured]:
     """Seconds of test time of the enumerated gates with the reference quantizer."""
-    from pytest_amct.options import FRAMEWORKS, Settings
+    from pytest_amct.frameworks import FRAMEWORKS
+    from pytest_amct.options import Settings
     from pytest_amct.quantizers.builtin.reference import Reference
     from pytest_amct.quantizers.loading import FunctionQuantizer
     from pytest_amct.runner import Runner

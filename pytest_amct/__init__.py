@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_amct.cases.strategies import tensorflow_cases as tensorflow_cases
     from pytest_amct.decisions.amct.config import read_config as read_config
     from pytest_amct.decisions.amct.record import read_record as read_record
+    from pytest_amct.decisions.decision import Decision as Decision
     from pytest_amct.errors import AmctError as AmctError
     from pytest_amct.errors import ModelError as ModelError
     from pytest_amct.errors import OutputError as OutputError
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pytest_amct.graphs.onnx.reader import read_onnx as read_onnx
     from pytest_amct.graphs.tensorflow.reader import read_tensorflow as read_tensorflow
     from pytest_amct.quantizers.protocol import CaffeModel as CaffeModel
-    from pytest_amct.quantizers.protocol import Decision as Decision
     from pytest_amct.quantizers.protocol import Refused as Refused
     from pytest_amct.quantizers.protocol import Request as Request
     from pytest_amct.quantizers.protocol import Unsupported as Unsupported
@@ -45,7 +45,7 @@ _HOME = {
     "Answer": "tables.model",
     "CaffeModel": "quantizers.protocol",
     "Case": "cases.plan",
-    "Decision": "quantizers.protocol",
+    "Decision": "decisions.decision",
     "Finding": "verdicts",
     "ModelError": "errors",
     "OutputError": "errors",

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from pytest_amct.frameworks import FRAMEWORKS
+
 PROFILES = ("gate", "explore")
-FRAMEWORKS = ("onnx", "tensorflow", "caffe")
-"""Frameworks whose models are judged."""
 _DEFAULT_SPEC = "cann-7.0.0"
 _OPTIONS = (
     "--amct-quantizer",

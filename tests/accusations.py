@@ -21,10 +21,11 @@ from validity import random_network
 
 from pytest_amct.cases import catalog
 from pytest_amct.cases.strategies import every_deviation
+from pytest_amct.decisions.decision import Decision, Outcome
+from pytest_amct.frameworks import BLOBS_FILE
 from pytest_amct.graphs.network import Network
-from pytest_amct.graphs.reading import BLOBS_FILE, ModelFiles
+from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.quantizers.builtin.reference import Reference
-from pytest_amct.quantizers.protocol import Decision, Outcome
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.verdicts import Policy, judge_layer
 

@@ -34,6 +34,7 @@ from pytest_amct.api import decisions_of
 from pytest_amct.cases import catalog
 from pytest_amct.decisions.amct.config import read_config
 from pytest_amct.decisions.amct.record import read_record
+from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.read import read_outcome
 from pytest_amct.decisions.writers.forms import write_form
 from pytest_amct.errors import AmctError, OutputError
@@ -42,7 +43,7 @@ from pytest_amct.graphs.network import Network
 from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.graphs.text import network_text
 from pytest_amct.quantizers.builtin.onnxruntime import dynamic, qoperator, static
-from pytest_amct.quantizers.protocol import Decision, Request
+from pytest_amct.quantizers.protocol import Request
 from pytest_amct.quantizers.running import input_spec
 from pytest_amct.tables.answers import answer
 from pytest_amct.tables.loader import load_spec

@@ -41,7 +41,8 @@ from pytest_amct.fixtures.wrong_tensorflow import WRONG_TENSORFLOW
 
 from pytest_amct.cases.plan import Case
 from pytest_amct.explore import Explorer
-from pytest_amct.options import FRAMEWORKS, Settings
+from pytest_amct.frameworks import FRAMEWORKS
+from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.quantizers.protocol import Quantizer

@@ -16,8 +16,8 @@ from pytest_amct.cases.plan import Built, Case
 from pytest_amct.decisions.amct.record import read_record
 from pytest_amct.decisions.read import read_outcome
 from pytest_amct.errors import OutputError
+from pytest_amct.frameworks import BLOBS_FILE
 from pytest_amct.graphs.network import Layer, Network
-from pytest_amct.graphs.reading import BLOBS_FILE
 from pytest_amct.quantizers.protocol import SETTINGS
 from pytest_amct.runner import focal_layers
 from pytest_amct.tables.answers import answer, find_row

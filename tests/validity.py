@@ -22,7 +22,7 @@ from pytest_amct.cases import catalog, networks
 from pytest_amct.cases.networks import Item, NetworkCase
 from pytest_amct.cases.plan import Built
 from pytest_amct.cases.strategies import every_deviation
-from pytest_amct.graphs.reading import BLOBS_FILE
+from pytest_amct.frameworks import BLOBS_FILE
 
 _MOST_ITEMS = 8
 

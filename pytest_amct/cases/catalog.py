@@ -23,7 +23,7 @@ from pytest_amct.cases.plan import (
 )
 from pytest_amct.cases.requests import needs
 from pytest_amct.errors import UsageError
-from pytest_amct.options import FRAMEWORKS
+from pytest_amct.frameworks import FRAMEWORKS
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pytest_amct.decisions.amct.config import read_config
 from pytest_amct.decisions.amct.deploy import read_deploy
 from pytest_amct.decisions.amct.layers import AmctDecisions, read_layers
 from pytest_amct.decisions.amct.record import read_record
+from pytest_amct.decisions.decision import UNTRACEABLE, Decision, Outcome
 from pytest_amct.decisions.matching import match_layers
 from pytest_amct.decisions.names import layers_by_name, unknown_name
 from pytest_amct.decisions.onnx.layers import read_decisions
@@ -21,7 +22,6 @@ from pytest_amct.decisions.onnx.results import read_result
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Network
 from pytest_amct.quantizers.messages import checked_decision
-from pytest_amct.quantizers.protocol import UNTRACEABLE, Decision, Outcome
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
 

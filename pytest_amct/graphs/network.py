@@ -6,7 +6,7 @@ A reader resolves every name once: layers point at tensors and tensors at layers
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Literal, Protocol
@@ -169,9 +169,6 @@ class Ops(Protocol):
     def operands(self, layer: Layer, port: int) -> Sequence[int]:
         """Input ports that carry the value of an output (not shapes, indices or scales)."""
 
-    def infer_shapes(self, network: Network) -> None:
-        """Fill in shapes that the file does not declare; never raises."""
-
 
 @dataclass(slots=True, eq=False, repr=False)
 class Network:
@@ -180,6 +177,8 @@ class Network:
     framework: str
     ops: Ops
     raw: Any
+    #: fills in the shapes that the file does not declare; never raises
+    infer_shapes: Callable[[Network], None]
     layers: list[Layer] = field(default_factory=list)
     #: what callers feed: initializers and constants are not among them
     inputs: list[Tensor] = field(default_factory=list)

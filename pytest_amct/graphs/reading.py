@@ -9,24 +9,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pytest_amct.errors import ModelError
+from pytest_amct.frameworks import BLOBS_FILE, FRAMEWORK_OF
+from pytest_amct.graphs.caffe.reader import read_caffe
 from pytest_amct.graphs.network import Network
-
-MAIN_FILE: Mapping[str, str] = {
-    "onnx": "model.onnx",
-    "tensorflow": "model.pb",
-    "caffe": "model.prototxt",
-}
-"""What the file of a model is called, by framework."""
-
-BLOBS_FILE = "model.caffemodel"
-"""What the file beside a prototxt is called that holds its blobs."""
-
-_FRAMEWORKS = {
-    ".onnx": "onnx",
-    ".pb": "tensorflow",
-    ".pbtxt": "tensorflow",
-    ".prototxt": "caffe",
-}
+from pytest_amct.graphs.onnx.external import external_files
+from pytest_amct.graphs.onnx.protos import parse_onnx
+from pytest_amct.graphs.onnx.reader import read_onnx
+from pytest_amct.graphs.tensorflow.files import parse_tensorflow
+from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +44,15 @@ def read_network(
     Raises `ModelError`.
     """
     if framework == "tensorflow":
-        from pytest_amct.graphs.tensorflow.reader import read_tensorflow
-
         return read_tensorflow(data, name)
     if framework == "caffe":
-        from pytest_amct.graphs.caffe.reader import read_caffe
-
         return read_caffe(data, files.get(BLOBS_FILE), name)
-    from pytest_amct.graphs.onnx.reader import read_onnx
-
     return read_onnx(data, name)
 
 
 def is_model_file(path: Path) -> bool:
     """Whether a file (or the folder of a SavedModel) is a model by its name."""
-    return path.suffix.lower() in _FRAMEWORKS or (path / "saved_model.pb").is_file()
+    return path.suffix.lower() in FRAMEWORK_OF or (path / "saved_model.pb").is_file()
 
 
 def read_files(path: str | os.PathLike[str]) -> ModelFiles:
@@ -79,20 +63,15 @@ def read_files(path: str | os.PathLike[str]) -> ModelFiles:
     """
     path = Path(path)
     if not is_model_file(path):
-        raise ModelError(f"{path}: not a model by its name: use {', '.join(_FRAMEWORKS)}")
-    framework = _FRAMEWORKS.get(path.suffix.lower(), "tensorflow")
+        raise ModelError(f"{path}: not a model by its name: use {', '.join(FRAMEWORK_OF)}")
+    framework = FRAMEWORK_OF.get(path.suffix.lower(), "tensorflow")
     if framework == "tensorflow":
-        from pytest_amct.graphs.tensorflow.files import parse_tensorflow
-
         return ModelFiles(framework, parse_tensorflow(path).SerializeToString(deterministic=True))
     try:
         data = path.read_bytes()
         blobs = path.with_suffix(".caffemodel")
         files = {BLOBS_FILE: blobs.read_bytes()} if framework == "caffe" and blobs.is_file() else {}
         if framework == "onnx":
-            from pytest_amct.graphs.onnx.external import external_files
-            from pytest_amct.graphs.onnx.reader import parse_onnx
-
             files = external_files(path, parse_onnx(data, str(path)))
         return ModelFiles(framework, data, files)
     except OSError as error:

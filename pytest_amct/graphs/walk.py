@@ -132,7 +132,7 @@ def _infer(tensor: Tensor) -> bool:
     if network is None or network.memo.get("inferred"):
         return False
     network.memo["inferred"] = True
-    network.ops.infer_shapes(network)
+    network.infer_shapes(network)
     network.memo.pop("dtype", None)
     return True
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pytest_amct.errors import UsageError
-from pytest_amct.options import FRAMEWORKS
+from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.quantizers import containing
 from pytest_amct.quantizers.containing import no_exit
 from pytest_amct.quantizers.programs import PREFIXES, load_program

@@ -14,17 +14,18 @@ from typing import Any
 
 import onnx
 
+from pytest_amct.decisions.decision import Outcome
 from pytest_amct.decisions.read import TEXT_FORMS, read_outcome
 from pytest_amct.errors import AmctError, ModelError, OutputError
+from pytest_amct.frameworks import BLOBS_FILE
 from pytest_amct.graphs.network import Network, Tensor
-from pytest_amct.graphs.reading import BLOBS_FILE, ModelFiles
+from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.graphs.walk import dtype, shape
 from pytest_amct.quantizers.containing import Left, contained, recorder
 from pytest_amct.quantizers.protocol import (
     CaffeModel,
     InputSpec,
     Lost,
-    Outcome,
     Quantizer,
     Refused,
     Request,

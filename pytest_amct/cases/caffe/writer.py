@@ -9,7 +9,7 @@ from pytest_amct.cases.caffe.builder import Blob, NetBuilder, Shape
 from pytest_amct.cases.caffe.extras import add_extra
 from pytest_amct.cases.plan import Built, Case, Plan
 from pytest_amct.cases.requests import asked_of
-from pytest_amct.graphs.reading import BLOBS_FILE
+from pytest_amct.frameworks import BLOBS_FILE
 
 WEIGHTED = ("Convolution", "Deconvolution", "InnerProduct")
 

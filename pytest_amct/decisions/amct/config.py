@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_amct.decisions.amct.layers import AmctDecisions, AmctLayer
+from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import shown
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import printable
-from pytest_amct.quantizers.protocol import Decision
 
 _NOT_LAYERS = frozenset(
     (

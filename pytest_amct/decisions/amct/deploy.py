@@ -17,12 +17,12 @@ from pytest_amct.decisions.amct.ascend import (
     quantizes_data,
     weight_home,
 )
+from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.onnx.qdq import data_ports, is_constant
 from pytest_amct.decisions.onnx.quantized_constants import bits_of, stored, values
 from pytest_amct.decisions.value_types import HANDS_ON, SHOWS_NOTHING
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Layer, Network, Tensor
-from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Row, Spec
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from pytest_amct.decisions.decision import Decision, Outcome
 from pytest_amct.decisions.names import layers_by_name, unknown_name
 from pytest_amct.decisions.onnx.qdq import data_ports
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Layer, Network, printable
-from pytest_amct.quantizers.protocol import Decision, Outcome
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Spec
 

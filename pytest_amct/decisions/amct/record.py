@@ -13,10 +13,10 @@ from google.protobuf import (  # type: ignore[import-untyped]
 )
 
 from pytest_amct.decisions.amct.layers import AmctDecisions, AmctLayer
+from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import shown
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import printable
-from pytest_amct.quantizers.protocol import Decision
 
 _FIELDS = {
     "scale_d": "FLOAT",

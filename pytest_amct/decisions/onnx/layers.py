@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.onnx.pairs import holds_integers
 from pytest_amct.decisions.onnx.qdq import data_ports, is_constant, read_data_only, read_weighted
 from pytest_amct.decisions.onnx.qoperator import is_qoperator, read_qoperator
 from pytest_amct.decisions.value_types import SHOWS_NOTHING
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Layer, Network
-from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Spec
 

@@ -7,6 +7,7 @@ choice of the layer between, so the evidence is `inferred` there.
 
 from __future__ import annotations
 
+from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.onnx.neighbours import (
     evidence_of_dynamic,
     explained_ahead,
@@ -22,7 +23,6 @@ from pytest_amct.decisions.onnx.pairs import (
 from pytest_amct.decisions.onnx.quantized_constants import WeightSeen, weight_seen
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Basis, Layer, Tensor
-from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.tables.model import Row, Spec
 
 _FLOATS = (None, "float32", "float16", "bfloat16", "float64")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.onnx.quantized_constants import (
     MICROSOFT,
     WeightSeen,
@@ -16,7 +17,6 @@ from pytest_amct.decisions.onnx.quantized_constants import (
     weight_seen,
 )
 from pytest_amct.graphs.network import Layer, Tensor
-from pytest_amct.quantizers.protocol import Decision
 
 
 class _Form(NamedTuple):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, numpy_helper
 
 from pytest_amct.decisions.amct.ascend import ANTI_QUANT, DEQUANT, QUANT, WEIGHT_QUANT, pack_factors
+from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.onnx.qdq import is_constant
 from pytest_amct.decisions.writers.editor import (
     DATA_SCALE,
@@ -21,7 +22,6 @@ from pytest_amct.decisions.writers.editor import (
 )
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Layer, Tensor
-from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.tables.model import Spec
 
 _AFTER_SUMS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "AveragePool", "GlobalAveragePool")

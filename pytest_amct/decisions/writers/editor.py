@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, helper, numpy_helper
 
+from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import layers_by_name, unknown_name
 from pytest_amct.decisions.onnx.qdq import data_ports
 from pytest_amct.decisions.onnx.quantized_constants import MICROSOFT, stored, values
@@ -20,7 +21,6 @@ from pytest_amct.errors import UsageError
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Layer, Tensor
 from pytest_amct.graphs.onnx.reader import read_onnx
-from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Row, Spec
 

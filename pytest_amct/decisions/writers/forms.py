@@ -8,6 +8,7 @@ from typing import Any
 
 from onnx import ModelProto
 
+from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import layers_by_name
 from pytest_amct.decisions.onnx.qdq import data_ports
 from pytest_amct.decisions.writers.deploy import write_deploy
@@ -16,7 +17,6 @@ from pytest_amct.decisions.writers.qdq import write_qdq
 from pytest_amct.decisions.writers.qoperator import write_qoperator
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Layer, Network
-from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto
 
+from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.onnx.quantized_constants import MICROSOFT, stored, values
 from pytest_amct.decisions.writers.editor import (
     DATA_SCALE,
@@ -20,7 +21,6 @@ from pytest_amct.decisions.writers.editor import (
 )
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Layer, Tensor
-from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.tables.model import Spec
 
 _WEIGHTED = {

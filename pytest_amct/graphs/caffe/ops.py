@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from pytest_amct.graphs.caffe.schema import Message, is_repeated
-from pytest_amct.graphs.network import Layer, Network, Role
+from pytest_amct.graphs.network import Layer, Role
 
 WEIGHTED = ("Convolution", "Deconvolution", "InnerProduct")
 """Layer types with a row and blobs: the first blob is the weight, the second the bias."""
@@ -79,12 +79,6 @@ class CaffeOps:
     def operands(self, layer: Layer, port: int) -> Sequence[int]:
         """No stored constant stands behind a weight: Caffe's weights are stored themselves."""
         return (0,)
-
-    def infer_shapes(self, network: Network) -> None:
-        """Fill in the shapes that follow from the inputs'."""
-        from pytest_amct.graphs.caffe.shapes import infer
-
-        infer(network)
 
 
 def _kernel_shape(held: Message) -> tuple[int, ...] | None:

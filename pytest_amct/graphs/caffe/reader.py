@@ -14,6 +14,7 @@ from pytest_amct.errors import ModelError
 from pytest_amct.graphs.caffe.files import Stored, Text, parse_caffemodel, parse_prototxt
 from pytest_amct.graphs.caffe.ops import SOURCES, WEIGHTED, CaffeOps, parameters
 from pytest_amct.graphs.caffe.schema import Message
+from pytest_amct.graphs.caffe.shapes import infer
 from pytest_amct.graphs.caffe.upgrade import in_test_phase, upgraded
 from pytest_amct.graphs.network import Layer, Network, Shape, Tensor
 
@@ -52,7 +53,7 @@ class _Reader:
     ) -> None:
         self.name, self.stored, self.stored_name = name, stored, stored_name
         net = upgraded(net, self.error)
-        self.network = Network("caffe", CaffeOps(), net)
+        self.network = Network("caffe", CaffeOps(), net, infer)
         #: the newest tensor of each name, and who made it
         self.tensors: dict[str, Tensor] = {}
         #: weights and biases, by the name that layers share or by layer and number

@@ -10,7 +10,7 @@ from typing import Any
 import onnx
 from onnx import AttributeProto, TensorProto, defs
 
-from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Role, Tensor
+from pytest_amct.graphs.network import UNKNOWN, Layer, Role, Tensor
 
 DTYPES: dict[int, str] = {
     number: {"FLOAT": "float32", "DOUBLE": "float64"}.get(name, name.lower())
@@ -228,12 +228,6 @@ class OnnxOps:
             return (0,)
         same = _type_rule(layer.type, layer.domain, layer.version, port)[1]
         return same[: len(layer.inputs)]
-
-    def infer_shapes(self, network: Network) -> None:
-        """Fill in shapes with onnx's own inference, on a copy without the weights' data."""
-        from pytest_amct.graphs.onnx.shapes import infer
-
-        infer(network)
 
 
 def _dropout(layer: Layer) -> Role:

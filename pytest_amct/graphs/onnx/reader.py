@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import (
     AttributeProto,
     FunctionProto,
@@ -16,15 +15,21 @@ from onnx import (
     NodeProto,
     SparseTensorProto,
     TensorProto,
-    TensorShapeProto,
     ValueInfoProto,
 )
 
 from pytest_amct.errors import ModelError
 from pytest_amct.graphs.collecting import uncollected
-from pytest_amct.graphs.files import read_bytes
-from pytest_amct.graphs.network import UNKNOWN, Function, Layer, Network, Shape, Tensor, Unknown
+from pytest_amct.graphs.network import UNKNOWN, Function, Layer, Network, Tensor, Unknown
 from pytest_amct.graphs.onnx.ops import DTYPES, OnnxOps
+from pytest_amct.graphs.onnx.protos import (
+    input_shape,
+    normal_domain,
+    parse_onnx,
+    value_dtype,
+    value_shape,
+)
+from pytest_amct.graphs.onnx.shapes import infer
 
 _MAX_DEPTH = 64
 """Nested graphs deeper than protobuf itself reads (100 messages, three for each graph)."""
@@ -37,29 +42,6 @@ _NESTING = (AttributeProto.GRAPH, AttributeProto.GRAPHS, AttributeProto.UNDEFINE
 
 _FunctionKey = tuple[str, str, str]
 _Passed = AttributeProto | Unknown | None
-
-
-def parse_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = "") -> ModelProto:
-    """The proto of a model given in any form; external data stays where it is.
-
-    Raises `ModelError` if the file is missing, is not ONNX, or holds no graph.
-    """
-    if not isinstance(model, ModelProto):
-        if isinstance(model, bytes):
-            data, name = model, name or "the model"
-        else:
-            name = name or os.fspath(model)
-            data = read_bytes(model, name)
-        model = ModelProto()
-        try:
-            model.ParseFromString(data)
-        except DecodeError:
-            raise ModelError(
-                f"{name}: not an ONNX model, or cut off ({len(data)} bytes): export it again"
-            ) from None
-    if not model.HasField("graph"):
-        raise ModelError(f"{name or 'the model'}: holds no graph: is it an ONNX model at all?")
-    return model
 
 
 def read_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = "") -> Network:
@@ -77,46 +59,8 @@ def read_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = ""
     return reader.network
 
 
-def normal_domain(domain: str) -> str:
-    """``ai.onnx`` and the empty domain are one."""
-    return "" if domain == "ai.onnx" else domain
-
-
 def _versions(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
     return {normal_domain(entry.domain): entry.version for entry in imports}
-
-
-def value_shape(info: ValueInfoProto) -> Shape | None:
-    """The declared shape of a tensor, ``None`` if it is not a dense tensor or has none."""
-    kind = info.type.WhichOneof("value")
-    if kind != "tensor_type" or not info.type.tensor_type.HasField("shape"):
-        return None
-    return tuple(map(_entry, info.type.tensor_type.shape.dim))
-
-
-def _entry(dim: TensorShapeProto.Dimension) -> int | str | None:
-    if dim.HasField("dim_value") and dim.dim_value >= 0:
-        return dim.dim_value
-    # Shape inference gives such names to what it could not tell.
-    return dim.dim_param if dim.dim_param and not dim.dim_param.startswith("unk__") else None
-
-
-def input_shape(info: ValueInfoProto) -> Shape | None:
-    """The shape of a network input; entries that the file leaves open are the caller's choice."""
-    shape = value_shape(info)
-    if shape is None:
-        return None
-    return tuple(f"{info.name}.{i}" if n is None else n for i, n in enumerate(shape))
-
-
-def value_dtype(info: ValueInfoProto) -> str | None:
-    """The declared element type; other types than tensors are named by their kind."""
-    kind = info.type.WhichOneof("value")
-    if kind is None:
-        return None
-    if kind in ("tensor_type", "sparse_tensor_type"):
-        return DTYPES.get(getattr(info.type, kind).elem_type)
-    return str(kind).removesuffix("_type")
 
 
 class _Reader:
@@ -127,7 +71,7 @@ class _Reader:
         self.check_text(*(entry.domain for entry in proto.opset_import))
         for function in proto.functions:
             self.check_function(function)
-        self.network = Network("onnx", OnnxOps(), proto)
+        self.network = Network("onnx", OnnxOps(), proto, infer)
         self.bodies: dict[_FunctionKey, FunctionProto] = {
             (normal_domain(f.domain), f.name, f.overload): f for f in proto.functions
         }

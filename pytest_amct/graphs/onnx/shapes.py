@@ -21,7 +21,7 @@ from onnx import (
 from pytest_amct.graphs.network import Function, Network, Shape, Tensor
 from pytest_amct.graphs.onnx.growth import grows
 from pytest_amct.graphs.onnx.ops import NUMBERS
-from pytest_amct.graphs.onnx.reader import input_shape, normal_domain, value_dtype, value_shape
+from pytest_amct.graphs.onnx.protos import input_shape, normal_domain, value_dtype, value_shape
 
 _SMALL = 1024
 """Bytes up to which a constant is kept: shapes are computed from such."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Role
+from pytest_amct.graphs.network import UNKNOWN, Layer, Role
 from pytest_amct.graphs.tensorflow.schema import DTYPES
 from pytest_amct.graphs.tensorflow.signatures import DETERMINISTIC, NO_OUTPUT, OTHERS
 
@@ -257,12 +257,6 @@ class TensorflowOps:
         if known is None or found is None or layer.type in _FIRST_OPERAND:
             return (0,)
         return _ports_of(known[0], found[0], layer) or (0,)
-
-    def infer_shapes(self, network: Network) -> None:
-        """Fill in shapes that the file does not declare."""
-        from pytest_amct.graphs.tensorflow.shapes import infer
-
-        infer(network)
 
 
 _DTYPE_NAMES = frozenset(DTYPES.values())

@@ -14,6 +14,7 @@ from pytest_amct.graphs.tensorflow import ops
 from pytest_amct.graphs.tensorflow.files import parse_tensorflow
 from pytest_amct.graphs.tensorflow.functions import tie
 from pytest_amct.graphs.tensorflow.schema import DTYPES
+from pytest_amct.graphs.tensorflow.shapes import infer
 
 #: operators whose n-th output is made of the n-th input alone
 _PARALLEL = frozenset({"IdentityN", "ShapeN"})
@@ -57,7 +58,7 @@ class _Reader:
 
     def __init__(self, proto: Any, name: str) -> None:
         self.proto, self.name = proto, name
-        self.network = Network("tensorflow", ops.TensorflowOps(), proto)
+        self.network = Network("tensorflow", ops.TensorflowOps(), proto, infer)
         self.bodies: dict[str, Any] = {}
         for body in proto.library.function:
             if body.signature.name in self.bodies:

@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import name_of
 from pytest_amct.decisions.writers.forms import FORMS, MODELS, write_form
 from pytest_amct.errors import UsageError
+from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.graphs.network import Layer, Network
-from pytest_amct.options import FRAMEWORKS
-from pytest_amct.quantizers.protocol import SETTINGS, Decision, Request
+from pytest_amct.quantizers.protocol import SETTINGS, Request
 from pytest_amct.tables.answers import answer, find_row, ir_types
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Row, Scheme, Spec

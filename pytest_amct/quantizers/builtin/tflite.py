@@ -11,17 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_amct.decisions.decision import UNTRACEABLE, Decision
 from pytest_amct.decisions.value_types import SHOWS_NOTHING_ELSEWHERE
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.quantizers.builtin.onnxruntime import quiet
-from pytest_amct.quantizers.protocol import (
-    UNTRACEABLE,
-    Decision,
-    Quantizer,
-    Request,
-    Unsupported,
-)
+from pytest_amct.quantizers.protocol import Quantizer, Request, Unsupported
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Scheme

@@ -16,12 +16,12 @@ from pytest_amct.decisions.amct.layers import AmctDecisions, read_layers
 from pytest_amct.decisions.amct.record import read_record
 from pytest_amct.decisions.decision import UNTRACEABLE, Decision, Outcome
 from pytest_amct.decisions.matching import match_layers
+from pytest_amct.decisions.messages import checked_decision
 from pytest_amct.decisions.names import layers_by_name, unknown_name
 from pytest_amct.decisions.onnx.layers import read_decisions
 from pytest_amct.decisions.onnx.results import read_result
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Network
-from pytest_amct.quantizers.messages import checked_decision
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
 

@@ -11,12 +11,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pytest_amct.frameworks import BLOBS_FILE, MAIN_FILE
+from pytest_amct.graphs.dtypes import np_dtype
 from pytest_amct.graphs.network import Network
 from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.tables.model import Scheme
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -127,14 +127,6 @@ def _values(spec: InputSpec, i: int) -> NDArray[Any]:
         drawn = rng.uniform(-1, 1, spec.shape)
     # A scalar's draw is no array: np.asarray makes it one.
     return np.asarray(drawn, dtype=np_dtype(spec.dtype))
-
-
-def np_dtype(name: str) -> np.dtype[Any]:
-    """The numpy dtype of that name, ``bfloat16`` and the like included (ml_dtypes)."""
-    import ml_dtypes
-    import numpy as np
-
-    return np.dtype(getattr(ml_dtypes, name) if hasattr(ml_dtypes, name) else name)
 
 
 class Quantizer(Protocol):

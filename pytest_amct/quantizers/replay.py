@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_amct.decisions.messages import read_layers_message
 from pytest_amct.errors import OutputError, UsageError
 from pytest_amct.quantizers.folders import FORMAT, MANIFEST, export_id, model_id
-from pytest_amct.quantizers.messages import read_layers_message
 from pytest_amct.quantizers.protocol import Lost, Refused, Request, Unsupported
 
 PREFIX = "results:"

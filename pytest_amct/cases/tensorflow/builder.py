@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pytest_amct.cases.values import weight_bytes
+from pytest_amct.graphs.dtypes import np_dtype
 from pytest_amct.graphs.tensorflow.schema import NUMBERS, schema
-from pytest_amct.quantizers.protocol import np_dtype
 
 PRODUCER = 1882
 """The version of the TensorFlow (2.16) whose graphs these are."""

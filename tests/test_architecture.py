@@ -16,7 +16,8 @@ def _lint(root: Path) -> subprocess.CompletedProcess[str]:
     # -P and an explicit path: the packages of this folder are read, whatever is installed.
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
-        "from importlinter.cli import lint_imports; sys.exit(lint_imports(no_logo=True, no_cache=True))"
+        "from importlinter.cli import lint_imports;"
+        "sys.exit(lint_imports(no_logo=True, no_cache=True))"
     )
     return subprocess.run(
         [sys.executable, "-P", "-c", program, str(root)],

@@ -379,7 +379,7 @@ def _is_short(message: str) -> None:
 
 
 def test_a_little_fuzz_finds_nothing(tmp_path: Path) -> None:
-    """Minutes of it: ``python tests/fuzz_models.py --minutes 5``."""
+    """Minutes of it: ``python tests/tools/fuzz_models.py --minutes 5``."""
     pytest.importorskip("resource", reason="the limits of a child process need a POSIX system")
     from fuzz_models import Fuzz, sources
 

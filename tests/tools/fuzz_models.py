@@ -1,4 +1,6 @@
-"""Fuzzes everything that reads what others wrote: ``python tests/fuzz_models.py --minutes 5``.
+"""Fuzz everything that reads what others wrote.
+
+    python tests/tools/fuzz_models.py --minutes 5
 
 Real files are mutated and read in a child process that may take 1 GiB, write nothing and open
 nothing but the package's own files. Only errors of `pytest_amct.errors` may come out, in one line
@@ -262,7 +264,7 @@ def child(path: str, seed: int, start: int, home: str) -> None:
     most = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    watch = Watch((sys.prefix, sys.base_prefix, str(Path(__file__).parent.parent)))
+    watch = Watch((sys.prefix, sys.base_prefix, str(Path(__file__).parents[2])))
     watch.memory()
     number = start
     while True:

@@ -1,7 +1,7 @@
 """Mutation testing of what decides whom to accuse: `tables` and `verdicts`.
 
-    python tests/mutants.py                 every mutant; about an hour on two cores
-    python tests/mutants.py --sample 40     some of them, always the same
+    python tests/tools/mutants.py                 every mutant; about an hour on two cores
+    python tests/tools/mutants.py --sample 40     some of them, always the same
 
 Each mutant is the package with one operator, number or branch changed (by Cosmic Ray), and is
 killed by the first test that fails. What survives must stand in ``surviving_mutants.toml`` with
@@ -29,7 +29,7 @@ from types import ModuleType
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 MODULES = ("tables/answers", "tables/float16", "tables/kinds", "tables/loader", "tables/model")
 MODULES += ("tables/plainly", "verdicts")
 REASONS = Path(__file__).with_name("surviving_mutants.toml")

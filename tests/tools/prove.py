@@ -1,16 +1,16 @@
-"""The suite proves itself: prints, as a table, what nobody could know otherwise.
+"""Measure how far the suite can be trusted, and print it as tables.
 
-    python tests/prove.py kills         which wrong quantizers are caught, how soon, how small
-    python tests/prove.py accusations   findings against quantizers that did nothing wrong
-    python tests/prove.py coverage      conditions that the gate shows met, and broken alone
-    python tests/prove.py blindness     whether names or metadata tell the answer
-    python tests/prove.py validity      what parsers that are not ours take of generated models
-    python tests/prove.py determinism   whether the same gate gives the same report in every way
-    python tests/prove.py mutants       what the tests notice of changes to tables and verdicts
-    python tests/prove.py all --write   all of it, into docs/proof.md; hours on two cores
+    python tests/tools/prove.py kills         which wrong quantizers are caught, how soon, how small
+    python tests/tools/prove.py accusations   findings against correct quantizers
+    python tests/tools/prove.py coverage      conditions exercised both ways by the gate
+    python tests/tools/prove.py blindness     whether names or metadata reveal the answer
+    python tests/tools/prove.py validity      generated models that other parsers refuse
+    python tests/tools/prove.py determinism   whether the same gate always gives the same report
+    python tests/tools/prove.py mutants       changes to tables and verdicts that no test notices
+    python tests/tools/prove.py all --write   all of it, into docs/proof.md; hours on two cores
 
-`--seeds`, `--models`, `--runs`, `--sample` and `--framework` make it shorter; CI runs small
-versions as tests. Parsers that are not installed are said to be missing.
+`--seeds`, `--models`, `--runs`, `--sample` and `--framework` make a run shorter. CI runs small
+versions as tests. Parsers that are not installed are named as missing.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.reports.assembly import Collected, assemble
 from pytest_amct.runner import Runner
 
-PAGE = Path(__file__).parent.parent / "docs" / "proof.md"
+PAGE = Path(__file__).parents[2] / "docs" / "proof.md"
 BY_HAND: Mapping[str, WrongQuantizer] = {**WRONG, **WRONG_TENSORFLOW, **WRONG_CAFFE}
 
 _MEDIAN, _PERCENTILE = 35, 200
@@ -351,7 +351,7 @@ def mutated(given: argparse.Namespace) -> Iterator[str]:
     yield (
         f"{killed} of {len(found)} mutants of `tables` and `verdicts` ({killed / len(found):.0%})"
         f" are killed by the tests; {len(excused)} more survive for known reasons"
-        f" (`tests/surviving_mutants.toml`), {len(others)} for none."
+        f" (`tests/tools/surviving_mutants.toml`), {len(others)} for none."
     )
     given.failed |= bool(others)
 
@@ -404,7 +404,7 @@ def write(made: Mapping[str, str]) -> None:
     known = re.split(r"^(## .*)$", text, flags=re.MULTILINE)
     sections = dict(zip(known[1::2], (body.strip() for body in known[2::2]), strict=True))
     title = "# What the suite proves about itself"
-    title += "\n\n`python tests/prove.py all --write` makes this page."
+    title += "\n\n`python tests/tools/prove.py all --write` makes this page."
     parts = [f"{name}\n\n{body}" for name, body in {**sections, **made}.items()]
     PAGE.write_text("\n\n".join([title, *parts]) + "\n", encoding="utf-8")
 

@@ -1,6 +1,6 @@
 """The same gate in every way that it can be run: each must give the same report, byte for byte.
 
-    python tests/determinism.py --runs 100 --python 3.12=/path/to/python3.12
+    python tests/tools/determinism.py --runs 100 --python 3.12=/path/to/python3.12
 
 runs it under other hash seeds, in other orders, in other numbers of processes, and under other
 Pythons that have pytest-amct (of the report only the versions may differ there).

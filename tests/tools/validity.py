@@ -1,6 +1,6 @@
 """Whether generated models are valid, by parsers that are not ours.
 
-    python tests/validity.py --framework onnx --models 10000
+    python tests/tools/validity.py --framework onnx --models 10000
 
 sends cases and networks as explore draws them through onnx.checker and a session of onnxruntime,
 `tf.import_graph_def`, or OpenCV's ``forward()``, and prints how many pass. What a parser is known

@@ -67,9 +67,9 @@ def case_cost() -> list[Measured]:
     from onnxruntime.quantization import QuantFormat, quantize_static
 
     from pytest_amct.cases.catalog import make_case
-    from pytest_amct.graphs.onnx_reader import read_onnx
-    from pytest_amct.quantizers.builtin_onnxruntime import _Feeds, quiet
-    from pytest_amct.quantizers.reading import read_outcome
+    from pytest_amct.decisions.read import read_outcome
+    from pytest_amct.graphs.onnx.reader import read_onnx
+    from pytest_amct.quantizers.builtin.onnxruntime import _Feeds, quiet
     from pytest_amct.runner import focal_layers
     from pytest_amct.tables.loader import load_spec
     from pytest_amct.verdicts import Policy, judge_layer
@@ -108,8 +108,9 @@ def case_cost() -> list[Measured]:
 
 def reference_gates() -> list[Measured]:
     """Seconds of test time of the enumerated gates with the reference quantizer."""
-    from pytest_amct.options import FRAMEWORKS, Settings
-    from pytest_amct.quantizers.builtin_reference import Reference
+    from pytest_amct.frameworks import FRAMEWORKS
+    from pytest_amct.options import Settings
+    from pytest_amct.quantizers.builtin.reference import Reference
     from pytest_amct.quantizers.loading import FunctionQuantizer
     from pytest_amct.runner import Runner
     from pytest_amct.tables.loader import load_spec
@@ -144,7 +145,7 @@ def large_network() -> Measured:
     import onnx
     from onnx import helper, numpy_helper
 
-    from pytest_amct.graphs.onnx_reader import read_onnx
+    from pytest_amct.graphs.onnx.reader import read_onnx
     from pytest_amct.tables.answers import answer
 
     nodes, weights, last = [], [], "x"
@@ -177,8 +178,8 @@ def large_network() -> Measured:
 
 def imports() -> Measured:
     """Milliseconds that support for TensorFlow and Caffe adds to an import of that for ONNX."""
-    ours = "import pytest_amct.graphs.onnx_reader"
-    more = "import pytest_amct.graphs.tensorflow_reader as t, pytest_amct.graphs.caffe_reader as c"
+    ours = "import pytest_amct.graphs.onnx.reader"
+    more = "import pytest_amct.graphs.tensorflow.reader as t, pytest_amct.graphs.caffe.reader as c"
     made = "from pytest_amct.graphs import tensorflow_schema, caffe_schema"
     used = f"{made}; tensorflow_schema.schema(); caffe_schema.message('NetParameter')"
     timed = f"{ours}; import time; s = time.perf_counter(); {more}; {used}"
@@ -203,7 +204,7 @@ def _cpu(call: Callable[[], T]) -> tuple[float, T]:
 def share_of_onnxruntime() -> Measured:
     """Share of the gate's time that is spent inside onnxruntime when it is the quantizer."""
     from pytest_amct.options import Settings
-    from pytest_amct.quantizers import builtin_onnxruntime
+    from pytest_amct.quantizers.builtin import onnxruntime as builtin_onnxruntime
     from pytest_amct.runner import Runner
     from pytest_amct.tables.loader import load_spec
 

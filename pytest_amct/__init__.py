@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from pytest_amct.cases.strategies import onnx_networks as onnx_networks
     from pytest_amct.cases.strategies import requests as requests
     from pytest_amct.cases.strategies import tensorflow_cases as tensorflow_cases
+    from pytest_amct.decisions.amct.config import read_config as read_config
+    from pytest_amct.decisions.amct.record import read_record as read_record
+    from pytest_amct.decisions.decision import Decision as Decision
     from pytest_amct.errors import AmctError as AmctError
     from pytest_amct.errors import ModelError as ModelError
     from pytest_amct.errors import OutputError as OutputError
     from pytest_amct.errors import SpecError as SpecError
     from pytest_amct.errors import UsageError as UsageError
-    from pytest_amct.graphs.caffe_reader import read_caffe as read_caffe
-    from pytest_amct.graphs.onnx_reader import read_onnx as read_onnx
-    from pytest_amct.graphs.tensorflow_reader import read_tensorflow as read_tensorflow
-    from pytest_amct.quantizers.amct_config import read_config as read_config
-    from pytest_amct.quantizers.amct_record import read_record as read_record
+    from pytest_amct.graphs.caffe.reader import read_caffe as read_caffe
+    from pytest_amct.graphs.onnx.reader import read_onnx as read_onnx
+    from pytest_amct.graphs.tensorflow.reader import read_tensorflow as read_tensorflow
     from pytest_amct.quantizers.protocol import CaffeModel as CaffeModel
-    from pytest_amct.quantizers.protocol import Decision as Decision
     from pytest_amct.quantizers.protocol import Refused as Refused
     from pytest_amct.quantizers.protocol import Request as Request
     from pytest_amct.quantizers.protocol import Unsupported as Unsupported
@@ -63,11 +63,11 @@ _HOME = {
     "load_spec": "tables.loader",
     "onnx_cases": "cases.strategies",
     "onnx_networks": "cases.strategies",
-    "read_caffe": "graphs.caffe_reader",
-    "read_config": "quantizers.amct_config",
-    "read_onnx": "graphs.onnx_reader",
-    "read_record": "quantizers.amct_record",
-    "read_tensorflow": "graphs.tensorflow_reader",
+    "read_caffe": "graphs.caffe.reader",
+    "read_config": "decisions.amct.config",
+    "read_onnx": "graphs.onnx.reader",
+    "read_record": "decisions.amct.record",
+    "read_tensorflow": "graphs.tensorflow.reader",
     "requests": "cases.strategies",
     "tensorflow_cases": "cases.strategies",
 }

@@ -8,14 +8,15 @@ from typing import Any
 
 from onnx import ModelProto
 
+from pytest_amct.decisions.amct.layers import AmctDecisions, decisions_by_name
+from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.names import name_of
+from pytest_amct.decisions.onnx.undone import undo_quantization
+from pytest_amct.decisions.read import read_outcome, read_text_form
 from pytest_amct.graphs.network import Layer, Network
-from pytest_amct.graphs.onnx_reader import parse_onnx, read_onnx
+from pytest_amct.graphs.onnx.protos import parse_onnx
+from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.graphs.reading import is_model_file, read_files
-from pytest_amct.quantizers.amct_layers import AmctDecisions, decisions_by_name
-from pytest_amct.quantizers.names import name_of
-from pytest_amct.quantizers.protocol import Decision
-from pytest_amct.quantizers.reading import read_outcome, read_text_form
-from pytest_amct.quantizers.undone import undo_quantization
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
 from pytest_amct.verdicts import Finding, Policy, judge_layer

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from pytest_amct.cases import catalog
 from pytest_amct.errors import AmctError, UsageError
-from pytest_amct.options import FRAMEWORKS
+from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.quantizers.protocol import SETTINGS, Request
-from pytest_amct.quantizers.recorded import PREFIX
+from pytest_amct.quantizers.replay import PREFIX
 from pytest_amct.quantizers.running import make_request
 
 _USAGE_ERROR = 4

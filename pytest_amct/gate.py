@@ -11,7 +11,8 @@ from pytest_amct.cases import catalog, neutral
 from pytest_amct.cases.networks import NETWORKS, AnyCase, parse_case
 from pytest_amct.cases.neutral import NeutralCase, parse_neutral
 from pytest_amct.errors import UsageError
-from pytest_amct.options import FRAMEWORKS, Settings
+from pytest_amct.frameworks import FRAMEWORKS
+from pytest_amct.options import Settings
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.tables.model import Spec, condition_id
 

@@ -17,6 +17,7 @@ from typing import Any
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import AnyCase, NetworkCase
 from pytest_amct.cases.plan import Built, Case
+from pytest_amct.decisions.decision import Outcome
 from pytest_amct.gate import Gate
 from pytest_amct.graphs.network import Layer, Network, printable
 from pytest_amct.graphs.reading import ModelFiles, read_files
@@ -24,7 +25,7 @@ from pytest_amct.graphs.text import network_text
 from pytest_amct.journal import Journal
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.isolation import Isolated
-from pytest_amct.quantizers.protocol import Outcome, Quantizer
+from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.quantizers.running import run_batch, run_quantizer
 from pytest_amct.saved import read_note, save_model
 from pytest_amct.tables.answers import answer, find_row

@@ -14,7 +14,7 @@ from pytest_amct.cases.networks import AnyCase
 from pytest_amct.cases.neutral import NeutralCase, Trial
 from pytest_amct.cases.plan import Built
 from pytest_amct.errors import ModelError
-from pytest_amct.graphs.reading import MAIN_FILE
+from pytest_amct.frameworks import MAIN_FILE
 
 _LONGEST_NAME = 120
 """Characters of an id that the name of a file takes."""

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from pytest_amct.decisions.decision import Decision, Outcome, layer_index
+from pytest_amct.decisions.names import name_of
+from pytest_amct.decisions.value_types import SHOWS_NOTHING, SHOWS_NOTHING_ELSEWHERE
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Basis, Layer, Tensor
-from pytest_amct.quantizers.names import name_of
-from pytest_amct.quantizers.protocol import Decision, Outcome, layer_index
-from pytest_amct.quantizers.value_types import SHOWS_NOTHING, SHOWS_NOTHING_ELSEWHERE
 from pytest_amct.tables.answers import answer, find_row, ir_types
 from pytest_amct.tables.model import Answer, Reason, Row, Spec, Treatment, condition_id
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from pytest_amct.quantizers.ascend import pack_factors
+from pytest_amct.decisions.amct.ascend import pack_factors
 
 FORMS = Path(__file__).parent.parent / "fixtures" / "forms"
 

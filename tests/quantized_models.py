@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from pytest_amct.graphs.onnx_reader import read_onnx
-from pytest_amct.quantizers.protocol import Decision, InputSpec, Outcome, Request
-from pytest_amct.quantizers.reading import read_outcome
+from pytest_amct.decisions.decision import Decision, Outcome
+from pytest_amct.decisions.read import read_outcome
+from pytest_amct.graphs.onnx.reader import read_onnx
+from pytest_amct.quantizers.protocol import InputSpec, Request
 
 node = helper.make_node
 

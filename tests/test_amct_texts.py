@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from forms_network import FORMS, float_model
 
+from pytest_amct.decisions.amct.config import read_config
+from pytest_amct.decisions.amct.record import read_record
+from pytest_amct.decisions.decision import Decision, Outcome
+from pytest_amct.decisions.read import read_outcome
 from pytest_amct.errors import OutputError
-from pytest_amct.graphs.onnx_reader import read_onnx
-from pytest_amct.quantizers.amct_config import read_config
-from pytest_amct.quantizers.amct_record import read_record
-from pytest_amct.quantizers.protocol import Decision, Outcome
-from pytest_amct.quantizers.reading import read_outcome
+from pytest_amct.graphs.onnx.reader import read_onnx
 
 NETWORK = read_onnx(float_model())
 

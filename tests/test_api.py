@@ -12,7 +12,7 @@ from hypothesis import given, settings
 import pytest_amct
 from pytest_amct import Decision, ModelError, OutputError, decisions_of, judge, requests
 from pytest_amct.cases.catalog import parse_case
-from pytest_amct.quantizers.builtin_reference import Reference
+from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import load_quantizer
 from pytest_amct.quantizers.protocol import Request
 

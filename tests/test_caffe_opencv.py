@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pytest_amct.graphs import walk
-from pytest_amct.graphs.caffe_reader import read_caffe
-from pytest_amct.graphs.caffe_schema import message
+from pytest_amct.graphs.caffe.reader import read_caffe
+from pytest_amct.graphs.caffe.schema import message
 
 cv2 = pytest.importorskip("cv2")
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from second_opinion_caffe import Done, opinions
 
 from pytest_amct import Treatment, answer
-from pytest_amct.graphs.caffe_reader import read_caffe
+from pytest_amct.graphs.caffe.reader import read_caffe
 
 FUZZ = int(os.environ.get("AMCT_FUZZ", "400"))
 TREATMENTS = [

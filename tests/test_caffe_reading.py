@@ -10,8 +10,8 @@ import pytest
 
 from pytest_amct import ModelError, Treatment, answer
 from pytest_amct.graphs import walk
-from pytest_amct.graphs.caffe_reader import read_caffe
-from pytest_amct.graphs.caffe_schema import message
+from pytest_amct.graphs.caffe.reader import read_caffe
+from pytest_amct.graphs.caffe.schema import message
 from pytest_amct.graphs.network import Layer
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.loader import load_spec

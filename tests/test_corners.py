@@ -11,9 +11,9 @@ from onnx import ModelProto, helper, parser
 from own_tables import one_row
 
 from pytest_amct import Decision, SpecError, Treatment, answer, load_spec, read_onnx
+from pytest_amct.decisions.decision import Outcome
 from pytest_amct.graphs.network import Layer, Network
-from pytest_amct.graphs.tensorflow_reader import read_tensorflow
-from pytest_amct.quantizers.protocol import Outcome
+from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 from pytest_amct.tables.model import Reason
 from pytest_amct.verdicts import Finding, Policy, Record, judge_layer, missed
 

@@ -12,11 +12,11 @@ import pytest
 from forms_network import FORMS, deploy_model, float_model
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from pytest_amct.decisions.amct.ascend import pack_factors, unpack_factors
+from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.read import read_outcome
 from pytest_amct.errors import OutputError
-from pytest_amct.graphs.onnx_reader import read_onnx
-from pytest_amct.quantizers.ascend import pack_factors, unpack_factors
-from pytest_amct.quantizers.protocol import Decision
-from pytest_amct.quantizers.reading import read_outcome
+from pytest_amct.graphs.onnx.reader import read_onnx
 
 
 def decisions(result: object, original: ModelProto | None = None) -> dict[str, Any]:

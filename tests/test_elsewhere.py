@@ -18,7 +18,7 @@ from toy_repository import ToyRepository
 from pytest_amct import cli, quantizers
 from pytest_amct.cases import catalog
 from pytest_amct.graphs.reading import read_files
-from pytest_amct.quantizers.builtin_reference import Reference
+from pytest_amct.quantizers.builtin.reference import Reference
 
 SCHEMAS = Path(str(quantizers.__file__)).parent
 DOCS = Path(__file__).parent.parent / "docs"

@@ -19,14 +19,14 @@ from toy_repository import ToyRepository
 from pytest_amct import answer, onnx_networks
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import Item, NetworkCase, everything, parse_case
+from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import UsageError
 from pytest_amct.explore import Explorer
 from pytest_amct.graphs import walk
-from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.options import Settings
-from pytest_amct.quantizers.builtin_reference import Reference
+from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
-from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.reports.json_report import schema
 from pytest_amct.runner import Runner, focal_layers
 from pytest_amct.tables.loader import load_spec

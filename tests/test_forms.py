@@ -18,20 +18,20 @@ from pytest_amct.fixtures.wrong_quantizers import WRONG
 
 from pytest_amct.cases import catalog
 from pytest_amct.cases.plan import Case
+from pytest_amct.decisions.amct.config import read_config
+from pytest_amct.decisions.amct.record import read_record
+from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.names import layers_by_name
+from pytest_amct.decisions.read import read_outcome
+from pytest_amct.decisions.value_types import SHOWS_NOTHING
+from pytest_amct.decisions.writers.forms import FORMS, write_form
 from pytest_amct.errors import OutputError, UsageError
 from pytest_amct.graphs.network import Layer, Network
-from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.graphs.walk import dtype, is_constant
 from pytest_amct.options import Settings
-from pytest_amct.quantizers.amct_config import read_config
-from pytest_amct.quantizers.amct_record import read_record
-from pytest_amct.quantizers.builtin_reference import Reference
-from pytest_amct.quantizers.forms import FORMS, write_form
+from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import GROUP, FunctionQuantizer, load_quantizer
-from pytest_amct.quantizers.names import layers_by_name
-from pytest_amct.quantizers.protocol import Decision
-from pytest_amct.quantizers.reading import read_outcome
-from pytest_amct.quantizers.value_types import SHOWS_NOTHING
 from pytest_amct.runner import Runner
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.loader import load_spec

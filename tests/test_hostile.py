@@ -17,11 +17,11 @@ from tiny_models import FLOAT, INT64, graph, model, node, numbers, stored
 
 import pytest_amct
 from pytest_amct.api import decisions_of
+from pytest_amct.decisions.read import read_outcome
 from pytest_amct.graphs import walk
-from pytest_amct.graphs.onnx_growth import grows
-from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.graphs.onnx.growth import grows
+from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.graphs.text import network_text
-from pytest_amct.quantizers.reading import read_outcome
 
 CONV = node("Conv", ["x", "w"], ["y"], name="conv")
 WEIGHT = (4, 4, 3, 3)
@@ -379,7 +379,7 @@ def _is_short(message: str) -> None:
 
 
 def test_a_little_fuzz_finds_nothing(tmp_path: Path) -> None:
-    """Minutes of it: ``python tests/fuzz_models.py --minutes 5``."""
+    """Minutes of it: ``python tests/tools/fuzz_models.py --minutes 5``."""
     pytest.importorskip("resource", reason="the limits of a child process need a POSIX system")
     from fuzz_models import Fuzz, sources
 

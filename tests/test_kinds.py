@@ -12,7 +12,7 @@ from own_tables import one_row
 
 from pytest_amct import Treatment, answer, load_spec, read_caffe, read_onnx
 from pytest_amct.graphs.network import Layer
-from pytest_amct.graphs.tensorflow_reader import read_tensorflow
+from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 from pytest_amct.tables.model import Reason
 
 

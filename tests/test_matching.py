@@ -25,9 +25,9 @@ from quantized_models import (
     two_convs,
 )
 
-from pytest_amct.graphs.onnx_reader import read_onnx
-from pytest_amct.quantizers.protocol import Decision
-from pytest_amct.quantizers.reading import read_outcome
+from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.read import read_outcome
+from pytest_amct.graphs.onnx.reader import read_onnx
 
 
 def test_a_layer_that_is_gone_is_untraceable_and_not_float() -> None:

@@ -19,9 +19,9 @@ from pytest_amct.cases.networks import Item, NetworkCase
 from pytest_amct.cases.neutral import Call, NeutralCase, parse_neutral
 from pytest_amct.errors import UsageError
 from pytest_amct.explore import Explorer
-from pytest_amct.graphs.onnx_reader import read_onnx
+from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.options import Settings
-from pytest_amct.quantizers.builtin_reference import Reference
+from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.runner import Result, Runner
 from pytest_amct.tables.loader import load_spec

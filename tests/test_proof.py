@@ -1,4 +1,4 @@
-"""Small versions of what ``tests/prove.py``, ``validity.py`` and ``determinism.py`` measure."""
+"""Small versions of what ``tests/tools/prove.py``, ``validity.py`` and ``determinism.py`` measure."""
 
 from __future__ import annotations
 

@@ -9,10 +9,10 @@ import onnx
 import pytest
 from quantized_models import ONE, array, constant, conv_net, decisions, node, qdq_conv, quantized
 
+from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.read import read_outcome
 from pytest_amct.errors import OutputError
-from pytest_amct.graphs.onnx_reader import read_onnx
-from pytest_amct.quantizers.protocol import Decision
-from pytest_amct.quantizers.reading import read_outcome
+from pytest_amct.graphs.onnx.reader import read_onnx
 
 
 @pytest.mark.parametrize(

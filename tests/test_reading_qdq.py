@@ -31,8 +31,8 @@ from quantized_models import (
     shared_weight,
 )
 
-from pytest_amct.quantizers.onnx_decisions import SHOWS_NOTHING
-from pytest_amct.quantizers.protocol import Decision
+from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.onnx.layers import SHOWS_NOTHING
 
 
 def test_a_layer_is_quantized_if_its_weight_comes_through_dequantize_linear() -> None:

@@ -30,9 +30,9 @@ from quantized_models import (
     scalars,
 )
 
+from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import OutputError, UsageError
-from pytest_amct.quantizers import builtin_onnxruntime
-from pytest_amct.quantizers.protocol import Decision
+from pytest_amct.quantizers.builtin import onnxruntime as builtin_onnxruntime
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pytest_amct.fixtures.wrong_quantizers import WRONG
 
 from pytest_amct.journal import Remains
 from pytest_amct.options import Settings
-from pytest_amct.quantizers.builtin_reference import Reference
+from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.reports.assembly import Collected, assemble
 from pytest_amct.reports.json_report import schema, write_report

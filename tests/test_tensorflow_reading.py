@@ -30,8 +30,8 @@ from tensorflow_graphs import (
 import pytest_amct
 from pytest_amct import Answer, ModelError, Treatment
 from pytest_amct.graphs import walk
-from pytest_amct.graphs.tensorflow_reader import read_tensorflow
-from pytest_amct.graphs.tensorflow_schema import schema
+from pytest_amct.graphs.tensorflow.reader import read_tensorflow
+from pytest_amct.graphs.tensorflow.schema import schema
 
 FUZZ = int(os.environ.get("AMCT_FUZZ", "300"))
 ROWS = [r.id for r in pytest_amct.load_spec().rows if r.id.startswith("uniform/tensorflow/")]
@@ -881,8 +881,8 @@ def test_two_readings_agree_on_the_sources(made: Any) -> None:
 def test_reading_costs_little_and_imports_no_tensorflow() -> None:
     code = (
         "import sys; before = set(sys.modules);"
-        "from pytest_amct.graphs.tensorflow_reader import read_tensorflow;"
-        "from pytest_amct.graphs.tensorflow_schema import schema; schema();"
+        "from pytest_amct.graphs.tensorflow.reader import read_tensorflow;"
+        "from pytest_amct.graphs.tensorflow.schema import schema; schema();"
         "print(*[m for m in sys.modules if m.split('.')[0] in ('tensorflow', 'onnx', 'numpy')])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -904,7 +904,7 @@ def test_the_schema_is_tensorflow_s() -> None:
     quietly(
         """
 from tensorflow.core.protobuf import saved_model_pb2
-from pytest_amct.graphs.tensorflow_schema import schema
+from pytest_amct.graphs.tensorflow.schema import schema
 
 def compare(ours, theirs, seen):
     if ours.full_name in seen:
@@ -966,7 +966,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 import pytest_amct
 from pytest_amct.graphs import walk
-from pytest_amct.graphs.tensorflow_reader import read_tensorflow
+from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 model = tf.keras.applications.MobileNetV2(weights=None, input_shape=(96, 96, 3), alpha=0.35)
 call = tf.function(lambda x: model(x, training=False))
 concrete = call.get_concrete_function(tf.TensorSpec([None, 96, 96, 3]))
@@ -992,7 +992,7 @@ def test_a_saved_model_of_tensorflow_is_read(tmp_path: Path) -> None:
         f"""
 import tensorflow as tf
 import pytest_amct
-from pytest_amct.graphs.tensorflow_reader import read_tensorflow
+from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 
 class Net(tf.Module):
     def __init__(self):

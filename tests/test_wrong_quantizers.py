@@ -13,7 +13,7 @@ from pytest_amct.fixtures.wrong_tensorflow import WRONG_TENSORFLOW
 
 from pytest_amct.explore import Explorer
 from pytest_amct.options import Settings
-from pytest_amct.quantizers.builtin_reference import Reference
+from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.runner import Result, Runner
 from pytest_amct.tables.loader import load_spec

@@ -23,7 +23,7 @@ _TOY = '''
 import os
 import sys
 import time
-from pytest_amct.quantizers.builtin_reference import Reference
+from pytest_amct.quantizers.builtin.reference import Reference
 
 def obey(model, request):
     """Does what the tables say."""

@@ -23,7 +23,7 @@ from pytest_amct.cases.plan import (
 )
 from pytest_amct.cases.requests import needs
 from pytest_amct.errors import UsageError
-from pytest_amct.options import FRAMEWORKS
+from pytest_amct.frameworks import FRAMEWORKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class Group:
 
 def rows(framework: str) -> Any:
     """The module with a framework's conforming layers, deviations and variations."""
-    return import_module(f"pytest_amct.cases.{framework}_rows")
+    return import_module(f"pytest_amct.cases.{framework}.rows")
 
 
 def writer(framework: str) -> Any:
     """The module that writes a framework's models: `build` of a case, `build_network`."""
-    return import_module(f"pytest_amct.cases.{framework}_writer")
+    return import_module(f"pytest_amct.cases.{framework}.writer")
 
 
 @cache
@@ -59,7 +59,7 @@ def _groups(framework: str) -> Mapping[str, Group]:
         with_constant = plan.second == "branch" and framework != "caffe"
         constant: Deviations = {"constant": {"second": "constant"}} if with_constant else {}
         found[f"uniform/{framework}/unlisted/{name}"] = Group(plan, {"plain": {}, **constant})
-    requested = import_module(f"pytest_amct.cases.{framework}_requests").REQUESTED
+    requested = import_module(f"pytest_amct.cases.{framework}.requests").REQUESTED
     for (row, condition), deviations in requested.items():
         id_ = row + (f"/{condition}" if condition else "")
         found[id_] = Group(listed.DEFAULTS[row.rpartition("/")[2]], deviations)

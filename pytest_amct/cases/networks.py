@@ -129,7 +129,7 @@ class NetworkCase:
 
     def build(self) -> Built:
         """The network's model, the same bytes on every run and machine."""
-        writer = import_module(f"pytest_amct.cases.{self.framework}_network_writer")
+        writer = import_module(f"pytest_amct.cases.{self.framework}.network_writer")
         built: Built = writer.build_network(self)
         return built
 

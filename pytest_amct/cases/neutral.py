@@ -16,10 +16,10 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 from onnx.numpy_helper import to_array
 
 from pytest_amct.cases.networks import NetworkCase, parse_network
-from pytest_amct.cases.onnx_builder import NUMBERS, value_info
+from pytest_amct.cases.onnx.builder import NUMBERS, value_info
 from pytest_amct.cases.plan import Built
 from pytest_amct.errors import UsageError
-from pytest_amct.graphs.onnx_ops import DTYPES
+from pytest_amct.graphs.onnx.ops import DTYPES
 
 GROUP = "neutral/onnx"
 

@@ -10,7 +10,7 @@ from math import prod
 
 import numpy as np
 
-from pytest_amct.quantizers.protocol import np_dtype
+from pytest_amct.graphs.dtypes import np_dtype
 
 
 @lru_cache(maxsize=512)

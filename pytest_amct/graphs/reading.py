@@ -54,14 +54,14 @@ def read_network(
     Raises `ModelError`.
     """
     if framework == "tensorflow":
-        from pytest_amct.graphs.tensorflow_reader import read_tensorflow
+        from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 
         return read_tensorflow(data, name)
     if framework == "caffe":
-        from pytest_amct.graphs.caffe_reader import read_caffe
+        from pytest_amct.graphs.caffe.reader import read_caffe
 
         return read_caffe(data, files.get(BLOBS_FILE), name)
-    from pytest_amct.graphs.onnx_reader import read_onnx
+    from pytest_amct.graphs.onnx.reader import read_onnx
 
     return read_onnx(data, name)
 
@@ -82,7 +82,7 @@ def read_files(path: str | os.PathLike[str]) -> ModelFiles:
         raise ModelError(f"{path}: not a model by its name: use {', '.join(_FRAMEWORKS)}")
     framework = _FRAMEWORKS.get(path.suffix.lower(), "tensorflow")
     if framework == "tensorflow":
-        from pytest_amct.graphs.tensorflow_files import parse_tensorflow
+        from pytest_amct.graphs.tensorflow.files import parse_tensorflow
 
         return ModelFiles(framework, parse_tensorflow(path).SerializeToString(deterministic=True))
     try:
@@ -90,8 +90,8 @@ def read_files(path: str | os.PathLike[str]) -> ModelFiles:
         blobs = path.with_suffix(".caffemodel")
         files = {BLOBS_FILE: blobs.read_bytes()} if framework == "caffe" and blobs.is_file() else {}
         if framework == "onnx":
-            from pytest_amct.graphs.onnx_external import external_files
-            from pytest_amct.graphs.onnx_reader import parse_onnx
+            from pytest_amct.graphs.onnx.external import external_files
+            from pytest_amct.graphs.onnx.protos import parse_onnx
 
             files = external_files(path, parse_onnx(data, str(path)))
         return ModelFiles(framework, data, files)

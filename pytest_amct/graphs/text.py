@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from pytest_amct.graphs.caffe_ops import parameters
+from pytest_amct.graphs.caffe.ops import parameters
 from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Tensor, printable
 from pytest_amct.graphs.walk import dtype
 

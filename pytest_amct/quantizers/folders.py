@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_amct.graphs.reading import BLOBS_FILE, MAIN_FILE
+from pytest_amct.frameworks import BLOBS_FILE, MAIN_FILE
 from pytest_amct.quantizers.messages import request_message, write_calibration
 from pytest_amct.quantizers.protocol import Request
 

@@ -20,8 +20,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_amct.decisions.decision import Outcome
 from pytest_amct.graphs.reading import ModelFiles
-from pytest_amct.quantizers.protocol import Outcome
 
 _LENGTH = struct.Struct("<Q")
 

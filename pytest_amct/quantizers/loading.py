@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pytest_amct.errors import UsageError
-from pytest_amct.options import FRAMEWORKS
+from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.quantizers import containing
 from pytest_amct.quantizers.containing import no_exit
 from pytest_amct.quantizers.programs import PREFIXES, load_program
 from pytest_amct.quantizers.protocol import SETTINGS, Quantizer
-from pytest_amct.quantizers.recorded import PREFIX, load_recorded
+from pytest_amct.quantizers.replay import PREFIX, load_recorded
 from pytest_amct.quantizers.running import words
 from pytest_amct.tables.model import Scheme
 

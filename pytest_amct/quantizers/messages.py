@@ -13,9 +13,11 @@ from typing import Any, get_args
 
 import numpy as np
 
+from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import OutputError
+from pytest_amct.graphs.dtypes import np_dtype
 from pytest_amct.graphs.network import Basis
-from pytest_amct.quantizers.protocol import Decision, Refused, Request, Unsupported, np_dtype
+from pytest_amct.quantizers.protocol import Refused, Request, Unsupported
 
 REQUEST = "pytest-amct-request/1"
 DECISIONS = "pytest-amct-decisions/1"

@@ -10,8 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from pytest_amct.frameworks import BLOBS_FILE, MAIN_FILE
 from pytest_amct.graphs.network import Basis, Layer, Network
-from pytest_amct.graphs.reading import BLOBS_FILE, MAIN_FILE, ModelFiles
+from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.tables.model import Scheme, Treatment
 
 if TYPE_CHECKING:

@@ -14,22 +14,23 @@ from typing import Any
 
 import onnx
 
+from pytest_amct.decisions.decision import Outcome
+from pytest_amct.decisions.read import TEXT_FORMS, read_outcome
 from pytest_amct.errors import AmctError, ModelError, OutputError
+from pytest_amct.frameworks import BLOBS_FILE
 from pytest_amct.graphs.network import Network, Tensor
-from pytest_amct.graphs.reading import BLOBS_FILE, ModelFiles
+from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.graphs.walk import dtype, shape
 from pytest_amct.quantizers.containing import Left, contained, recorder
 from pytest_amct.quantizers.protocol import (
     CaffeModel,
     InputSpec,
     Lost,
-    Outcome,
     Quantizer,
     Refused,
     Request,
     Unsupported,
 )
-from pytest_amct.quantizers.reading import TEXT_FORMS, read_outcome
 
 _LAST_LINES = 12
 """Lines of the tool's output that a finding shows."""
@@ -119,7 +120,7 @@ def _call(quantizer: Quantizer, request: Request, network: Network) -> Outcome:
 def _private_copy(request: Request) -> Any:
     """The model as quantizers get it: a proto of ONNX or TensorFlow's form, Caffe's two files."""
     if request.framework == "tensorflow":
-        from pytest_amct.graphs.tensorflow_files import parse_tensorflow
+        from pytest_amct.graphs.tensorflow.files import parse_tensorflow
 
         return parse_tensorflow(request.model_bytes)
     if request.framework == "caffe":

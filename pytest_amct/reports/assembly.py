@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import Any
 
+from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.journal import Remains
-from pytest_amct.options import FRAMEWORKS, Settings
+from pytest_amct.options import Settings
 from pytest_amct.runner import policy_of
 from pytest_amct.tables.answers import closed_by_float16, float16_id
 from pytest_amct.tables.model import Condition, Row, Spec, condition_id

@@ -1,0 +1,73 @@
+"""What a case's net may hold besides: branches of their own that touch no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pytest_amct.cases.caffe.builder import NetBuilder
+
+_SHAPE = (1, 32, 4, 4)
+_CONV = {"num_output": 32, "kernel_size": 1}
+
+
+def add_extra(name: str, b: NetBuilder) -> None:
+    """Add the branch of that name; names that concern the focal layer itself are no branches."""
+    if name in _EXTRAS:
+        _EXTRAS[name](b)
+
+
+def _data(b: NetBuilder) -> str:
+    return b.layer("Sigmoid", [b.input(_SHAPE)])
+
+
+def _weight(b: NetBuilder) -> None:
+    given = {**_CONV, "bias_term": False}
+    b.layer("Convolution", [_data(b)], given, [b.blob((32, 32, 1, 1), "float16")])
+
+
+def _inner_product(b: NetBuilder) -> None:
+    data = b.layer("Sigmoid", [b.input((1, 32, 1, 1))])
+    given = {"num_output": 32, "bias_term": False}
+    b.layer("InnerProduct", [data], given, [b.blob((32, 32), "float16")])
+
+
+def _bias(b: NetBuilder) -> None:
+    b.layer("Convolution", [_data(b)], _CONV, [b.blob((32, 32, 1, 1)), b.blob((32,), "float16")])
+
+
+def _scale(b: NetBuilder) -> None:
+    b.layer("Scale", [_data(b)], {"axis": 1}, [b.blob((32,), "float16")])
+
+
+def _train_weight(b: NetBuilder) -> None:
+    """A layer with a Float16 weight that the TEST phase does not have."""
+    given = {**_CONV, "bias_term": False}
+    blobs = [b.blob((32, 32, 1, 1), "float16")]
+    b.layer("Convolution", [_data(b)], given, blobs, phase="TRAIN")
+
+
+def _clutter(b: NetBuilder) -> None:
+    b.layer("TanH", [_data(b)])
+
+
+def _tail(b: NetBuilder) -> None:
+    made = b.layer("Convolution", [_data(b)], _CONV, [b.blob((32, 32, 1, 1)), b.blob((32,))])
+    b.layer("TanH", [b.layer("ReLU", [made])])
+
+
+def _train_layers(b: NetBuilder) -> None:
+    data = _data(b)
+    b.layer("Eltwise", [data, data], {"operation": "PROD"}, phase="TRAIN")
+    b.layer("Dropout", [data])
+
+
+_EXTRAS: Mapping[str, Callable[[NetBuilder], None]] = {
+    "float16-weight": _weight,
+    "float16-inner-product": _inner_product,
+    "float16-bias": _bias,
+    "float16-scale": _scale,
+    "float16-train": _train_weight,
+    "clutter": _clutter,
+    "tail": _tail,
+    "train-layers": _train_layers,
+}

@@ -1,0 +1,181 @@
+"""AMCT's quantization configuration, the JSON of ``create_quant_config``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_amct.decisions.amct.layers import AmctDecisions, AmctLayer
+from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.names import shown
+from pytest_amct.errors import OutputError
+from pytest_amct.graphs.network import printable
+
+_NOT_LAYERS = frozenset(
+    (
+        "version",
+        "batch_num",
+        "activation_offset",
+        "joint_quant",
+        "do_fusion",
+        "skip_fusion_layers",
+        "tensor_quantize",
+        # AMCT's too, beside those that READING.md section 9 lists
+        "weight_offset",
+        "fakequant_precision_mode",
+        "update_bn",
+        "bn_update_config",
+    )
+)
+"""Keys of the file itself."""
+
+_LONGEST = 200
+"""Characters of a place that messages tell."""
+
+_NONUNIFORM = ("nuq_quantize", "snq_quantize")
+_UNIFORM = ("arq_quantize", "ada_quantize")
+
+
+def read_config(text: str) -> AmctDecisions:
+    """What the JSON text of a configuration says of its layers (READING.md section 9).
+
+    Raises `OutputError` with the path of the key that is wrong.
+    """
+    config = _object("", _parse(text))
+    offset = config.get("weight_offset")
+    layers: dict[str, AmctLayer | None] = {}
+    for name, value in config.items():
+        if name not in _NOT_LAYERS:
+            layers[name] = _layer(name, _object(name, value), offset is True)
+    for name, ports in _tensors(config).items():
+        said = layers.get(name)
+        if said is None:
+            said = AmctLayer(Decision(weights=False, nonuniform=False), False, {})
+        layers[name] = AmctLayer(_quantized(said.decision), said.data, ports)
+    return AmctDecisions(layers)
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_pairs)
+    except json.JSONDecodeError as error:
+        raise OutputError(
+            f"the configuration is no JSON: line {error.lineno}, column {error.colno}: {error.msg}"
+        ) from None
+    except ValueError as error:  # a number of thousands of digits
+        raise OutputError(f"the configuration is no JSON: {error}") from None
+    except RecursionError:
+        raise OutputError("the configuration is nested too deep: it is not AMCT's") from None
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                break
+            seen.add(name)
+        raise OutputError(
+            f"the configuration has the key {shown(name)} twice: names must be unique"
+        )
+    return found
+
+
+def _layer(name: str, value: Mapping[str, Any], offset: bool) -> AmctLayer | None:
+    enabled = value.get("quant_enable")
+    if enabled is None:
+        return None
+    if not _typed(f"{name}.quant_enable", enabled, bool):
+        return AmctLayer(Decision.float(), False, {})
+    data = _params(f"{name}.activation_quant_params", value)
+    weights = _params(f"{name}.weight_quant_params", value)
+    if data is None and weights is None:
+        return AmctLayer(Decision(seen="quant_enable is true"), None, {})
+    seen = "the configuration has " + " and ".join(
+        key for key in ("activation_quant_params", "weight_quant_params") if key in value
+    )
+    if weights is None:
+        return AmctLayer(Decision(weights=False, nonuniform=False, seen=seen), True, {})
+    decision = _weighted(f"{name}.weight_quant_params", weights, offset, seen)
+    return AmctLayer(decision, data is not None, {})
+
+
+def _weighted(path: str, params: Mapping[str, Any], offset: bool, seen: str) -> Decision:
+    def one(key: str, kind: type) -> Any:
+        return None if params.get(key) is None else _typed(f"{path}.{key}", params[key], kind)
+
+    algorithm = one("wts_algo", str)
+    known = algorithm in _NONUNIFORM + _UNIFORM
+    asymmetric = one("asymmetric", bool)
+    return Decision(
+        weights=True,
+        weight_channel_wise=one("channel_wise", bool),
+        weight_asymmetric=True if asymmetric is None and offset else asymmetric,
+        weight_bits=one("num_bits", int),
+        nonuniform=algorithm in _NONUNIFORM if known else None,
+        seen=seen,
+    )
+
+
+def _quantized(decision: Decision) -> Decision:
+    """A layer's decision when an input of it is quantized besides."""
+    return decision if decision.seen else Decision(weights=False, nonuniform=False, seen=_TENSOR)
+
+
+_TENSOR = "the configuration's tensor_quantize names it"
+
+
+def _tensors(config: Mapping[str, Any]) -> dict[str, dict[int, str]]:
+    """Input ports by layer name, as ``tensor_quantize`` lists them, with their places."""
+    found: dict[str, dict[int, str]] = {}
+    listed = config.get("tensor_quantize")
+    for i, entry in enumerate([] if listed is None else _typed("tensor_quantize", listed, list)):
+        path = f"tensor_quantize[{i}]"
+        item = _object(path, entry)
+        for key in ("layer_name", "input_index"):
+            if key not in item:
+                raise OutputError(f"{path}.{key} is missing: name a layer and one of its inputs")
+        name = _typed(f"{path}.layer_name", item["layer_name"], str)
+        port = _typed(f"{path}.input_index", item["input_index"], int)
+        if port < 0:
+            raise OutputError(f"{path}.input_index is {port}: inputs are counted from 0")
+        found.setdefault(name, {})[port] = f"{path}.input_index"
+    return found
+
+
+# --- types -----------------------------------------------------------------------------------
+
+
+def _params(path: str, value: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Parameters of one kind; some tools write a list of them, one for each input."""
+    found = value.get(path.rpartition(".")[2])
+    if isinstance(found, list):
+        each = [_object(f"{path}[{i}]", entry) for i, entry in enumerate(found)]
+        return each[0] if each else None
+    return None if found is None else _object(path, found)
+
+
+def _object(path: str, value: object) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = _typed(path, value, dict)
+    return found
+
+
+_WORDS = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    bool: "true or false",
+    int: "an integer",
+}
+
+
+def _typed(path: str, value: Any, kind: type) -> Any:
+    if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+        return value
+    # What is nested may be too deep to write.
+    written = _WORDS[type(value)] if value and isinstance(value, dict | list) else json.dumps(value)
+    written = written if len(written) <= 40 else f"{written[:40]}..."
+    place = printable(path[-_LONGEST:]) or "the configuration"
+    raise OutputError(f"{place} is {written}: it must be {_WORDS[kind]}")

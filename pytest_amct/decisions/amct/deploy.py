@@ -1,0 +1,226 @@
+"""Decisions in AMCT's deploy form: INT8 weights, AscendQuant before a layer, AscendDequant behind.
+
+Decided by edges, never by names: one AscendQuant serves all layers that share its scale, and may
+stand far before them, as integers pass what only moves or clips values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pytest_amct.decisions.amct.ascend import (
+    WEIGHT_QUANT,
+    Factors,
+    factors_of,
+    is_ascend,
+    quantizes_data,
+    weight_home,
+)
+from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.onnx.qdq import data_ports, is_constant
+from pytest_amct.decisions.onnx.quantized_constants import bits_of, stored, values
+from pytest_amct.decisions.value_types import HANDS_ON, SHOWS_NOTHING
+from pytest_amct.graphs import walk
+from pytest_amct.graphs.network import Layer, Network, Tensor
+from pytest_amct.tables.answers import find_row
+from pytest_amct.tables.model import Row, Spec
+
+_Kind = Literal["quantized", "summed"]
+"""What a tensor of a deploy model holds: quantized data, or sums that wait for AscendDequant."""
+
+_PASSES = (HANDS_ON | {"Relu", "Clip", "Concat", "Max", "Min"}) - {"Cast", "CastLike"}
+_SELECTS = ("MaxPool", "GlobalMaxPool")
+"""Types whose output is as quantized as their input, but that have a decision of their own."""
+
+_CARRIES = frozenset("Resize Upsample CenterCropPad Where ReverseSequence ScatterElements".split())
+"""Types that may carry integers on, though not as they are."""
+
+_VISITS = 64
+
+
+def read_deploy(
+    original: Network, counterparts: Mapping[int, Layer], spec: Spec
+) -> dict[int, Decision]:
+    """Decisions by layer index, for the layers that have a counterpart in the deploy model.
+
+    A layer whose counterpart shows nothing (READING.md section 9) is left out.
+    """
+    found = {}
+    for index, after in counterparts.items():
+        decision = _decide(original.layers[index], after, spec)
+        if decision is not None:
+            found[index] = decision
+    return found
+
+
+def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | None:
+    if (not before.domain and before.type in SHOWS_NOTHING) or before.body or before.parameters:
+        return None
+    kinds = _kinds(after.network)
+    row = find_row(before, spec)
+    ports = tuple(p for p in data_ports(before, row) if after.input(p) is not None)
+    held = {port: _held(before.input(port), after.input(port), kinds) for port in ports}
+    inputs = tuple(port for port in ports if held[port] == "quantized")
+    if row is not None and row.ports.weight is not None:
+        known = None if "summed" in held.values() else inputs
+        return _weighted(before, after, row, known, kinds)
+    weights = any(_on_weight_quant(after.input(port)) for port in ports)
+    if not weights and "summed" in held.values():
+        return None  # the bias behind a matrix product: what sums of integers pass decides nothing
+    if not inputs and not weights:
+        return Decision.float()
+    factors = _behind(after)
+    return Decision(
+        inputs=inputs,
+        weights=weights,
+        weight_bits=8 if weights else None,
+        shift=factors.shift if factors is not None else None,
+        evidence="inferred" if _explained(after, spec) else "stated",
+        seen="AscendQuant stands before it",
+    )
+
+
+def _weighted(
+    before: Layer,
+    after: Layer,
+    row: Row,
+    inputs: tuple[int, ...] | None,
+    kinds: Mapping[Tensor, _Kind],
+) -> Decision | None:
+    assert row.ports.weight is not None
+    tensor, old = after.input(row.ports.weight), before.input(row.ports.weight)
+    home, passed = weight_home(tensor)
+    dtype = walk.dtype(home)
+    is_stored = home is not None and is_constant(home) and _is_integer(dtype)
+    if (passed and (is_stored or _is_weight_quant(passed))) or (
+        tensor is not None and kinds.get(tensor) == "quantized"
+    ):
+        weights = True
+    else:
+        weights = _is_integer(walk.dtype(tensor)) and not _is_integer(walk.dtype(old))
+    if not weights and inputs is None:
+        return None  # what a layer that cannot be looked into gives it is not known
+    if not weights:
+        return Decision(inputs=inputs, weights=False, nonuniform=False, seen=_data(inputs))
+    asymmetric = _has_offset(passed)
+    factors = _behind(after) if is_constant(old) else None
+    if factors is not None and asymmetric is not True:
+        asymmetric = factors.asymmetric
+    scales = None if factors is None else factors.scales
+    named = [p.attribute("dst_type") for p in passed]
+    bits = next((n.lower() for n in named if isinstance(n, str)), dtype)
+    return Decision(
+        inputs=inputs,
+        weights=True,
+        weight_channel_wise=None if scales is None else bool((scales != scales[0]).any()),
+        weight_asymmetric=asymmetric,
+        weight_bits=bits_of(bits) if _is_integer(bits) else None,
+        shift=None if factors is None else factors.shift,
+        seen=" and ".join(filter(None, ("its weight holds integers", _data(inputs)))),
+    )
+
+
+def _data(inputs: tuple[int, ...] | None) -> str:
+    return "AscendQuant stands before it" if inputs else ""
+
+
+# --- edges -----------------------------------------------------------------------------------
+
+
+def _kinds(network: Network) -> Mapping[Tensor, _Kind]:
+    """What each tensor that is no float holds; one pass in the order of the document."""
+    kinds: dict[Tensor, _Kind] | None = network.memo.get("ascend")
+    if kinds is None:
+        kinds = network.memo["ascend"] = {}
+        for layer in network.layers:
+            kind = _made(layer, kinds)
+            for output in layer.outputs:
+                if kind is not None and output is not None:
+                    kinds[output] = kind
+    return kinds
+
+
+def _made(layer: Layer, kinds: Mapping[Tensor, _Kind]) -> _Kind | None:
+    if quantizes_data(layer):
+        return "quantized"
+    if is_ascend(layer):
+        return None
+    given = [kinds.get(t) for t in layer.inputs if t is not None and not is_constant(t)]
+    if not given or not any(given):
+        return None
+    if layer.domain:
+        return "summed"
+    if layer.type in _PASSES or layer.type in _SELECTS:
+        joined = set(given) if layer.type in ("Concat", "Max", "Min") else {given[0]}
+        return joined.pop() if len(joined) == 1 else None
+    if layer.type in SHOWS_NOTHING:
+        return "summed" if layer.type in _CARRIES else None
+    return "summed"
+
+
+def _held(
+    before: Tensor | None, tensor: Tensor | None, kinds: Mapping[Tensor, _Kind]
+) -> _Kind | None:
+    """What an input holds; a constant operand may have been stored as integers."""
+    if tensor is None:
+        return None
+    if kinds.get(tensor) is None and is_constant(tensor):
+        stored_so = _is_integer(walk.dtype(tensor)) and not _is_integer(walk.dtype(before))
+        return "quantized" if stored_so else None
+    return kinds.get(tensor)
+
+
+def _is_integer(dtype: str | None) -> bool:
+    return dtype is not None and dtype.startswith(("int", "uint"))
+
+
+def _on_weight_quant(tensor: Tensor | None) -> bool:
+    return _is_weight_quant(weight_home(tensor)[1])
+
+
+def _is_weight_quant(passed: tuple[Layer, ...]) -> bool:
+    return any(layer.type.startswith(WEIGHT_QUANT) for layer in passed)
+
+
+def _has_offset(passed: tuple[Layer, ...]) -> bool | None:
+    """Whether AscendWeightQuant subtracts an offset; its second input holds one."""
+    for layer in passed:
+        if layer.type.startswith(WEIGHT_QUANT):
+            found = values(stored(layer.input(1)))
+            return None if found is None else bool(found.any())
+    return None
+
+
+def _behind(layer: Layer) -> Factors | None:
+    """The factors of the AscendDequant behind a layer, maybe behind its bias and what passes."""
+    tensor = layer.output(0)
+    for _ in range(_VISITS):
+        readers = tensor.consumers if tensor is not None else []
+        for reader in readers:
+            found = factors_of(reader)
+            if found is not None:
+                return found
+        if len(readers) != 1 or readers[0].domain:
+            return None
+        if readers[0].type not in _PASSES and readers[0].type != "Add":
+            return None
+        tensor = readers[0].output(0)
+    return None
+
+
+def _explained(layer: Layer, spec: Spec) -> bool:
+    """Whether a pool that selects values only lets pass what a layer behind it asked for."""
+    if layer.domain or layer.type not in _SELECTS:
+        return False
+    stack, left = [layer.output(0)], _VISITS
+    while stack and left > 0:
+        tensor = stack.pop()
+        for reader in tensor.consumers if tensor is not None else ():
+            left -= 1
+            row = find_row(reader, spec)
+            if row is not None and row.ports.weight is not None:
+                return True
+            if not reader.domain and (reader.type in _PASSES or reader.type in _SELECTS):
+                stack.append(reader.output(0))
+    return False

@@ -1,0 +1,124 @@
+"""What AMCT's two text forms, configuration and record, say of layers, before a model is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from pytest_amct.decisions.decision import Decision, Outcome
+from pytest_amct.decisions.names import layers_by_name, unknown_name
+from pytest_amct.decisions.onnx.qdq import data_ports
+from pytest_amct.errors import OutputError
+from pytest_amct.graphs.network import Layer, Network, printable
+from pytest_amct.tables.answers import find_row
+from pytest_amct.tables.model import Spec
+
+_DIGITS = 9
+"""Digits of an input's number; what has more is no number of an input."""
+
+
+@dataclass(frozen=True, slots=True)
+class AmctLayer:
+    """What a text form says of one layer; which input ports are data only the model tells."""
+
+    #: everything but the inputs
+    decision: Decision
+    #: whether all of its data was quantized, ``None`` if the text does not tell
+    data: bool | None
+    #: input ports that were quantized one by one, with the place that says so
+    ports: Mapping[int, str]
+    #: whether one input was quantized, without a word on which
+    some_port: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AmctDecisions:
+    """What `read_config` and `read_record` return, and a quantizer may return in turn.
+
+    Every layer that is quantized stands in such a text, so that the others were left in float;
+    ``None`` marks one that is mentioned without a word on what was done to it.
+    """
+
+    #: by name; in a record ``name:port`` for a single input
+    layers: Mapping[str, AmctLayer | None]
+
+
+def read_layers(original: Network, found: AmctDecisions, spec: Spec) -> Outcome:
+    """The decisions on the layers of `original`.
+
+    Raises `OutputError` for a name or a port that the model does not have.
+    """
+    known = layers_by_name(original)
+    by_index: dict[int, AmctLayer | None] = {}
+    untraceable: set[int] = set()
+    for name, said in found.layers.items():
+        base, port = _split(name, known)
+        indices = known.get(base)
+        if indices is None:
+            raise unknown_name(name, known)
+        if len(indices) != 1:
+            untraceable.update(indices)
+            continue
+        if said is not None and port is not None:
+            said = replace(said, ports={port: name}, some_port=False, data=False)
+        (index,) = indices
+        by_index[index] = _merge(by_index.get(index), said)
+    decisions = {}
+    for index, layer in enumerate(original.layers):
+        if index in by_index:
+            told = by_index[index]
+            if told is not None:
+                decisions[index] = _decision(layer, told, spec)
+        elif index not in untraceable and not layer.where:
+            decisions[index] = Decision.float()
+    return Outcome("decided", decisions, frozenset(untraceable))
+
+
+def decisions_by_name(found: AmctDecisions) -> dict[str, Decision]:
+    """The decisions of a text without its model: "all data" is then input 0."""
+    decisions = {}
+    for name, said in found.layers.items():
+        if said is not None:
+            data = () if said.data is False else (0,)
+            known = said.data is not None or bool(said.ports)
+            inputs = tuple(sorted({*data, *said.ports})) if known else None
+            decisions[name] = replace(said.decision, inputs=inputs)
+    return decisions
+
+
+def _split(name: str, known: Mapping[str, object]) -> tuple[str, int | None]:
+    """A name of the model, and the port behind a colon if it has one."""
+    base, colon, port = name.rpartition(":")
+    if (
+        name not in known
+        and colon
+        and base in known
+        and port.isascii()
+        and port.isdigit()
+        and len(port) < _DIGITS
+    ):
+        return base, int(port)
+    return name, None
+
+
+def _merge(first: AmctLayer | None, second: AmctLayer | None) -> AmctLayer | None:
+    """Two inputs of one layer stand in records of their own."""
+    if first is None or second is None:
+        return second or first
+    kept = first if first.decision.weights else second
+    return replace(kept, ports={**first.ports, **second.ports}, data=first.data or second.data)
+
+
+def _decision(layer: Layer, said: AmctLayer, spec: Spec) -> Decision:
+    for port, place in said.ports.items():
+        if port >= len(layer.inputs):
+            raise OutputError(
+                f"{printable(place[:200])}: {layer} has no input {port}: "
+                f"it has {len(layer.inputs)}, counted from 0"
+            )
+    if said.data is None:
+        return said.decision
+    data = data_ports(layer, find_row(layer, spec)) if said.data or said.some_port else ()
+    if (said.data and not data) or (said.some_port and len(data) != 1):
+        return said.decision
+    return replace(said.decision, inputs=tuple(sorted({*data, *said.ports})))

@@ -1,0 +1,111 @@
+"""AMCT's record of quantization factors, protobuf text (``scale_offset_record``)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from google.protobuf import (  # type: ignore[import-untyped]
+    descriptor_pb2,
+    descriptor_pool,
+    message_factory,
+    text_format,
+)
+
+from pytest_amct.decisions.amct.layers import AmctDecisions, AmctLayer
+from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.names import shown
+from pytest_amct.errors import OutputError
+from pytest_amct.graphs.network import printable
+
+_FIELDS = {
+    "scale_d": "FLOAT",
+    "offset_d": "INT32",
+    "scale_w": "FLOAT",
+    "offset_w": "INT32",
+    "shift_bit": "UINT32",
+    "cluster": "INT32",
+    "is_tensor_quantize": "BOOL",
+    "dst_type": "STRING",
+    "wts_type": "STRING",
+}
+"""What is read of one layer. Frameworks number these fields differently, so the numbers here are
+our own; all are repeated here, as some are in one framework and not in another."""
+
+_BITS = {"INT4": 4, "INT6": 6, "INT7": 7, "INT8": 8, "INT16": 16}
+
+_MOST_SHIFT = 16
+
+
+def read_record(text: str) -> AmctDecisions:
+    """What the text of a record says of its layers (READING.md section 9).
+
+    Fields that are not known are passed over. Raises `OutputError` with line and column.
+    """
+    record = _message()()
+    try:
+        text_format.Parse(text.removeprefix("\ufeff"), record, allow_unknown_field=True)
+    except text_format.ParseError as error:
+        line, column = error.GetLine(), error.GetColumn()
+        where = f"line {line}, column {column}: " if line else ""
+        # protobuf says the place first, and may quote the whole line before the reason
+        reason = str(error).removeprefix(f"{line}:{column} : ").rpartition("': ")[2].strip()
+        raise OutputError(
+            f"the record is no protobuf text: {where}{printable(reason[:200])}"
+        ) from None
+    except ValueError as error:
+        reason = printable(str(error)[:200])
+        raise OutputError(f"the record is no protobuf text: {reason}") from None
+    except RecursionError:
+        raise OutputError("the record is nested too deep: it is not AMCT's") from None
+    layers: dict[str, AmctLayer | None] = {}
+    for i, entry in enumerate(record.record):
+        if not entry.key:
+            raise OutputError(f"record[{i}] has no key: each must name its layer")
+        if entry.key in layers:
+            raise OutputError(f"record[{i}] is the second one for {shown(entry.key)}: keep one")
+        layers[entry.key] = _layer(entry.value)
+    return AmctDecisions(layers)
+
+
+def _layer(value: Any) -> AmctLayer:
+    data = bool(value.scale_d or value.offset_d)
+    weights = bool(value.scale_w or value.offset_w or value.cluster)
+    shifts = [n for n in value.shift_bit if 1 <= n <= _MOST_SHIFT]
+    fields = [name for name in ("scale_d", "scale_w", "cluster") if getattr(value, name)]
+    fields += ["shift_bit"] if shifts else []
+    named = [*value.wts_type, *value.dst_type]
+    decision = Decision(
+        weights=weights,
+        weight_channel_wise=len(set(value.scale_w)) > 1 if weights else None,
+        weight_asymmetric=any(value.offset_w) if weights else None,
+        weight_bits=_BITS.get(named[0]) if weights and named else None,
+        shift=max(shifts, default=0),
+        nonuniform=bool(value.cluster),
+        seen=f"its record has {', '.join(fields)}" if fields else "",
+    )
+    single = data and any(value.is_tensor_quantize)
+    return AmctLayer(decision, data and not single, {}, some_port=single)
+
+
+@cache
+def _message() -> Any:
+    """The message class of a record, in a pool of its own."""
+    file = descriptor_pb2.FileDescriptorProto(name="pytest_amct/record.proto", syntax="proto2")
+    kinds = descriptor_pb2.FieldDescriptorProto
+
+    def message(name: str, fields: dict[str, tuple[str, str]]) -> None:
+        made = file.message_type.add(name=name)
+        for number, (field, (kind, label)) in enumerate(fields.items(), 1):
+            added = made.field.add(name=field, number=number)
+            added.label = getattr(kinds, f"LABEL_{label}")
+            added.type = getattr(kinds, f"TYPE_{'MESSAGE' if kind[0] == '.' else kind}")
+            if kind[0] == ".":
+                added.type_name = kind
+
+    message("Factors", {name: (kind, "REPEATED") for name, kind in _FIELDS.items()})
+    message("Entry", {"key": ("STRING", "OPTIONAL"), "value": (".Factors", "OPTIONAL")})
+    message("Record", {"record": (".Entry", "REPEATED")})
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("Record"))

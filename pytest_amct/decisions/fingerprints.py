@@ -1,0 +1,200 @@
+"""Recognises layers of a quantized model by their weights, whatever they are called now."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import permutations
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from pytest_amct.decisions.onnx.qoperator import weight_ports
+from pytest_amct.decisions.onnx.quantized_constants import elements, is_dequantize, stored, values
+from pytest_amct.decisions.value_types import HANDS_ON
+from pytest_amct.graphs.network import Layer, Tensor
+from pytest_amct.tables.answers import find_row
+from pytest_amct.tables.model import Spec
+
+_LARGEST = 1 << 20
+"""Elements of a weight up to which it is compared."""
+
+_BUDGET = 1 << 25
+"""Elements that are compared in all; where that is not enough, nothing is matched by weight."""
+
+_GLANCE = 16
+"""What comparing two corners costs, in elements."""
+
+_SLACK = 1.01
+"""For steps that were rounded themselves."""
+
+_ROUNDING = 2e-3
+"""What float16 and bfloat16 lose at most of weights that stayed float, by the largest weight."""
+
+_MOST_DIMS = 5
+"""Dimensions of a weight that is compared; each permutation of them is tried."""
+
+_SMALLEST = 8
+"""Elements from which on a weight tells layers apart."""
+
+
+class _Weight(NamedTuple):
+    values: NDArray[Any]
+    #: one quantization step, the largest of all channels
+    step: float
+    #: its first and its last element: transposing leaves them in their corners
+    first: float
+    last: float
+    layer: Layer
+
+
+def same_weights(
+    originals: Sequence[Layer],
+    candidates: Sequence[Layer],
+    alike: Callable[[Layer, Layer], bool],
+    spec: Spec,
+) -> Iterator[tuple[Layer, Layer]]:
+    """Pairs of layers whose weights agree within one step and agree with nobody else's.
+
+    Transposed weights agree. Large weights and those outside of the file are left out, and the
+    search ends after a fixed number of elements, so that it is linear in the size of the models.
+    """
+    budget = _BUDGET
+    found = _by_dims(candidates, spec)
+    claims: dict[Layer, list[Layer]] = {}
+    for layer in originals:
+        row = find_row(layer, spec)
+        port = row.ports.weight if row is not None else None
+        wanted = None if port is None else _plain(layer, port)
+        if wanted is None:
+            continue
+        corners, weights = found.get(_dims(wanted.values), ((), ()))
+        reach = max((w.step for w in weights), default=0.0) * _SLACK
+        start = bisect_left(corners, wanted.first - reach)
+        end = bisect_right(corners, wanted.first + reach)
+        matches = []
+        for weight in weights[start:end]:
+            budget -= _GLANCE
+            if abs(weight.last - wanted.last) <= reach and alike(layer, weight.layer):
+                budget -= wanted.values.size
+                if budget >= 0 and _agree(wanted.values, weight):
+                    matches.append(weight.layer)
+        if budget < 0:
+            return
+        for match in matches:
+            claims.setdefault(match, []).append(layer)
+        if len(matches) > 1:  # more than one: nobody can tell
+            for match in matches:
+                claims[match].append(layer)
+    yield from ((owners[0], match) for match, owners in claims.items() if len(owners) == 1)
+
+
+def _by_dims(
+    candidates: Sequence[Layer], spec: Spec
+) -> Mapping[tuple[int, ...], tuple[Sequence[float], Sequence[_Weight]]]:
+    groups: dict[tuple[int, ...], list[_Weight]] = {}
+    for layer in candidates:
+        weight = _weight(layer, spec)
+        if weight is not None:
+            groups.setdefault(_dims(weight.values), []).append(weight)
+    for group in groups.values():
+        group.sort(key=lambda weight: weight.first)
+    return {dims: ([w.first for w in group], group) for dims, group in groups.items()}
+
+
+def _dims(array: NDArray[Any]) -> tuple[int, ...]:
+    return tuple(sorted(array.shape))
+
+
+def _weight(layer: Layer, spec: Spec) -> _Weight | None:
+    ports = weight_ports(layer)
+    if ports is not None:
+        weight, scale, zero = ports
+        return _dequantized(
+            layer, layer.input(weight), scale, zero, 1 if "MatMul" in layer.type else 0
+        )
+    row = find_row(layer, spec)
+    if row is None or row.ports.weight is None:
+        return None
+    tensor = layer.input(row.ports.weight)
+    for _ in range(16):
+        producer = tensor.producer if tensor is not None else None
+        if producer is None:
+            break
+        if is_dequantize(producer):
+            axis = producer.attribute("axis")
+            return _dequantized(
+                layer,
+                producer.input(0),
+                producer.input(1),
+                producer.input(2),
+                axis if isinstance(axis, int) else 1,
+            )
+        if producer.domain or producer.type not in HANDS_ON:
+            break
+        tensor = producer.input(0)
+    return _plain(layer, row.ports.weight)
+
+
+def _plain(layer: Layer, port: int) -> _Weight | None:
+    array = _floats(stored(layer.input(port)))
+    if array is None or array.size < _SMALLEST:
+        return None
+    return _measured(array, float(np.abs(array).max()) * _ROUNDING, layer)
+
+
+def _measured(array: NDArray[Any], step: float, layer: Layer) -> _Weight | None:
+    if not np.isfinite(array).all():
+        return None
+    return _Weight(array, step, float(array.flat[0]), float(array.flat[-1]), layer)
+
+
+def _dequantized(
+    layer: Layer, weight: Tensor | None, scale: Tensor | None, zero: Tensor | None, axis: int
+) -> _Weight | None:
+    numbers, scales = _floats(stored(weight)), _floats(stored(scale))
+    if numbers is None or scales is None or numbers.size < _SMALLEST or scales.size == 0:
+        return None
+    zeros = _floats(stored(zero)) if zero is not None else np.zeros(1, np.float32)
+    if zeros is None or not -numbers.ndim <= axis < numbers.ndim:
+        return None
+    along = [1] * numbers.ndim
+    along[axis] = -1
+    if {zeros.size, scales.size} - {1, numbers.shape[axis]}:  # of another shape, as blocks have
+        return None
+    with np.errstate(all="ignore"):
+        array = (numbers - _spread(zeros, along)) * _spread(scales, along)
+    return _measured(array, float(scales.max()), layer)
+
+
+def _spread(values: NDArray[Any], along: list[int]) -> NDArray[Any]:
+    return values.reshape(along) if values.size > 1 else values.reshape(-1)[:1]
+
+
+def _floats(proto: TensorProto | None) -> NDArray[Any] | None:
+    count = None if proto is None else elements(proto)
+    if proto is None or count is None or count > _LARGEST or len(proto.dims) > _MOST_DIMS:
+        return None
+    found = values(proto)
+    try:
+        with np.errstate(all="ignore"):
+            return None if found is None else found.astype(np.float32)
+    except (TypeError, ValueError):
+        return None
+
+
+def _agree(wanted: NDArray[Any], weight: _Weight) -> bool:
+    for order in permutations(range(weight.values.ndim)):
+        turned = weight.values.transpose(order)
+        if turned.shape != wanted.shape:
+            continue
+        with np.errstate(all="ignore"):
+            if _within(turned - wanted, weight.step * _SLACK):
+                return True
+    return False
+
+
+def _within(difference: NDArray[Any], step: float) -> bool:
+    return bool((np.abs(difference) <= step).all())

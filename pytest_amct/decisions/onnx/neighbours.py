@@ -1,0 +1,111 @@
+"""Whose doing a QuantizeLinear / DequantizeLinear pair is: the layer's own or a neighbour's."""
+
+from __future__ import annotations
+
+from pytest_amct.decisions.onnx.pairs import VISITS, Trace, goes_to_pairs, quantizes, trace
+from pytest_amct.decisions.onnx.qoperator import is_qoperator
+from pytest_amct.decisions.onnx.quantized_constants import is_dequantize, is_quantize
+from pytest_amct.decisions.value_types import SHOWS_NOTHING
+from pytest_amct.graphs.network import Basis, Layer, Tensor
+from pytest_amct.tables.answers import find_row
+from pytest_amct.tables.model import Spec
+
+
+def evidence_of_dynamic(after: Layer, ports: tuple[int, ...], spec: Spec) -> Basis | None:
+    """What pairs on a layer show whose second operand is no constant: it is data like the first."""
+    traces = [t for t in (trace(after.input(p)) for p in ports) if t.pairs]
+    if not all(explained_behind(t, after, spec) for t in traces):
+        return "stated"
+    if not goes_to_pairs(after):
+        return None
+    return "inferred" if explained_ahead(after, spec) else "stated"
+
+
+def has_other_readers(trace: Trace, layer: Layer) -> bool:
+    """Whether somebody else reads the dequantized weight: some tools then put it before all."""
+    way = [layer, *trace.hops]
+    for behind in (*trace.hops, trace.pairs[0]):
+        output = behind.output(0)
+        if output is None or output.is_output or any(c not in way for c in output.consumers):
+            return True
+    return False
+
+
+def explained_behind(trace: Trace, layer: Layer, spec: Spec) -> bool:
+    """Whether the pair before a layer is there for its producer or for another reader."""
+    nearest = trace.pairs[0]
+    quantized = nearest.input(0)
+    skip = {layer, *trace.hops}
+    if _leads_to_quantized(nearest.output(0), skip, spec):
+        return True
+    quantizer = quantized.producer if quantized is not None else None
+    if quantized is None or quantizer is None:
+        return False  # a constant: nobody but its readers asks for that
+    for sibling in quantized.consumers:
+        if sibling is nearest:
+            continue
+        if not is_dequantize(sibling) or _leads_to_quantized(sibling.output(0), skip, spec):
+            return True
+    if not quantizes(quantizer):
+        return True
+    source = quantizer.input(0)
+    for _ in range(VISITS):
+        producer = source.producer if source is not None else None
+        if producer is None:
+            return False
+        if is_dequantize(producer) or _is_quantized(producer, spec):
+            return True
+        if producer.domain or producer.type not in SHOWS_NOTHING:
+            return False
+        source = producer.input(0)
+    return True
+
+
+def explained_ahead(layer: Layer, spec: Spec) -> bool:
+    """Whether the pairs behind a layer are there for one of their readers."""
+    for output in layer.outputs:
+        for quantizer in output.consumers if output is not None else ():
+            if _leads_to_quantized(quantizer.output(0), {layer}, spec):
+                return True
+    return False
+
+
+def _leads_to_quantized(tensor: Tensor | None, skip: set[Layer], spec: Spec) -> bool:
+    """Whether a quantized layer reads a tensor, also through types that show nothing."""
+    stack, left = [tensor], VISITS
+    while stack:
+        current = stack.pop()
+        for consumer in current.consumers if current is not None else ():
+            if consumer in skip:
+                continue
+            left -= 1
+            if not left or _is_quantized(consumer, spec):
+                return True
+            if _passes(consumer):
+                stack.extend(consumer.outputs)
+    return False
+
+
+def _passes(layer: Layer) -> bool:
+    if is_dequantize(layer):
+        return True
+    return not layer.domain and layer.type in SHOWS_NOTHING and not is_quantize(layer)
+
+
+def _is_quantized(layer: Layer, spec: Spec) -> bool:
+    """Whether a layer of the result may be quantized, on the generous side."""
+    memo: dict[Layer, bool] = layer.network.memo.setdefault("neighbours", {})
+    if layer not in memo:
+        memo[layer] = _may_be_quantized(layer, spec)
+    return memo[layer]
+
+
+def _may_be_quantized(layer: Layer, spec: Spec) -> bool:
+    if is_quantize(layer) or is_dequantize(layer):
+        return False
+    if is_qoperator(layer):
+        return True
+    row = find_row(layer, spec)
+    if row is not None and row.ports.weight is not None:
+        return bool(trace(layer.input(row.ports.weight)).pairs)
+    return goes_to_pairs(layer) and any(trace(t).pairs for t in layer.inputs)

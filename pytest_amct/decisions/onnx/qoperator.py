@@ -1,0 +1,170 @@
+"""Decisions in QOperator form: integer operators that stand in place of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.onnx.quantized_constants import (
+    MICROSOFT,
+    WeightSeen,
+    several,
+    stored,
+    values,
+    weight_seen,
+)
+from pytest_amct.graphs.network import Layer, Tensor
+
+
+class _Form(NamedTuple):
+    """What an operator stands for, and where its quantized weight, scale and zero point are."""
+
+    types: tuple[str, ...]
+    weight: int | None = None
+    scale: int | None = None
+    zero: int | None = None
+    #: whether it quantizes its data as well; None = the operator does not say
+    data: bool | None = True
+
+
+_PRODUCTS = ("MatMul", "Gemm")
+
+_FORMS: Mapping[str, _Form] = {
+    "QLinearConv": _Form(("Conv",), 3, 4, 5),
+    "QLinearConvTranspose": _Form(("ConvTranspose",), 3, 4, 5),
+    "QLinearMatMul": _Form(_PRODUCTS, 3, 4, 5),
+    "QGemm": _Form(_PRODUCTS, 3, 4, 5),
+    "ConvInteger": _Form(("Conv",), 1, None, 3),
+    "MatMulInteger": _Form(_PRODUCTS, 1, None, 3),
+    "MatMulInteger16": _Form(_PRODUCTS, 1),
+    "MatMulIntegerToFloat": _Form(_PRODUCTS, 1, 3, 5),
+    "DynamicQuantizeMatMul": _Form(_PRODUCTS, 1, 2, 3),
+    "MatMulNBits": _Form(_PRODUCTS, 1, 2, 3, data=False),
+    "MatMulBnb4": _Form(_PRODUCTS, 1, data=False),
+    "MatMulFpQ4": _Form(_PRODUCTS, 1, data=False),
+    "DynamicQuantizeLSTM": _Form(("LSTM",), 1, data=None),
+    "QAttention": _Form(("Attention",), 1),
+    "QEmbedLayerNormalization": _Form(("EmbedLayerNormalization",), 2, data=None),
+}
+"""Operators with a weight; any other ``QLinearX`` stands for X, which has none."""
+
+_LINEAR = "QLinear"
+
+
+def stands_for(layer: Layer) -> tuple[str, ...]:
+    """The types in whose place an integer operator stands; ``()`` of any other layer."""
+    if layer.domain not in ("", MICROSOFT):
+        return ()
+    form = _FORMS.get(layer.type)
+    if form is not None:
+        return form.types
+    return (layer.type.removeprefix(_LINEAR),) if layer.type.startswith(_LINEAR) else ()
+
+
+class Operands(NamedTuple):
+    """What an integer operator stands for, and the ports of its data and weight."""
+
+    type: str
+    ports: tuple[int, ...]
+
+
+_BINARY = ("QLinearAdd", "QLinearMul")
+
+
+def operands_of(type_: str, domain: str) -> Operands | None:
+    """The float layer behind an integer operator's type, ``None`` for any other type."""
+    if domain not in ("", "ai.onnx", MICROSOFT):
+        return None
+    form = _FORMS.get(type_)
+    if form is not None:
+        return Operands(form.types[0], (0,) if form.weight is None else (0, form.weight))
+    if not type_.startswith(_LINEAR):
+        return None
+    return Operands(type_.removeprefix(_LINEAR), (0, 3) if type_ in _BINARY else (0,))
+
+
+def is_qoperator(layer: Layer) -> bool:
+    """Whether the layer computes on integers in place of a float layer."""
+    return bool(stands_for(layer))
+
+
+def read_qoperator(after: Layer, ports: tuple[int, ...], constant_weight: bool) -> Decision:
+    """The decision that an integer operator shows for a layer whose data ports are `ports`.
+
+    `constant_weight`: whether the layer's weight was constant; an activation's scale says nothing
+    about weights.
+    """
+    form = _FORMS.get(after.type)
+    seen = f"{after} stands in its place"
+    if form is None:
+        return Decision(inputs=ports, weights=False, seen=seen)
+    found = _seen(after, form) if constant_weight else WeightSeen()
+    return Decision(
+        inputs=ports if form.data else None if form.data is None else (),
+        weights=True,
+        weight_channel_wise=found.channel_wise,
+        weight_asymmetric=found.asymmetric,
+        weight_bits=found.bits,
+        seen=seen,
+    )
+
+
+def _seen(after: Layer, form: _Form) -> WeightSeen:
+    if form.weight is None:
+        return WeightSeen()
+    if after.type == "MatMulNBits":
+        return _packed(after)
+    if form.zero is None:
+        return WeightSeen()
+    scale = after.input(form.scale) if form.scale is not None else _scale_behind(after)
+    return weight_seen(after.input(form.weight), scale, after.input(form.zero))
+
+
+def _packed(after: Layer) -> WeightSeen:
+    """MatMulNBits packs weights into bytes; without zero points they are symmetric."""
+    bits = after.attribute("bits")
+    bits = bits if isinstance(bits, int) else 4
+    zero = after.input(3)
+    asymmetric: bool | None = False
+    if zero is not None:
+        found = values(stored(zero))
+        middle = {2: 0xAA, 4: 0x88, 8: 0x80}.get(bits)
+        asymmetric = None
+        if found is not None and found.dtype == np.uint8 and middle is not None:
+            asymmetric = bool(np.not_equal(found, middle).any())
+    return WeightSeen(several(after.input(2)), asymmetric, bits)
+
+
+def _scale_behind(after: Layer) -> Tensor | None:
+    """The weight's scale of ConvInteger or MatMulInteger.
+
+    It is the constant that is multiplied with the data's scale and then with the result.
+    """
+    tensor = after.output(0)
+    for _ in range(3):
+        if tensor is None or len(tensor.consumers) != 1:
+            return None
+        reader = tensor.consumers[0]
+        if reader.type == "Mul":
+            others = [t for t in reader.inputs if t is not None and t is not tensor]
+            product = others[0].producer if others else None
+            if product is None or product.type != "Mul":
+                return None
+            constants = [t for t in product.inputs if t is not None and stored(t) is not None]
+            return constants[0] if len(constants) == 1 else None
+        if reader.type != "Cast":
+            return None
+        tensor = reader.output(0)
+    return None
+
+
+def weight_ports(layer: Layer) -> tuple[int, Tensor | None, Tensor | None] | None:
+    """Port of an integer operator's weight with its scale and zero point, ``None`` without one."""
+    form = _FORMS.get(layer.type) if is_qoperator(layer) else None
+    if form is None or form.weight is None or form.zero is None or layer.type == "MatMulNBits":
+        return None
+    scale = layer.input(form.scale) if form.scale is not None else _scale_behind(layer)
+    return form.weight, scale, layer.input(form.zero)

@@ -1,0 +1,90 @@
+"""Reads the ONNX model that a quantizer returned, and says what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from onnx import GraphProto, ModelProto
+
+from pytest_amct.decisions.names import shown
+from pytest_amct.errors import ModelError, OutputError
+from pytest_amct.graphs.network import Network
+from pytest_amct.graphs.onnx.reader import read_onnx
+
+
+def read_result(original: Network, model: bytes | str | os.PathLike[str] | ModelProto) -> Network:
+    """The network of a quantized model.
+
+    Raises `OutputError` if it does not parse, lost an input or an output of `original` (one that
+    something reads), or has tensors that nothing or more than one thing produces.
+    """
+    try:
+        result = read_onnx(model, os.fspath(model) if isinstance(model, os.PathLike) else "")
+    except ModelError as error:
+        raise OutputError(f"the quantizer returned a model that cannot be read: {error}") from None
+    inputs = {tensor.name for tensor in result.inputs}
+    for tensor in original.inputs:
+        if tensor.name not in inputs and (tensor.consumers or tensor.is_output):
+            raise OutputError(
+                f"the quantized model lost the graph input {shown(tensor.name)}: keep it"
+            )
+    outputs = {tensor.name for tensor in result.outputs}
+    for tensor in original.outputs:
+        if tensor.name not in outputs:
+            raise OutputError(
+                f"the quantized model lost the graph output {shown(tensor.name)}: keep it"
+            )
+    _check_dangling(original, result)
+    _check_doubled(original, result)
+    return result
+
+
+def _check_dangling(original: Network, result: Network) -> None:
+    dangling = sorted(_dangling(result))
+    if dangling:
+        known = set(_dangling(original))
+        for name in dangling:
+            if name not in known:
+                raise OutputError(
+                    f"the quantized model reads tensor {shown(name)}, which nothing in it produces"
+                )
+
+
+def _dangling(network: Network) -> Iterator[str]:
+    for scope in network.scopes:
+        for tensor in scope.values():
+            if tensor.origin == "absent" and (tensor.consumers or tensor.is_output):
+                yield tensor.name
+
+
+def _check_doubled(original: Network, result: Network) -> None:
+    doubled = list(_doubled(result.raw.graph, len(result.scopes) > 1))
+    if doubled:
+        known = set(_doubled(original.raw.graph, True))
+        for name in doubled:
+            if name not in known:
+                raise OutputError(
+                    f"the quantized model produces tensor {shown(name)} more than once: names must "
+                    "be unique"
+                )
+
+
+def _doubled(graph: GraphProto, nested: bool) -> Iterator[str]:
+    stored = {tensor.name for tensor in graph.initializer}
+    names = [tensor.name for tensor in graph.initializer]
+    names += [tensor.values.name for tensor in graph.sparse_initializer]
+    names += [info.name for info in graph.input if info.name not in stored]
+    for node in graph.node:
+        names += [name for name in node.output if name]
+    if len(set(names)) != len(names):
+        seen: set[str] = set()
+        for name in names:
+            if name in seen:
+                yield name
+            seen.add(name)
+    if nested:
+        for node in graph.node:
+            for attribute in node.attribute:
+                for inner in (attribute.g, *attribute.graphs):
+                    yield from _doubled(inner, True)

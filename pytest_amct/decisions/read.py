@@ -1,0 +1,203 @@
+"""Turns what a quantizer returned into decisions on the layers of the model that it was given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from onnx import ModelProto
+
+from pytest_amct.decisions.amct.ascend import is_deploy
+from pytest_amct.decisions.amct.config import read_config
+from pytest_amct.decisions.amct.deploy import read_deploy
+from pytest_amct.decisions.amct.layers import AmctDecisions, read_layers
+from pytest_amct.decisions.amct.record import read_record
+from pytest_amct.decisions.decision import UNTRACEABLE, Decision, Outcome
+from pytest_amct.decisions.matching import match_layers
+from pytest_amct.decisions.messages import checked_decision
+from pytest_amct.decisions.names import layers_by_name, unknown_name
+from pytest_amct.decisions.onnx.layers import read_decisions
+from pytest_amct.decisions.onnx.results import read_result
+from pytest_amct.errors import OutputError
+from pytest_amct.graphs.network import Network
+from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.model import Spec
+
+T = TypeVar("T")
+
+_ALLOWED = (
+    "return names of quantized layers (a list), a mapping of names to Decision or bool, "
+    "a quantized model (ModelProto, bytes, or the path of an .onnx file), or AMCT's configuration "
+    "or record (the path of a .json or .txt file, or read_config(text), read_record(text))"
+)
+
+TEXT_FORMS: Mapping[str, Callable[[str], AmctDecisions]] = {
+    ".json": read_config,
+    ".txt": read_record,
+    ".record": read_record,
+}
+"""Forms that are text, by the suffix of their files."""
+
+
+def read_outcome(original: Network, result: object, spec: Spec | None = None) -> Outcome:
+    """The decisions that `result` shows on the layers of `original`.
+
+    `result` is an iterable of names of quantized layers, a mapping of names to `Decision` or bool
+    (or ``"untraceable"``: the layer cannot be found again), a quantized ONNX model (QDQ,
+    QOperator or AMCT's deploy form) as proto, bytes or path, or
+    AMCT's configuration or record, as a path or read already. A layer's name is its node name, or
+    else one of its output tensors; a name that several layers have makes those untraceable. `spec`
+    says which types have weights (CANN 7.0.0 unless given). Raises `OutputError` in one sentence
+    for anything that does not fit the model or cannot be read.
+    """
+    if isinstance(result, Mapping):
+        given: Mapping[Any, Any] = result
+        decided = _listed(lambda: [(name, decision) for name, decision in given.items()], result)
+        return _named(original, {_name(n, result): _decision(n, d) for n, d in decided})
+    if isinstance(result, AmctDecisions):
+        return read_layers(original, result, spec or load_spec())
+    if isinstance(result, str | os.PathLike):
+        result = _path(result)
+        text = read_text_form(result)
+        if text is not None:
+            return read_layers(original, text, spec or load_spec())
+    if isinstance(result, ModelProto | bytes | bytearray | memoryview | str | os.PathLike):
+        return _from_model(original, _model(result), spec or load_spec())
+    if isinstance(result, Iterable):
+        names = _listed(lambda: result, result)
+        return _named(original, {_name(n, result): Decision() for n in names})
+    raise OutputError(f"the quantizer returned {_described(result)}: {_ALLOWED}")
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def read_text_form(path: str) -> AmctDecisions | None:
+    """What a file of one of the text forms says, ``None`` if it is none of them by its name.
+
+    Raises `OutputError` if it cannot be read.
+    """
+    read = TEXT_FORMS.get(Path(path).suffix.lower())
+    if read is None:
+        return None
+    try:
+        text = Path(path).read_bytes().decode("utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"the quantizer returned the path {path!r}, which cannot be read ({error.strerror})"
+        ) from None
+    except ValueError as error:  # not UTF-8, or no path at all
+        raise OutputError(
+            f"the quantizer returned {path[:80]!r}, which is no text: {error}"
+        ) from None
+    try:
+        return read(text)
+    except OutputError as error:
+        raise OutputError(f"{path}: {error}") from None
+
+
+# --- models ----------------------------------------------------------------------------------
+
+
+def _path(result: str | os.PathLike[str]) -> str:
+    try:
+        return os.fsdecode(result)
+    except Exception as error:  # of the quantizer's own
+        raise OutputError(
+            f"the quantizer returned a {type(result).__name__}, which gives no path: {error}"
+        ) from error
+
+
+def _model(result: Any) -> bytes | str | ModelProto:
+    if isinstance(result, bytearray | memoryview):
+        return bytes(result)
+    if isinstance(result, str) and not result.endswith(".onnx") and not os.path.isfile(result):
+        raise OutputError(
+            f"the quantizer returned the str {result[:80]!r}, which is no file: a single layer "
+            f"name must be in a list; {_ALLOWED}"
+        )
+    model: bytes | str | ModelProto = result
+    return model
+
+
+def _from_model(original: Network, model: bytes | str | ModelProto, spec: Spec) -> Outcome:
+    if original.framework != "onnx":
+        raise OutputError(
+            f"the quantizer returned a model for one of {original.framework}: return names of"
+            " layers, a mapping, or AMCT's configuration or record"
+        )
+    result = read_result(original, model)
+    counterparts = match_layers(original, result, spec)
+    read = read_deploy if is_deploy(result) else read_decisions
+    return Outcome(
+        "decided",
+        decisions=read(original, counterparts, spec),
+        untraceable=frozenset(i for i in range(len(original.layers)) if i not in counterparts),
+    )
+
+
+# --- names -----------------------------------------------------------------------------------
+
+
+def _named(original: Network, decisions: Mapping[str, Decision | None]) -> Outcome:
+    known = layers_by_name(original)
+    found: dict[int, Decision] = {}
+    untraceable: set[int] = set()
+    for name, decision in decisions.items():
+        indices = known.get(name)
+        if indices is None:
+            raise unknown_name(name, known)
+        if len(indices) == 1 and decision is not None:
+            ports = len(original.layers[indices[0]].inputs)
+            if any(not 0 <= port < ports for port in decision.inputs or ()):
+                raise OutputError(
+                    f"the quantizer's decision on {name!r} has the inputs {decision.inputs}, but"
+                    f" the layer has {ports}: count them from 0"
+                )
+            found[indices[0]] = decision
+        else:
+            untraceable.update(indices)
+    return Outcome("decided", found, frozenset(untraceable))
+
+
+def _listed(items: Callable[[], Iterable[T]], result: object) -> list[T]:
+    try:
+        return list(items())
+    except Exception as error:  # a generator runs the quantizer's code
+        raise OutputError(
+            f"the quantizer returned a {type(result).__name__} that failed with "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _name(name: object, result: object) -> str:
+    if isinstance(name, str):
+        return name
+    kind = type(result).__name__
+    raise OutputError(f"the quantizer returned a {kind} that holds {_described(name)}: {_ALLOWED}")
+
+
+def _decision(name: object, value: object) -> Decision | None:
+    if isinstance(value, Decision):
+        return checked_decision(value, f"the quantizer's decision on {name!r}")
+    if isinstance(value, str) and value == UNTRACEABLE:
+        return None
+    if isinstance(value, bool):
+        return Decision() if value else Decision.float()
+    raise OutputError(
+        f"the quantizer returned a mapping whose value for {name!r} is {_described(value)}: "
+        "each must be a Decision, a bool, or 'untraceable'"
+    )
+
+
+def _described(value: object) -> str:
+    if value is None:
+        return "None"
+    try:
+        shown = repr(value)
+    except Exception:  # of the quantizer's own
+        shown = object.__repr__(value)
+    shown = shown if len(shown) <= 60 else f"{shown[:60]}..."
+    return f"{shown} of type {type(value).__name__}"

@@ -1,0 +1,221 @@
+"""Edits a private copy of an ONNX model: constants, operators before a layer and behind it.
+
+A tensor keeps its name for those who read it: what was its producer gets a new output instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, helper, numpy_helper
+
+from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.names import layers_by_name, unknown_name
+from pytest_amct.decisions.onnx.qdq import data_ports
+from pytest_amct.decisions.onnx.quantized_constants import MICROSOFT, stored, values
+from pytest_amct.decisions.value_types import SHOWS_NOTHING
+from pytest_amct.errors import UsageError
+from pytest_amct.graphs import walk
+from pytest_amct.graphs.network import Layer, Tensor
+from pytest_amct.graphs.onnx.reader import read_onnx
+from pytest_amct.tables.answers import find_row
+from pytest_amct.tables.model import Row, Spec
+
+DATA_SCALE = 1 / 64
+"""Scale of all data: nobody computes with what is written here, so nothing is calibrated."""
+
+OFFSET = 3
+"""The zero point of weights that shall have one."""
+
+_LIMIT = 127
+
+
+class Editor:
+    """One model while it is written; `finish` gives it away."""
+
+    def __init__(self, model: ModelProto, spec: Spec) -> None:
+        self.model = ModelProto()
+        self.model.CopyFrom(model)
+        self.spec = spec
+        self.network = read_onnx(self.model)
+        self.opset = next(
+            (o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx")), 1
+        )
+        self._names = {t.name for scope in self.network.scopes for t in scope.values()}
+        self._names |= {layer.name for layer in self.network.layers}
+        self._before: dict[int, list[NodeProto]] = {}
+        self._behind: dict[int, list[NodeProto]] = {}
+
+    def quantized(self, decisions: Mapping[str, Decision]) -> Iterator[tuple[Layer, Decision]]:
+        """Layers of the main graph that were quantized, in the order of the document.
+
+        Raises `OutputError` for a name that the model does not have.
+        """
+        known = layers_by_name(self.network)
+        found: dict[int, Decision] = {}
+        for name, decision in decisions.items():
+            if name not in known:
+                raise unknown_name(name, known)
+            if len(known[name]) == 1 and decision.quantized:
+                found[known[name][0]] = decision
+        for index in sorted(found):
+            layer = self.network.layers[index]
+            if not layer.where and (layer.domain or layer.type not in SHOWS_NOTHING):
+                if found[index].weight_bits not in (None, 8):
+                    raise UsageError(
+                        f"{layer}: models are written with weights of 8 bits, "
+                        f"not {found[index].weight_bits}"
+                    )
+                yield layer, found[index]
+
+    def row(self, layer: Layer) -> Row | None:
+        """The row of a layer's type."""
+        return find_row(layer, self.spec)
+
+    def ports(self, layer: Layer, decision: Decision) -> tuple[int, ...]:
+        """Ports of the data that was quantized, all of them if the decision does not tell."""
+        if decision.inputs is None:
+            return data_ports(layer, self.row(layer))
+        return tuple(p for p in decision.inputs if layer.input(p) is not None)
+
+    def weight_port(self, layer: Layer, decision: Decision) -> int | None:
+        """The port of a weight that was quantized; a plain decision quantizes it as well."""
+        row = self.row(layer)
+        if row is None or row.ports.weight is None or decision.weights is False:
+            return None
+        return row.ports.weight if layer.input(row.ports.weight) is not None else None
+
+    # --- pieces ------------------------------------------------------------------------------
+
+    def name(self, stem: str) -> str:
+        """A name that nothing has yet."""
+        name, count = stem, 1
+        while name in self._names:
+            name, count = f"{stem}_{count}", count + 1
+        self._names.add(name)
+        return name
+
+    def constant(self, stem: str, array: NDArray[Any]) -> str:
+        """Store a constant; returns its name."""
+        name = self.name(stem)
+        self.model.graph.initializer.append(numpy_helper.from_array(array, name))
+        return name
+
+    def before(
+        self, layer: Layer, type_: str, inputs: Sequence[str], domain: str = "", **given: Any
+    ) -> str:
+        """An operator before a layer; returns its output."""
+        return self._add(self._before.setdefault(id(layer), []), type_, inputs, domain, given)
+
+    def behind(
+        self, layer: Layer, type_: str, inputs: Sequence[str], domain: str = "", **given: Any
+    ) -> str:
+        """An operator behind a layer; returns its output. ``_output`` names it."""
+        return self._add(self._behind.setdefault(id(layer), []), type_, inputs, domain, given)
+
+    def _add(
+        self,
+        to: list[NodeProto],
+        type_: str,
+        inputs: Sequence[str],
+        domain: str,
+        given: dict[str, Any],
+    ) -> str:
+        label = self.name(f"{inputs[0]}_{type_}")
+        output = str(given.pop("_output", None) or self.name(f"{label}_Output"))
+        to.append(helper.make_node(type_, inputs, [output], label, domain=domain, **given))
+        self.use(domain)
+        return output
+
+    def use(self, domain: str) -> None:
+        """Import a domain that a new operator is of."""
+        if domain and all(o.domain != domain for o in self.model.opset_import):
+            self.model.opset_import.append(helper.make_opsetid(domain, 1))
+
+    def detach_output(self, layer: Layer, suffix: str) -> tuple[str, str]:
+        """Give a layer's first output a new name; returns it and the old one, now without maker."""
+        old = str(layer.raw.output[0])
+        layer.raw.output[0] = self.name(old + suffix)
+        return str(layer.raw.output[0]), old
+
+    def linear(self) -> str:
+        """The domain of QuantizeLinear: onnxruntime's where ONNX's own has no axis yet."""
+        return "" if self.opset >= 13 else MICROSOFT
+
+    def finish(self) -> ModelProto:
+        """The model, without constants that nobody reads any more."""
+        graph = self.model.graph
+        nodes: list[NodeProto] = []
+        for layer in self.network.layers:
+            if not layer.where:
+                around = (self._before, self._behind)
+                first, last = (place.get(id(layer), []) for place in around)
+                nodes += [*first, layer.raw, *last]
+        copies = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
+        del graph.node[:]
+        graph.node.extend(copies)
+        read = set(_read_names(graph)) | {o.name for o in graph.output}
+        once = {t.name for scope in self.network.scopes for t in scope.values() if t.consumers}
+        idle = {t.name for t in graph.initializer if t.name in once and t.name not in read}
+        for held in (graph.initializer, graph.input):
+            for i in reversed(range(len(held))):
+                if held[i].name in idle:
+                    del held[i]
+        return self.model
+
+
+def _read_names(graph: Any) -> Iterator[str]:
+    for node in graph.node:
+        yield from node.input
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _read_names(inner)
+                yield from (o.name for o in inner.output)
+
+
+# --- numbers ---------------------------------------------------------------------------------
+
+
+def own_constant(tensor: Tensor | None) -> NDArray[Any] | None:
+    """The values of a weight that stands at its port as a float constant itself."""
+    if tensor is None or tensor.origin == "overridable" or not walk.is_constant(tensor):
+        return None
+    found = values(stored(tensor))
+    return found if found is not None and found.dtype in (np.float32, np.float16) else None
+
+
+def channel_axis(layer: Layer, rank: int) -> int:
+    """The axis of output channels in a layer's weight."""
+    if layer.type == "Conv":
+        return 0
+    if layer.type == "Gemm":
+        return 0 if layer.attribute("transB") else 1
+    return 1 if layer.type == "ConvTranspose" else rank - 1
+
+
+def quantize(
+    array: NDArray[Any], axis: int | None, offset: int
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """A weight as INT8 with its scales: one, or one for each entry of `axis`."""
+    others = tuple(i for i in range(array.ndim) if i != axis)
+    largest = np.abs(array.astype(np.float32)).max(axis=None if axis is None else others)
+    scales = np.where(largest > 0, largest, 1) / (_LIMIT - abs(offset))
+    steps = (
+        scales
+        if axis is None
+        else scales.reshape([-1 if i == axis else 1 for i in range(array.ndim)])
+    )
+    numbers = np.clip(np.rint(array / steps) + offset, -_LIMIT - 1, _LIMIT).astype(np.int8)
+    return numbers, np.asarray(scales, np.float32)
+
+
+def made_up_scales(tensor: Tensor | None, axis: int | None) -> NDArray[np.float32] | None:
+    """Scales for a weight that only comes about at run time, ``None`` if its shape is not known."""
+    if axis is None:
+        return np.asarray(DATA_SCALE, np.float32)
+    shape = walk.shape(tensor)
+    count = shape[axis] if shape is not None and axis < len(shape) else None
+    return np.linspace(0.01, 0.02, count, dtype=np.float32) if isinstance(count, int) else None

@@ -1,0 +1,137 @@
+"""Writes decisions in every form in which they are visible (READING.md section 9)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from onnx import ModelProto
+
+from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.names import layers_by_name
+from pytest_amct.decisions.onnx.qdq import data_ports
+from pytest_amct.decisions.writers.deploy import write_deploy
+from pytest_amct.decisions.writers.editor import DATA_SCALE, OFFSET
+from pytest_amct.decisions.writers.qdq import write_qdq
+from pytest_amct.decisions.writers.qoperator import write_qoperator
+from pytest_amct.errors import UsageError
+from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.tables.answers import find_row
+from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.model import Spec
+
+FORMS = ("names", "decisions", "config", "record", "deploy", "qdq", "qoperator")
+"""What `write_form` writes."""
+
+_TENSORS_ONE_BY_ONE = ("MaxPool", "Add", "Eltwise")
+"""Types that AMCT quantizes by ``tensor_quantize`` alone."""
+
+
+def write_form(
+    form: str, network: Network, decisions: Mapping[str, Decision], spec: Spec | None = None
+) -> Any:
+    """Decisions on a network, by the names of its layers, in the form of that name.
+
+    ``names`` is a list, ``decisions`` a dictionary, ``config`` and ``record`` are text; the other
+    forms are ONNX models, changed copies of the one that was read. What a form has no place for is
+    left out. Raises `UsageError` for a form that does not exist, or not for this framework, and
+    `OutputError` for a layer that does not.
+    """
+    spec = spec or load_spec()
+    if form == "names":
+        return [name for name, decision in decisions.items() if decision.quantized]
+    if form == "decisions":
+        return dict(decisions)
+    if form in MODELS:
+        if network.framework != "onnx":
+            raise UsageError(f"{form!r} is a form of ONNX models, not of {network.framework}")
+        return MODELS[form](network.raw, decisions, spec)
+    if form in ("config", "record"):
+        write = _config if form == "config" else _record
+        return write(decisions, _layers(network, decisions), spec)
+    raise UsageError(f"{form!r} is no form: they are {', '.join(FORMS)}")
+
+
+MODELS: Mapping[str, Callable[[ModelProto, Mapping[str, Decision], Spec], ModelProto]] = {
+    "deploy": write_deploy,
+    "qdq": write_qdq,
+    "qoperator": write_qoperator,
+}
+
+
+def _layers(network: Network, decisions: Mapping[str, Decision]) -> dict[str, Layer]:
+    known = layers_by_name(network)
+    return {n: network.layers[known[n][0]] for n in decisions if len(known.get(n, ())) == 1}
+
+
+def _ports(layer: Layer | None, decision: Decision, spec: Spec) -> tuple[int, ...]:
+    if decision.inputs is not None or layer is None:
+        return decision.inputs or ()
+    return data_ports(layer, find_row(layer, spec))
+
+
+# --- configuration ---------------------------------------------------------------------------
+
+
+def _config(decisions: Mapping[str, Decision], layers: Mapping[str, Layer], spec: Spec) -> str:
+    found: dict[str, Any] = {"version": 1, "batch_num": 1, "activation_offset": True}
+    found |= {"do_fusion": True, "skip_fusion_layers": []}
+    tensors: list[dict[str, Any]] = []
+    for name, decision in decisions.items():
+        layer = layers.get(name)
+        if layer is not None and layer.type in _TENSORS_ONE_BY_ONE and decision.weights is False:
+            ports = _ports(layer, decision, spec)
+            tensors += [{"layer_name": name, "input_index": port} for port in ports]
+            continue
+        found[name] = {"quant_enable": decision.quantized}
+        if decision.weights is not None and decision.inputs != ():
+            found[name]["activation_quant_params"] = {"num_bits": 8, "act_algo": "ifmr"}
+        if decision.weights:
+            algorithm = "nuq_quantize" if decision.nonuniform else "arq_quantize"
+            params = {
+                "num_bits": decision.weight_bits,
+                "wts_algo": algorithm if decision.nonuniform is not None else None,
+                "channel_wise": decision.weight_channel_wise,
+                "asymmetric": decision.weight_asymmetric,
+            }
+            found[name]["weight_quant_params"] = {k: v for k, v in params.items() if v is not None}
+    if tensors:
+        found["tensor_quantize"] = tensors
+    return json.dumps(found, indent=4) + "\n"
+
+
+# --- record ----------------------------------------------------------------------------------
+
+
+def _record(decisions: Mapping[str, Decision], layers: Mapping[str, Layer], spec: Spec) -> str:
+    lines: list[str] = []
+    for name, decision in decisions.items():
+        if not decision.quantized:
+            continue
+        layer = layers.get(name)
+        row = find_row(layer, spec) if layer is not None else None
+        lines += ["record {", f"  key: {json.dumps(name, ensure_ascii=False)}", "  value {"]
+        lines += [
+            f"    {field}"
+            for field in _factors(decision, row is not None and row.ports.weight is not None)
+        ]
+        lines += ["  }", "}"]
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def _factors(decision: Decision, has_weight: bool) -> list[str]:
+    fields = []
+    if decision.inputs != ():
+        fields += [f"scale_d: {DATA_SCALE}", "offset_d: 0"]
+    if decision.weights or (decision.weights is None and has_weight):
+        scales = (0.01, 0.02) if decision.weight_channel_wise else (0.01,)
+        fields += [f"scale_w: {scale}" for scale in scales]
+        fields += [f"offset_w: {OFFSET if decision.weight_asymmetric else 0}" for _ in scales]
+        if decision.weight_bits is not None:
+            fields.append(f'wts_type: "INT{decision.weight_bits}"')
+    if decision.shift is not None:
+        fields.append(f"shift_bit: {decision.shift}")
+    if decision.nonuniform:
+        fields += [f"cluster: {entry}" for entry in (-64, 0, 64)]
+    return fields

@@ -1,0 +1,120 @@
+"""Caffe's two files as messages: the prototxt that describes a net, the caffemodel of blobs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from google.protobuf import text_format  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+from pytest_amct.errors import ModelError
+from pytest_amct.graphs.caffe.schema import Message, message
+from pytest_amct.graphs.files import read_bytes
+
+Text = str | bytes | os.PathLike[str]
+"""A prototxt: its text, or the path of a file (a string without braces, quotes or line breaks)."""
+
+Stored = bytes | str | os.PathLike[str]
+"""A caffemodel: its bytes, or the path of a file."""
+
+_TEXT = re.compile(r'[{}"\n]|^\s*$')
+_STRING = r"""(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
+#: strings, whose braces and number signs do not count, and those that do
+_BRACES = re.compile(rf"{_STRING}|[{{}}<>]")
+_COMMENT = re.compile(rf"{_STRING}|\#[^\n]*".encode())
+_PLACE = re.compile(r"^\d+:\d+ : ", re.DOTALL)
+_QUOTED_LINE = re.compile(r"^'.*': (?=[A-Z])", re.DOTALL)
+
+
+def parse_prototxt(prototxt: Text, name: str = "") -> tuple[Message, str]:
+    """The NetParameter of a prototxt, and the name of it for errors. Raises `ModelError`."""
+    text, name = _read_text(prototxt, name)
+    net = message("NetParameter")
+    try:
+        text_format.Parse(text, net)
+    except text_format.ParseError as error:
+        raise ModelError(f"{name}: {_what_is_wrong(text, error)}") from None
+    if not (net.layer or net.layers):
+        raise ModelError(f"{name}: describes no layers: is it the prototxt of a net?")
+    return net, name
+
+
+def parse_caffemodel(caffemodel: Stored) -> tuple[Mapping[str, list[Sequence[Message]]], str]:
+    """The blobs of a caffemodel by layer name, and the name of it for errors.
+
+    Several entries stand for several layers of one name. Raises `ModelError` if the file is
+    missing, cut off, or holds no layers.
+    """
+    if isinstance(caffemodel, bytes):
+        data, name = caffemodel, "the caffemodel"
+    else:
+        name = os.fspath(caffemodel)
+        data = read_bytes(caffemodel, name)
+    net = message("StoredNet")
+    try:
+        net.ParseFromString(data)
+        blobs: dict[str, list[Sequence[Message]]] = {}
+        for layer in [*net.layer, *net.layers]:
+            inner = layer.layer if hasattr(layer, "layer") and layer.HasField("layer") else layer
+            held = blobs.setdefault(inner.name, [])
+            if inner.blobs:  # a net that was written whole has a data layer for each phase
+                held.append(inner.blobs)
+    except (DecodeError, UnicodeDecodeError):
+        raise ModelError(
+            f"{name}: not a caffemodel, or cut off ({len(data)} bytes): copy or export it again"
+        ) from None
+    if not blobs:
+        raise ModelError(f"{name}: holds no layers: is it a caffemodel at all?")
+    return blobs, name
+
+
+def _read_text(prototxt: Text, name: str) -> tuple[str, str]:
+    name = name or "the prototxt"
+    if isinstance(prototxt, str) and _TEXT.search(prototxt):
+        data = prototxt.encode("utf-8", "surrogatepass")  # of which decoding complains
+    elif isinstance(prototxt, bytes):
+        data = prototxt
+    else:
+        name = os.fspath(prototxt)
+        data = read_bytes(prototxt, name)
+    try:
+        # Comments say nothing, in whatever encoding.
+        return _COMMENT.sub(lambda found: found["string"] or b"", data).decode("utf-8"), name
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ModelError(f"{name}: line {line}: not UTF-8 text: is it a prototxt?") from None
+
+
+def _what_is_wrong(text: str, error: text_format.ParseError) -> str:
+    """The parser's complaint as one sentence; a lost brace is told where it was opened."""
+    lost = _lost_brace(text)
+    if lost is not None:
+        return lost
+    words = _QUOTED_LINE.sub("", _PLACE.sub("", str(error)))
+    words = " ".join(words.replace('"caffe.', '"').split()).removesuffix(".")
+    return f"line {error.GetLine()}, column {error.GetColumn()}: {words}: correct the prototxt"
+
+
+def _lost_brace(text: str) -> str | None:
+    opened: list[int] = []
+    for found in _BRACES.finditer(text):
+        if found["string"] is not None:
+            continue
+        if found[0] in "{<":
+            opened.append(found.start())
+        elif opened:
+            opened.pop()
+        else:
+            return f"{_place(text, found.start())}: a closing brace that no opening one belongs to"
+    return f"{_place(text, opened[-1])}: this brace is never closed" if opened else None
+
+
+def _place(text: str, at: int) -> str:
+    line = text.count("\n", 0, at) + 1
+    return f"line {line}, column {at - text.rfind(chr(10), 0, at)}"
+
+
+Complain = Callable[[str], ModelError]
+"""Makes the error of a sentence: puts the name of the file in front of it."""

@@ -1,0 +1,96 @@
+"""What Caffe's layers mean: their parameters by name, and the element type of every blob."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from pytest_amct.graphs.caffe.schema import Message, is_repeated
+from pytest_amct.graphs.network import Layer, Network, Role
+
+WEIGHTED = ("Convolution", "Deconvolution", "InnerProduct")
+"""Layer types with a row and blobs: the first blob is the weight, the second the bias."""
+
+_DATA = "Data ImageData HDF5Data MemoryData WindowData DummyData AnnotatedData VideoData"
+SOURCES = frozenset({"Input", *_DATA.split()})
+"""Layer types that feed the net; their tops are network inputs, they themselves are no layers."""
+
+_PARAMETERS = {
+    "Deconvolution": "convolution_param",
+    "Im2col": "convolution_param",
+    "InnerProduct": "inner_product_param",
+    "BatchNorm": "batch_norm_param",
+    "ImageData": "image_data_param",
+    "DummyData": "dummy_data_param",
+    "MemoryData": "memory_data_param",
+    "WindowData": "window_data_param",
+    "SoftmaxWithLoss": "softmax_param",
+    "Normalize": "norm_param",
+    "PriorBox": "prior_box_param",
+    "DetectionOutput": "detection_output_param",
+    "ROIPooling": "roi_pooling_param",
+    "PSROIPooling": "psroi_pooling_param",
+}
+
+
+def parameters(raw: Message) -> Message:
+    """The message with a layer's own parameters (``pooling_param`` of a Pooling), else ``None``."""
+    name = _PARAMETERS.get(raw.type, f"{raw.type.lower()}_param")
+    return getattr(raw, name, None)
+
+
+class CaffeOps:
+    """Caffe's layer types (see `graphs.network.Ops`)."""
+
+    def attribute(self, layer: Layer, name: str) -> Any:
+        """A field of the layer's parameters, ``None`` if the prototxt does not set it.
+
+        Enums by name (``pool`` = ``AVE``), repeated fields as tuples. ``kernel_shape`` is the
+        kernel of a convolution where the prototxt gives an entry for each axis, as kernel_h and
+        kernel_w or as several kernel_size; else ``None``.
+        """
+        held = parameters(layer.raw)
+        if held is None:
+            return None
+        if name == "kernel_shape":
+            return _kernel_shape(held)
+        field = held.DESCRIPTOR.fields_by_name.get(name)
+        if field is None:
+            return None
+        value = getattr(held, name)
+        if is_repeated(field):
+            return tuple(value) or None
+        if not held.HasField(name):
+            return None
+        return value if field.enum_type is None else field.enum_type.values_by_number[value].name
+
+    def role(self, layer: Layer) -> Role:
+        """Split hands on its bottom, as Dropout does at inference; the rest computes."""
+        return Role.IDENTITY if layer.type in ("Split", "Dropout") else Role.OPERATOR
+
+    def dtype(self, layer: Layer, port: int) -> str | int | None:
+        """Every blob that flows through a Caffe net is Float32."""
+        return "float32"
+
+    def types(self, layer: Layer) -> Collection[str]:
+        """None: what attributes name is the dtype of an output."""
+        return ()
+
+    def operands(self, layer: Layer, port: int) -> Sequence[int]:
+        """No stored constant stands behind a weight: Caffe's weights are stored themselves."""
+        return (0,)
+
+    def infer_shapes(self, network: Network) -> None:
+        """Fill in the shapes that follow from the inputs'."""
+        from pytest_amct.graphs.caffe.shapes import infer
+
+        infer(network)
+
+
+def _kernel_shape(held: Message) -> tuple[int, ...] | None:
+    fields = held.DESCRIPTOR.fields_by_name
+    if "kernel_h" not in fields or not is_repeated(fields["kernel_size"]):
+        return None
+    if held.HasField("kernel_h") or held.HasField("kernel_w"):
+        return (held.kernel_h, held.kernel_w)
+    return tuple(held.kernel_size) if len(held.kernel_size) > 1 else None

@@ -1,0 +1,270 @@
+"""Caffe nets as networks: a prototxt, and the caffemodel with its blobs if there is one.
+
+What a net is in the TEST phase: layers of any generation, each blob named as in the file. A layer
+that works in place makes a new tensor of the same name, so that what reads it before and after
+can be told apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from pytest_amct.errors import ModelError
+from pytest_amct.graphs.caffe.files import Stored, Text, parse_caffemodel, parse_prototxt
+from pytest_amct.graphs.caffe.ops import SOURCES, WEIGHTED, CaffeOps, parameters
+from pytest_amct.graphs.caffe.schema import Message
+from pytest_amct.graphs.caffe.upgrade import in_test_phase, upgraded
+from pytest_amct.graphs.network import Layer, Network, Shape, Tensor
+
+_FLOAT16 = 2
+"""The number of FLOAT16 in the fork's enum ``Type``."""
+
+_ROWS = (*WEIGHTED, "Pooling", "Eltwise")
+
+
+def read_caffe(prototxt: Text, caffemodel: Stored | None = None, name: str = "") -> Network:
+    """The network of a Caffe net, each file given as its text or bytes or by its path.
+
+    Parameters come from the prototxt, blobs by layer name from the caffemodel. A convolution, a
+    deconvolution and an inner product have their weight at port 1 and their bias at port 2, also
+    without a caffemodel (or with empty bytes for one); then nothing is known of them but that they
+    are constant. `name` is what errors call the prototxt.
+    Raises `ModelError` if the files are broken or do not belong together.
+    """
+    net, label = parse_prototxt(prototxt, name)
+    blobs: Mapping[str, Sequence[Sequence[Message]]] = {}
+    stored = ""
+    if caffemodel is not None and caffemodel != b"":
+        blobs, stored = parse_caffemodel(caffemodel)
+    return _Reader(net, label, blobs, stored).network
+
+
+class _Reader:
+    """Builds one network; nothing of it outlives the reading."""
+
+    def __init__(
+        self,
+        net: Message,
+        name: str,
+        stored: Mapping[str, Sequence[Sequence[Message]]],
+        stored_name: str,
+    ) -> None:
+        self.name, self.stored, self.stored_name = name, stored, stored_name
+        net = upgraded(net, self.error)
+        self.network = Network("caffe", CaffeOps(), net)
+        #: the newest tensor of each name, and who made it
+        self.tensors: dict[str, Tensor] = {}
+        #: weights and biases, by the name that layers share or by layer and number
+        self.parameters: dict[str, Tensor] = {}
+        self.layers = list(in_test_phase(net, self.error))
+        self.check_names()
+        self.inputs(net)
+        for raw in self.layers:
+            if raw.type in SOURCES:
+                self.source(raw)
+            else:
+                self.layer(raw)
+        self.network.scopes = [self.tensors, self.parameters]
+        self.network.inputs = [t for t in self.network.inputs if t.origin == "input"]
+        for tensor in self.tensors.values():
+            if not tensor.consumers and tensor.origin == "layer":
+                tensor.is_output = True
+                self.network.outputs.append(tensor)
+
+    def error(self, sentence: str) -> ModelError:
+        return ModelError(f"{self.name}: {sentence}")
+
+    def check_names(self) -> None:
+        seen: set[str] = set()
+        for raw in self.layers:
+            if not raw.type:
+                raise self.error(f"layer {raw.name!r} has no type")
+            if raw.name and raw.name in seen:
+                raise self.error(f"two layers are named {raw.name!r}: give each its own name")
+            seen.add(raw.name)
+            if raw.name and len(self.stored.get(raw.name, ())) > 1:
+                raise ModelError(
+                    f"{self.stored_name}: two layers with blobs are named {raw.name!r}"
+                )
+
+    def inputs(self, net: Message) -> None:
+        """The inputs that are fields of the net, as nets before the Input layer have them."""
+        names, shapes, dims = list(net.input), list(net.input_shape), list(net.input_dim)
+        if shapes and len(shapes) != len(names):
+            raise self.error(f"{len(names)} inputs, but {len(shapes)} input_shape: give one each")
+        if not shapes and dims and len(dims) != 4 * len(names):
+            raise self.error(
+                f"{len(names)} inputs, but {len(dims)} input_dim: give four each, or input_shape"
+            )
+        for i, name in enumerate(names):
+            entries = shapes[i].dim if shapes else dims[4 * i : 4 * i + 4] if dims else None
+            self.input(name, None if entries is None else tuple(entries))
+
+    def source(self, raw: Message) -> None:
+        """An Input layer, or one that reads data from elsewhere, whose shape is not known here."""
+        shapes = list(raw.input_param.shape) if raw.type == "Input" else []
+        if len(shapes) > 1 and len(shapes) != len(raw.top):
+            raise self.error(
+                f"layer {raw.name!r} has {len(raw.top)} tops and {len(shapes)} shapes: "
+                "give one for each, or one for all"
+            )
+        for i, name in enumerate(raw.top):
+            entries = shapes[i if len(shapes) > 1 else 0].dim if shapes else None
+            self.input(name, None if entries is None else tuple(entries))
+
+    def input(self, name: str, shape: Shape | None) -> None:
+        if name in self.tensors:
+            raise self.error(f"blob {name!r} is made twice: give each a name of its own")
+        tensor = Tensor(name, "input", "float32", shape)
+        self.tensors[name] = tensor
+        self.network.inputs.append(tensor)
+
+    def layer(self, raw: Message) -> None:
+        layer = Layer(self.network, raw.name, raw.type, "", 0, "", raw)
+        bottoms = [self.bottom(raw, name) for name in raw.bottom]
+        if not bottoms and raw.type in _ROWS:
+            raise self.error(f"layer {raw.name!r} of type {raw.type} has no bottom")
+        held = self.blobs(raw)
+        layer.inputs = (*bottoms[:1], *held, *bottoms[1:])
+        for tensor in layer.inputs:
+            if tensor is not None:
+                tensor.consumers.append(layer)
+        layer.outputs = tuple(self.top(layer, i, name) for i, name in enumerate(raw.top))
+        self.network.layers.append(layer)
+
+    def bottom(self, raw: Message, name: str) -> Tensor:
+        if name in self.tensors:
+            return self.tensors[name]
+        maker = next((later for later in self.layers if name in later.top), None)
+        if maker is None:
+            why = "which nothing in the TEST phase makes: correct the name"
+        elif maker is raw:
+            why = "which it makes itself: a net has no cycles"
+        else:
+            why = f"which only layer {maker.name!r} behind it makes: order them, without cycles"
+        raise self.error(f"layer {raw.name!r} reads blob {name!r}, {why}")
+
+    def top(self, layer: Layer, port: int, name: str) -> Tensor:
+        bottoms = layer.raw.bottom
+        if name in self.tensors and (port >= len(bottoms) or bottoms[port] != name):
+            raise self.error(
+                f"layer {layer.name!r} makes blob {name!r}, which another makes already: rename one"
+            )
+        tensor = Tensor(name, "layer", "float32", producer=layer)
+        self.tensors[name] = tensor
+        return tensor
+
+    def blobs(self, raw: Message) -> tuple[Tensor | None, ...]:
+        """Note a layer's blobs; returns weight and bias of a layer that has a row."""
+        found = self.stored.get(raw.name, ()) if raw.name else ()
+        blobs = found[0] if found else raw.blobs
+        where = self.stored_name if found else self.name
+        shapes = [_shape(blob) for blob in blobs]
+        why = _misfit(raw, blobs, shapes)
+        if why:
+            raise ModelError(f"{where}: layer {raw.name!r}: {why}: is it of another net?")
+        held: list[Tensor | None] = [
+            self.parameter(raw, i, blob, shape)
+            for i, (blob, shape) in enumerate(zip(blobs, shapes, strict=True))
+        ]
+        if raw.type not in WEIGHTED:
+            return ()
+        if not held:
+            bias = self.parameter(raw, 1, None, None) if parameters(raw).bias_term else None
+            held = [self.parameter(raw, 0, None, None), bias]
+        return (*held, None)[:2]
+
+    def parameter(
+        self, raw: Message, number: int, blob: Message | None, shape: Shape | None
+    ) -> Tensor:
+        """A weight or bias; layers that give it one name have it in common."""
+        shared = raw.param[number].name if number < len(raw.param) else ""
+        label = raw.name or next(iter(raw.top), raw.type)
+        name = shared or f"{label}.blobs[{number}]"
+        tensor = self.parameters.get(name)
+        if tensor is None:
+            tensor = self.parameters[name] = Tensor(name, "constant", "float32", shape)
+        elif shape is not None and tensor.value is not None and tensor.shape is not None:
+            # PERMISSIVE sharing: the same numbers in other dimensions.
+            tensor.shape = shape if len(shape) == len(tensor.shape) else None
+        elif shape is not None:
+            tensor.shape = shape
+        if blob is not None and tensor.value is None:
+            tensor.value = blob
+            tensor.dtype = "float16" if _is_float16(blob) else "float32"
+        return tensor
+
+
+def _is_float16(blob: Message) -> bool:
+    """Whether a blob's numbers are Float16: Caffe's never are, those of NVIDIA's fork can be."""
+    return blob.raw_data_type == _FLOAT16 and not (blob.data or blob.double_data)
+
+
+def _shape(blob: Message) -> Shape | None:
+    """The dimensions of a blob: ``shape``, or the four fields that older files have instead."""
+    if blob.HasField("shape"):
+        return tuple(blob.shape.dim)
+    legacy = ("num", "channels", "height", "width")
+    if any(blob.HasField(name) for name in legacy):
+        return tuple(getattr(blob, name) for name in legacy)
+    return None
+
+
+def _misfit(raw: Message, blobs: Sequence[Message], shapes: Sequence[Shape | None]) -> str:
+    """What is wrong with the blobs of a layer; empty if they fit."""
+    for i, (blob, shape) in enumerate(zip(blobs, shapes, strict=True)):
+        sizes = (len(blob.data), len(blob.double_data), _raw_count(blob))
+        count = next((size for size in sizes if size), None)
+        numbers = [n for n in shape or () if isinstance(n, int)]
+        if any(n < 0 for n in numbers):
+            return f"blob {i} has a negative dimension"
+        if count is not None and shape is not None and math.prod(numbers) != count:
+            return f"blob {i} is {_words(shape)}, but holds {count} numbers"
+    if raw.type not in WEIGHTED or not blobs:
+        return ""
+    held = parameters(raw)
+    wanted = 2 if held.bias_term else 1
+    if len(blobs) != wanted:
+        return f"has {len(blobs)} blobs, but the net wants {wanted}"
+    weight = shapes[0]
+    if weight is None:
+        return ""
+    outputs = _outputs(raw, weight)
+    if outputs is None:
+        return f"the weight is {_words(weight)}, which is no weight of a {raw.type}"
+    if held.HasField("num_output") and outputs != held.num_output:
+        return f"the weight is {_words(weight)}, but num_output is {held.num_output}"
+    return "" if raw.type == "InnerProduct" else _kernel_misfit(held, weight)
+
+
+def _outputs(raw: Message, weight: Shape) -> int | None:
+    """How many outputs a weight makes, ``None`` if it has too few dimensions."""
+    if len(weight) < 2:
+        return None
+    if raw.type == "InnerProduct":
+        entry = weight[-1] if raw.inner_product_param.transpose else weight[-2]
+    else:
+        entry = weight[0] if raw.type == "Convolution" else weight[1]
+    assert isinstance(entry, int)
+    return entry * raw.convolution_param.group if raw.type == "Deconvolution" else entry
+
+
+def _kernel_misfit(held: Message, weight: Shape) -> str:
+    both = held.HasField("kernel_h") or held.HasField("kernel_w")
+    kernel = [held.kernel_h, held.kernel_w] if both else list(held.kernel_size)
+    if len(kernel) == 1:
+        kernel *= len(weight) - 2
+    if kernel and list(weight[2:]) != kernel:
+        return f"the weight is {_words(weight)}, but the kernel is {_words(kernel)}"
+    return ""
+
+
+def _raw_count(blob: Message) -> int:
+    """How many numbers ``raw_data`` holds, by the type that stands beside it."""
+    size = {0: 8, 1: 4, 2: 2, 3: 4, 4: 4}[blob.raw_data_type]
+    return len(blob.raw_data) // size
+
+
+def _words(shape: Sequence[int | str | None]) -> str:
+    return "x".join(map(str, shape)) or "a scalar"

@@ -1,0 +1,212 @@
+"""Shapes that follow from the inputs' through a Caffe net, as far as its own layer types go.
+
+What a layer of another type makes is not known, and what follows from it is not either.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from pytest_amct.graphs.caffe.ops import parameters
+from pytest_amct.graphs.caffe.schema import Message
+from pytest_amct.graphs.network import Layer, Network, Shape
+
+_Rule = Callable[[Message, Sequence[Shape]], Shape | None]
+_Dim = int | str | None
+
+_ELEMENTWISE = (
+    "AbsVal BatchNorm Bias BNLL Clip Dropout ELU Exp Log LRN MVN Normalize Power PReLU ReLU Scale "
+    "Sigmoid Softmax Split Swish TanH Threshold"
+)
+_SAME = frozenset(_ELEMENTWISE.split())
+
+
+def infer(network: Network) -> None:
+    """Fill in the shapes of what the layers make; never raises."""
+    for layer in network.layers:
+        bottoms = [t.shape for t in layer.inputs if t is not None and t.origin != "constant"]
+        known = [shape for shape in bottoms if shape is not None]
+        if not known or len(known) < len(bottoms):
+            continue
+        for port, shape in enumerate(_shapes(layer, known)):
+            top = layer.output(port)
+            if top is not None and top.shape is None:
+                top.shape = shape
+
+
+def _shapes(layer: Layer, bottoms: Sequence[Shape]) -> Sequence[Shape | None]:
+    count = len(layer.outputs)
+    if layer.type in _SAME:
+        return [bottoms[0]] * count
+    if layer.type == "Slice":
+        return _slice(layer.raw, bottoms[0], count)
+    rule = _RULES.get(layer.type)
+    if rule is None:
+        return []
+    if layer.type in ("Convolution", "Deconvolution"):  # as many tops as bottoms
+        return [rule(layer.raw, [bottom]) for bottom in bottoms]
+    return [rule(layer.raw, bottoms)]
+
+
+def _axis(axis: int, rank: int) -> int | None:
+    """An axis counted from the front, ``None`` if the rank has no such axis."""
+    axis = axis + rank if axis < 0 else axis
+    return axis if 0 <= axis < rank else None
+
+
+def _window(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
+    """Convolution and Deconvolution: num_output channels, then a size for each spatial axis."""
+    held, bottom = parameters(layer), bottoms[0]
+    axis = _axis(held.axis, len(bottom))
+    if axis is None:
+        return None
+    count = len(bottom) - axis - 1
+    kernel = _each(held, "kernel_size", "kernel_h", "kernel_w", count, None)
+    pad = _each(held, "pad", "pad_h", "pad_w", count, 0)
+    stride = _each(held, "stride", "stride_h", "stride_w", count, 1)
+    dilation = _each(held, "dilation", "", "", count, 1)
+    sizes: list[_Dim] = []
+    for entry, k, p, s, d in zip(bottom[axis + 1 :], kernel, pad, stride, dilation, strict=True):
+        if not isinstance(entry, int) or k is None or p is None or not s or not d:
+            sizes.append(None)
+            continue
+        extent = d * (k - 1) + 1
+        if layer.type == "Deconvolution":
+            sizes.append(s * (entry - 1) + extent - 2 * p)
+        else:
+            sizes.append((entry + 2 * p - extent) // s + 1)
+    channels = held.num_output if held.HasField("num_output") else None
+    return (*bottom[:axis], channels, *sizes)
+
+
+def _each(
+    held: Message, name: str, first: str, second: str, count: int, default: int | None
+) -> list[int | None]:
+    """An entry for each spatial axis: given once for all, for each, or as ``_h`` and ``_w``."""
+    if first and (held.HasField(first) or held.HasField(second)):
+        return [getattr(held, first), getattr(held, second)] if count == 2 else [None] * count
+    given = list(getattr(held, name)) or [default]
+    return given * count if len(given) == 1 else given if len(given) == count else [None] * count
+
+
+def _pooling(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
+    held, bottom = layer.pooling_param, bottoms[0]
+    if len(bottom) != 4:
+        return None
+    if held.global_pooling:
+        return (*bottom[:2], 1, 1)
+    sizes: list[_Dim] = []
+    for entry, suffix in zip(bottom[2:], "hw", strict=True):
+        k = held.kernel_size if held.HasField("kernel_size") else getattr(held, f"kernel_{suffix}")
+        given = held.HasField(f"stride_{suffix}")
+        s = getattr(held, f"stride_{suffix}") if given else held.stride
+        p = getattr(held, f"pad_{suffix}") if held.HasField(f"pad_{suffix}") else held.pad
+        if not isinstance(entry, int) or not k or not s:
+            sizes.append(None)
+            continue
+        down = held.DESCRIPTOR.fields_by_name["round_mode"].default_value != held.round_mode
+        reach = entry + 2 * p - k
+        size = (reach // s if down else -(-reach // s)) + 1
+        # The last window must start inside the image or its front padding.
+        sizes.append(size - 1 if p and (size - 1) * s >= entry + p else size)
+    return (*bottom[:2], *sizes)
+
+
+def _inner_product(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
+    held = layer.inner_product_param
+    axis = _axis(held.axis, len(bottoms[0]))
+    if axis is None:
+        return None
+    return (*bottoms[0][:axis], held.num_output if held.HasField("num_output") else None)
+
+
+def _eltwise(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
+    return bottoms[0]
+
+
+def _concat(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
+    held = layer.concat_param
+    named = held.concat_dim if held.HasField("concat_dim") else held.axis
+    axis = _axis(named, len(bottoms[0]))
+    if axis is None or any(len(b) != len(bottoms[0]) for b in bottoms):
+        return None
+    return (*bottoms[0][:axis], _total([b[axis] for b in bottoms]), *bottoms[0][axis + 1 :])
+
+
+def _total(entries: Sequence[_Dim]) -> int | None:
+    numbers = [entry for entry in entries if isinstance(entry, int)]
+    return sum(numbers) if len(numbers) == len(entries) else None
+
+
+def _product(entries: Sequence[_Dim]) -> int | None:
+    numbers = [entry for entry in entries if isinstance(entry, int)]
+    return math.prod(numbers) if len(numbers) == len(entries) else None
+
+
+def _slice(layer: Message, bottom: Shape, count: int) -> Sequence[Shape | None]:
+    held = layer.slice_param
+    named = held.slice_dim if held.HasField("slice_dim") else held.axis
+    axis = _axis(named, len(bottom))
+    if axis is None:
+        return []
+    entry, points = bottom[axis], list(held.slice_point)
+    sizes: list[_Dim] = [None] * count
+    if isinstance(entry, int) and not points and count and entry % count == 0:
+        sizes = [entry // count] * count
+    elif isinstance(entry, int) and len(points) == count - 1:
+        sizes = [b - a for a, b in zip([0, *points], [*points, entry], strict=True)]
+    return [(*bottom[:axis], size, *bottom[axis + 1 :]) for size in sizes]
+
+
+def _flatten(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
+    held, bottom = layer.flatten_param, bottoms[0]
+    first, last = _axis(held.axis, len(bottom)), _axis(held.end_axis, len(bottom))
+    if first is None or last is None or last < first:
+        return None
+    return (*bottom[:first], _product(bottom[first : last + 1]), *bottom[last + 1 :])
+
+
+def _reshape(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
+    held, bottom = layer.reshape_param, bottoms[0]
+    first = held.axis + len(bottom) + 1 if held.axis < 0 else held.axis
+    last = len(bottom) if held.num_axes < 0 else first + held.num_axes
+    if not 0 <= first <= last <= len(bottom):
+        return None
+    replaced = bottom[first:last]
+    made: list[_Dim] = []
+    for i, entry in enumerate(held.shape.dim):
+        copied = replaced[i] if i < len(replaced) else None
+        made.append(copied if entry == 0 else entry if entry > 0 else None)
+    if list(held.shape.dim).count(-1) == 1:
+        at = list(held.shape.dim).index(-1)
+        whole, others = _product(replaced), _product(made[:at] + made[at + 1 :])
+        made[at] = whole // others if whole is not None and others else None
+    return (*bottom[:first], *made, *bottom[last:])
+
+
+def _permute(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
+    bottom, order = bottoms[0], list(layer.permute_param.order)
+    order += [i for i in range(len(bottom)) if i not in order]
+    return tuple(bottom[i] for i in order) if sorted(order) == list(range(len(bottom))) else None
+
+
+def _crop(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
+    axis = _axis(layer.crop_param.axis, len(bottoms[0]))
+    if axis is None or len(bottoms) != 2 or len(bottoms[0]) != len(bottoms[1]):
+        return None
+    return (*bottoms[0][:axis], *bottoms[1][axis:])
+
+
+_RULES: dict[str, _Rule] = {
+    "Convolution": _window,
+    "Deconvolution": _window,
+    "Pooling": _pooling,
+    "InnerProduct": _inner_product,
+    "Eltwise": _eltwise,
+    "Concat": _concat,
+    "Flatten": _flatten,
+    "Reshape": _reshape,
+    "Permute": _permute,
+    "Crop": _crop,
+}

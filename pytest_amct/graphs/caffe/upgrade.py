@@ -1,0 +1,159 @@
+"""Older generations of Caffe nets, brought to the current one as Caffe itself does it.
+
+``layers { layer { type: "conv" } }`` (V0) and ``layers { type: CONVOLUTION }`` (V1) become
+``layer { type: "Convolution" }``; parameters of data layers, which no table asks for, are left
+behind. And of any generation: which layers a net has in the TEST phase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_amct.graphs.caffe.files import Complain
+from pytest_amct.graphs.caffe.schema import Message, is_repeated, message
+
+_TYPES = (
+    "AbsVal Accuracy ArgMax BNLL Concat ContrastiveLoss Convolution Deconvolution Data Dropout "
+    "DummyData EuclideanLoss Eltwise Exp Flatten HDF5Data HDF5Output HingeLoss Im2col ImageData "
+    "InfogainLoss InnerProduct LRN MemoryData MultinomialLogisticLoss MVN Pooling Power ReLU "
+    "Sigmoid SigmoidCrossEntropyLoss Silence Softmax Split Slice TanH WindowData Threshold"
+)
+#: as the enum of V1 spells a type, without its underscores
+_V1_TYPES = {type_.upper(): type_ for type_ in _TYPES.split()} | {"SOFTMAXLOSS": "SoftmaxWithLoss"}
+_V0_TYPES = {
+    **{t.lower(): t for t in ("Accuracy", "BNLL", "Concat", "Data", "Dropout", "Flatten")},
+    **{t.lower(): t for t in ("Im2col", "InnerProduct", "LRN", "ReLU", "Sigmoid", "Softmax")},
+    "conv": "Convolution",
+    "euclidean_loss": "EuclideanLoss",
+    "hdf5_data": "HDF5Data",
+    "hdf5_output": "HDF5Output",
+    "images": "ImageData",
+    "infogain_loss": "InfogainLoss",
+    "multinomial_logistic_loss": "MultinomialLogisticLoss",
+    "pool": "Pooling",
+    "softmax_loss": "SoftmaxWithLoss",
+    "split": "Split",
+    "tanh": "TanH",
+    "window_data": "WindowData",
+}
+#: where the fields of a V0 layer go, by its type; the names that changed are below
+_V0_FIELDS = {
+    "conv": (
+        "convolution_param",
+        "num_output biasterm weight_filler bias_filler pad kernelsize group stride",
+    ),
+    "innerproduct": ("inner_product_param", "num_output biasterm weight_filler bias_filler"),
+    "pool": ("pooling_param", "pad kernelsize stride pool"),
+    "dropout": ("dropout_param", "dropout_ratio"),
+    "lrn": ("lrn_param", "local_size alpha beta k"),
+    "concat": ("concat_param", "concat_dim"),
+}
+_RENAMED = {"biasterm": "bias_term", "kernelsize": "kernel_size"}
+
+
+def upgraded(net: Message, complain: Complain) -> Message:
+    """The net with current layers alone; itself if it has no others. Raises `ModelError`."""
+    if not net.layers:
+        return net
+    if net.layer:
+        raise complain("has both 'layer' and 'layers': write all of them as 'layer'")
+    new = message("NetParameter")
+    new.CopyFrom(net)
+    del new.layers[:]
+    # What a V0 padding layer makes, with what it reads and its pad: those behind it pad instead.
+    padded: dict[str, tuple[str, int]] = {}
+    for old in net.layers:
+        if old.HasField("layer") and old.layer.type == "padding":
+            if len(old.bottom) != 1 or len(old.top) != 1:
+                raise complain(f"padding layer {old.layer.name!r} must read and make one blob")
+            padded[old.top[0]] = (old.bottom[0], old.layer.pad)
+        else:
+            made = new.layer.add()
+            _upgrade(old, made, padded, complain)
+    return new
+
+
+def _upgrade(
+    old: Message, new: Message, padded: dict[str, tuple[str, int]], complain: Complain
+) -> None:
+    v0 = old.layer if old.HasField("layer") else None
+    new.name = old.name if v0 is None else v0.name
+    new.top.extend(old.top)
+    _upgrade_type(old, new, complain)
+    if v0 is None:
+        _copy_v1(old, new)
+    else:
+        _copy_v0(v0, new)
+    for name in old.bottom:
+        before, pad = padded.get(name, (name, 0))
+        new.bottom.append(before)
+        if pad and new.type == "Convolution":
+            new.convolution_param.pad[:] = [pad]
+        elif pad and new.type == "Pooling":
+            new.pooling_param.pad = pad
+        elif pad:
+            raise complain(f"layer {new.name!r} reads padding, but a {new.type} cannot pad")
+    for name in old.top:
+        padded.pop(name, None)
+
+
+def _upgrade_type(old: Message, new: Message, complain: Complain) -> None:
+    if old.HasField("layer"):
+        type_, known = old.layer.type, _V0_TYPES.get(old.layer.type)
+    else:
+        field = old.DESCRIPTOR.fields_by_name["type"]
+        type_ = field.enum_type.values_by_number[old.type].name
+        known = _V1_TYPES.get(type_.replace("_", ""))
+    if known is None:
+        raise complain(f"layer {new.name!r}: {type_ or 'NONE'!r} is no type of Caffe's old layers")
+    new.type = known
+
+
+def _copy_v1(old: Message, new: Message) -> None:
+    fields = new.DESCRIPTOR.fields_by_name
+    for field, value in old.ListFields():
+        if field.name in ("include", "exclude", "blobs"):
+            getattr(new, field.name).extend(value)
+        elif field.name.endswith("_param") and field.name in fields:
+            getattr(new, field.name).CopyFrom(value)
+    for name in old.param:
+        new.param.add().name = name
+
+
+def _copy_v0(old: Message, new: Message) -> None:
+    new.blobs.extend(old.blobs)
+    holder, names = _V0_FIELDS.get(old.type, ("", ""))
+    for name in names.split():
+        if not old.HasField(name):
+            continue
+        target, value = getattr(new, holder), getattr(old, name)
+        field = _RENAMED.get(name, name)
+        if name.endswith("_filler"):
+            getattr(target, field).CopyFrom(value)
+        elif is_repeated(target.DESCRIPTOR.fields_by_name[field]):
+            getattr(target, field).append(value)
+        else:
+            setattr(target, field, value)
+
+
+def in_test_phase(net: Message, complain: Complain) -> Iterator[Message]:
+    """The layers that the net has in the TEST phase, at its own level and stages."""
+    for layer in net.layer:
+        if layer.include and layer.exclude:
+            raise complain(f"layer {layer.name!r} has both 'include' and 'exclude': keep one")
+        rules = layer.include or layer.exclude
+        met = any(_meets(net.state, rule) for rule in rules)
+        if met == bool(layer.include) or not rules:
+            yield layer
+
+
+def _meets(state: Message, rule: Message) -> bool:
+    test = rule.DESCRIPTOR.fields_by_name["phase"].enum_type.values_by_name["TEST"].number
+    if rule.HasField("phase") and rule.phase != test:
+        return False
+    if rule.HasField("min_level") and state.level < rule.min_level:
+        return False
+    if rule.HasField("max_level") and state.level > rule.max_level:
+        return False
+    stages = set(state.stage)
+    return stages.issuperset(rule.stage) and stages.isdisjoint(rule.not_stage)

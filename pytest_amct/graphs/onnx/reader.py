@@ -1,0 +1,392 @@
+"""ONNX models as networks: bytes, files or protos, any opset, without loading a weight."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
+
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import (
+    AttributeProto,
+    FunctionProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    SparseTensorProto,
+    TensorProto,
+    TensorShapeProto,
+    ValueInfoProto,
+)
+
+from pytest_amct.errors import ModelError
+from pytest_amct.graphs.collecting import uncollected
+from pytest_amct.graphs.files import read_bytes
+from pytest_amct.graphs.network import UNKNOWN, Function, Layer, Network, Shape, Tensor, Unknown
+from pytest_amct.graphs.onnx.ops import DTYPES, OnnxOps
+
+_MAX_DEPTH = 64
+"""Nested graphs deeper than protobuf itself reads (100 messages, three for each graph)."""
+
+_MOST_PASSED = 1_000_000
+"""Attributes that calls pass, up to which it is worked out what all call sites agree on."""
+
+_NESTING = (AttributeProto.GRAPH, AttributeProto.GRAPHS, AttributeProto.UNDEFINED)
+"""Types of attributes that may hold graphs; some files leave the type out."""
+
+_FunctionKey = tuple[str, str, str]
+_Passed = AttributeProto | Unknown | None
+
+
+def parse_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = "") -> ModelProto:
+    """The proto of a model given in any form; external data stays where it is.
+
+    Raises `ModelError` if the file is missing, is not ONNX, or holds no graph.
+    """
+    if not isinstance(model, ModelProto):
+        if isinstance(model, bytes):
+            data, name = model, name or "the model"
+        else:
+            name = name or os.fspath(model)
+            data = read_bytes(model, name)
+        model = ModelProto()
+        try:
+            model.ParseFromString(data)
+        except DecodeError:
+            raise ModelError(
+                f"{name}: not an ONNX model, or cut off ({len(data)} bytes): export it again"
+            ) from None
+    if not model.HasField("graph"):
+        raise ModelError(f"{name or 'the model'}: holds no graph: is it an ONNX model at all?")
+    return model
+
+
+def read_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = "") -> Network:
+    """The network of an ONNX model (bytes, path or ModelProto, which is only read).
+
+    Takes any legal model and most illegal ones: what is missing becomes `unknown`, never a guess.
+    Raises `ModelError` if there is no model in it.
+    """
+    proto = parse_onnx(model, name)
+    name = name or ("the model" if isinstance(model, ModelProto | bytes) else os.fspath(model))
+    reader = _Reader(proto, name)
+    with uncollected():
+        reader.graph(proto.graph, [], "", _versions(proto.opset_import))
+        reader.functions()
+    return reader.network
+
+
+def normal_domain(domain: str) -> str:
+    """``ai.onnx`` and the empty domain are one."""
+    return "" if domain == "ai.onnx" else domain
+
+
+def _versions(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
+    return {normal_domain(entry.domain): entry.version for entry in imports}
+
+
+def value_shape(info: ValueInfoProto) -> Shape | None:
+    """The declared shape of a tensor, ``None`` if it is not a dense tensor or has none."""
+    kind = info.type.WhichOneof("value")
+    if kind != "tensor_type" or not info.type.tensor_type.HasField("shape"):
+        return None
+    return tuple(map(_entry, info.type.tensor_type.shape.dim))
+
+
+def _entry(dim: TensorShapeProto.Dimension) -> int | str | None:
+    if dim.HasField("dim_value") and dim.dim_value >= 0:
+        return dim.dim_value
+    # Shape inference gives such names to what it could not tell.
+    return dim.dim_param if dim.dim_param and not dim.dim_param.startswith("unk__") else None
+
+
+def input_shape(info: ValueInfoProto) -> Shape | None:
+    """The shape of a network input; entries that the file leaves open are the caller's choice."""
+    shape = value_shape(info)
+    if shape is None:
+        return None
+    return tuple(f"{info.name}.{i}" if n is None else n for i, n in enumerate(shape))
+
+
+def value_dtype(info: ValueInfoProto) -> str | None:
+    """The declared element type; other types than tensors are named by their kind."""
+    kind = info.type.WhichOneof("value")
+    if kind is None:
+        return None
+    if kind in ("tensor_type", "sparse_tensor_type"):
+        return DTYPES.get(getattr(info.type, kind).elem_type)
+    return str(kind).removesuffix("_type")
+
+
+class _Reader:
+    """Builds one network; nothing of it outlives the reading."""
+
+    def __init__(self, proto: ModelProto, label: str) -> None:
+        self.proto, self.label = proto, label
+        self.check_text(*(entry.domain for entry in proto.opset_import))
+        for function in proto.functions:
+            self.check_function(function)
+        self.network = Network("onnx", OnnxOps(), proto)
+        self.bodies: dict[_FunctionKey, FunctionProto] = {
+            (normal_domain(f.domain), f.name, f.overload): f for f in proto.functions
+        }
+        self.calls: dict[_FunctionKey, list[Layer]] = {key: [] for key in self.bodies}
+        self.callers: dict[_FunctionKey, set[_FunctionKey]] = {key: set() for key in self.bodies}
+        self.inside: _FunctionKey | None = None
+
+    def graph(
+        self,
+        graph: GraphProto,
+        scopes: list[dict[str, Tensor]],
+        where: str,
+        versions: dict[str, int],
+    ) -> dict[str, Tensor]:
+        """Read one graph behind its enclosing scopes and return its tensors by name."""
+        if len(scopes) > _MAX_DEPTH:
+            raise ModelError(
+                f"{self.label}: graphs are nested more than {_MAX_DEPTH} deep: no tool reads that"
+            )
+        self.check_text(*(tensor.name for tensor in graph.initializer))
+        self.check_text(*(sparse.values.name for sparse in graph.sparse_initializer))
+        tensors: dict[str, Tensor] = {}
+        self.network.scopes.append(tensors)
+        top = not scopes
+        for dense in graph.initializer:
+            tensors[dense.name] = _constant(dense.name, dense)
+        for sparse in graph.sparse_initializer:
+            tensors[sparse.values.name] = _constant(sparse.values.name, sparse)
+        for info in graph.input:
+            self.graph_input(info, tensors, top)
+        for info in [*graph.value_info, *graph.output]:
+            self.declare(info, tensors)
+        self.nodes(graph.node, [*scopes, tensors], where, versions)
+        for info in graph.output:
+            output = self.find(info.name, [*scopes, tensors])
+            output.is_output = True
+            if top:
+                self.network.outputs.append(output)
+        return tensors
+
+    def check_text(self, *names: str) -> None:
+        """Refuse names that are not UTF-8, for which protobuf gives bytes."""
+        for name in names:
+            if not isinstance(name, str):
+                raise ModelError(
+                    f"{self.label}: a name in it is not UTF-8, as ONNX asks: {name[:60]!r}"
+                )
+
+    def check_function(self, function: FunctionProto) -> None:
+        self.check_text(function.domain, function.name, function.overload)
+        self.check_text(*function.input, *function.output, *function.attribute)
+        self.check_text(*(entry.domain for entry in function.opset_import))
+        self.check_text(*(default.name for default in function.attribute_proto))
+
+    def check_info(self, info: ValueInfoProto) -> None:
+        self.check_text(info.name, *(dim.dim_param for dim in info.type.tensor_type.shape.dim))
+
+    def graph_input(self, info: ValueInfoProto, tensors: dict[str, Tensor], top: bool) -> None:
+        self.check_info(info)
+        known = tensors.get(info.name)
+        if known is not None:  # an initializer that is also an input
+            known.basis = "inferred"
+            if not top or self.proto.ir_version >= 4:
+                known.origin = "overridable"
+            return
+        shape = input_shape(info) if top else value_shape(info)
+        tensor = Tensor(info.name, "input" if top else "carried", value_dtype(info), shape)
+        tensors[info.name] = tensor
+        if top:
+            self.network.inputs.append(tensor)
+
+    def declare(self, info: ValueInfoProto, tensors: dict[str, Tensor]) -> None:
+        """Note what the file says of a tensor; whoever produces it claims it later."""
+        self.check_info(info)
+        tensor = tensors.setdefault(info.name, Tensor(info.name, "absent"))
+        if tensor.dtype is None:
+            tensor.dtype = value_dtype(info)
+        if tensor.shape is None:
+            tensor.shape = value_shape(info)
+
+    def nodes(
+        self,
+        nodes: Sequence[NodeProto],
+        scopes: list[dict[str, Tensor]],
+        where: str,
+        versions: dict[str, int],
+    ) -> None:
+        layers, newest, tensors = [], onnx.defs.onnx_opset_version(), scopes[-1]
+        for node in nodes:
+            name, type_, domain, overload = node.name, node.op_type, node.domain, node.overload
+            taken, made = [*node.input], [*node.output]
+            texts, nests = [name, type_, domain, overload, *taken, *made], False
+            for held in node.attribute:
+                texts += (held.name, held.ref_attr_name)
+                nests |= held.type in _NESTING
+            for text in texts:
+                if type(text) is not str:
+                    self.check_text(text)
+            domain = normal_domain(domain)
+            version = versions.get(domain) or newest
+            layer = Layer(self.network, name, type_, domain, version, where, node)
+            if self.bodies and (key := (domain, type_, overload)) in self.bodies:
+                self.calls[key].append(layer)
+                if self.inside is not None:
+                    self.callers[key].add(self.inside)
+            layer.outputs = tuple([self.produce(layer, output, tensors) for output in made])
+            layers.append((layer, taken, nests))
+        for layer, taken, nests in layers:
+            found = [self.find(input_, scopes) if input_ else None for input_ in taken]
+            for tensor in found:
+                if tensor is not None:
+                    tensor.consumers.append(layer)
+            layer.inputs = tuple(found)
+            self.network.layers.append(layer)
+            if nests:
+                for held in layer.raw.attribute:
+                    self.graphs(held, layer, scopes, versions)
+
+    def graphs(
+        self,
+        held: AttributeProto,
+        owner: Layer,
+        scopes: list[dict[str, Tensor]],
+        versions: dict[str, int],
+    ) -> None:
+        """Read the graphs in an attribute."""
+        if held.HasField("g"):
+            self.nested(held.g, owner, held.name, scopes, versions)
+        for i, graph in enumerate(held.graphs):
+            self.nested(graph, owner, f"{held.name}[{i}]", scopes, versions)
+
+    def nested(
+        self,
+        graph: GraphProto,
+        owner: Layer,
+        attribute_name: str,
+        scopes: list[dict[str, Tensor]],
+        versions: dict[str, int],
+    ) -> None:
+        label = owner.name or next((t.name for t in owner.outputs if t), owner.type)
+        where = ".".join(part for part in (owner.where, label, attribute_name) if part)
+        tensors = self.graph(graph, scopes, where, versions)
+        if owner.domain or owner.type not in ("Loop", "Scan", "SequenceMap"):
+            return  # what another operator hands to a body is its own affair
+        # They hand their inputs to the body in order; a Loop's first is its counter, and what
+        # opset 8 of Scan puts first is none of the body's.
+        given = owner.inputs[1:] if owner.type == "Scan" and owner.version < 9 else owner.inputs
+        skipped = 2 if owner.type == "Loop" else 0
+        for i, info in enumerate(graph.input):
+            if skipped <= i < len(given):
+                tensors[info.name].bind(given[i])
+
+    def produce(self, layer: Layer, name: str, tensors: dict[str, Tensor]) -> Tensor | None:
+        if not name:
+            return None
+        tensor = tensors.get(name)
+        if tensor is None or tensor.origin != "absent":
+            tensor = tensors[name] = Tensor(name, "absent")
+        tensor.origin, tensor.producer = "layer", layer
+        if layer.type == "Constant" and not layer.domain:
+            _describe_constant(tensor, layer)
+        return tensor
+
+    def find(self, name: str, scopes: Sequence[dict[str, Tensor]]) -> Tensor:
+        # A nested graph may describe a tensor that it captures: what is only described is not it.
+        for tensors in reversed(scopes):
+            if name in tensors and tensors[name].origin != "absent":
+                return tensors[name]
+        return scopes[-1].setdefault(name, Tensor(name, "absent"))
+
+    def functions(self) -> None:
+        """Read the bodies of local functions, and tie each call to its body."""
+        read = {key: self.function(key, body) for key, body in self.bodies.items()}
+        for function in read.values():
+            for layer in function.calls:
+                layer.parameters, layer.body = function.parameters, function.body
+                for i, parameter in enumerate(layer.parameters):
+                    parameter.bind(layer.input(i))
+        try:
+            order = list(TopologicalSorter(self.callers).static_order())
+        except CycleError:  # recursion, which is illegal: nothing is passed on
+            return
+        for function in (read[key] for key in order):
+            self.network.functions.append(function)
+            function.given = _given(function)
+            for layer in function.layers:
+                layer.given = function.given
+                made = layer.output(0)
+                if layer.type == "Constant" and not layer.domain and made is not None:
+                    _describe_constant(made, layer)
+
+    def function(self, key: _FunctionKey, body: FunctionProto) -> Function:
+        first_scope, first_layer, self.inside = (
+            len(self.network.scopes),
+            len(self.network.layers),
+            key,
+        )
+        tensors = {name: Tensor(name, "parameter") for name in body.input}
+        for info in body.value_info:
+            self.declare(info, tensors)
+        where = "function:" + ":".join(part for part in key if part)
+        self.nodes(body.node, [tensors], where, _versions(body.opset_import))
+        for name in body.output:
+            if name in tensors:
+                tensors[name].is_output = True
+        return Function(
+            raw=body,
+            parameters=tuple(tensors[name] for name in body.input),
+            body=tuple(tensors.get(name) for name in body.output),
+            layers=self.network.layers[first_layer:],
+            scopes=[tensors, *self.network.scopes[first_scope:]],
+            calls=self.calls[key],
+        )
+
+
+def _given(function: Function) -> dict[str, _Passed]:
+    """What all call sites pass for each attribute of a function; `UNKNOWN` where they differ."""
+    defaults = {found.name: found for found in function.raw.attribute_proto}
+    names = [*function.raw.attribute, *defaults]
+    if len(names) * len(function.calls) > _MOST_PASSED:
+        return dict.fromkeys(names, UNKNOWN)
+    given: dict[str, _Passed] = {}
+    for name in names:
+        values = [_passed(call, name, defaults.get(name)) for call in function.calls]
+        agreed = bool(values) and all(v is values[0] or v == values[0] for v in values)
+        given[name] = values[0] if agreed else UNKNOWN
+    return given
+
+
+def _passed(call: Layer, name: str, default: _Passed) -> _Passed:
+    for found in call.raw.attribute:
+        if found.name == name:
+            passed: _Passed = found
+            if found.ref_attr_name:
+                passed = call.given.get(found.ref_attr_name, UNKNOWN)
+            return passed
+    return default
+
+
+def _constant(name: str, value: TensorProto | SparseTensorProto) -> Tensor:
+    dense = value.values if isinstance(value, SparseTensorProto) else value
+    return Tensor(name, "constant", DTYPES.get(dense.data_type), tuple(value.dims), value=value)
+
+
+def _describe_constant(tensor: Tensor, layer: Layer) -> None:
+    """Dtype, shape and value of a Constant node in every form that it can be written."""
+    value, sparse = layer.attribute("value"), layer.attribute("sparse_value")
+    if isinstance(value, TensorProto):
+        tensor.dtype, tensor.shape, tensor.value = (
+            DTYPES.get(value.data_type),
+            tuple(value.dims),
+            value,
+        )
+    elif isinstance(sparse, SparseTensorProto):
+        tensor.dtype, tensor.shape = DTYPES.get(sparse.values.data_type), tuple(sparse.dims)
+        tensor.value = sparse
+    for form, dtype in (("float", "float32"), ("int", "int64"), ("string", "string")):
+        one, many = layer.attribute(f"value_{form}"), layer.attribute(f"value_{form}s")
+        if one is not None and one is not UNKNOWN:
+            tensor.dtype, tensor.shape = dtype, ()
+        elif isinstance(many, tuple):
+            tensor.dtype, tensor.shape = dtype, (len(many),)

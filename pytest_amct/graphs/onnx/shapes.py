@@ -1,0 +1,229 @@
+"""onnx's own shape inference, run on a skeleton: no weights, no hostile expansion of functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from graphlib import CycleError, TopologicalSorter
+
+import onnx
+from onnx import (
+    AttributeProto,
+    FunctionProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    helper,
+)
+
+from pytest_amct.graphs.network import Function, Network, Shape, Tensor
+from pytest_amct.graphs.onnx.growth import grows
+from pytest_amct.graphs.onnx.ops import NUMBERS
+from pytest_amct.graphs.onnx.protos import input_shape, normal_domain, value_dtype, value_shape
+
+_SMALL = 1024
+"""Bytes up to which a constant is kept: shapes are computed from such."""
+
+_Key = tuple[str, str, str]
+_Functions = Mapping[_Key, "_Body"]
+
+_EXPANSION = 20_000
+"""Nodes that inlining all functions may give; beyond it they are left out of the inference."""
+
+
+def infer(network: Network) -> None:
+    """Fill in shapes and dtypes that the file does not declare; never raises."""
+    model = network.raw
+    functions = _functions(model)
+    if _expansion(functions, model.graph.node) > _EXPANSION:
+        functions = {}
+    _fill(network.scopes, lambda: _skeleton(model, functions))
+    for function in network.functions:
+        for parameter in function.parameters:
+            _agree(parameter)
+        _fill(function.scopes, partial(_body, function, model.ir_version, functions))
+
+
+def _fill(scopes: list[dict[str, Tensor]], make: Callable[[], ModelProto]) -> None:
+    try:
+        model = make()
+        if grows(model):
+            return
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception:  # whatever onnx makes of a broken model, the answer is: not known
+        return
+    for tensors, graph in zip(scopes, _graphs(inferred.graph), strict=False):
+        for info in [*graph.input, *graph.value_info, *graph.output]:
+            tensor = tensors.get(info.name)
+            if tensor is None:
+                continue
+            if tensor.origin != "input" or tensor.shape is None:
+                tensor.shape = _merged(tensor.shape, value_shape(info))
+            if tensor.dtype is None:
+                tensor.dtype = value_dtype(info)
+
+
+def _merged(declared: Shape | None, found: Shape | None) -> Shape | None:
+    """The better of both for each entry: a number, else a symbol, else nothing."""
+    if declared is None or found is None or len(declared) != len(found):
+        return found if declared is None else declared
+    return tuple(
+        d if isinstance(d, int) else f if isinstance(f, int) else d or f
+        for d, f in zip(declared, found, strict=True)
+    )
+
+
+def _agree(parameter: Tensor) -> None:
+    """Give a function's parameter the type and the shape that all of its call sites pass."""
+    bound = [(t.dtype, t.shape) if t else (None, None) for t in parameter.bound]
+    dtypes, shapes = {dtype for dtype, _ in bound}, [shape for _, shape in bound]
+    if len(dtypes) == 1 and parameter.dtype is None:
+        parameter.dtype = dtypes.pop()
+    known = [shape for shape in shapes if shape is not None]
+    one_rank = len({len(shape) for shape in known}) == 1
+    if parameter.shape is None and one_rank and len(known) == len(shapes):
+        columns = zip(*known, strict=True)
+        parameter.shape = tuple(c[0] if len(set(c)) == 1 else None for c in columns)
+
+
+def _body(function: Function, ir_version: int, functions: _Functions) -> ModelProto:
+    """A function's body as a model, its inputs typed as its callers type them."""
+    model = ModelProto(ir_version=ir_version)
+    called, waiting = set[_Key](), [_key(node) for node in _all(function.raw.node)]
+    while waiting:
+        key = waiting.pop()
+        if key in functions and key not in called:
+            called.add(key)
+            model.functions.append(functions[key].raw)
+            waiting.extend(functions[key].calls)
+    model.opset_import.extend(function.raw.opset_import)
+    model.graph.node.extend(function.raw.node)
+    model.graph.value_info.extend(function.raw.value_info)
+    for parameter in function.parameters:
+        number = NUMBERS.get(parameter.dtype or "")
+        if number is not None:
+            info = helper.make_tensor_value_info(parameter.name, number, parameter.shape)
+            model.graph.input.append(info)
+    for node in _all(model.graph.node):
+        for index in reversed(range(len(node.attribute))):
+            found = node.attribute[index]
+            if not found.ref_attr_name:
+                continue
+            passed = function.given.get(found.ref_attr_name)
+            if isinstance(passed, AttributeProto):
+                name = found.name
+                found.CopyFrom(passed)
+                found.name = name
+            else:
+                del node.attribute[index]
+    _spell_domains(model)
+    return model
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """What inlining needs to know of a function: how many nodes it has, whom it calls."""
+
+    raw: FunctionProto
+    size: int
+    calls: list[_Key]
+
+
+def _functions(model: ModelProto) -> _Functions:
+    keys = {(normal_domain(f.domain), f.name, f.overload) for f in model.functions}
+    found = {}
+    for function in model.functions:
+        called = [_key(node) for node in _all(function.node)]
+        inside = [key for key in called if key in keys]
+        key = (normal_domain(function.domain), function.name, function.overload)
+        found[key] = _Body(function, len(called), inside)
+    return found
+
+
+def _key(node: NodeProto) -> _Key:
+    return normal_domain(node.domain), node.op_type, node.overload
+
+
+def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
+    """A graph and all that are nested in it, in the order in which the reader meets them."""
+    yield graph
+    for node in graph.node:
+        for nested in _nested(node):
+            yield from _graphs(nested)
+
+
+def _nested(node: NodeProto) -> Iterator[GraphProto]:
+    for found in node.attribute:
+        if found.HasField("g"):
+            yield found.g
+        yield from found.graphs
+
+
+def _all(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
+    """The nodes and those in the graphs nested in them."""
+    for node in nodes:
+        yield node
+        for nested in _nested(node):
+            yield from _all(nested.node)
+
+
+def _skeleton(model: ModelProto, functions: _Functions) -> ModelProto:
+    graph = model.graph
+    # From version 4 on, initializers need not be inputs.
+    version = max(model.ir_version, 4)
+    skeleton = ModelProto(ir_version=version, opset_import=model.opset_import)
+    skeleton.functions.extend(function.raw for function in functions.values())
+    kept = skeleton.graph
+    kept.name = graph.name
+    kept.node.extend(graph.node)
+    # A stored value tells its shape better than the description of the input that may replace it.
+    stored = {tensor.name for tensor in graph.initializer}
+    kept.input.extend(info for info in graph.input if info.name not in stored)
+    for info in kept.input:
+        for dim, entry in zip(
+            info.type.tensor_type.shape.dim, input_shape(info) or (), strict=False
+        ):
+            if isinstance(entry, str):
+                dim.dim_param = entry
+    # Nor does an output that is fed or stored: its own description would be taken instead.
+    known = stored.union(info.name for info in graph.input)
+    kept.output.extend(info for info in graph.output if info.name not in known)
+    kept.value_info.extend(graph.value_info)
+    kept.initializer.extend(_stripped(t) for t in graph.initializer)
+    kept.sparse_initializer.extend(graph.sparse_initializer)
+    if any(normal_domain(entry.domain) != entry.domain for entry in model.opset_import):
+        _spell_domains(skeleton)
+    return skeleton
+
+
+def _spell_domains(model: ModelProto) -> None:
+    """Call ai.onnx by its empty name, the only one that onnx's inference knows."""
+    for owner in (model, *model.functions):
+        nodes = owner.graph.node if isinstance(owner, ModelProto) else owner.node
+        for item in (*_all(nodes), *owner.opset_import):
+            item.domain = normal_domain(item.domain)
+
+
+def _stripped(tensor: TensorProto) -> TensorProto:
+    if tensor.ByteSize() <= _SMALL and tensor.data_location != TensorProto.EXTERNAL:
+        return tensor
+    return TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type)
+
+
+def _expansion(functions: _Functions, nodes: Iterable[NodeProto]) -> int:
+    """How many nodes all bodies and these nodes have once every call is inlined; too many if
+    functions call themselves."""
+    try:
+        order = list(
+            TopologicalSorter({k: set(f.calls) for k, f in functions.items()}).static_order()
+        )
+    except CycleError:
+        return _EXPANSION + 1
+    sizes: dict[_Key, int] = {}
+    for key in order:
+        called = functions[key].calls
+        size = functions[key].size + sum(sizes[k] for k in called)
+        sizes[key] = min(size, _EXPANSION + 1)  # else numbers of a million digits
+    return sum(sizes.values()) + sum(sizes.get(_key(node), 0) for node in _all(nodes))

@@ -1,0 +1,107 @@
+"""Functions of a TensorFlow graph's library: who calls them, and what the calls pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from pytest_amct.graphs.network import UNKNOWN, Function, Layer, Network
+from pytest_amct.graphs.tensorflow import ops
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A layer that runs a function: what it passes as attributes, from which input on."""
+
+    layer: Layer
+    attributes: Mapping[str, Any]
+    first: int = 0
+    loops: bool = False
+    returns: bool = True
+
+
+def tie(network: Network, functions: Mapping[str, Function]) -> list[Function]:
+    """Tie every call to the body that it runs; the functions, callers first.
+
+    Where functions call themselves nothing is passed on, and none are returned.
+    """
+    calls = _calls(network, functions)
+    callers: dict[str, set[str]] = {name: set() for name in functions}
+    for name, found in calls.items():
+        function = functions[name]
+        signature = function.raw.signature
+        for call in found:
+            if call.layer.where:
+                callers[name].add(call.layer.where.removeprefix("function:"))
+            if any(_is_list(a) for a in (*signature.input_arg, *signature.output_arg)):
+                continue  # its parameters are lists: nothing is passed on
+            for i, parameter in enumerate(function.parameters):
+                parameter.bind(call.layer.input(i + call.first))
+                if call.loops:
+                    network.memo.setdefault("tensorflow carried", set()).add(parameter)
+                    # What else calls the body has a say too: its source is what they agree on.
+                    parameter.origin = "carried" if len(found) == 1 else "parameter"
+            if call.returns:
+                function.calls.append(call.layer)
+                call.layer.parameters, call.layer.body = function.parameters, function.body
+    try:
+        order = list(TopologicalSorter(callers).static_order())
+    except CycleError:
+        return []
+    for name in order:
+        function = functions[name]
+        function.given = _given(function.raw, calls[name])
+        for layer in function.layers:
+            layer.given = function.given
+    return [functions[name] for name in order]
+
+
+def _calls(network: Network, functions: Mapping[str, Function]) -> dict[str, list[_Call]]:
+    """The layers that run each function."""
+    found: dict[str, list[_Call]] = {name: [] for name in functions}
+    for layer in network.layers:
+        if layer.type in functions:
+            found[layer.type].append(_Call(layer, layer.raw.attr))
+            continue
+        names, first = ops.BRANCHES.get(layer.type, ((), 0))
+        loops = layer.type.endswith("While")
+        for function in _named(layer, ("f",) if layer.type in ops.CALLS else names):
+            if function.name in found:
+                found[function.name].append(_Call(layer, function.attr, first, loops, not names))
+    return found
+
+
+def _named(layer: Layer, names: Iterable[str]) -> Iterable[Any]:
+    for name in names:
+        value = layer.raw.attr.get(name)
+        if value is not None:
+            yield from value.list.func if value.HasField("list") else [value.func]
+
+
+def _given(body: Any, calls: Sequence[_Call]) -> dict[str, Any]:
+    """What all calls pass for each attribute of a function; `UNKNOWN` where they differ."""
+    given: dict[str, Any] = {}
+    for attr in body.signature.attr:
+        values = []
+        for call in calls:
+            passed = _Attributes(call.attributes)
+            value = ops.attribute(passed, attr.name, call.layer.given)
+            if value is None and attr.HasField("default_value"):
+                value = ops.attribute(_Attributes({"": attr.default_value}), "")
+            values.append(UNKNOWN if value is None else value)
+        agreed = bool(values) and all(value == values[0] for value in values)
+        given[attr.name] = values[0] if agreed else UNKNOWN
+    return given
+
+
+@dataclass(frozen=True, slots=True)
+class _Attributes:
+    """A map of attributes in the place of the node that `attribute` takes."""
+
+    attr: Mapping[str, Any]
+
+
+def _is_list(arg: Any) -> bool:
+    return bool(arg.number_attr or arg.type_list_attr)

@@ -1,0 +1,288 @@
+"""What TensorFlow's operators mean on the way back to a weight: roles, dtypes, attributes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Role
+from pytest_amct.graphs.tensorflow.schema import DTYPES
+from pytest_amct.graphs.tensorflow.signatures import DETERMINISTIC, NO_OUTPUT, OTHERS
+
+CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+"""Operators that call the function of their attribute ``f``."""
+
+BRANCHES: Mapping[str, tuple[tuple[str, ...], int]] = {
+    "If": (("then_branch", "else_branch"), 1),
+    "StatelessIf": (("then_branch", "else_branch"), 1),
+    "Case": (("branches",), 1),
+    "StatelessCase": (("branches",), 1),
+    "While": (("cond", "body"), 0),
+    "StatelessWhile": (("cond", "body"), 0),
+}
+"""Control flow by functions: the attributes that name them, the first input that they are given."""
+
+NETWORK_INPUTS = frozenset(
+    {"Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "_Arg", "_DeviceArg"}
+)
+"""Operators whose output callers feed."""
+
+_ITERATES = re.compile(r"Iterator.*GetNext")
+_QUEUES = re.compile(r"Iterator|Queue|^InfeedDequeue|^(OrderedMap|Map)?Unstage|^ReaderRead")
+
+_CONSTANTS = frozenset({"Const", "HostConst", "ImmutableConst"})
+_SHAPES = frozenset({"Shape", "Size", "Rank", "ShapeN"})
+_RANDOM = frozenset(
+    {
+        "RandomUniform",
+        "RandomUniformInt",
+        "RandomStandardNormal",
+        "TruncatedNormal",
+        "ParameterizedTruncatedNormal",
+        "RandomGamma",
+        "RandomPoisson",
+        "RandomPoissonV2",
+        "RandomShuffle",
+        "RandomCrop",
+        "NonDeterministicInts",
+        "Multinomial",
+        "FractionalAvgPool",
+        "FractionalMaxPool",
+        "SampleDistortedBoundingBox",
+        "SampleDistortedBoundingBoxV2",
+        "AllCandidateSampler",
+        "FixedUnigramCandidateSampler",
+        "LearnedUnigramCandidateSampler",
+        "LogUniformCandidateSampler",
+        "ThreadUnsafeUnigramCandidateSampler",
+        "UniformCandidateSampler",
+    }
+)
+_OPEN = frozenset(
+    {
+        *("Variable", "VariableV2", "TemporaryVariable", "VarHandleOp", "AutoReloadVariable"),
+        *("Switch", "RefSwitch", "Merge", "RefMerge", "Enter", "RefEnter", "Exit", "RefExit"),
+        *("NextIteration", "RefNextIteration", "LoopCond", "_If", "_While", "_SwitchN", "For"),
+        *BRANCHES,
+    }
+)
+#: the value is in the first input alone, whatever the types of the others
+_FIRST_OPERAND = frozenset(
+    {
+        *("QuantizeAndDequantizeV2", "QuantizeAndDequantizeV3", "QuantizeAndDequantizeV4"),
+        *("FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel"),
+        *("ClipByValue", "Pad", "PadV2", "Pow", "Dequantize", "QuantizeV2", "Cast"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a signature: `type` is a dtype or the attribute that holds it."""
+
+    name: str
+    type: str
+    default: str | None = None
+    #: the attribute that says how many there are
+    count: str = ""
+    #: whether `type` is an attribute that lists one type for each
+    listed: bool = False
+
+
+#: more outputs than any operator has
+_MOST = 1 << 14
+
+Signature = tuple[tuple[Argument, ...], tuple[Argument, ...]]
+
+
+@cache
+def _signatures() -> Mapping[str, tuple[Signature, bool]]:
+    found: dict[str, tuple[Signature, bool]] = {}
+    for text, deterministic in ((OTHERS, False), (DETERMINISTIC, True)):
+        for line in text.replace("\\\n  ", "").strip().splitlines():
+            arguments, _, names = line.partition(": ")
+            taken, _, given = arguments.partition(">")
+            signature = (_arguments(taken), _arguments(given))
+            found |= dict.fromkeys(names.split(), (signature, deterministic))
+    return found
+
+
+def _arguments(text: str) -> tuple[Argument, ...]:
+    return tuple(_argument(entry) for entry in text.split(",") if entry)
+
+
+def _argument(text: str) -> Argument:
+    name, _, kind = text.rpartition(":")
+    kind, _, default = kind.partition("=")
+    count, _, kind = kind.rpartition("*")
+    return Argument(name, kind.strip("[]"), default or None, count, kind.startswith("["))
+
+
+def signature(type_: str) -> Signature | None:
+    """What an operator takes and gives, ``None`` if it is not known."""
+    known = _signatures().get(type_)
+    return known[0] if known else None
+
+
+def attribute(node: Any, name: str, given: Mapping[str, Any] | None = None) -> Any:
+    """The value of a node's attribute in Python's words, ``None`` if it is absent.
+
+    Types are names (``float32``), lists and shapes tuples (an open entry is -1); `given` holds what
+    the call sites of the enclosing function pass.
+    """
+    if name not in node.attr:  # reading a map of protobuf's makes the entry
+        return None
+    return _value(node.attr[name], given or {})
+
+
+def _value(found: Any, given: Mapping[str, Any]) -> Any:
+    kind = found.WhichOneof("value")
+    if kind is None:
+        return None
+    if kind == "placeholder":
+        return given.get(found.placeholder, UNKNOWN)
+    if kind == "list":
+        field = next(iter(found.list.ListFields()), None)
+        return () if field is None else tuple(_plain(field[0].name, v) for v in field[1])
+    return _plain(kind, getattr(found, kind))
+
+
+def _plain(kind: str, value: Any) -> Any:
+    if kind == "s":
+        return value.decode("utf-8", "replace")
+    if kind == "type":
+        return DTYPES.get(value)
+    if kind == "shape":
+        return None if value.unknown_rank else tuple(dim.size for dim in value.dim)
+    return value
+
+
+def expanded(arguments: Sequence[Argument], layer: Layer) -> Iterator[tuple[Argument, int]]:
+    """An argument and the index in it for each port, as far as the attributes tell.
+
+    One whose number the attributes do not tell goes on and on.
+    """
+    for argument in arguments:
+        if not argument.listed and not argument.count:  # by far the most
+            yield argument, 0
+            continue
+        count: Any
+        if argument.listed:
+            types = layer.attribute(argument.type)
+            count = len(types) if isinstance(types, tuple) else None
+        else:
+            count = layer.attribute(argument.count)
+        count = count if isinstance(count, int) and 0 <= count < _MOST else _MOST
+        yield from ((argument, index) for index in range(count))
+
+
+def output_count(layer: Layer) -> int:
+    """How many outputs the operator has; one if that is not known."""
+    if layer.type in NO_OUTPUT:
+        return 0
+    known = signature(layer.type)
+    if known is None:
+        return 1
+    total = sum(1 for _ in expanded(known[1], layer))
+    return total if total < _MOST else 1
+
+
+class TensorflowOps:
+    """The operators of TensorFlow (see `Ops`)."""
+
+    def attribute(self, layer: Layer, name: str) -> Any:
+        """The attribute of a layer, see `Layer.attribute`."""
+        if layer.type == "Rank" and name == "end":  # it looks at no entry of the shape
+            return 0
+        return attribute(layer.raw, name, layer.given)
+
+    def role(self, layer: Layer) -> Role:
+        """What the operator means for its output's value (READING.md section 3)."""
+        type_ = layer.type
+        known = _signatures().get(type_)
+        if layer.body or layer.parameters:
+            # Whether a function or the operator of the same name is meant is up to the runtime.
+            return Role.FOREIGN if known and type_ not in CALLS else Role.CALL
+        if type_ in _CONSTANTS:
+            return Role.CONSTANT
+        if type_ == "Identity":
+            return Role.IDENTITY
+        if type_ in _SHAPES:
+            return Role.SHAPE_OF
+        if type_ in _RANDOM:
+            seeds = layer.attribute("seed"), layer.attribute("seed2")
+            return Role.FOREIGN if any(seeds) else Role.RANDOM
+        if type_ in _OPEN:
+            return Role.OPEN
+        if type_.startswith("Stateless") or known is None or not known[1]:
+            return Role.FOREIGN
+        return Role.OPERATOR
+
+    def dtype(self, layer: Layer, port: int) -> str | int | None:
+        """Dtype of an output by the operator's signature and attributes."""
+        known = signature(layer.type)
+        found = _nth(known[1], layer, port) if known else None
+        if known is None or found is None:
+            return None
+        argument, index = found
+        if argument.type in _DTYPE_NAMES:
+            return argument.type
+        value = layer.attribute(argument.type)
+        if isinstance(value, tuple):
+            value = value[index] if index < len(value) else None
+        if value is UNKNOWN or isinstance(value, str):
+            return value if isinstance(value, str) else None
+        if argument.default:
+            return argument.default
+        return next(iter(_ports_of(known[0], argument, layer)), None)
+
+    def types(self, layer: Layer) -> Collection[str]:
+        """The types in all of its attributes: operators without a signature tell no other way."""
+        found: set[str] = set()
+        for value in layer.raw.attr.values():
+            kind = value.WhichOneof("value")
+            if kind == "type":
+                found.add(DTYPES.get(value.type, ""))
+            elif kind == "list":
+                found.update(DTYPES.get(number, "") for number in value.list.type)
+        return found
+
+    def operands(self, layer: Layer, port: int) -> Sequence[int]:
+        """Input ports that carry the value of an output: those of its type, else the first."""
+        known = signature(layer.type)
+        found = _nth(known[1], layer, port) if known else None
+        if known is None or found is None or layer.type in _FIRST_OPERAND:
+            return (0,)
+        return _ports_of(known[0], found[0], layer) or (0,)
+
+    def infer_shapes(self, network: Network) -> None:
+        """Fill in shapes that the file does not declare."""
+        from pytest_amct.graphs.tensorflow.shapes import infer
+
+        infer(network)
+
+
+_DTYPE_NAMES = frozenset(DTYPES.values())
+
+
+def _nth(arguments: Sequence[Argument], layer: Layer, port: int) -> tuple[Argument, int] | None:
+    return next((a for i, a in enumerate(expanded(arguments, layer)) if i == port), None)
+
+
+def _ports_of(arguments: Sequence[Argument], wanted: Argument, layer: Layer) -> tuple[int, ...]:
+    """The input ports whose arguments are of the same type as an output's."""
+    ports = zip(range(len(layer.inputs)), expanded(arguments, layer), strict=False)
+    return tuple(i for i, (argument, _) in ports if argument.type == wanted.type)
+
+
+def is_dynamic(type_: str) -> bool:
+    """Whether the values come from outside: what is fed, iterators and queues."""
+    return type_ in NETWORK_INPUTS or _QUEUES.search(type_) is not None
+
+
+def is_network_input(type_: str) -> bool:
+    """Whether the document counts the values among the network's inputs."""
+    return type_ in NETWORK_INPUTS or _ITERATES.search(type_) is not None

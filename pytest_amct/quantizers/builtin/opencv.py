@@ -1,0 +1,140 @@
+"""OpenCV's own int8 quantizer on Caffe nets, with the settings that it has by default."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_amct.decisions.decision import UNTRACEABLE, Decision
+from pytest_amct.decisions.value_types import SHOWS_NOTHING_ELSEWHERE
+from pytest_amct.errors import UsageError
+from pytest_amct.graphs.network import Layer
+from pytest_amct.graphs.walk import rank
+from pytest_amct.quantizers.builtin.onnxruntime import quiet
+from pytest_amct.quantizers.protocol import Quantizer, Request, Unsupported
+from pytest_amct.tables.model import Scheme
+
+_SUFFIX = "Int8"
+"""What OpenCV puts behind the type of a layer that works on integers."""
+
+
+@dataclass(slots=True)  # a Protocol with plain attributes takes no frozen ones
+class _OpenCV:
+    """``cv2.dnn.Net.quantize``, see `Quantizer`."""
+
+    name: str = "opencv"
+    frameworks: tuple[str, ...] = ("caffe",)
+    schemes: tuple[Scheme, ...] = ("uniform",)
+    settings: tuple[str, ...] = ()
+    quantize_batch: None = None
+
+    def quantize(self, model: Any, request: Request) -> dict[str, Decision | str]:
+        """The decisions on the layers of a Caffe net, by the types of the quantized one.
+
+        ``untraceable`` stands for a layer that OpenCV has fused away or renamed. Raises what OpenCV
+        raises.
+        """
+        cv2, np = _import(), importlib.import_module("numpy")
+        layers = request.network.layers
+        _check(layers)
+        prototxt = np.frombuffer(request.model_bytes, np.uint8)
+        blobs = np.frombuffer(model.caffemodel, np.uint8)
+        with quiet():
+            net = _read(cv2, prototxt, blobs)
+            # One array for each input: more feeds would be a larger batch, which a net with fixed
+            # shapes inside does not take.
+            feed = next(iter(request.calibration(1)))
+            net.setInputsNames([spec.name for spec in request.inputs])
+            # Running a net fuses its layers: this one is thrown away.
+            _check_runs(_read(cv2, prototxt, blobs), feed)
+            quantized = net.quantize([feed[i.name] for i in request.inputs], cv2.CV_32F, cv2.CV_32F)
+        found = {name: _layer(quantized, name) for name in quantized.getLayerNames()}
+        decisions = {layer.name: _found(layer, found) or UNTRACEABLE for layer in layers}
+        passes = {layer.name for layer in layers if layer.type in SHOWS_NOTHING_ELSEWHERE}
+        return {name: found for name, found in decisions.items() if name not in passes}
+
+    def validate(self, path: Path) -> None:
+        """OpenCV has no file for what it quantizes."""
+
+    def close(self) -> None:
+        """Nothing is kept between calls."""
+
+
+def opencv() -> Quantizer:
+    """``opencv``: `cv2.dnn.Net.quantize`, which OpenCV has before version 5."""
+    if importlib.util.find_spec("cv2") is None:
+        raise UsageError("quantizer 'opencv' needs cv2: pip install pytest-amct[opencv]")
+    if not hasattr(_import().dnn.Net, "quantize"):
+        raise UsageError("quantizer 'opencv' needs OpenCV before version 5: install such a one")
+    return _OpenCV()
+
+
+def _import() -> Any:
+    with quiet():
+        return importlib.import_module("cv2")
+
+
+def _found(layer: Layer, found: Mapping[str, Decision]) -> Decision | None:
+    """The decision on a layer, which OpenCV calls by its name or (a Convolution) by its top."""
+    tops = [tensor.name for tensor in layer.outputs if tensor is not None]
+    return next((found[name] for name in (layer.name, *tops) if name in found), None)
+
+
+def _read(cv2: Any, prototxt: Any, blobs: Any) -> Any:
+    """The net as OpenCV has it. Raises `Unsupported` if it has no such layers."""
+    try:
+        return cv2.dnn.readNetFromCaffe(prototxt, blobs)
+    except Exception as error:
+        raise Unsupported(f"OpenCV does not read the float model: {_last(error)}") from None
+
+
+def _check(layers: Iterable[Layer]) -> None:
+    """Refuse what takes OpenCV down."""
+    for layer in layers:
+        data = layer.input(0)
+        if data is None or rank(data) == 4:
+            continue
+        if layer.type == "Deconvolution":
+            raise Unsupported("OpenCV has a Deconvolution of rank 4 alone")
+        if layer.type == "Convolution" and len(layer.attribute("kernel_size") or ()) == 1:
+            raise Unsupported("OpenCV takes kernel_size given once for two axes")
+
+
+def _check_runs(net: Any, feed: Mapping[str, Any]) -> None:
+    """What OpenCV does not run in float either is nothing to quantize."""
+    try:
+        for name, values in feed.items():
+            net.setInput(values, name)
+        net.forward(net.getUnconnectedOutLayersNames())
+    except Exception as error:
+        raise Unsupported(f"OpenCV does not run the float model: {_last(error)}") from None
+
+
+def _last(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+
+
+def _layer(net: Any, name: str) -> Decision:
+    """What was done to a layer of the quantized net."""
+    layer = net.getLayer(net.getLayerId(name))
+    if not layer.type.endswith(_SUFFIX):
+        return Decision.float()
+    seen = f"{layer.type} {name!r}"
+    # Weight, bias, and a factor for each output channel; other layers hold a table, or nothing.
+    if len(layer.blobs) != 3:
+        return Decision(inputs=(0,), weights=False, shift=0, nonuniform=False, seen=seen)
+    factors = layer.blobs[2].ravel().tolist()
+    return Decision(
+        inputs=(0,),
+        weights=True,
+        weight_channel_wise=len(set(factors)) > 1,
+        weight_asymmetric=False,
+        weight_bits=8,
+        shift=0,
+        nonuniform=False,
+        seen=seen,
+    )

@@ -1,0 +1,245 @@
+"""TensorFlow's own converter to TensorFlow Lite, int8, with the settings that users give it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_amct.decisions.decision import UNTRACEABLE, Decision
+from pytest_amct.decisions.value_types import SHOWS_NOTHING_ELSEWHERE
+from pytest_amct.errors import UsageError
+from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.quantizers.builtin.onnxruntime import quiet
+from pytest_amct.quantizers.protocol import Quantizer, Request, Unsupported
+from pytest_amct.tables.answers import find_row
+from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.model import Scheme
+
+_NO_LAYERS = ("Placeholder", "Const")
+
+_INTEGERS = ("INT8", "INT16", "UINT8")
+
+_OPERATORS: Mapping[str, tuple[str, ...]] = {
+    "Conv2D": ("CONV_2D",),
+    "DepthwiseConv2dNative": ("DEPTHWISE_CONV_2D", "CONV_2D"),
+    "Conv2DBackpropInput": ("TRANSPOSE_CONV",),
+    "Conv3D": ("CONV_3D",),
+    "MatMul": ("FULLY_CONNECTED", "BATCH_MATMUL"),
+    "BatchMatMul": ("BATCH_MATMUL", "FULLY_CONNECTED"),
+    "BatchMatMulV2": ("BATCH_MATMUL", "FULLY_CONNECTED"),
+    "BatchMatMulV3": ("BATCH_MATMUL", "FULLY_CONNECTED"),
+    "AvgPool": ("AVERAGE_POOL_2D",),
+    "MaxPool": ("MAX_POOL_2D",),
+    "Add": ("ADD",),
+    "AddV2": ("ADD",),
+}
+"""What the converter makes of types that have a row; all else is called as its output is."""
+
+_WEIGHT = frozenset(
+    "CONV_2D DEPTHWISE_CONV_2D TRANSPOSE_CONV CONV_3D FULLY_CONNECTED BATCH_MATMUL".split()
+)
+"""Operators of TensorFlow Lite whose input 1 is a weight."""
+
+
+@dataclass(slots=True)  # a Protocol with plain attributes takes no frozen ones
+class _TfLite:
+    """``tf.lite.TFLiteConverter`` with a representative dataset, see `Quantizer`."""
+
+    name: str = "tflite"
+    frameworks: tuple[str, ...] = ("tensorflow",)
+    schemes: tuple[Scheme, ...] = ("uniform",)
+    settings: tuple[str, ...] = ()
+    quantize_batch: None = None
+
+    def quantize(self, model: Any, request: Request) -> dict[str, Decision | str]:
+        """The decisions on the layers of a graph, by the operators of the converted model.
+
+        ``untraceable`` stands for a layer that the converter has fused, folded or renamed. Raises
+        `Unsupported` for graphs that TensorFlow Lite has no types or operators for.
+        """
+        network = request.network
+        tf = _import()
+        with quiet():
+            converted = _convert(tf, network, request)
+            operators = [*_operators(tf, converted)]
+        return {
+            layer.name: _decision(layer, operators) or UNTRACEABLE
+            for layer in network.layers
+            if not layer.where and layer.type not in (*_NO_LAYERS, *SHOWS_NOTHING_ELSEWHERE)
+        }
+
+    def validate(self, path: Path) -> None:
+        """The converter's own result is not kept in a file."""
+
+    def close(self) -> None:
+        """Nothing is kept between calls."""
+
+
+def tflite() -> Quantizer:
+    """``tflite``: `tf.lite.TFLiteConverter`, int8 with a representative dataset."""
+    if importlib.util.find_spec("tensorflow") is None:
+        raise UsageError("quantizer 'tflite' needs tensorflow: pip install pytest-amct[tensorflow]")
+    return _TfLite()
+
+
+def _import() -> Any:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet():
+        return importlib.import_module("tensorflow")
+
+
+# --- conversion -----------------------------------------------------------------------------------
+
+
+def _convert(tf: Any, network: Network, request: Request) -> bytes:
+    """The converted model: int8 where the converter can, float elsewhere."""
+    graph = tf.compat.v1.GraphDef.FromString(request.model_bytes)
+    fed = [f"{spec.name}:0" for spec in request.inputs]
+    read = {name for node in graph.node for name in _data_inputs(node)}
+    made = [
+        n.name for n in graph.node if n.name not in read and n.op not in ("Placeholder", "NoOp")
+    ]
+    try:
+        wrapped = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
+        pruned = wrapped.prune(fed, [f"{name}:0" for name in made])
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([pruned], pruned)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        names = [tensor.name.split(":")[0] for tensor in pruned.inputs]
+        converter.representative_dataset = lambda: _feeds(request, names)
+        converter.target_spec.supported_ops = [
+            tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+            tf.lite.OpsSet.TFLITE_BUILTINS,
+        ]
+        converted: bytes = converter.convert()
+    except Exception as error:
+        words = (str(error).strip().splitlines() or [""])[0]
+        raise Unsupported(f"TensorFlow Lite: {type(error).__name__}: {words[:200]}") from None
+    return converted
+
+
+def _data_inputs(node: Any) -> Iterator[str]:
+    for name in node.input:
+        if not name.startswith("^"):
+            yield name.split(":")[0]
+
+
+def _feeds(request: Request, names: list[str]) -> Iterator[list[Any]]:
+    for feed in request.calibration():
+        yield [feed[name] for name in names]
+
+
+# --- the converted model --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensor:
+    name: str
+    type: str
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+
+    @property
+    def quantized(self) -> bool:
+        """Whether it holds integers that stand for real numbers."""
+        return self.type in _INTEGERS and bool(self.scales)
+
+
+@dataclass(frozen=True, slots=True)
+class _Operator:
+    type: str
+    inputs: tuple[_Tensor | None, ...]
+    outputs: tuple[_Tensor, ...]
+
+
+def _operators(tf: Any, converted: bytes) -> Iterator[_Operator]:
+    """The operators of a converted model, as its flatbuffer has them."""
+    tool = importlib.import_module("tensorflow.lite.tools.flatbuffer_utils")
+    schema = importlib.import_module("tensorflow.lite.python.schema_py_generated")
+    model = tool.convert_bytearray_to_object(bytearray(converted))
+    kinds = {v: k for k, v in vars(schema.TensorType).items() if not k.startswith("_")}
+    codes = {v: k for k, v in vars(schema.BuiltinOperator).items() if not k.startswith("_")}
+    (graph, *_) = model.subgraphs
+    tensors = [_tensor(found, kinds) for found in graph.tensors]
+    for found in graph.operators or []:
+        code = model.operatorCodes[found.opcodeIndex]
+        number = max(code.builtinCode, code.deprecatedBuiltinCode)
+        yield _Operator(
+            codes[number],
+            tuple(tensors[i] if i >= 0 else None for i in found.inputs),
+            tuple(tensors[i] for i in found.outputs),
+        )
+
+
+def _tensor(found: Any, kinds: Mapping[int, str]) -> _Tensor:
+    held = found.quantization
+    scales = () if held is None or held.scale is None else tuple(map(float, held.scale))
+    points = () if held is None or held.zeroPoint is None else tuple(map(int, held.zeroPoint))
+    return _Tensor(found.name.decode(), kinds[found.type], scales, points)
+
+
+# --- decisions ------------------------------------------------------------------------------------
+
+
+def _decision(layer: Layer, operators: list[_Operator]) -> Decision | None:
+    """The decision on a layer; ``None`` if no operator is plainly what became of it."""
+    row = find_row(layer, load_spec())
+    wanted = _OPERATORS.get(layer.type) if row else None
+    found = [op for op in operators if op.type in (wanted or (op.type,)) and _is(layer, op)]
+    found = [op for op in found if op.type not in ("QUANTIZE", "DEQUANTIZE")]
+    if len(found) != 1:
+        return None
+    if row is None or row.ports.weight is None:
+        return _plain(found[0])
+    return _weighted(found[0], row.ports.data)
+
+
+def _is(layer: Layer, operator: _Operator) -> bool:
+    """Whether what an operator gives, or its weight, is called as the layer is.
+
+    Several names stand for layers that were fused; a number behind a name makes it unique.
+    """
+    weight = operator.inputs[1:2] if operator.type in _WEIGHT else ()
+    tensors = (*operator.outputs, *(t for t in weight if t is not None))
+    parts = {part.split(":")[0] for tensor in tensors for part in tensor.name.split(";")}
+    if layer.name in parts:
+        return True
+    taken = {other.name for other in layer.network.layers}
+    numbered = re.compile(re.escape(layer.name) + r"\d+")
+    return any(numbered.fullmatch(part) and part not in taken for part in parts)
+
+
+def _plain(operator: _Operator) -> Decision:
+    """Of a layer without a weight: data is quantized if all of it, and what comes out, is."""
+    data = [t for t in operator.inputs if t is not None and t.type not in ("INT32", "INT64")]
+    if not data or not all(t.quantized for t in (*data, *operator.outputs)):
+        return Decision.float()
+    ports = tuple(range(len(data)))
+    seen = f"{operator.type} on {data[0].type}"
+    return Decision(inputs=ports, weights=False, shift=0, nonuniform=False, seen=seen)
+
+
+def _weighted(operator: _Operator, ports: tuple[int, ...]) -> Decision | None:
+    weight = operator.inputs[1]
+    others = [t for t in (operator.inputs[0], *operator.inputs[2:3]) if t is not None]
+    data = [t for t in others if t.type in ("FLOAT32", "FLOAT16", *_INTEGERS)]
+    if weight is None or not data:
+        return None
+    on_data = data[0].quantized
+    if not weight.quantized and not on_data:
+        return Decision.float()
+    return Decision(
+        inputs=ports if on_data else (),
+        weights=weight.quantized,
+        weight_channel_wise=len(set(weight.scales)) > 1,
+        weight_asymmetric=any(weight.zero_points),
+        weight_bits=8 if weight.quantized else None,
+        shift=0,
+        nonuniform=False,
+        seen=f"{operator.type} with a weight of {weight.type} on data of {data[0].type}",
+    )

@@ -1,0 +1,198 @@
+"""Mutation testing of what decides whom to accuse: `tables` and `verdicts`.
+
+    python tests/tools/mutants.py                 every mutant; about an hour on two cores
+    python tests/tools/mutants.py --sample 40     some of them, always the same
+
+Each mutant is the package with one operator, number or branch changed (by Cosmic Ray), and is
+killed by the first test that fails. What survives must stand in ``surviving_mutants.toml`` with
+the reason. Nothing is written: a mutant exists in the memory of one process alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_loader
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+from types import ModuleType
+
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
+ROOT = Path(__file__).parents[2]
+MODULES = ("tables/answers", "tables/float16", "tables/kinds", "tables/loader", "tables/model")
+MODULES += ("tables/plainly", "verdicts")
+REASONS = Path(__file__).with_name("surviving_mutants.toml")
+
+_SWAPS = "Eq_NotEq NotEq_Eq Is_IsNot IsNot_Is Lt_LtE LtE_Lt Gt_GtE GtE_Gt Lt_GtE LtE_Gt"
+_SWAPS += " In_NotIn NotIn_In"
+_OPERATORS = (
+    "AddNot NumberReplacer ReplaceAndWithOr ReplaceOrWithAnd ReplaceTrueWithFalse"
+    " ReplaceFalseWithTrue ReplaceUnaryOperator_Delete_Not ReplaceUnaryOperator_USub_UAdd"
+    " ZeroIterationForLoop ReplaceContinueWithBreak ReplaceBreakWithContinue RemoveDecorator"
+    " ReplaceBinaryOperator_Add_Sub ReplaceBinaryOperator_Sub_Add"
+)
+OPERATORS = {
+    f"core/{name}"
+    for name in [*_OPERATORS.split(), *(f"ReplaceComparisonOperator_{s}" for s in _SWAPS.split())]
+}
+"""One change of each kind: those left out change annotations or say the same thing again."""
+
+TESTS = (
+    "pinned pinned_values kinds corners tables matching onnx_reading caffe_reading api"
+    " caffe_opinion tensorflow_reading plainly"
+)
+"""Tests that look at either, the quick ones first; the long gates would find little more."""
+
+LEFT_OUT = "keras or saved_model_of or schema_is_tensorflow or tensorflow_imports"
+"""Those of them that start TensorFlow, which takes as long as all others."""
+
+SECONDS = 120
+"""A mutant that takes longer has been killed: it does not come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One change of one module."""
+
+    module: str
+    operator: str
+    line: int
+    was: str
+    now: str
+    source: str
+
+    def __str__(self) -> str:
+        where = f"pytest_amct/{self.module}.py:{self.line}: {self.operator.removeprefix('core/')}"
+        return f"{where}\n  - {self.was}\n  + {self.now}"
+
+
+def mutants(module: str) -> Iterator[Mutant]:
+    """All mutants of a module of the package."""
+    source = (ROOT / "pytest_amct" / f"{module}.py").read_text(encoding="utf-8")
+    for name in operator_names():
+        if name not in OPERATORS:
+            continue
+        occurrence = 0
+        while (mutated := mutate_code(source, get_operator(name)(), occurrence)) is not None:
+            occurrence += 1
+            pairs = zip(source.splitlines(), mutated.splitlines(), strict=False)
+            line, was, now = next((i, a, b) for i, (a, b) in enumerate(pairs, 1) if a != b)
+            yield Mutant(module, name, line, was.strip(), now.strip(), mutated)
+
+
+class _Finder(MetaPathFinder, Loader):
+    """Gives the mutant in place of its module."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self.mutant = mutant
+        self.name = f"pytest_amct.{mutant.module.replace('/', '.')}"
+
+    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
+        return spec_from_loader(name, self) if name == self.name else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__file__ = str(ROOT / "pytest_amct" / f"{self.mutant.module}.py")
+        exec(compile(self.mutant.source, module.__file__, "exec"), module.__dict__)
+
+
+def survives(mutant: Mutant | None) -> bool:
+    """Whether all tests pass with the mutant in place (``None``: with none), in a process apart."""
+    child = os.fork()
+    if not child:
+        _run_tests(mutant)
+    _, status = os.waitpid(child, 0)
+    return status == 0
+
+
+def _run_tests(mutant: Mutant | None) -> None:
+    status = 70
+    try:
+        signal.alarm(SECONDS)
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nowhere, stream)
+        os.chdir(ROOT)
+        if mutant is not None:
+            sys.meta_path.insert(0, _Finder(mutant))
+        import pytest
+
+        files = [ROOT / "tests" / f"test_{name}.py" for name in TESTS.split()]
+        quiet = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist"]
+        quiet.append("--assert=plain")  # rewriting would import the package past the finder
+        status = pytest.main([*quiet, "-k", f"not ({LEFT_OUT})", *map(str, files)])
+    finally:
+        os._exit(int(status))
+
+
+def excuse(mutant: Mutant, reasons: Sequence[dict[str, str]]) -> str:
+    """Why nobody could tell a survivor from the original, ``""`` if nobody knows."""
+    for entry in reasons:
+        if (
+            entry["module"] in ("*", mutant.module)
+            and re.fullmatch(entry["was"], mutant.was)
+            and re.fullmatch(entry.get("now", ".*"), mutant.now)
+        ):
+            return entry["reason"]
+    return ""
+
+
+def look(found: Sequence[Mutant], processes: int) -> tuple[int, list[Mutant], list[Mutant]]:
+    """How many of the mutants are killed; the survivors that are excused, and those that are not.
+
+    Raises `RuntimeError` if the tests fail without any mutant.
+    """
+    import numpy  # noqa: F401  what every child would import again
+    import onnx.shape_inference  # noqa: F401
+
+    if not survives(None):
+        raise RuntimeError("the tests fail without a mutant: run them first")
+    reasons = tomllib.loads(REASONS.read_text(encoding="utf-8"))["survivor"]
+    excused, others = [], []
+    with get_context("fork").Pool(processes) as pool:
+        for number, (mutant, alive) in enumerate(pool.imap_unordered(_tried, found), 1):
+            if alive:
+                known = excuse(mutant, reasons)
+                (excused if known else others).append(mutant)
+                print(f"{mutant}\n  {known or 'SURVIVES'}", file=sys.stderr, flush=True)
+            if not number % 50:
+                print(f"{number} of {len(found)} mutants", file=sys.stderr, flush=True)
+    return len(found) - len(excused) - len(others), excused, others
+
+
+def _tried(mutant: Mutant) -> tuple[Mutant, bool]:
+    return mutant, survives(mutant)
+
+
+def sampled(count: int) -> list[Mutant]:
+    """That many mutants of all modules, the same for the same code; 0 = all."""
+    found = [mutant for module in MODULES for mutant in mutants(module)]
+    return Random(0).sample(found, min(count, len(found))) if count else found
+
+
+def main() -> int:
+    """Run, and fail if a mutant survives that is not known to."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sample", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=2)
+    given = parser.parse_args()
+    found = sampled(given.sample)
+    killed, excused, others = look(found, given.processes)
+    print(f"{killed} of {len(found)} mutants killed; {len(excused)} more survive for known reasons")
+    return int(bool(others))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

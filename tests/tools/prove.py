@@ -1,0 +1,413 @@
+"""The suite proves itself: prints, as a table, what nobody could know otherwise.
+
+    python tests/tools/prove.py kills         which wrong quantizers are caught, how soon, how small
+    python tests/tools/prove.py accusations   findings against quantizers that did nothing wrong
+    python tests/tools/prove.py coverage      conditions that the gate shows met, and broken alone
+    python tests/tools/prove.py blindness     whether names or metadata tell the answer
+    python tests/tools/prove.py validity      what parsers that are not ours take of generated models
+    python tests/tools/prove.py determinism   whether the same gate gives the same report in every way
+    python tests/tools/prove.py mutants       what the tests notice of changes to tables and verdicts
+    python tests/tools/prove.py all --write   all of it, into docs/proof.md; hours on two cores
+
+`--seeds`, `--models`, `--runs`, `--sample` and `--framework` make it shorter; CI runs small
+versions as tests. Parsers that are not installed are said to be missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import accusations
+import blindness
+import determinism
+import validity
+from kills import SPEC, Killed, excuse, kill, summed
+from pytest_amct.fixtures.mechanical import mechanical
+from pytest_amct.fixtures.misreadings import WrongQuantizer
+from pytest_amct.fixtures.wrong_caffe import WRONG_CAFFE
+from pytest_amct.fixtures.wrong_quantizers import WRONG
+from pytest_amct.fixtures.wrong_tensorflow import WRONG_TENSORFLOW
+
+from pytest_amct.cases.plan import Case
+from pytest_amct.explore import Explorer
+from pytest_amct.frameworks import FRAMEWORKS
+from pytest_amct.options import Settings
+from pytest_amct.quantizers.builtin.reference import Reference
+from pytest_amct.quantizers.loading import FunctionQuantizer
+from pytest_amct.quantizers.protocol import Quantizer
+from pytest_amct.reports.assembly import Collected, assemble
+from pytest_amct.runner import Runner
+
+PAGE = Path(__file__).parents[2] / "docs" / "proof.md"
+BY_HAND: Mapping[str, WrongQuantizer] = {**WRONG, **WRONG_TENSORFLOW, **WRONG_CAFFE}
+
+_MEDIAN, _PERCENTILE = 35, 200
+"""The most examples that explore may need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A wrong quantizer, and what came of it."""
+
+    name: str
+    condition: str
+    #: what the gate says, ``""`` = it survived
+    gate: str
+    #: why nobody could tell
+    excuse: str = ""
+    #: examples that explore needed, by seed; 0 = not found
+    needed: tuple[int, ...] = ()
+    #: layers of the largest network that explore shrank to
+    size: int = 0
+    #: layers that the mistake takes to be seen
+    declared: int = 1
+
+    @property
+    def median(self) -> str:
+        """Of the examples needed."""
+        return f"{median(n or 1000 for n in self.needed):g}" if self.needed else ""
+
+    @property
+    def percentile(self) -> str:
+        """The 95th of the examples needed."""
+        found = sorted(n or 1000 for n in self.needed)
+        return str(found[min(len(found) - 1, int(0.95 * len(found)))]) if found else ""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the same model is always given the same decisions."""
+        return not self.condition.endswith("/twice")
+
+    @property
+    def is_well_explored(self) -> bool:
+        """Whether explore keeps its bounds of examples, and of layers."""
+        soon = float(self.median or 0) <= _MEDIAN and int(self.percentile or 0) <= _PERCENTILE
+        return soon and (self.size <= self.declared or not self.repeats)
+
+
+def rows(name: str, seeds: int) -> Row:
+    """What comes of the wrong quantizer of that name."""
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        if name in BY_HAND:
+            return _by_hand(BY_HAND[name], seeds, scratch)
+        mutant = next(m for f in FRAMEWORKS for m in mechanical(f) if m.name == name)
+        killed = kill(mutant, scratch)
+        made = mutant.make()
+        needed, size = (), 0
+        if killed.cases and killed.failed:
+            quantizer = FunctionQuantizer(name, made.quantize, made)
+            needed, size = explored(quantizer, mutant.framework, mutant.condition, seeds, scratch)
+        return Row(name, mutant.condition, killed.by, excuse(mutant), needed, size)
+
+
+def _by_hand(wrong: WrongQuantizer, seeds: int, scratch: Path) -> Row:
+    quantizer = FunctionQuantizer(wrong.name, wrong.quantize, wrong)
+    (framework,) = wrong.frameworks
+    runner = _runner(quantizer, framework, scratch)
+    if wrong.kind == "quantizes-nothing":
+        failed = runner.check_alive(framework).failure
+        return Row(wrong.name, wrong.caught_by, "quantizes nothing" if failed else "")
+    if wrong.kind == "unstable":
+        return _unstable(wrong, quantizer, seeds, scratch)
+    place = wrong.caught_by.split("/")[1:]
+    row = wrong.caught_by if wrong.kind == "missed" else ""
+    groups = [
+        g
+        for g in runner.gate.groups
+        if g == wrong.caught_by or (row and g.split("/")[1:3] == place)
+    ]
+    records = [record for group in groups for record in runner.check(group).records]
+    if wrong.kind in ("errored", "invalid-output"):
+        kinds = {f.kind for r in records for f in r.findings if f.status == "failed"}
+        return Row(wrong.name, wrong.caught_by, wrong.kind if kinds == {wrong.kind} else "")
+    killed: Killed = summed(wrong.caught_by, row, records, runner)
+    needed, size = (), 0
+    if killed.failed:
+        needed, size = explored(quantizer, framework, wrong.caught_by, seeds, scratch)
+    return Row(wrong.name, wrong.caught_by, killed.by, "", needed, size, wrong.size)
+
+
+def _unstable(wrong: WrongQuantizer, quantizer: Quantizer, seeds: int, scratch: Path) -> Row:
+    """What explore's pairs of models say; the gate has none."""
+    needed, sizes, found = [], [0], set[str]()
+    for seed in range(seeds):
+        settings = Settings("it", profile="explore", max_examples=200, seed=seed, scratch=scratch)
+        explorer = Explorer(Runner(quantizer, SPEC, settings), explained=False)
+        search = explorer.search_neutral(wrong.caught_by.rpartition("/")[2])
+        needed.append(search.first or 0)
+        found |= {f.kind for f in search.findings if f.status == "failed"}
+        if search.shrunk is not None:
+            sizes.append(len(search.shrunk.network.items))
+    by = "unstable (explore)" if found == {"unstable"} else ""
+    return Row(wrong.name, wrong.caught_by, by, "", tuple(needed), max(sizes), wrong.size)
+
+
+def _runner(quantizer: Quantizer, framework: str, scratch: Path) -> Runner:
+    settings = Settings("it", max_examples=0, scratch=scratch, frameworks=(framework,))
+    return Runner(quantizer, SPEC, settings)
+
+
+def explored(
+    quantizer: Quantizer, framework: str, condition: str, seeds: int, scratch: Path
+) -> tuple[tuple[int, ...], int]:
+    """The examples that explore needs with each seed, and the size of what it shrinks to."""
+    needed, sizes = [], [0]
+    for seed in range(seeds):
+        settings = Settings(
+            "it",
+            profile="explore",
+            max_examples=200,
+            seed=seed,
+            scratch=scratch,
+            frameworks=(framework,),
+        )
+        found = Explorer(Runner(quantizer, SPEC, settings), explained=False).search(condition)
+        needed.append(found.first or 0)
+        if found.shrunk is not None:
+            sizes.append(1 if isinstance(found.shrunk, Case) else len(found.shrunk.items))
+    return tuple(needed), max(sizes)
+
+
+# --- pages ----------------------------------------------------------------------------------------
+
+
+def kills(given: argparse.Namespace) -> Iterator[str]:
+    """The kill table of all wrong quantizers."""
+    names = [n for n, w in BY_HAND.items() if set(w.frameworks) & set(given.framework)]
+    by_rule = [m.name for f in given.framework for m in mechanical(f)]
+    with ProcessPoolExecutor(given.processes) as pool:
+        found = [*pool.map(rows, [*names, *by_rule], [given.seeds] * len([*names, *by_rule]))]
+    killable = [r for r in found if not r.excuse or r.gate]
+    killed = [r for r in killable if r.gate]
+    searched = [r for r in found if r.needed]
+    yield "## Wrong quantizers"
+    yield ""
+    yield (
+        f"{len(killed)} of {len(killable)} wrong quantizers are killed by the gate, each by the"
+        f" condition that it gets wrong; {len(found) - len(killable)} more do nothing that the"
+        f" document forbids ({len(names)} of all are written by hand, {len(by_rule)} by rule)."
+    )
+    yield ""
+    if searched:
+        medians = [float(r.median) for r in searched]
+        most = max(int(r.percentile) for r in searched)
+        yield (
+            f"Explore, {given.seeds} seeds each: the median of examples needed is at most"
+            f" {max(medians):g}, the 95th percentile at most {most}; each is shrunk to as many"
+            " layers as its mistake takes, which is one but where the table says more."
+        )
+        yield ""
+    yield from _table(r for r in found if r.repeats)
+    others = [r for r in found if not r.repeats]
+    if others:
+        yield ""
+        yield "Decisions of these depend on chance, or on the models before: nothing to shrink by."
+        yield ""
+        yield from _table(others)
+    for row in searched:
+        if not row.is_well_explored:
+            print(f"explored badly: {row}", file=sys.stderr)
+            given.failed = True
+    given.failed |= len(killed) < len(killable)
+
+
+def _table(found: Iterable[Row]) -> Iterator[str]:
+    yield "| wrong quantizer | condition or row | gate | explore: median | 95 % | layers |"
+    yield "|---|---|---|---|---|---|"
+    for row in found:
+        name = row.name.removeprefix(f"{row.condition}:")
+        gate = row.gate or (f"({row.excuse})" if row.excuse else "**survives**")
+        size = row.size or ""
+        yield f"| {name} | `{row.condition}` | {gate} | {row.median} | {row.percentile} | {size} |"
+
+
+def accused(given: argparse.Namespace) -> Iterator[str]:
+    """The accusations of right quantizers."""
+    yield "## False accusations"
+    yield ""
+    yield "| framework | models | findings against the reference, a second opinion, a coin |"
+    yield "|---|---|---|"
+    parts = 2 * given.processes
+    with ProcessPoolExecutor(given.processes) as pool:
+        for framework in given.framework:
+            each = [given.models // parts] * parts
+            found = [
+                a
+                for part in pool.map(accusations.look, [framework] * parts, each, range(parts))
+                for a in part
+            ]
+            yield f"| {framework} | {sum(each)} | {len(found)} |"
+            for accusation in found[:10]:
+                print(accusation, file=sys.stderr)
+            given.failed |= bool(found)
+
+
+def blind(given: argparse.Namespace) -> Iterator[str]:
+    """What a classifier makes of names and metadata."""
+    yield "## Label blindness"
+    yield ""
+    yield "| framework | forbidden before quantizable, by names and metadata (0.5 = chance) |"
+    yield "|---|---|"
+    for framework in given.framework:
+        score = blindness.score(framework)
+        yield f"| {framework} | {score:.2f} |"
+        given.failed |= abs(score - 0.5) > blindness.CHANCE
+
+
+def covered(given: argparse.Namespace) -> Iterator[str]:
+    """Conditions that cases meet, and that others break alone (MC/DC)."""
+    yield "## Conditions seen both ways"
+    yield ""
+    yield "| framework | conditions | both ways | checked only | implied | unobservable |"
+    yield "|---|---|---|---|---|---|"
+    for framework in given.framework:
+        found = report(framework)["conditions"]
+        seen = [c for c in found if "satisfied" in c]
+        both = [c for c in seen if c["satisfied"] and c["broken_alone"]]
+        others = [sum(bool(c.get(k)) for c in found) for k in ("checked", "implied_by")]
+        others.append(sum("unobservable" in c for c in found))
+        yield f"| {framework} | {len(seen)} | {len(both)} | {' | '.join(map(str, others))} |"
+        left = [c["id"] for c in found if "checked" in c and not c["checked"]]
+        left += [c["id"] for c in seen if c not in both]
+        for id_ in left:
+            print(f"not seen both ways: {id_}", file=sys.stderr)
+        given.failed |= bool(left)
+
+
+def report(framework: str) -> dict[str, Any]:
+    """The report of a framework's whole gate, every scheme and setting included."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings("it", max_examples=0, scratch=Path(folder), frameworks=(framework,))
+        runner = Runner(Reference(), SPEC, settings)
+        collected = Collected(complete=True)
+        for group in runner.gate.groups:
+            collected.add(json.loads(runner.check(group).to_json()))
+        return assemble(collected, SPEC, settings, "reference", {})
+
+
+def valid(given: argparse.Namespace) -> Iterator[str]:
+    """What parsers that are not ours take."""
+    yield "## Validity"
+    yield ""
+    yield "| framework | models | valid | beyond the parser | parser |"
+    yield "|---|---|---|---|---|"
+    for framework in given.framework:
+        package, parser = _PARSERS[framework]
+        if find_spec(package) is None:
+            yield f"| {framework} |  |  |  | not measured: needs {package} |"
+            continue
+        count = min(given.models, 10_000)
+        told, failed = validity.rate(framework, count, seed=0)
+        beyond = sum(n for why, n in told.items() if why not in ("passed", "failed"))
+        judged = count - beyond
+        rate = f"{told['passed'] / judged:.0%}"
+        yield f"| {framework} | {judged} | {rate} | {beyond} | {parser} |"
+        for name, error in failed[:10]:
+            print(f"not valid: {name}: {error[:300]}", file=sys.stderr)
+        given.failed |= bool(failed)
+
+
+_PARSERS = {
+    "onnx": ("onnxruntime", "onnx.checker and a session of onnxruntime"),
+    "tensorflow": ("tensorflow", "tf.import_graph_def"),
+    "caffe": ("cv2", "OpenCV, readNetFromCaffe and forward"),
+}
+
+
+def same(given: argparse.Namespace) -> Iterator[str]:
+    """Whether nothing that must not matter matters."""
+    pythons = [sys.executable, *given.python]
+    differ = determinism.differing(given.runs, pythons, "opencv")
+    yield "## Determinism"
+    yield ""
+    yield (
+        f"{given.runs} runs of a gate under other hash seeds, in other orders, in 1 to 4 processes,"
+        f" under {len(pythons)} Python{'s' * (len(pythons) > 1)}: {differ} gave another report than"
+        " the first."
+    )
+    given.failed |= differ > 0
+
+
+def mutated(given: argparse.Namespace) -> Iterator[str]:
+    """What the tests notice of changes to what decides whom to accuse."""
+    import mutants  # brings Cosmic Ray
+
+    found = mutants.sampled(given.sample)
+    killed, excused, others = mutants.look(found, given.processes)
+    yield "## Mutation testing"
+    yield ""
+    yield (
+        f"{killed} of {len(found)} mutants of `tables` and `verdicts` ({killed / len(found):.0%})"
+        f" are killed by the tests; {len(excused)} more survive for known reasons"
+        f" (`tests/tools/surviving_mutants.toml`), {len(others)} for none."
+    )
+    given.failed |= bool(others)
+
+
+PARTS: Mapping[str, Callable[[argparse.Namespace], Iterator[str]]] = {
+    "kills": kills,
+    "accusations": accused,
+    "coverage": covered,
+    "blindness": blind,
+    "validity": valid,
+    "determinism": same,
+    "mutants": mutated,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the pages; the status tells whether anything is as it must not be."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("part", choices=[*PARTS, "all"])
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--models", type=int, default=100_000)
+    parser.add_argument("--framework", action="append", choices=FRAMEWORKS)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=100, help="of a gate that must not differ")
+    parser.add_argument("--sample", type=int, default=0, help="mutants; all unless given")
+    parser.add_argument(
+        "--python", action="append", default=[], help="another Python that has pytest-amct"
+    )
+    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}, too")
+    given = parser.parse_args(arguments)
+    given.framework, given.failed = given.framework or list(FRAMEWORKS), False
+    made: dict[str, str] = {}
+    for name, part in PARTS.items():
+        if given.part in (name, "all"):
+            lines = []
+            for line in part(given):
+                print(line, flush=True)
+                lines.append(line)
+            made[lines[0]] = "\n".join(lines[1:]).strip()
+    if given.write:
+        write(made)
+    return int(given.failed)
+
+
+def write(made: Mapping[str, str]) -> None:
+    """Put sections into the page, in place of those of the same title."""
+    text = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
+    known = re.split(r"^(## .*)$", text, flags=re.MULTILINE)
+    sections = dict(zip(known[1::2], (body.strip() for body in known[2::2]), strict=True))
+    title = "# What the suite proves about itself"
+    title += "\n\n`python tests/tools/prove.py all --write` makes this page."
+    parts = [f"{name}\n\n{body}" for name, body in {**sections, **made}.items()]
+    PAGE.write_text("\n\n".join([title, *parts]) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""Whether generated models are valid, by parsers that are not ours.
+
+    python tests/tools/validity.py --framework onnx --models 10000
+
+sends cases and networks as explore draws them through onnx.checker and a session of onnxruntime,
+`tf.import_graph_def`, or OpenCV's ``forward()``, and prints how many pass. What a parser is known
+not to take, though the format has it, is named with the reason, and must be all that fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from random import Random
+
+from pytest_amct.cases import catalog, networks
+from pytest_amct.cases.networks import Item, NetworkCase
+from pytest_amct.cases.plan import Built
+from pytest_amct.cases.strategies import every_deviation
+from pytest_amct.frameworks import BLOBS_FILE
+
+_MOST_ITEMS = 8
+
+
+def drawn(framework: str, seed: int) -> Iterator[tuple[str, Built]]:
+    """Cases alone and in networks, without end, the same for the same seed."""
+    rng = Random(f"{seed}/{framework}")
+    groups = catalog.groups(frameworks=(framework,))
+    while True:
+        for _, case in every_deviation(rng.choice(groups), frozenset(), rng):
+            yield case.id, case.build()
+        for _ in range(5):
+            case = random_network(framework, rng, _MOST_ITEMS)
+            yield case.id, case.build()
+
+
+def random_network(framework: str, rng: Random, most: int) -> NetworkCase:
+    """A network of up to `most` layers of the catalogue."""
+    everything = networks.everything(framework)
+    items = tuple(
+        Item(*rng.choice(everything), rng.randint(0, 3), rng.randint(0, 3))
+        for _ in range(rng.randint(1, most))
+    )
+    some = rng.sample([*networks.variations(framework)], rng.randint(0, 2))
+    return NetworkCase(items, None, tuple(v for v in some if not v.startswith("opset")))
+
+
+def _onnx(built: Built) -> None:
+    import onnx
+    import onnxruntime
+
+    onnx.checker.check_model(built.data, full_check=True)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    onnxruntime.InferenceSession(built.data, options, providers=["CPUExecutionProvider"])
+
+
+def _tensorflow(built: Built) -> None:
+    import tensorflow as tf
+
+    with tf.Graph().as_default():
+        tf.import_graph_def(tf.compat.v1.GraphDef.FromString(built.data), name="")
+
+
+def _caffe(built: Built) -> None:
+    import cv2
+    import numpy as np
+
+    from pytest_amct.graphs.walk import shape
+
+    cv2.utils.logging.setLogLevel(0)
+    net = cv2.dnn.readNetFromCaffe(
+        np.frombuffer(built.data, np.uint8), np.frombuffer(built.files[BLOBS_FILE], np.uint8)
+    )
+    for tensor in built.native.network().inputs:
+        sizes = [n if isinstance(n, int) else 1 for n in shape(tensor) or ()]
+        net.setInput(np.full(sizes, 0.5, np.float32), tensor.name)
+    net.forward(net.getUnconnectedOutLayersNames())
+
+
+def _caffe_apart(built: Built) -> None:
+    """In a process of its own: what OpenCV does not have may take it down."""
+    receive, send = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(receive)
+        faulthandler.disable()  # a crash is told by its status
+        try:
+            _caffe(built)
+        except Exception as error:
+            os.write(send, str(error).encode()[-2000:])
+        os._exit(0)
+    os.close(send)
+    with os.fdopen(receive, "rb") as pipe:
+        said = pipe.read().decode("utf-8", "replace").replace("\n", " ")
+    _, status = os.waitpid(child, 0)
+    if said or status:
+        raise RuntimeError(said or f"status {status}")
+
+
+PARSERS: Mapping[str, Callable[[Built], None]] = {
+    "onnx": _onnx,
+    "tensorflow": _tensorflow,
+    "caffe": _caffe_apart,
+}
+
+EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
+    "onnx": {
+        r"NOT_IMPLEMENTED|No Op registered|is not a registered": (
+            "onnxruntime's CPU has no kernel for the type, or no such domain"
+        ),
+    },
+    "tensorflow": {},
+    "caffe": {
+        r"stochastic.*Not implemented": "OpenCV has no STOCHASTIC pooling",
+        r"true-absent.*Cannot determine pooling type": "OpenCV wants `pool` of a global Pooling",
+        r"@twin.*(Duplicate|already)": "OpenCV reads the layers of every phase",
+        r"no-blobs": "OpenCV has no convolution without its blobs",
+        r"Convolution/weight_rank@5-kernel-once": "OpenCV reads kernel_size given once as two axes",
+        r"Deconvolution/weight_rank@[35]": "OpenCV's Deconvolution is one of images",
+        r"Deconvolution/dilation@.*(maskTotal|channels|shape)": (
+            "OpenCV's Deconvolution has no dilation: what follows has another size"
+        ),
+    },
+}
+"""What parsers are known not to take: the reason by a pattern of the case's id and their words."""
+
+
+def rate(framework: str, count: int, seed: int) -> tuple[Counter[str], list[tuple[str, str]]]:
+    """How many passed, or failed for each known reason; and those that failed for none."""
+    told: Counter[str] = Counter()
+    failed = []
+    for (name, built), _ in zip(drawn(framework, seed), range(count), strict=False):
+        try:
+            PARSERS[framework](built)
+        except Exception as error:
+            text = f"{name}: {error}".replace("\n", " ")
+            known = (why for p, why in EXCEPTIONS[framework].items() if re.search(p, text))
+            why = next(known, "")
+            if not why:
+                failed.append((name, str(error)))
+            told[why or "failed"] += 1
+        else:
+            told["passed"] += 1
+    return told, failed
+
+
+def main() -> None:
+    """Run, print the rates, and fail if anything failed for no known reason."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--framework", choices=PARSERS, required=True)
+    parser.add_argument("--models", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    told, failed = rate(given.framework, given.models, given.seed)
+    for name, error in failed[:10]:
+        print(f"FAILED {name}\n  {error[:300]}")
+    excused = sum(n for why, n in told.items() if why not in ("passed", "failed"))
+    judged = given.models - excused
+    print(f"{given.framework}: {told['passed']} of {judged} valid, {excused} beyond the parser")
+    for why, number in told.most_common():
+        print(f"  {number:6} {why}")
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()

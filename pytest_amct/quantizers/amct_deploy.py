@@ -19,8 +19,11 @@ from pytest_amct.quantizers.ascend import (
     quantizes_data,
     weight_home,
 )
+from pytest_amct.quantizers.doubts import doubt_at
+from pytest_amct.quantizers.integers import is_constant
+from pytest_amct.quantizers.onnx_decisions import Decided, sorted_out
 from pytest_amct.quantizers.protocol import Decision
-from pytest_amct.quantizers.qdq import data_ports, is_constant
+from pytest_amct.quantizers.qdq import data_ports
 from pytest_amct.quantizers.quantized_constants import bits_of, stored, values
 from pytest_amct.quantizers.value_types import HANDS_ON, SHOWS_NOTHING
 from pytest_amct.tables.answers import find_row
@@ -39,22 +42,18 @@ _CARRIES = frozenset("Resize Upsample CenterCropPad Where ReverseSequence Scatte
 _VISITS = 64
 
 
-def read_deploy(
-    original: Network, counterparts: Mapping[int, Layer], spec: Spec
-) -> dict[int, Decision]:
-    """Decisions by layer index, for the layers that have a counterpart in the deploy model.
+def read_deploy(original: Network, counterparts: Mapping[int, Layer], spec: Spec) -> Decided:
+    """Decisions on the layers that have a counterpart in the deploy model.
 
     A layer whose counterpart shows nothing (READING.md section 9) is left out.
     """
-    found = {}
-    for index, after in counterparts.items():
-        decision = _decide(original.layers[index], after, spec)
-        if decision is not None:
-            found[index] = decision
-    return found
+    return sorted_out(
+        (index, _decide(original.layers[index], after, spec))
+        for index, after in counterparts.items()
+    )
 
 
-def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | None:
+def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | str | None:
     if (not before.domain and before.type in SHOWS_NOTHING) or before.body or before.parameters:
         return None
     kinds = _kinds(after.network)
@@ -64,12 +63,14 @@ def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | None:
     inputs = tuple(port for port in ports if held[port] == "quantized")
     if row is not None and row.ports.weight is not None:
         known = None if "summed" in held.values() else inputs
-        return _weighted(before, after, row, known, kinds)
+        told = _weighted(before, after, row, known, kinds)
+        float_ = told is not None and not told.quantized
+        return (_doubt(before, after, (row.ports.weight, *ports)) if float_ else None) or told
     weights = any(_on_weight_quant(after.input(port)) for port in ports)
     if not weights and "summed" in held.values():
         return None  # the bias behind a matrix product: what sums of integers pass decides nothing
     if not inputs and not weights:
-        return Decision.float()
+        return _doubt(before, after, ports) or Decision.float()
     factors = _behind(after)
     return Decision(
         inputs=inputs,
@@ -79,6 +80,12 @@ def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | None:
         evidence="inferred" if _explained(after, spec) else "stated",
         seen="AscendQuant stands before it",
     )
+
+
+def _doubt(before: Layer, after: Layer, ports: tuple[int, ...]) -> str | None:
+    """What else may have quantized a layer, in words."""
+    words = (doubt_at(before, after, port, "input") for port in ports)
+    return next((found for found in words if found is not None), None)
 
 
 def _weighted(

@@ -11,8 +11,8 @@ from onnx import ModelProto, numpy_helper
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Layer, Tensor
 from pytest_amct.quantizers.ascend import ANTI_QUANT, DEQUANT, QUANT, WEIGHT_QUANT, pack_factors
+from pytest_amct.quantizers.integers import is_constant
 from pytest_amct.quantizers.protocol import Decision
-from pytest_amct.quantizers.qdq import is_constant
 from pytest_amct.quantizers.writers.editor import (
     DATA_SCALE,
     OFFSET,

@@ -22,6 +22,7 @@ from pytest_amct.quantizers.ascend import (
 from pytest_amct.quantizers.doubts import doubt_at
 from pytest_amct.quantizers.integers import is_constant
 from pytest_amct.quantizers.onnx_decisions import Decided, sorted_out
+from pytest_amct.quantizers.pairs import trace
 from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.quantizers.qdq import data_ports
 from pytest_amct.quantizers.quantized_constants import bits_of, stored, values
@@ -84,8 +85,14 @@ def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | str | None:
 
 def _doubt(before: Layer, after: Layer, ports: tuple[int, ...]) -> str | None:
     """What else may have quantized a layer, in words."""
-    words = (doubt_at(before, after, port, "input") for port in ports)
-    return next((found for found in words if found is not None), None)
+    for port in ports:
+        words = doubt_at(before, after, port, "input")
+        if words is not None:
+            return words
+        pairs = trace(after.input(port)).pairs
+        if len(pairs) > len(trace(before.input(port)).pairs):
+            return f"it reads what {pairs[0]} makes, which AMCT does not write"
+    return None
 
 
 def _weighted(

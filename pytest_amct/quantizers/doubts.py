@@ -26,6 +26,8 @@ def doubt_at(before: Layer, after: Layer, port: int, what: str) -> str | None:
         return None
     if is_unknown(found):
         if found.qualified_type in _types(before.network):
+            if found.body and _functions_changed(before.network, after.network):
+                return f"{found} stands at its {what}, and functions of the model have changed"
             return None
         return f"{found} stands at its {what}, which is not known to this suite"
     held = trace(before.input(port)).doubt
@@ -103,6 +105,17 @@ def in_place_of(original: Network, result: Network, missing: Iterable[int]) -> d
                 what = "a function that grows too large once inlined"
                 why = what if there[0].body else "which is not known to this suite"
                 found[index] = f"{there[0]} stands in its place, {why}"
+    return found
+
+
+def _functions_changed(original: Network, result: Network) -> bool:
+    """Whether a function that the given model had, too, has another body now."""
+    found: bool | None = result.memo.get("functions changed")
+    if found is None:
+        had = {(f.domain, f.name, f.overload): f for f in original.raw.functions}
+        keys = ((f, (f.domain, f.name, f.overload)) for f in result.raw.functions)
+        found = any(key in had and had[key].node != f.node for f, key in keys)
+        result.memo["functions changed"] = found
     return found
 
 

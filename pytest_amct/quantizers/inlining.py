@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from google.protobuf.message import Error  # type: ignore[import-untyped]
 from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto
+from onnx.inliner import inline_selected_functions
 
 _MOST_NODES = 200_000
 """Nodes that calls may become; what would be more stays a call, and cannot be told."""
@@ -53,8 +54,6 @@ def inline_new(original: ModelProto, result: ModelProto) -> tuple[ModelProto, tu
         return result, ()
     skeleton = _without_values(result)
     _agree_on_versions(skeleton, new)
-    from onnx.inliner import inline_selected_functions
-
     try:
         inlined = inline_selected_functions(skeleton, list(new))
     except (RuntimeError, ValueError, Error):  # onnx does not take it: a call stays a call

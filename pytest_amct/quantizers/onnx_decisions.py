@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Layer, Network
-from pytest_amct.quantizers.integers import is_constant
+from pytest_amct.quantizers.integers import is_constant, is_narrow
 from pytest_amct.quantizers.pairs import holds_integers
 from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.quantizers.qdq import data_ports, read_data_only, read_weighted
@@ -64,10 +64,14 @@ def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | str | None:
         return read_weighted(before, after, row, spec)
     if holds_integers(before.input(0)):
         return None  # it worked on integers before, too
-    if holds_integers(after.input(0)) and _was_float(before):
+    if holds_integers(after.input(0)):
         ports = data_ports(before, row)
-        if all(holds_integers(after.input(port)) for port in ports):
+        if _was_float(before) and all(holds_integers(after.input(port)) for port in ports):
             return Decision(inputs=ports, weights=False, seen=f"{after} works on integers")
+        return f"{after} works on integers, but not on them alone"
+    first = after.input(0)
+    if first is not None and is_narrow(first.dtype) and _was_float(before):
+        return f"{after} works on {first.dtype}, of which no quantizer is in sight"
     return read_data_only(before, after, row, spec)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pytest_amct.graphs.network import Layer, Tensor
+from pytest_amct.graphs.network import Layer, Network, Tensor
 from pytest_amct.quantizers.foreign import is_fake, is_stranger
 from pytest_amct.quantizers.integers import (
     ROUNDS,
@@ -25,6 +25,8 @@ _QGEMM_SCALE = 7
 
 VISITS = 128
 """Tensors looked at around one layer."""
+
+_NESTING = ("If", "Loop", "Scan", "SequenceMap")
 
 _NEARBY = 32
 """Tensors looked at behind types that show nothing."""
@@ -67,7 +69,7 @@ def trace(tensor: Tensor | None) -> Trace:
     """The way back from a tensor, remembered for each tensor of its network."""
     layer = tensor.producer if tensor is not None else None
     if tensor is None or layer is None:
-        return Trace((), False, ())
+        return _walk_back(tensor) if tensor is not None and tensor.bound else Trace((), False, ())
     memo: dict[Tensor, Trace] = layer.network.memo.setdefault("dequantized", {})
     if tensor not in memo:
         memo[tensor] = _walk_back(tensor)
@@ -125,8 +127,12 @@ def _behind(tensor: Tensor | None) -> tuple[bool, Layer | None]:
         left -= 1
         current, scaled = stack.pop()
         layer = current.producer if current is not None else None
-        if layer is None:
+        if layer is None or current is None:
+            given = current.bound if current is not None else ()
+            stack.extend((t, scaled) for t in given[:_NEARBY])  # what is passed into a body
             continue
+        if layer.type in _NESTING and not layer.domain:
+            maybe = maybe or _dequantizes_inside(layer.network)
         if _doubtful(layer) and not (scaled and is_unknown(layer)):
             return maybe, layer
         operand = scaled_operand(layer)
@@ -137,6 +143,15 @@ def _behind(tensor: Tensor | None) -> tuple[bool, Layer | None]:
         elif operand is not None:
             stack.append((operand, True))
     return maybe or bool(stack), None
+
+
+def _dequantizes_inside(network: Network) -> bool:
+    """Whether something in a nested graph dequantizes: its outputs may be what that makes."""
+    found: bool | None = network.memo.get("dequantized inside")
+    if found is None:
+        found = any(layer.where and dequantizes(layer) for layer in network.layers)
+        network.memo["dequantized inside"] = found
+    return found
 
 
 def _shows_nothing(layer: Layer) -> bool:
@@ -178,6 +193,21 @@ def is_pair(dequantize: Layer) -> bool:
             return True
         if layer.domain or layer.type not in HANDS_ON:
             return layer.type == "Constant"
+        source = layer.input(0)
+    return False
+
+
+def goes_back_to_float(dequantize: Layer) -> bool:
+    """Whether it makes floats of what an integer operator has made."""
+    source = dequantize.input(0)
+    for _ in range(VISITS):
+        layer = source.producer if source is not None else None
+        if layer is None:
+            return False
+        if is_qoperator(layer):
+            return True
+        if not _shows_nothing(layer) and layer.type not in ("Add", "GlobalMaxPool"):
+            return False
         source = layer.input(0)
     return False
 

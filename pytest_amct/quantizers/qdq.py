@@ -15,6 +15,7 @@ from pytest_amct.quantizers.integers import (
     cast_weight_seen,
     factors_differ,
     is_constant,
+    is_narrow,
 )
 from pytest_amct.quantizers.neighbours import (
     evidence_of_dynamic,
@@ -24,6 +25,7 @@ from pytest_amct.quantizers.neighbours import (
 )
 from pytest_amct.quantizers.pairs import (
     Trace,
+    goes_back_to_float,
     goes_to_pairs,
     is_dequantized_somewhere,
     is_pair,
@@ -31,7 +33,7 @@ from pytest_amct.quantizers.pairs import (
     trace,
 )
 from pytest_amct.quantizers.protocol import Decision
-from pytest_amct.quantizers.quantized_constants import WeightSeen, is_operator, pair_seen
+from pytest_amct.quantizers.quantized_constants import WeightSeen, bits_of, is_operator, pair_seen
 from pytest_amct.tables.model import Row, Spec
 
 _FLOATS = (None, "float32", "float16", "bfloat16", "float64")
@@ -102,6 +104,9 @@ def _without_pairs(before: Layer, after: Layer, row: Row, weight: Trace) -> Deci
         if cast is not None and is_operator(cast, "Cast") and is_pair(cast):
             seen = cast_weight_seen(now, cast)
             return _integers(before, after, row, seen, f"its weight comes through {cast}")
+        if now is not None and is_narrow(now.dtype) and not is_narrow(walk.dtype(plain)):
+            seen = WeightSeen(factors_differ(after), None, bits_of(now.dtype))
+            return _integers(before, after, row, seen, "its weight holds integers")
         if became_whole_numbers(plain, now):
             seen = WeightSeen(factors_differ(after))
             return _integers(before, after, row, seen, "its weight holds integers as floats")
@@ -153,7 +158,9 @@ def read_data_only(
                 return "its data may be dequantized, behind a type that clips or joins values"
             return Decision.float()
         if not is_pair(found.pairs[0]):
-            return Decision.float()
+            if goes_back_to_float(found.pairs[0]):
+                return Decision.float()
+            return f"{found.pairs[0]} makes its data of integers that come from elsewhere"
         if len(found.pairs) > len(trace(before.input(port)).pairs):
             sides.append(explained_behind(found, after, spec))
     if not goes_to_pairs(before):

@@ -134,6 +134,34 @@ def test_a_call_that_has_a_layers_name_is_that_layer() -> None:
     assert (found.inputs, found.weights, found.weight_bits) == ((), True, 8)
 
 
+def test_a_call_may_stand_for_a_product_and_the_addition_behind_it() -> None:
+    original = product(
+        [
+            node("MatMul", ["x", "w1"], ["a"], name="first"),
+            node("Add", ["a", "bias"], ["y"], name="add"),
+        ],
+        [constant("w1", 8, 8), constant("bias", 8)],
+    )
+    body = [
+        node("Reshape", ["W", "shape"], ["w"]),
+        node("DequantizeLinear", ["w", "s"], ["k"]),
+        node("Gemm", ["X", "k", "B"], ["Y"]),
+    ]
+    result = product(
+        [node("QGemm4", ["x", "wq", "bias", "s", "shape"], ["y"], name="n", domain="quant")],
+        [
+            integers("wq", 64),
+            array("s", 0.1, np.float32),
+            array("shape", [8, 8], np.int64),
+            constant("bias", 8),
+        ],
+    )
+    result.functions.append(function("QGemm4", ["X", "W", "B", "s", "shape"], ["Y"], body))
+    found = decisions(original, result)
+    assert isinstance(found["first"], Decision) and found["first"].weights
+    assert found["add"] == "untraceable"
+
+
 def test_functions_of_the_given_model_are_not_inlined() -> None:
     original = replaced()
     outcome = read_outcome(read_onnx(original), original)

@@ -156,10 +156,17 @@ def _by_calls(match: _Match, calls: Iterable[Call]) -> None:
         wanted = [named.get(("", call.name)), *(made.get(("", name)) for name in call.outputs)]
         body = _body(match.result, call) if any(wanted) else []
         for before in wanted:
-            if before is not None:
-                workers = [layer for layer in body if comparable(before, layer)]
-                if len(workers) == 1:
-                    match.bind(before, workers[0])
+            for layer in (before, *_biased_by(before)) if before is not None else ():
+                workers = [inner for inner in body if comparable(layer, inner)]
+                if len(workers) == 1 and match.bind(layer, workers[0]):
+                    break
+
+
+def _biased_by(layer: Layer) -> Iterator[Layer]:
+    """What an addition adds a bias to; tools fuse both into one."""
+    for tensor in layer.inputs if layer.type == "Add" and not layer.domain else ():
+        if tensor is not None and tensor.producer is not None and len(tensor.consumers) == 1:
+            yield tensor.producer
 
 
 def _body(result: Network, call: Call) -> list[Layer]:

@@ -80,6 +80,38 @@ def test_a_weight_that_holds_integers_is_quantized(dtype: Any) -> None:
     assert (conv.inputs, conv.weights, conv.weight_bits) == ((), True, 8)
 
 
+def with_weight(nodes: list[NodeProto], *kept: TensorProto) -> ModelProto:
+    """`conv_net` whose weight is what some nodes make, called ``k``."""
+    result = conv_net()
+    result.graph.node[1].input[1] = "k"
+    for at, extra in enumerate(nodes, 1):
+        result.graph.node.insert(at, extra)
+    result.graph.initializer.extend(kept)
+    return result
+
+
+def test_a_weight_that_is_looked_up_in_a_table_is_not_float() -> None:
+    indices = array("i", np.random.default_rng(0).integers(0, 16, (4, 3, 3, 3)), np.int64)
+    lookup = node("Gather", ["table", "i"], ["k"], name="lookup")
+    result = with_weight([lookup], constant("table", 16), indices)
+    assert untold(conv_net(), result, "conv") == "Gather 'lookup' looks its weight up in a table"
+    assert decisions(result, result)["conv"] == Decision.float()
+
+
+def test_a_weight_that_is_picked_out_of_a_larger_one_is_float() -> None:
+    pick = node("Gather", ["large", "i"], ["k"])
+    result = with_weight([pick], constant("large", 8, 3, 3, 3), array("i", range(4), np.int64))
+    assert decisions(conv_net(), result)["conv"] == Decision.float()
+
+
+def test_a_weight_that_is_computed_from_what_a_stranger_makes_is_not_float() -> None:
+    unpack = node("Unpack", ["wq"], ["u"], domain="com.acme")
+    result = with_weight([unpack, node("Mul", ["u", "f"], ["k"])], integers("wq", 4, 3, 3, 3))
+    result.graph.initializer.append(array("f", 0.1, np.float32))
+    result.opset_import.append(helper.make_opsetid("com.acme", 1))
+    assert "its weight is computed from" in untold(conv_net(), result, "conv")
+
+
 def test_a_layer_between_types_that_are_no_float32_is_not_float_on_integers() -> None:
     def network(*before: NodeProto, reads: str) -> ModelProto:
         pool = node("MaxPool", [reads], ["p"], name="pool", kernel_shape=[2, 2])

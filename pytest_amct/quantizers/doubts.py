@@ -35,6 +35,8 @@ def doubt_at(before: Layer, after: Layer, port: int, what: str) -> str | None:
         return None
     if found.type in ROUNDS and not found.domain:
         return f"{found} rounds its {what}, which stays float: give the deploy model"
+    if found.type.startswith("Gather"):
+        return f"{found} looks its {what} up in a table"
     return f"{found} makes its {what} of integers, of which no scale is known"
 
 

@@ -17,7 +17,12 @@ from pytest_amct.quantizers.integers import (
     scaled_operand,
 )
 from pytest_amct.quantizers.qoperator import is_qoperator
-from pytest_amct.quantizers.quantized_constants import is_dequantize, is_quantize
+from pytest_amct.quantizers.quantized_constants import (
+    elements,
+    is_dequantize,
+    is_quantize,
+    stored,
+)
 from pytest_amct.quantizers.value_types import HANDS_ON, SHOWS_NOTHING
 
 _QGEMM_SCALE = 7
@@ -94,8 +99,11 @@ def _walk_back(tensor: Tensor) -> Trace:
         elif not quantizes(layer):
             break
         current = layer.input(0)
-    maybe, doubt = (False, None) if pairs else _behind(current)
-    return Trace(tuple(pairs), maybe, tuple(hops), doubt)
+    if pairs:
+        return Trace(tuple(pairs), False, tuple(hops))
+    maybe, doubt = _behind(current)
+    doubt = doubt or next((layer for layer in hops if _looks_up(layer)), None)
+    return Trace((), maybe, tuple(hops), doubt)
 
 
 def _doubtful(layer: Layer) -> bool:
@@ -103,6 +111,16 @@ def _doubtful(layer: Layer) -> bool:
     if casts_from_integers(layer):
         return is_pair(layer) or not _is_sum(layer.input(0))
     return (layer.type in ROUNDS and not layer.domain) or is_unknown(layer)
+
+
+def _looks_up(layer: Layer) -> bool:
+    """Whether a layer takes values out of a table that is smaller than what it makes of it."""
+    if not layer.type.startswith("Gather"):
+        return False
+    table, indices = (stored(layer.input(port)) for port in (0, 1))
+    if table is None or indices is None:
+        return False
+    return (elements(table) or 0) < (elements(indices) or 0)
 
 
 def _is_sum(tensor: Tensor | None) -> bool:
@@ -161,7 +179,8 @@ def _shows_nothing(layer: Layer) -> bool:
 def is_dequantized_somewhere(tensor: Tensor | None) -> bool:
     """Whether a value is computed, in whatever way, from one that was dequantized.
 
-    What `VISITS` visits do not tell counts as such.
+    It also counts if an operator that is not known may have done it, or if `VISITS` visits do not
+    tell.
     """
     stack, left = [tensor], VISITS
     while stack and left:
@@ -169,7 +188,7 @@ def is_dequantized_somewhere(tensor: Tensor | None) -> bool:
         layer = current.producer if (current := stack.pop()) is not None else None
         if layer is None:
             continue
-        if dequantizes(layer):
+        if dequantizes(layer) or is_unknown(layer):
             return True
         stack.extend(layer.inputs)
     return bool(stack)

@@ -112,7 +112,7 @@ def _without_pairs(before: Layer, after: Layer, row: Row, weight: Trace) -> Deci
             return _integers(before, after, row, seen, "its weight holds integers as floats")
         # A constant that is scaled or smoothed behind its DequantizeLinear shows no factors.
         if words is None and is_dequantized_somewhere(now):
-            words = "its weight is computed from dequantized values"
+            words = "its weight is computed from what may have been dequantized"
     if words is None and weight.maybe:
         words = "dequantized values may reach its weight, behind a type that clips or joins"
     for data in row.ports.data if words is None else ():

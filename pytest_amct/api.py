@@ -10,7 +10,7 @@ from onnx import ModelProto
 
 from pytest_amct.decisions.amct.layers import AmctDecisions, decisions_by_name
 from pytest_amct.decisions.decision import Decision
-from pytest_amct.decisions.names import name_of
+from pytest_amct.decisions.names import unique_names
 from pytest_amct.decisions.onnx.undone import undo_quantization
 from pytest_amct.decisions.read import read_outcome, read_text_form
 from pytest_amct.graphs.network import Layer, Network
@@ -34,12 +34,14 @@ def _network(model: Model) -> Network:
 
 
 def decisions_of(quantized: Any, original: Model | None = None) -> dict[str, Decision]:
-    """What was quantized, by layer name (by first output for a layer without one).
+    """What was quantized, by layer name.
+
+    A layer without a name, or with one that other layers have, too, goes by its first output.
 
     `quantized` is an ONNX model in QDQ, QOperator or AMCT's deploy form, or AMCT's configuration or
     record: a proto, bytes, the path of a file, or what `read_config` and `read_record` return.
     With the `original` model, names are the original's and what it held already is no decision.
-    Layers that show nothing are left out. Raises `OutputError` or `ModelError`.
+    Layers of which the form cannot tell it are left out. Raises `OutputError` or `ModelError`.
     """
     text = quantized
     if isinstance(quantized, str | os.PathLike):
@@ -51,8 +53,8 @@ def decisions_of(quantized: Any, original: Model | None = None) -> dict[str, Dec
     else:
         network = read_onnx(undo_quantization(parse_onnx(quantized)))
     outcome = read_outcome(network, quantized)
-    named = {name_of(network.layers[i]): d for i, d in sorted(outcome.decisions.items())}
-    return {name: decision for name, decision in named.items() if name}
+    keys = unique_names(network)
+    return {keys[i]: decision for i, decision in sorted(outcome.decisions.items())}
 
 
 def judge(

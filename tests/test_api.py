@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
+from quantized_models import ONE, array, conv_net, qdq_conv
 
 import pytest_amct
 from pytest_amct import Decision, ModelError, OutputError, decisions_of, judge, requests
@@ -46,6 +48,28 @@ def test_a_quantized_model_alone_tells_what_was_quantized(form: str, tmp_path: P
     alone = {n for n, d in decisions_of(result).items() if d.quantized}
     assert with_original == {"n1", "n4"}
     assert {name.removesuffix("_quant") for name in alone} == with_original
+
+
+def test_layers_of_one_name_go_by_their_outputs_and_none_is_lost() -> None:
+    original, result = conv_net(), qdq_conv(ONE, array("wz", 0, np.int8))
+    for proto in (original, result):
+        for layer in proto.graph.node:
+            layer.name = "same" if layer.op_type in ("Conv", "Erf") else layer.name
+    found = decisions_of(result, original)
+    assert {name: d.quantized for name, d in found.items()} == {"sin": False, "c": True, "y": False}
+
+
+def test_an_output_called_as_another_layer_is_spelled_out() -> None:
+    original, result = conv_net(), qdq_conv(ONE, array("wz", 0, np.int8))
+    for proto in (original, result):
+        for layer in proto.graph.node:
+            layer.name = {"Sin": "c", "Conv": ""}.get(layer.op_type, layer.name)
+    found = decisions_of(result, original)
+    assert {name: d.quantized for name, d in found.items()} == {
+        "c": False,
+        "Conv (output 'c')": True,
+        "erf": False,
+    }
 
 
 def test_a_float_model_alone_shows_nothing_quantized() -> None:

@@ -145,6 +145,38 @@ def test_a_matmul_may_come_back_as_a_gemm() -> None:
     assert found["bias"] == "untraceable"
 
 
+def deconv_net(quantize: bool, name: str = "deconv", output: str = "c") -> ModelProto:
+    """A ConvTranspose, or the Conv that does its work: axes swapped, kernel turned."""
+    nodes = [node("Sin", ["x"], ["s"], name="sin")]
+    if quantize:
+        nodes += [
+            node("InsertZeros", ["s"], ["i"]),
+            node("QuantizeLinear", ["i", "scale", "zero"], ["i_q"]),
+            node("DequantizeLinear", ["i_q", "scale", "zero"], ["i_dq"]),
+            node("DequantizeLinear", ["wq", "ws", "wz"], ["w"], axis=0),
+            node("Conv", ["i_dq", "w"], [output], name=name, kernel_shape=[3, 3]),
+        ]
+    else:
+        nodes.append(node("ConvTranspose", ["s", "w"], ["c"], name="deconv", strides=[2, 2]))
+    nodes.append(node("Erf", [output if quantize else "c"], ["y"], name="erf"))
+    scales = [array("ws", [0.1, 0.2, 0.3, 0.4], np.float32), array("wz", [0] * 4, np.int8)]
+    weight = integers("wq", 4, 3, 3, 3) if quantize else constant("w", 3, 4, 3, 3)
+    return model(nodes, [weight, *scales, *scalars()])
+
+
+def test_a_conv_transpose_may_come_back_as_a_conv_of_its_name() -> None:
+    found = decisions(deconv_net(False), deconv_net(True))["deconv"]
+    assert isinstance(found, Decision)
+    assert (found.inputs, found.weights, found.weight_channel_wise) == ((0,), True, True)
+    assert (found.weight_asymmetric, found.weight_bits) == (False, 8)
+
+
+def test_a_conv_of_another_name_is_no_conv_transpose() -> None:
+    original = deconv_net(False)
+    result = deconv_net(True, name="other", output="d")
+    assert decisions(original, result)["deconv"] == "untraceable"
+
+
 def test_layers_in_nested_graphs_are_read_too() -> None:
     def network(quantize: bool) -> ModelProto:
         def branch(out: str) -> onnx.GraphProto:

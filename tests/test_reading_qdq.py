@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper
+from own_tables import one_row
 from quantized_models import (
     EXP,
     ONE,
@@ -32,7 +34,10 @@ from quantized_models import (
 )
 
 from pytest_amct.decisions.decision import Decision
-from pytest_amct.decisions.onnx.layers import SHOWS_NOTHING
+from pytest_amct.decisions.matching import match_layers
+from pytest_amct.decisions.onnx.layers import SHOWS_NOTHING, read_decisions
+from pytest_amct.graphs.onnx.reader import read_onnx
+from pytest_amct.tables.loader import load_spec
 
 
 def test_a_layer_is_quantized_if_its_weight_comes_through_dequantize_linear() -> None:
@@ -256,6 +261,19 @@ def test_a_pair_that_no_neighbour_explains_is_stated(
     decision = decisions(original, between(before, focal, after, pairs=True))["focal"]
     assert isinstance(decision, Decision)
     assert (decision.inputs, decision.weights, decision.evidence) == ((0,), False, evidence)
+
+
+def test_another_table_gets_its_own_answer_on_neighbours(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(one_row('{ attribute = "transA", equals = 0 }'), encoding="utf-8")
+    original = read_onnx(between("Conv", EXP, "Conv", pairs=False))
+    result = read_onnx(between("Conv", EXP, "Conv", pairs=True))
+    specs = [load_spec(), load_spec(str(path))]  # the second one lists no Conv
+    evidence = []
+    for spec in specs:
+        found = read_decisions(original, match_layers(original, result, spec), spec).decisions
+        evidence.append(found[1].evidence)
+    assert evidence == ["inferred", "stated"]
 
 
 def test_another_reader_explains_a_pair_before_a_layer() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
+from pytest_amct.decisions.onnx.foreign import is_fake
 from pytest_amct.decisions.onnx.qoperator import weight_ports
 from pytest_amct.decisions.onnx.quantized_constants import elements, is_dequantize, stored, values
 from pytest_amct.decisions.value_types import HANDS_ON
@@ -132,6 +133,8 @@ def _weight(layer: Layer, spec: Spec) -> _Weight | None:
                 producer.input(2),
                 axis if isinstance(axis, int) else 1,
             )
+        if is_fake(producer):
+            return _stored(layer, producer.input(0))
         if producer.domain or producer.type not in HANDS_ON:
             break
         tensor = producer.input(0)
@@ -139,7 +142,11 @@ def _weight(layer: Layer, spec: Spec) -> _Weight | None:
 
 
 def _plain(layer: Layer, port: int) -> _Weight | None:
-    array = _floats(stored(layer.input(port)))
+    return _stored(layer, layer.input(port))
+
+
+def _stored(layer: Layer, tensor: Tensor | None) -> _Weight | None:
+    array = _floats(stored(tensor))
     if array is None or array.size < _SMALLEST:
         return None
     return _measured(array, float(np.abs(array).max()) * _ROUNDING, layer)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from pytest_amct.decisions.amct.ascend import is_ascend, weight_home
 from pytest_amct.decisions.fingerprints import same_weights
+from pytest_amct.decisions.onnx.foreign import is_fake
+from pytest_amct.decisions.onnx.inlining import Call
 from pytest_amct.decisions.onnx.qoperator import stands_for
 from pytest_amct.decisions.onnx.quantized_constants import MICROSOFT, is_dequantize, is_quantize
 from pytest_amct.decisions.value_types import SHOWS_NOTHING
@@ -46,6 +48,7 @@ _TENSOR_SUFFIXES = ("_quantized", "_output_quantized", "_quant", "_QuantizeLinea
 
 _CLIPS = ("Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid")
 _VISITS = 32
+_LARGEST_BODY = 256
 _LONGEST_CHAIN = 32
 
 _Key = tuple[str, str]
@@ -74,10 +77,16 @@ class _Match:
         return [layer for layer in self.result.layers if layer not in self.taken]
 
 
-def match_layers(original: Network, result: Network, spec: Spec) -> dict[int, Layer]:
-    """The counterpart in `result` of each layer of `original` that has one, by layer index."""
+def match_layers(
+    original: Network, result: Network, spec: Spec, calls: Iterable[Call] = ()
+) -> dict[int, Layer]:
+    """The counterpart in `result` of each layer of `original` that has one, by layer index.
+
+    `calls`: what was inlined in `result`.
+    """
     match = _Match(original, result)
     _by_name(match)
+    _by_calls(match, calls)
     if len(match.found) < len(original.layers):
         _by_output(match)
     missing = [m for m in match.missing() if m.domain or m.type not in SHOWS_NOTHING]
@@ -97,7 +106,17 @@ def comparable(before: Layer, after: Layer) -> bool:
         return True
     if before.domain not in ("", MICROSOFT) or after.domain not in ("", MICROSOFT):
         return False
+    if (before.type, after.type) == ("ConvTranspose", "Conv"):  # with its weight turned
+        return _same_place(before, after)
     return before.type in stands_for(after) or before.type in _FUSED.get(after.type, ())
+
+
+def _same_place(before: Layer, after: Layer) -> bool:
+    """Whether both have the name of one node, or that of one output."""
+    if before.name:
+        return before.name == after.name
+    old, new = before.output(0), after.output(0)
+    return old is not None and new is not None and old.name == new.name
 
 
 # --- names -----------------------------------------------------------------------------------
@@ -127,6 +146,40 @@ def _unique(named: Iterable[tuple[str, str, Layer]]) -> dict[_Key, Layer | None]
             key = (where, name)
             found[key] = None if key in found else layer
     return found
+
+
+def _by_calls(match: _Match, calls: Iterable[Call]) -> None:
+    """Match what was called as a layer, or makes its output, to the one that works in the call."""
+    named = _unique((layer.where, layer.name, layer) for layer in match.original.layers)
+    made = _unique(_outputs(match.original))
+    for call in calls:
+        wanted = [named.get(("", call.name)), *(made.get(("", name)) for name in call.outputs)]
+        body = _body(match.result, call) if any(wanted) else []
+        for before in wanted:
+            for layer in (before, *_biased_by(before)) if before is not None else ():
+                workers = [inner for inner in body if comparable(layer, inner)]
+                if len(workers) == 1 and match.bind(layer, workers[0]):
+                    break
+
+
+def _biased_by(layer: Layer) -> Iterator[Layer]:
+    """What an addition adds a bias to; tools fuse both into one."""
+    for tensor in layer.inputs if layer.type == "Add" and not layer.domain else ():
+        if tensor is not None and tensor.producer is not None and len(tensor.consumers) == 1:
+            yield tensor.producer
+
+
+def _body(result: Network, call: Call) -> list[Layer]:
+    """The layers between what a call has read and what it has made."""
+    found: dict[Layer, None] = {}
+    stack = [result.scopes[0].get(name) for name in call.outputs if name]
+    while stack and len(found) < _LARGEST_BODY:
+        tensor = stack.pop()
+        layer = tensor.producer if tensor is not None else None
+        if layer is not None and layer not in found:
+            found[layer] = None
+            stack.extend(t for t in layer.inputs if t is not None and t.name not in call.inputs)
+    return list(found)
 
 
 def _by_output(match: _Match) -> None:
@@ -174,7 +227,7 @@ def _bind_behind(match: _Match, before: Layer, helper: Layer) -> bool:
         layer, scaled = stack.pop()
         if layer is not helper and _bind_worker(match, before, layer, scaled):
             return True
-        if is_dequantize(layer) or is_quantize(layer) or layer.type == "Cast":
+        if is_dequantize(layer) or is_quantize(layer) or is_fake(layer) or layer.type == "Cast":
             inputs: tuple[Tensor | None, ...] = layer.inputs[:1]
         elif layer.type in ("Mul", "Add", "Reshape") and layer not in match.taken:
             inputs, scaled = layer.inputs, True
@@ -301,6 +354,6 @@ def _flow(tensor: Tensor) -> Iterator[tuple[Layer, Tensor | None]]:
 
 
 def _is_helper(layer: Layer) -> bool:
-    if is_quantize(layer) or is_dequantize(layer) or is_ascend(layer):
+    if is_quantize(layer) or is_dequantize(layer) or is_ascend(layer) or is_fake(layer):
         return True
     return layer.type in ("Cast", "DynamicQuantizeLinear") and not layer.domain

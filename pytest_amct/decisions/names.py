@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
@@ -19,6 +20,26 @@ _MOST_COMPARED = 5000
 def name_of(layer: Layer) -> str:
     """What a layer is called: by its own name, else by its first output; ``""`` if by neither."""
     return layer.name or next((t.name for t in layer.outputs if t is not None), "")
+
+
+def unique_names(network: Network) -> list[str]:
+    """What each layer is called, no two alike.
+
+    By its own name if no other layer has that, else by its first output. Where that is taken, too,
+    as in nested graphs, the layer is spelled out.
+    """
+    names = Counter(layer.name for layer in network.layers)
+    taken = {name for name, times in names.items() if name and times == 1}
+    found = []
+    for index, layer in enumerate(network.layers):
+        name = layer.name
+        if not name or names[name] > 1:
+            output = next((t.name for t in layer.outputs if t is not None), "")
+            choices = (output, str(layer), f"{layer} (layer {index})")
+            name = next((c for c in choices if c and c not in taken), choices[-1])
+            taken.add(name)
+        found.append(name)
+    return found
 
 
 def layers_by_name(network: Network) -> dict[str, list[int]]:

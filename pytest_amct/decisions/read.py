@@ -18,6 +18,7 @@ from pytest_amct.decisions.decision import UNTRACEABLE, Decision, Outcome
 from pytest_amct.decisions.matching import match_layers
 from pytest_amct.decisions.messages import checked_decision
 from pytest_amct.decisions.names import layers_by_name, unknown_name
+from pytest_amct.decisions.onnx.doubts import in_place_of
 from pytest_amct.decisions.onnx.layers import read_decisions
 from pytest_amct.decisions.onnx.results import read_result
 from pytest_amct.errors import OutputError
@@ -128,13 +129,17 @@ def _from_model(original: Network, model: bytes | str | ModelProto, spec: Spec) 
             f"the quantizer returned a model for one of {original.framework}: return names of"
             " layers, a mapping, or AMCT's configuration or record"
         )
-    result = read_result(original, model)
-    counterparts = match_layers(original, result, spec)
+    result, calls = read_result(original, model)
+    counterparts = match_layers(original, result, spec, calls)
     read = read_deploy if is_deploy(result) else read_decisions
+    decided = read(original, counterparts, spec)
+    missing = [i for i in range(len(original.layers)) if i not in counterparts]
+    replaced = in_place_of(original, result, missing)
     return Outcome(
         "decided",
-        decisions=read(original, counterparts, spec),
-        untraceable=frozenset(i for i in range(len(original.layers)) if i not in counterparts),
+        decisions=decided.decisions,
+        untraceable=frozenset(missing) - replaced.keys(),
+        untold={**decided.untold, **replaced},
     )
 
 

@@ -18,7 +18,11 @@ from pytest_amct.decisions.amct.ascend import (
     weight_home,
 )
 from pytest_amct.decisions.decision import Decision
-from pytest_amct.decisions.onnx.qdq import data_ports, is_constant
+from pytest_amct.decisions.onnx.doubts import doubt_at
+from pytest_amct.decisions.onnx.integers import is_constant
+from pytest_amct.decisions.onnx.layers import Decided, sorted_out
+from pytest_amct.decisions.onnx.pairs import trace
+from pytest_amct.decisions.onnx.qdq import data_ports
 from pytest_amct.decisions.onnx.quantized_constants import bits_of, stored, values
 from pytest_amct.decisions.value_types import HANDS_ON, SHOWS_NOTHING
 from pytest_amct.graphs import walk
@@ -39,22 +43,18 @@ _CARRIES = frozenset("Resize Upsample CenterCropPad Where ReverseSequence Scatte
 _VISITS = 64
 
 
-def read_deploy(
-    original: Network, counterparts: Mapping[int, Layer], spec: Spec
-) -> dict[int, Decision]:
-    """Decisions by layer index, for the layers that have a counterpart in the deploy model.
+def read_deploy(original: Network, counterparts: Mapping[int, Layer], spec: Spec) -> Decided:
+    """Decisions on the layers that have a counterpart in the deploy model.
 
     A layer whose counterpart shows nothing (READING.md section 9) is left out.
     """
-    found = {}
-    for index, after in counterparts.items():
-        decision = _decide(original.layers[index], after, spec)
-        if decision is not None:
-            found[index] = decision
-    return found
+    return sorted_out(
+        (index, _decide(original.layers[index], after, spec))
+        for index, after in counterparts.items()
+    )
 
 
-def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | None:
+def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | str | None:
     if (not before.domain and before.type in SHOWS_NOTHING) or before.body or before.parameters:
         return None
     kinds = _kinds(after.network)
@@ -64,12 +64,14 @@ def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | None:
     inputs = tuple(port for port in ports if held[port] == "quantized")
     if row is not None and row.ports.weight is not None:
         known = None if "summed" in held.values() else inputs
-        return _weighted(before, after, row, known, kinds)
+        told = _weighted(before, after, row, known, kinds)
+        float_ = told is not None and not told.quantized
+        return (_doubt(before, after, (row.ports.weight, *ports)) if float_ else None) or told
     weights = any(_on_weight_quant(after.input(port)) for port in ports)
     if not weights and "summed" in held.values():
         return None  # the bias behind a matrix product: what sums of integers pass decides nothing
     if not inputs and not weights:
-        return Decision.float()
+        return _doubt(before, after, ports) or Decision.float()
     factors = _behind(after)
     return Decision(
         inputs=inputs,
@@ -79,6 +81,18 @@ def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | None:
         evidence="inferred" if _explained(after, spec) else "stated",
         seen="AscendQuant stands before it",
     )
+
+
+def _doubt(before: Layer, after: Layer, ports: tuple[int, ...]) -> str | None:
+    """What else may have quantized a layer, in words."""
+    for port in ports:
+        words = doubt_at(before, after, port, "input")
+        if words is not None:
+            return words
+        pairs = trace(after.input(port)).pairs
+        if len(pairs) > len(trace(before.input(port)).pairs):
+            return f"it reads what {pairs[0]} makes, which AMCT does not write"
+    return None
 
 
 def _weighted(

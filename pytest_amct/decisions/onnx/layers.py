@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.onnx.integers import is_constant, is_narrow
 from pytest_amct.decisions.onnx.pairs import holds_integers
-from pytest_amct.decisions.onnx.qdq import data_ports, is_constant, read_data_only, read_weighted
+from pytest_amct.decisions.onnx.qdq import data_ports, read_data_only, read_weighted
 from pytest_amct.decisions.onnx.qoperator import is_qoperator, read_qoperator
 from pytest_amct.decisions.value_types import SHOWS_NOTHING
 from pytest_amct.graphs import walk
@@ -14,25 +16,41 @@ from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Spec
 
-__all__ = ["SHOWS_NOTHING", "read_decisions"]
+__all__ = ["SHOWS_NOTHING", "Decided", "read_decisions", "sorted_out"]
 
 
-def read_decisions(
-    original: Network, counterparts: Mapping[int, Layer], spec: Spec
-) -> dict[int, Decision]:
-    """Decisions by layer index, for the layers that have a counterpart in the result.
+class Decided(NamedTuple):
+    """What a result shows, by layer index."""
+
+    decisions: Mapping[int, Decision]
+    #: why it cannot be told, in words
+    untold: Mapping[int, str]
+
+
+def read_decisions(original: Network, counterparts: Mapping[int, Layer], spec: Spec) -> Decided:
+    """Decisions on the layers that have a counterpart in the result.
 
     A layer whose counterpart shows nothing (READING.md section 9) is left out.
     """
-    found = {}
-    for index, after in counterparts.items():
-        decision = _decide(original.layers[index], after, spec)
-        if decision is not None:
-            found[index] = decision
-    return found
+    return sorted_out(
+        (index, _decide(original.layers[index], after, spec))
+        for index, after in counterparts.items()
+    )
 
 
-def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | None:
+def sorted_out(found: Iterable[tuple[int, Decision | str | None]]) -> Decided:
+    """Decisions apart from words that say why there is none."""
+    decisions: dict[int, Decision] = {}
+    untold: dict[int, str] = {}
+    for index, told in found:
+        if isinstance(told, str):
+            untold[index] = told
+        elif told is not None:
+            decisions[index] = told
+    return Decided(decisions, untold)
+
+
+def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | str | None:
     if (not before.domain and before.type in SHOWS_NOTHING) or is_qoperator(before):
         return None
     if before.body or before.parameters:  # a call: what is decided is decided in its body
@@ -46,10 +64,14 @@ def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | None:
         return read_weighted(before, after, row, spec)
     if holds_integers(before.input(0)):
         return None  # it worked on integers before, too
-    if holds_integers(after.input(0)) and _was_float(before):
+    if holds_integers(after.input(0)):
         ports = data_ports(before, row)
-        if all(holds_integers(after.input(port)) for port in ports):
+        if _was_float(before) and all(holds_integers(after.input(port)) for port in ports):
             return Decision(inputs=ports, weights=False, seen=f"{after} works on integers")
+        return f"{after} works on integers, but not on them alone"
+    first = after.input(0)
+    if first is not None and is_narrow(first.dtype) and _was_float(before):
+        return f"{after} works on {first.dtype}, of which no quantizer is in sight"
     return read_data_only(before, after, row, spec)
 
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from pytest_amct.decisions.onnx.pairs import VISITS, Trace, goes_to_pairs, quantizes, trace
+from pytest_amct.decisions.onnx.foreign import is_fake
+from pytest_amct.decisions.onnx.pairs import (
+    VISITS,
+    Trace,
+    dequantizes,
+    goes_to_pairs,
+    quantizes,
+    trace,
+)
 from pytest_amct.decisions.onnx.qoperator import is_qoperator
 from pytest_amct.decisions.onnx.quantized_constants import is_dequantize, is_quantize
 from pytest_amct.decisions.value_types import SHOWS_NOTHING
@@ -34,26 +42,27 @@ def has_other_readers(trace: Trace, layer: Layer) -> bool:
 def explained_behind(trace: Trace, layer: Layer, spec: Spec) -> bool:
     """Whether the pair before a layer is there for its producer or for another reader."""
     nearest = trace.pairs[0]
-    quantized = nearest.input(0)
     skip = {layer, *trace.hops}
     if _leads_to_quantized(nearest.output(0), skip, spec):
         return True
-    quantizer = quantized.producer if quantized is not None else None
-    if quantized is None or quantizer is None:
-        return False  # a constant: nobody but its readers asks for that
-    for sibling in quantized.consumers:
-        if sibling is nearest:
-            continue
-        if not is_dequantize(sibling) or _leads_to_quantized(sibling.output(0), skip, spec):
+    source = nearest.input(0)
+    if not is_fake(nearest):
+        quantizer = source.producer if source is not None else None
+        if source is None or quantizer is None:
+            return False  # a constant: nobody but its readers asks for that
+        for sibling in source.consumers:
+            if sibling is nearest:
+                continue
+            if not dequantizes(sibling) or _leads_to_quantized(sibling.output(0), skip, spec):
+                return True
+        if not quantizes(quantizer):
             return True
-    if not quantizes(quantizer):
-        return True
-    source = quantizer.input(0)
+        source = quantizer.input(0)
     for _ in range(VISITS):
         producer = source.producer if source is not None else None
         if producer is None:
             return False
-        if is_dequantize(producer) or _is_quantized(producer, spec):
+        if dequantizes(producer) or _is_quantized(producer, spec):
             return True
         if producer.domain or producer.type not in SHOWS_NOTHING:
             return False
@@ -87,21 +96,23 @@ def _leads_to_quantized(tensor: Tensor | None, skip: set[Layer], spec: Spec) -> 
 
 
 def _passes(layer: Layer) -> bool:
-    if is_dequantize(layer):
+    if dequantizes(layer):
         return True
     return not layer.domain and layer.type in SHOWS_NOTHING and not is_quantize(layer)
 
 
 def _is_quantized(layer: Layer, spec: Spec) -> bool:
     """Whether a layer of the result may be quantized, on the generous side."""
-    memo: dict[Layer, bool] = layer.network.memo.setdefault("neighbours", {})
+    # Another table lists other types: what is remembered holds for one alone.
+    of_specs: dict[str, dict[Layer, bool]] = layer.network.memo.setdefault("neighbours", {})
+    memo = of_specs.setdefault(spec.source, {})
     if layer not in memo:
         memo[layer] = _may_be_quantized(layer, spec)
     return memo[layer]
 
 
 def _may_be_quantized(layer: Layer, spec: Spec) -> bool:
-    if is_quantize(layer) or is_dequantize(layer):
+    if is_quantize(layer) or is_dequantize(layer) or is_fake(layer):
         return False
     if is_qoperator(layer):
         return True

@@ -1,14 +1,29 @@
-"""Where QuantizeLinear / DequantizeLinear pairs stand on the ways of a network."""
+"""Where QuantizeLinear / DequantizeLinear pairs stand on the ways of a network.
+
+Whatever does the work of such a pair counts as one: operators of other domains, quantizers of one
+node, a Cast from integers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
+from pytest_amct.decisions.onnx.foreign import is_fake, is_stranger
+from pytest_amct.decisions.onnx.integers import (
+    ROUNDS,
+    casts_from_integers,
+    casts_to_integers,
+    scaled_operand,
+)
 from pytest_amct.decisions.onnx.qoperator import is_qoperator
-from pytest_amct.decisions.onnx.quantized_constants import is_dequantize, is_quantize
+from pytest_amct.decisions.onnx.quantized_constants import (
+    elements,
+    is_dequantize,
+    is_quantize,
+    stored,
+)
 from pytest_amct.decisions.value_types import HANDS_ON, SHOWS_NOTHING
-from pytest_amct.graphs.network import Layer, Tensor
+from pytest_amct.graphs.network import Layer, Network, Tensor
 
 _QGEMM_SCALE = 7
 """The input port of QGemm's optional output scale."""
@@ -16,28 +31,50 @@ _QGEMM_SCALE = 7
 VISITS = 128
 """Tensors looked at around one layer."""
 
+_NESTING = ("If", "Loop", "Scan", "SequenceMap")
+
+_NEARBY = 32
+"""Tensors looked at behind types that show nothing."""
+
 
 class Trace(NamedTuple):
     """The way back from a tensor to what makes its value, over types that hand values on."""
 
-    #: DequantizeLinear layers on the way, the nearest first
+    #: layers on the way that dequantize, the nearest first
     pairs: tuple[Layer, ...]
     #: behind a type that clips or joins values there is another one: the form does not tell
     maybe: bool
     #: layers that the nearest one's value passes on its way, nearest first
     hops: tuple[Layer, ...]
+    #: what may have quantized the value in another way: an operator that is not known, a rounding,
+    #: a Cast from integers
+    doubt: Layer | None = None
 
 
 def quantizes(layer: Layer) -> bool:
     """Whether the layer turns floats into integers, with a stored scale or one of run time."""
-    return is_quantize(layer) or layer.type == "DynamicQuantizeLinear"
+    if is_quantize(layer) or layer.type == "DynamicQuantizeLinear":
+        return True
+    return casts_to_integers(layer)
+
+
+def dequantizes(layer: Layer) -> bool:
+    """Whether the value behind the layer is a quantized one that is float again."""
+    if is_dequantize(layer) or is_fake(layer):
+        return True
+    return casts_from_integers(layer) and is_pair(layer)
+
+
+def is_unknown(layer: Layer) -> bool:
+    """Whether it is an operator of which nothing is known."""
+    return is_stranger(layer) and not is_qoperator(layer)
 
 
 def trace(tensor: Tensor | None) -> Trace:
     """The way back from a tensor, remembered for each tensor of its network."""
     layer = tensor.producer if tensor is not None else None
     if tensor is None or layer is None:
-        return Trace((), False, ())
+        return _walk_back(tensor) if tensor is not None and tensor.bound else Trace((), False, ())
     memo: dict[Tensor, Trace] = layer.network.memo.setdefault("dequantized", {})
     if tensor not in memo:
         memo[tensor] = _walk_back(tensor)
@@ -52,46 +89,108 @@ def _walk_back(tensor: Tensor) -> Trace:
         layer = current.producer if current is not None else None
         if layer is None:
             break
-        if is_dequantize(layer):
+        if dequantizes(layer):
             pairs.append(layer)
         elif layer.type in HANDS_ON and not layer.domain:
+            if not pairs and _doubtful(layer):
+                break
             if not pairs:
                 hops.append(layer)
         elif not quantizes(layer):
             break
         current = layer.input(0)
-    maybe = not pairs and _dequantized_behind(current)
-    return Trace(tuple(pairs), maybe, tuple(hops))
+    if pairs:
+        return Trace(tuple(pairs), False, tuple(hops))
+    maybe, doubt = _behind(current)
+    doubt = doubt or next((layer for layer in hops if _looks_up(layer)), None)
+    return Trace((), maybe, tuple(hops), doubt)
 
 
-def _dequantized_behind(tensor: Tensor | None) -> bool:
-    """Whether values that were dequantized reach a tensor through types that show nothing."""
+def _doubtful(layer: Layer) -> bool:
+    """Whether a layer may quantize in a way that is not known, or shows that something did."""
+    if casts_from_integers(layer):
+        return is_pair(layer) or not _is_sum(layer.input(0))
+    return (layer.type in ROUNDS and not layer.domain) or is_unknown(layer)
 
-    def shows_nothing(layer: Layer) -> bool:
-        return not layer.domain and (layer.type in SHOWS_NOTHING or layer.type.endswith("MaxPool"))
 
-    return _comes_dequantized(tensor, shows_nothing, 32)
+def _looks_up(layer: Layer) -> bool:
+    """Whether a layer takes values out of a table that is smaller than what it makes of it."""
+    if not layer.type.startswith("Gather"):
+        return False
+    table, indices = (stored(layer.input(port)) for port in (0, 1))
+    if table is None or indices is None:
+        return False
+    return (elements(table) or 0) < (elements(indices) or 0)
+
+
+def _is_sum(tensor: Tensor | None) -> bool:
+    """Whether a tensor holds what an integer operator has summed up."""
+    for _ in range(VISITS):
+        layer = tensor.producer if tensor is not None else None
+        if layer is None or layer.domain or layer.type not in (*HANDS_ON, "Add"):
+            return layer is not None and is_qoperator(layer)
+        tensor = layer.input(0)
+    return False
+
+
+def _behind(tensor: Tensor | None) -> tuple[bool, Layer | None]:
+    """Whether dequantized values reach a tensor through types that show nothing, and a doubt.
+
+    Constants that values are scaled with hide neither a rounding nor a Cast from integers.
+    """
+    maybe = False
+    stack: list[tuple[Tensor | None, bool]] = [(tensor, False)]
+    left = _NEARBY
+    while stack and left:
+        left -= 1
+        current, scaled = stack.pop()
+        layer = current.producer if current is not None else None
+        if layer is None or current is None:
+            given = current.bound if current is not None else ()
+            stack.extend((t, scaled) for t in given[:_NEARBY])  # what is passed into a body
+            continue
+        if layer.type in _NESTING and not layer.domain:
+            maybe = maybe or _dequantizes_inside(layer.network)
+        if _doubtful(layer) and not (scaled and is_unknown(layer)):
+            return maybe, layer
+        operand = scaled_operand(layer)
+        if dequantizes(layer):
+            maybe = maybe or not scaled
+        elif _shows_nothing(layer):
+            stack.extend((t, scaled) for t in layer.inputs)
+        elif operand is not None:
+            stack.append((operand, True))
+    return maybe or bool(stack), None
+
+
+def _dequantizes_inside(network: Network) -> bool:
+    """Whether something in a nested graph dequantizes: its outputs may be what that makes."""
+    found: bool | None = network.memo.get("dequantized inside")
+    if found is None:
+        found = any(layer.where and dequantizes(layer) for layer in network.layers)
+        network.memo["dequantized inside"] = found
+    return found
+
+
+def _shows_nothing(layer: Layer) -> bool:
+    return not layer.domain and (layer.type in SHOWS_NOTHING or layer.type.endswith("MaxPool"))
 
 
 def is_dequantized_somewhere(tensor: Tensor | None) -> bool:
-    """Whether a value is computed, in whatever way, from one that was dequantized."""
-    return _comes_dequantized(tensor, lambda _: True, VISITS)
+    """Whether a value is computed, in whatever way, from one that was dequantized.
 
-
-def _comes_dequantized(
-    tensor: Tensor | None, goes_through: Callable[[Layer], bool], left: int
-) -> bool:
-    """Whether a tensor may come from a dequantized one: it does, or `left` visits do not tell."""
-    stack = [tensor]
+    It also counts if an operator that is not known may have done it, or if `VISITS` visits do not
+    tell.
+    """
+    stack, left = [tensor], VISITS
     while stack and left:
         left -= 1
         layer = current.producer if (current := stack.pop()) is not None else None
         if layer is None:
             continue
-        if is_dequantize(layer):
+        if dequantizes(layer) or is_unknown(layer):
             return True
-        if goes_through(layer):
-            stack.extend(layer.inputs)
+        stack.extend(layer.inputs)
     return bool(stack)
 
 
@@ -100,6 +199,8 @@ def is_pair(dequantize: Layer) -> bool:
 
     Behind an integer operator it only goes back to float: that layer's work is not quantized.
     """
+    if is_fake(dequantize):
+        return True
     source = dequantize.input(0)
     if source is None:
         return False
@@ -115,12 +216,29 @@ def is_pair(dequantize: Layer) -> bool:
     return False
 
 
+def goes_back_to_float(dequantize: Layer) -> bool:
+    """Whether it makes floats of what an integer operator has made."""
+    source = dequantize.input(0)
+    for _ in range(VISITS):
+        layer = source.producer if source is not None else None
+        if layer is None:
+            return False
+        if is_qoperator(layer):
+            return True
+        if not _shows_nothing(layer) and layer.type not in ("Add", "GlobalMaxPool"):
+            return False
+        source = layer.input(0)
+    return False
+
+
 def goes_to_pairs(layer: Layer) -> bool:
-    """Whether every output that is used goes to QuantizeLinear with a DequantizeLinear behind."""
+    """Whether every output that is used goes to a pair, or to a quantizer of one node."""
     used = [t for t in layer.outputs if t is not None and (t.consumers or t.is_output)]
     if not used or any(t.is_output for t in used):
         return False
     for consumer in (c for t in used for c in t.consumers):
+        if is_fake(consumer):
+            continue
         if not is_quantize(consumer) or (output := consumer.output(0)) is None:
             return False
         if any(is_qoperator(reader) for reader in output.consumers):

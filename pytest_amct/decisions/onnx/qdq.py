@@ -8,6 +8,14 @@ choice of the layer between, so the evidence is `inferred` there.
 from __future__ import annotations
 
 from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.onnx.doubts import doubt_at, sums_at, unknown_reader
+from pytest_amct.decisions.onnx.integers import (
+    became_whole_numbers,
+    cast_weight_seen,
+    factors_differ,
+    is_constant,
+    is_narrow,
+)
 from pytest_amct.decisions.onnx.neighbours import (
     evidence_of_dynamic,
     explained_ahead,
@@ -15,14 +23,22 @@ from pytest_amct.decisions.onnx.neighbours import (
     has_other_readers,
 )
 from pytest_amct.decisions.onnx.pairs import (
+    Trace,
+    goes_back_to_float,
     goes_to_pairs,
     is_dequantized_somewhere,
     is_pair,
+    is_unknown,
     trace,
 )
-from pytest_amct.decisions.onnx.quantized_constants import WeightSeen, weight_seen
+from pytest_amct.decisions.onnx.quantized_constants import (
+    WeightSeen,
+    bits_of,
+    is_operator,
+    pair_seen,
+)
 from pytest_amct.graphs import walk
-from pytest_amct.graphs.network import Basis, Layer, Tensor
+from pytest_amct.graphs.network import Basis, Layer
 from pytest_amct.tables.model import Row, Spec
 
 _FLOATS = (None, "float32", "float16", "bfloat16", "float64")
@@ -43,32 +59,29 @@ def data_ports(layer: Layer, row: Row | None) -> tuple[int, ...]:
     )
 
 
-def is_constant(tensor: Tensor | None) -> bool:
-    """Whether a value of the model that was given can not change."""
-    if tensor is None or tensor.origin == "input":
-        return False
-    return tensor.origin == "constant" or walk.source(tensor).kind == "constant"
-
-
-def read_weighted(before: Layer, after: Layer, row: Row, spec: Spec) -> Decision | None:
+def read_weighted(before: Layer, after: Layer, row: Row, spec: Spec) -> Decision | str | None:
     """The decision on a layer with a weight, ``None`` if nothing new is to be seen.
 
-    `before` is the layer of the model that was given, `after` its counterpart in the result.
+    `before` is the layer of the model that was given, `after` its counterpart in the result. Words
+    say why it cannot be told.
     """
     port = row.ports.weight
     assert port is not None
     weight, old = trace(after.input(port)), trace(before.input(port))
     if not weight.pairs:
-        # A constant that is scaled or smoothed behind its DequantizeLinear shows no factors.
-        computed = is_constant(before.input(port)) and is_dequantized_somewhere(after.input(port))
-        return None if weight.maybe or computed else Decision.float()
+        return _without_pairs(before, after, row, weight)
     if len(weight.pairs) <= len(old.pairs):
         return None
     nearest = weight.pairs[0]
     evidence: Basis | None = "stated"
     seen = WeightSeen()
+    raw = False
     if is_constant(before.input(port)):
-        seen = weight_seen(nearest.input(0), nearest.input(1), nearest.input(2))
+        if raw := is_operator(nearest, "Cast"):
+            seen = cast_weight_seen(after.input(port), nearest)
+            seen = seen._replace(channel_wise=factors_differ(after))
+        else:
+            seen = pair_seen(nearest)
         if has_other_readers(weight, after):
             evidence = "inferred"
     else:
@@ -76,7 +89,7 @@ def read_weighted(before: Layer, after: Layer, row: Row, spec: Spec) -> Decision
     if evidence is None:
         return None
     return Decision(
-        inputs=_quantized_data(before, after, row),
+        inputs=_quantized_data(before, after, row, raw),
         weights=True,
         weight_channel_wise=seen.channel_wise,
         weight_asymmetric=seen.asymmetric,
@@ -86,19 +99,73 @@ def read_weighted(before: Layer, after: Layer, row: Row, spec: Spec) -> Decision
     )
 
 
-def read_data_only(before: Layer, after: Layer, row: Row | None, spec: Spec) -> Decision | None:
-    """The decision on a layer without a weight, ``None`` if nothing new is to be seen."""
-    # The cheap question first: most layers that are float end here.
-    ports = data_ports(before, row) if goes_to_pairs(after) else ()
+def _without_pairs(before: Layer, after: Layer, row: Row, weight: Trace) -> Decision | str:
+    port = row.ports.weight
+    assert port is not None
+    plain, now = before.input(port), after.input(port)
+    words = doubt_at(before, after, port, "weight")
+    if is_constant(plain):
+        cast = weight.doubt if words else None
+        if cast is not None and is_operator(cast, "Cast") and is_pair(cast):
+            seen = cast_weight_seen(now, cast)
+            return _integers(before, after, row, seen, f"its weight comes through {cast}")
+        if now is not None and is_narrow(now.dtype) and not is_narrow(walk.dtype(plain)):
+            seen = WeightSeen(factors_differ(after), None, bits_of(now.dtype))
+            return _integers(before, after, row, seen, "its weight holds integers")
+        if became_whole_numbers(plain, now):
+            seen = WeightSeen(factors_differ(after))
+            return _integers(before, after, row, seen, "its weight holds integers as floats")
+        # A constant that is scaled or smoothed behind its DequantizeLinear shows no factors.
+        if words is None and is_dequantized_somewhere(now):
+            words = "its weight is computed from what may have been dequantized"
+    if words is None and weight.maybe:
+        words = "dequantized values may reach its weight, behind a type that clips or joins"
+    for data in row.ports.data if words is None else ():
+        words = words or doubt_at(before, after, data, "data")
+    return words or Decision.float()
+
+
+def _integers(before: Layer, after: Layer, row: Row, seen: WeightSeen, why: str) -> Decision:
+    return Decision(
+        inputs=_quantized_data(before, after, row, True),
+        weights=True,
+        weight_channel_wise=seen.channel_wise,
+        weight_asymmetric=seen.asymmetric,
+        weight_bits=seen.bits,
+        seen=why,
+    )
+
+
+def read_data_only(
+    before: Layer, after: Layer, row: Row | None, spec: Spec
+) -> Decision | str | None:
+    """The decision on a layer without a weight, ``None`` if nothing new is to be seen.
+
+    Words say why it cannot be told.
+    """
+    all_ports = data_ports(before, row)
+    for port in all_ports:
+        words = doubt_at(before, after, port, "data")
+        if words is None and sums_at(before, port, spec) is None:
+            words = sums_at(after, port, spec)
+        if words is not None:
+            return words
+    ports = all_ports if goes_to_pairs(after) else ()
     if not ports:
+        if all_ports and any(trace(after.input(port)).pairs for port in all_ports):
+            return unknown_reader(before, after) or Decision.float()
         return Decision.float()
     sides: list[bool] = []  # of each that is new: whether a neighbour explains it
     for port in ports:
         found = trace(after.input(port))
         if not found.pairs:
-            return None if found.maybe else Decision.float()
-        if not is_pair(found.pairs[0]):
+            if found.maybe:
+                return "its data may be dequantized, behind a type that clips or joins values"
             return Decision.float()
+        if not is_pair(found.pairs[0]):
+            if goes_back_to_float(found.pairs[0]):
+                return Decision.float()
+            return f"{found.pairs[0]} makes its data of integers that come from elsewhere"
         if len(found.pairs) > len(trace(before.input(port)).pairs):
             sides.append(explained_behind(found, after, spec))
     if not goes_to_pairs(before):
@@ -115,11 +182,24 @@ def read_data_only(before: Layer, after: Layer, row: Row | None, spec: Spec) -> 
         inputs=ports,
         weights=False,
         evidence="inferred" if half or all(sides) else "stated",
-        seen="its data comes through DequantizeLinear and its output goes to QuantizeLinear",
+        seen=_between_pairs(after, ports[0]),
     )
 
 
-def _quantized_data(before: Layer, after: Layer, row: Row) -> tuple[int, ...] | None:
+def _between_pairs(after: Layer, port: int) -> str:
+    nearest = trace(after.input(port)).pairs[0]
+    if nearest.type == "DequantizeLinear":
+        return "its data comes through DequantizeLinear and its output goes to QuantizeLinear"
+    return f"its data comes through {nearest} and its output is quantized, too"
+
+
+def _quantized_data(
+    before: Layer, after: Layer, row: Row, raw: bool = False
+) -> tuple[int, ...] | None:
+    """Ports whose data is quantized, ``None`` if it cannot be told.
+
+    `raw`: the weight holds integers as they are, so that data that was rounded is quantized, too.
+    """
     ports = []
     for port in row.ports.data:
         found = trace(after.input(port))
@@ -127,6 +207,10 @@ def _quantized_data(before: Layer, after: Layer, row: Row) -> tuple[int, ...] | 
             return None
         if found.pairs:
             if len(found.pairs) <= len(trace(before.input(port)).pairs):
+                return None
+            ports.append(port)
+        elif doubt_at(before, after, port, "data") is not None:
+            if not raw or found.doubt is None or is_unknown(found.doubt):
                 return None
             ports.append(port)
     return tuple(ports)

@@ -11,6 +11,9 @@ from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.onnx.quantized_constants import (
     MICROSOFT,
     WeightSeen,
+    is_dequantize,
+    is_operator,
+    is_quantize,
     several,
     stored,
     values,
@@ -52,6 +55,9 @@ _FORMS: Mapping[str, _Form] = {
 """Operators with a weight; any other ``QLinearX`` stands for X, which has none."""
 
 _LINEAR = "QLinear"
+
+_VISITS = 8
+"""Operators behind an integer operator among which its factors are looked for."""
 
 
 def stands_for(layer: Layer) -> tuple[str, ...]:
@@ -141,24 +147,42 @@ def _packed(after: Layer) -> WeightSeen:
 def _scale_behind(after: Layer) -> Tensor | None:
     """The weight's scale of ConvInteger or MatMulInteger.
 
-    It is the constant that is multiplied with the data's scale and then with the result.
+    It is multiplied with the result, or with the data's scale before: in a Mul, or as the scale of
+    a DequantizeLinear.
     """
     tensor = after.output(0)
-    for _ in range(3):
+    for _ in range(_VISITS):
         if tensor is None or len(tensor.consumers) != 1:
             return None
         reader = tensor.consumers[0]
-        if reader.type == "Mul":
-            others = [t for t in reader.inputs if t is not None and t is not tensor]
-            product = others[0].producer if others else None
-            if product is None or product.type != "Mul":
-                return None
-            constants = [t for t in product.inputs if t is not None and stored(t) is not None]
-            return constants[0] if len(constants) == 1 else None
-        if reader.type != "Cast":
+        if is_dequantize(reader):
+            return _weight_factor(reader.input(1), after)
+        if is_operator(reader, "Mul"):
+            factor = next((t for t in reader.inputs if t is not tensor), None)
+            found = _weight_factor(factor, after)
+            if found is not None or factor is None or _is_product(factor):
+                return found
+        elif not any(is_operator(reader, type_) for type_ in ("Cast", "Add", "Reshape")):
             return None
         tensor = reader.output(0)
     return None
+
+
+def _weight_factor(tensor: Tensor | None, after: Layer) -> Tensor | None:
+    """The constant among factors that is not the scale of the data."""
+    if tensor is None or stored(tensor) is not None:
+        return tensor
+    if not _is_product(tensor) or tensor.producer is None:
+        return None
+    data = after.input(0)
+    quantizer = data.producer if data is not None else None
+    scale = quantizer.input(1) if is_quantize(quantizer) and quantizer is not None else None
+    factors = [t for t in tensor.producer.inputs if t is not scale and stored(t) is not None]
+    return factors[0] if len(factors) == 1 else None
+
+
+def _is_product(tensor: Tensor) -> bool:
+    return tensor.producer is not None and is_operator(tensor.producer, "Mul")
 
 
 def weight_ports(layer: Layer) -> tuple[int, Tensor | None, Tensor | None] | None:

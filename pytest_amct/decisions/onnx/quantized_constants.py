@@ -10,6 +10,15 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
+from pytest_amct.decisions.onnx.foreign import (
+    bits_by_name,
+    has_block_scales,
+    is_fake,
+    is_foreign_dequantize,
+    is_foreign_quantize,
+    shown_by_fake,
+)
+from pytest_amct.decisions.value_types import HANDS_ON
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Layer, Tensor
 
@@ -22,7 +31,7 @@ _LIMIT = 1 << 22
 _MOST_DIMS = 32
 """Dimensions of a constant that is read: numpy has 64 at most, and sizes must stay numbers."""
 
-_BITS = re.compile(r"(?:u?int|float)(\d+)")
+_BITS = re.compile(r"(?:u?int|b?float)(\d+)")
 
 
 class WeightSeen(NamedTuple):
@@ -39,13 +48,17 @@ def is_operator(layer: Layer, type_: str) -> bool:
 
 
 def is_dequantize(layer: Layer | None) -> bool:
-    """Whether the layer is a DequantizeLinear of either domain."""
-    return layer is not None and is_operator(layer, "DequantizeLinear")
+    """Whether the layer is a DequantizeLinear, of whatever domain."""
+    if layer is None:
+        return False
+    return layer.type == "DequantizeLinear" or is_foreign_dequantize(layer.type, layer.domain)
 
 
 def is_quantize(layer: Layer | None) -> bool:
-    """Whether the layer is a QuantizeLinear of either domain."""
-    return layer is not None and is_operator(layer, "QuantizeLinear")
+    """Whether the layer is a QuantizeLinear, of whatever domain."""
+    if layer is None:
+        return False
+    return layer.type == "QuantizeLinear" or is_foreign_quantize(layer.type, layer.domain)
 
 
 def stored(tensor: Tensor | None) -> TensorProto | None:
@@ -82,9 +95,38 @@ def values(proto: TensorProto | None) -> NDArray[Any] | None:
 
 def weight_seen(weight: Tensor | None, scale: Tensor | None, zero: Tensor | None) -> WeightSeen:
     """What a quantized weight shows (READING.md section 9)."""
-    dtype = (zero.dtype if zero is not None else None) or walk.dtype(weight)
+    dtype = _narrowest(weight, (zero.dtype if zero is not None else None) or walk.dtype(weight))
     bits = bits_of(dtype)
-    return WeightSeen(several(scale), _offset(zero, dtype, bits), bits)
+    factors = several(scale)
+    if not factors and zero is not None and several(zero):
+        factors = True  # a zero point for each channel stands beside a scale for each
+    return WeightSeen(factors, _offset(zero, dtype, bits), bits)
+
+
+def pair_seen(layer: Layer) -> WeightSeen:
+    """What an operator that dequantizes a weight shows of it."""
+    if is_fake(layer):
+        return WeightSeen(*shown_by_fake(layer, lambda port: values(stored(layer.input(port)))))
+    seen = weight_seen(layer.input(0), layer.input(1), layer.input(2))
+    bits = bits_by_name(layer.type)
+    if bits is None:
+        return seen
+    factors = None if has_block_scales(layer.type) else seen.channel_wise
+    return WeightSeen(factors, False, bits)
+
+
+def _narrowest(tensor: Tensor | None, dtype: str | None) -> str | None:
+    """The type in which a weight was stored, if it was cast to a wider one."""
+    for _ in range(16):
+        stored_as = None if tensor is None else walk.dtype(tensor)
+        bits, known = bits_of(stored_as), bits_of(dtype)
+        if bits is not None and known is not None and bits < known:
+            dtype = stored_as
+        layer = tensor.producer if tensor is not None else None
+        if layer is None or layer.domain or layer.type not in HANDS_ON:
+            break
+        tensor = layer.input(0)
+    return dtype
 
 
 def several(scale: Tensor | None) -> bool | None:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from onnx import GraphProto, ModelProto
 
 from pytest_amct.decisions.names import shown
+from pytest_amct.decisions.onnx.inlining import Call, inline_new
 from pytest_amct.errors import ModelError, OutputError
 from pytest_amct.graphs.network import Network
 from pytest_amct.graphs.onnx.reader import read_onnx
 
 
-def read_result(original: Network, model: bytes | str | os.PathLike[str] | ModelProto) -> Network:
-    """The network of a quantized model.
+class Result(NamedTuple):
+    """A quantized model, and the calls in it that were replaced by what they call."""
+
+    network: Network
+    calls: tuple[Call, ...] = ()
+
+
+def read_result(original: Network, model: bytes | str | os.PathLike[str] | ModelProto) -> Result:
+    """The network of a quantized model; functions that the quantizer has added are inlined.
 
     Raises `OutputError` if it does not parse, lost an input or an output of `original` (one that
     something reads), or has tensors that nothing or more than one thing produces.
@@ -37,7 +46,8 @@ def read_result(original: Network, model: bytes | str | os.PathLike[str] | Model
             )
     _check_dangling(original, result)
     _check_doubled(original, result)
-    return result
+    inlined, calls = inline_new(original.raw, result.raw)
+    return Result(read_onnx(inlined), calls) if calls else Result(result)
 
 
 def _check_dangling(original: Network, result: Network) -> None:

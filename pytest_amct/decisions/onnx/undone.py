@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from onnx import ModelProto, NodeProto, TensorProto
 
+from pytest_amct.decisions.onnx.foreign import (
+    is_fake_type,
+    is_foreign_dequantize,
+    is_foreign_quantize,
+)
 from pytest_amct.decisions.onnx.qoperator import operands_of
 
-_PAIRS = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
+_FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 _INTEGERS = frozenset(
     number
     for name, number in TensorProto.DataType.items()
@@ -31,9 +36,9 @@ def undo_quantization(model: ModelProto) -> ModelProto:
     if any(node.op_type.startswith("Ascend") for node in model.graph.node):
         # Nothing stands between a deploy model's layers and their integers.
         weights.update(tensor.name for tensor in graph.initializer)
+    integers = {t.name for t in graph.initializer if t.data_type in _INTEGERS}
     for node in model.graph.node:
-        helper = node.op_type in _PAIRS or node.op_type.startswith("Ascend")
-        if helper and node.input and node.output:
+        if _is_helper(node, integers) and node.input and node.output:
             source = same.get(node.input[0], node.input[0])
             same[node.output[0]] = source
             weights.add(source)
@@ -62,3 +67,14 @@ def undo_quantization(model: ModelProto) -> ModelProto:
             plain = TensorProto(name=tensor.name, dims=tensor.dims, data_type=TensorProto.FLOAT)
             tensor.CopyFrom(plain)
     return twin
+
+
+def _is_helper(node: NodeProto, integers: set[str]) -> bool:
+    """Whether a node quantizes or dequantizes; a Cast does it to what is stored as integers."""
+    type_, domain = node.op_type, node.domain
+    if type_ in ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"):
+        return True
+    if type_ == "Cast" and node.input and node.input[0] in integers:
+        return any(a.name == "to" and a.i in _FLOATS for a in node.attribute)
+    foreign = is_foreign_quantize(type_, domain) or is_foreign_dequantize(type_, domain)
+    return foreign or is_fake_type(type_, domain) or type_.startswith("Ascend")

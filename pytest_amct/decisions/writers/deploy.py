@@ -10,7 +10,7 @@ from onnx import ModelProto, numpy_helper
 
 from pytest_amct.decisions.amct.ascend import ANTI_QUANT, DEQUANT, QUANT, WEIGHT_QUANT, pack_factors
 from pytest_amct.decisions.decision import Decision
-from pytest_amct.decisions.onnx.qdq import is_constant
+from pytest_amct.decisions.onnx.integers import is_constant
 from pytest_amct.decisions.writers.editor import (
     DATA_SCALE,
     OFFSET,

@@ -1,0 +1,129 @@
+"""Why a result cannot tell what was done to a layer: what else may have quantized its values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pytest_amct.decisions.onnx.integers import ROUNDS, holds_whole_numbers
+from pytest_amct.decisions.onnx.pairs import is_unknown, trace
+from pytest_amct.decisions.onnx.quantized_constants import is_operator
+from pytest_amct.decisions.value_types import HANDS_ON, SHOWS_NOTHING
+from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.tables.answers import find_row
+from pytest_amct.tables.model import Spec
+
+_PASSES = HANDS_ON | {"Relu", "Clip", "Add", "MaxPool", "AveragePool", "Min", "Max"}
+_VISITS = 16
+
+
+def doubt_at(before: Layer, after: Layer, port: int, what: str) -> str | None:
+    """What may have quantized the value at a port, in words, ``None`` if nothing may.
+
+    What the given model held there already is no doubt. `what` names the value: weight or data.
+    """
+    found = trace(after.input(port)).doubt
+    if found is None:
+        return None
+    if is_unknown(found):
+        if found.qualified_type in _types(before.network):
+            if found.body and _functions_changed(before.network, after.network):
+                return f"{found} stands at its {what}, and functions of the model have changed"
+            return None
+        return f"{found} stands at its {what}, which is not known to this suite"
+    held = trace(before.input(port)).doubt
+    if held is not None and held.qualified_type == found.qualified_type:
+        return None
+    if found.type in ROUNDS and not found.domain:
+        return f"{found} rounds its {what}, which stays float: give the deploy model"
+    if found.type.startswith("Gather"):
+        return f"{found} looks its {what} up in a table"
+    return f"{found} makes its {what} of integers, of which no scale is known"
+
+
+def unknown_reader(before: Layer, after: Layer) -> str | None:
+    """The operator that reads what a layer makes and may quantize it, in words."""
+    known = _types(before.network)
+    for output in after.outputs:
+        for reader in output.consumers if output is not None else ():
+            if is_unknown(reader) and reader.qualified_type not in known:
+                return f"{reader} reads its output, which is not known to this suite"
+    return None
+
+
+def sums_at(after: Layer, port: int, spec: Spec) -> str | None:
+    """Whose sums of integers, not yet multiplied with their factors, stand at a port, in words.
+
+    What such sums pass is no decision, as in the deploy form.
+    """
+    tensor = after.input(port)
+    for _ in range(_VISITS):
+        layer = tensor.producer if tensor is not None else None
+        if layer is None:
+            return None
+        if _sums_up(layer, spec):
+            return f"it works on the sums of integers that {layer} makes"
+        if layer.domain or layer.type not in _PASSES:
+            return None
+        tensor = layer.input(0)
+    return None
+
+
+def _sums_up(layer: Layer, spec: Spec) -> bool:
+    """Whether a layer multiplies integers, and leaves their factors to what stands behind it."""
+    if layer.type in ("ConvInteger", "MatMulInteger"):
+        return not layer.domain
+    row = find_row(layer, spec)
+    if row is None or row.ports.weight is None:
+        return False
+    weight = layer.input(row.ports.weight)
+    found = trace(weight)
+    if found.pairs:
+        return is_operator(found.pairs[0], "Cast")
+    rounded = trace(layer.input(row.ports.data[0])).doubt
+    return rounded is not None and rounded.type in ROUNDS and bool(holds_whole_numbers(weight))
+
+
+def in_place_of(original: Network, result: Network, missing: Iterable[int]) -> dict[int, str]:
+    """What stands in the place of layers without a counterpart, in words, by layer index.
+
+    It has the layer's name, or makes its output, and is not known to this suite.
+    """
+    known = _types(original)
+    named: dict[tuple[str, str], list[Layer]] = {}
+    for layer in result.layers:
+        if is_unknown(layer) and layer.qualified_type not in known:
+            names = {layer.name, *(t.name for t in layer.outputs if t is not None)} - {""}
+            for name in names:
+                named.setdefault((layer.where, name), []).append(layer)
+    found: dict[int, str] = {}
+    for index in missing if named else ():
+        before = original.layers[index]
+        output = before.output(0)
+        if not before.domain and before.type in SHOWS_NOTHING:
+            continue
+        for name in (before.name, output.name if output is not None else ""):
+            there = named.get((before.where, name), [])
+            if len(there) == 1 and index not in found:
+                what = "a function that grows too large once inlined"
+                why = what if there[0].body else "which is not known to this suite"
+                found[index] = f"{there[0]} stands in its place, {why}"
+    return found
+
+
+def _functions_changed(original: Network, result: Network) -> bool:
+    """Whether a function that the given model had, too, has another body now."""
+    found: bool | None = result.memo.get("functions changed")
+    if found is None:
+        had = {(f.domain, f.name, f.overload): f for f in original.raw.functions}
+        keys = ((f, (f.domain, f.name, f.overload)) for f in result.raw.functions)
+        found = any(key in had and had[key].node != f.node for f, key in keys)
+        result.memo["functions changed"] = found
+    return found
+
+
+def _types(network: Network) -> frozenset[str]:
+    found: frozenset[str] | None = network.memo.get("types")
+    if found is None:
+        found = frozenset(layer.qualified_type for layer in network.layers)
+        network.memo["types"] = found
+    return found

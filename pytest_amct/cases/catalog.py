@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_amct.cases.plan import (
+    ADDED,
     CONTEXTS,
     Case,
     Changes,
@@ -96,6 +97,11 @@ def framework_of(id_: str) -> str:
     return id_.split("@")[0].split("/")[1] if "/" in id_.split("@")[0] else ""
 
 
+def is_unlisted(id_: str) -> bool:
+    """Whether an id is of a type without a row."""
+    return id_.split("@")[0].split("/")[2:3] == ["unlisted"]
+
+
 def variations(framework: str) -> Mapping[str, Changes]:
     """Changes that concern no condition, by name."""
     found: Mapping[str, Changes] = rows(framework).VARIATIONS
@@ -132,7 +138,7 @@ def make_case(
             raise UsageError(f"{name!r} is no variation: they are {known}")
         # A variation never undoes the deviation: what both change stays the deviation's.
         variation = of_models.get(name, {}).items()
-        plan = plan.with_({k: v for k, v in variation if k == "beside" or k not in changes})
+        plan = plan.with_({k: v for k, v in variation if k in ADDED or k not in changes})
     plan = plan.with_({**changes, "context": context})
     for name in (v for v in variations if v in of_layers):
         found_plan = varied(plan, name, framework)

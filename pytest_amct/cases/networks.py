@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import Any
 
 from pytest_amct.cases import catalog
-from pytest_amct.cases.plan import ALL_FLOAT16, Built, Case, Plan
+from pytest_amct.cases.plan import Built, Case, Changes, Plan
 from pytest_amct.cases.requests import needs
 from pytest_amct.errors import UsageError
 
@@ -120,9 +120,15 @@ class NetworkCase:
         return tuple(v for v in self.variations if v in known)
 
     @property
+    def of_model(self) -> tuple[Changes, ...]:
+        """The changes that concern the network as a whole."""
+        known = catalog.variations(self.framework)
+        return tuple(known[v] for v in self.variations if v in known)
+
+    @property
     def opset(self) -> int:
         """The opset that an ONNX model imports: that of a variation, if all items allow it."""
-        named = [int(v.removeprefix("opset")) for v in self.variations if v.startswith("opset")]
+        named = [changes["opset"] for changes in self.of_model if "opset" in changes]
         given = [item.plan.opset for item in self.items if item.plan.opset < _NEWEST]
         least = max(_least_opset(item) for item in self.items)
         return max(least, *named[:1], *given[:1]) if named or given else max(least, _NEWEST)
@@ -150,7 +156,7 @@ def _least_opset(item: Item) -> int:
     plan = item.plan
     if plan.opset > _NEWEST:
         return plan.opset
-    return _OTHERS if "/unlisted/" in item.group else _ROWS
+    return _OTHERS if catalog.is_unlisted(item.group) else _ROWS
 
 
 def fits(group: str, deviation: str, focal: bool = False) -> bool:
@@ -162,7 +168,7 @@ def fits(group: str, deviation: str, focal: bool = False) -> bool:
     changes = catalog.deviations(group)[deviation]
     if "ir_version" in changes or changes.get("form") == "unnamed":
         return False
-    if ALL_FLOAT16 in changes.get("beside", ()):
+    if "all-float16" in changes.get("switches", ()):
         return False
     older = changes.get("opset", _NEWEST) < _NEWEST
     return focal or not (older or "asked" in changes)

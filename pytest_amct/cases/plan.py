@@ -20,6 +20,14 @@ Context = Literal["plain", "chain"]
 CONTEXTS: tuple[Context, ...] = ("plain", "chain")
 """``plain``: neighbours that no quantizer touches; ``chain``: quantizable neighbours."""
 
+Around = Literal[
+    "at-input", "at-output", "bias-add", "bias-plus", "relu", "in-place", "identity", "control"
+]
+"""What stands around the focal layer, or does not: ``at-input`` is one without a producer."""
+
+Switch = Literal["all-float16", "device", "reversed", "input-fields", "legacy-blobs"]
+"""How a model is written as a whole: ``all-float16`` is one that holds nothing but Float16."""
+
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 Changes = Mapping[str, Any]
@@ -27,6 +35,14 @@ Changes = Mapping[str, Any]
 
 Deviations = Mapping[str, Changes]
 """Changes by the name of the deviation that they make."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch of its own in a model, which touches no other: what it holds, and of which type."""
+
+    holds: str
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +69,10 @@ class Plan:
     dtype: str = "float32"
     #: dtype of the graph input that feeds it; another one is cast at once
     fed_as: str = ""
-    #: what else the model holds, by name, see `onnx_extras`
-    beside: tuple[str, ...] = ()
+    #: what else the model holds
+    branches: tuple[Branch, ...] = ()
+    around: tuple[Around, ...] = ()
+    switches: tuple[Switch, ...] = ()
     #: which output the consumer reads, and whether others are outputs of the network
     outputs: int = 1
     #: where the focal layer stands: ``""`` = main graph, ``if`` = a branch, ``function``
@@ -70,8 +88,9 @@ class Plan:
     ir_version: int = 10
 
     def with_(self, changes: Mapping[str, Any]) -> Plan:
-        """The plan with changes; ``attributes`` are merged (``None`` removes one), `beside` too."""
-        changes = {**changes, "beside": (*self.beside, *changes.get("beside", ()))}
+        """The plan with changes; ``attributes`` are merged (``None`` removes one), `ADDED` too."""
+        added = {k: (*getattr(self, k), *changes[k]) for k in ADDED if k in changes}
+        changes = {**changes, **added}
         if "attributes" in changes:
             merged = {**self.attributes, **changes["attributes"]}
             merged = {k: v for k, v in merged.items() if v is not None}
@@ -79,16 +98,16 @@ class Plan:
         return replace(self, **changes)
 
 
-ALL_FLOAT16 = "all-float16"
-"""Stands in `Plan.beside` of a model that holds nothing but Float16: nothing else stands there."""
+ADDED = ("branches", "around", "switches")
+"""Fields of a `Plan` that changes add to; of others they take the place."""
 
 LayerVariation = Callable[[Plan], Changes | None]
 """Makes the changes to a layer that concern no condition; ``None`` where they do not go with it."""
 
 
-def standing(name: str, unless: Callable[[Plan], bool]) -> LayerVariation:
-    """What the writer does around a layer of the main graph, by its name in `Plan.beside`."""
-    return lambda plan: None if unless(plan) else {"beside": (name,)}
+def standing(name: Around, unless: Callable[[Plan], bool]) -> LayerVariation:
+    """What the writer does around a layer of the main graph."""
+    return lambda plan: None if unless(plan) else {"around": (name,)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from math import gcd, prod
 
 from pytest_amct.cases.caffe.builder import Blob, Shape
-from pytest_amct.cases.caffe.extras import add_extra
+from pytest_amct.cases.caffe.extras import add_branch
+from pytest_amct.cases.caffe.rows import VARIATIONS
 from pytest_amct.cases.caffe.writer import (
     behind,
     blobs_of,
@@ -22,7 +23,7 @@ from pytest_amct.cases.caffe.writer import (
     shape_of,
 )
 from pytest_amct.cases.networks import NetworkCase
-from pytest_amct.cases.plan import Built, Plan
+from pytest_amct.cases.plan import Branch, Built, Plan
 from pytest_amct.cases.requests import asked_of
 
 _OLDER = ("v1", "v0")
@@ -44,12 +45,12 @@ class _Writer:
         self.read: set[int] = set()
         #: what items may have in common: blobs, and the name of the weight among them
         self.stored: dict[tuple[object, ...], tuple[tuple[Blob, ...], str]] = {}
-        each = tuple(v for v in case.variations if v == "in-place")
+        each = tuple(a for v in case.variations for a in VARIATIONS.get(v, {}).get("around", ()))
         self.plans = [
             replace(
                 plan,
                 form="" if plan.form in _OLDER else plan.form,
-                beside=(*plan.beside, *each),
+                around=(*plan.around, *each),
             )
             for plan in map(case.plan, case.items)
         ]
@@ -62,17 +63,18 @@ class _Writer:
             if i not in self.read:
                 give(b, plan, self.results[i])
         other = companion(b)
-        for name in dict.fromkeys(self._beside()):
-            add_extra(name, b)
+        for branch in dict.fromkeys(self._branches()):
+            add_branch(branch, b)
         if focal is None:
             return finished(b, tuple(self.focal), {})
         named = {"this": self.focal[focal], "other": other}
         return finished(b, (self.focal[focal],), asked_of(self.plans[focal], named))
 
-    def _beside(self) -> Iterator[str]:
+    def _branches(self) -> Iterator[Branch]:
         for plan in self.plans:
-            yield from plan.beside
-        yield from self.case.variations
+            yield from plan.branches
+        for name in self.case.variations:
+            yield from VARIATIONS.get(name, {}).get("branches", ())
 
     def _item(self, i: int, plan: Plan) -> None:
         b, item = self.b, self.case.items[i]
@@ -98,7 +100,7 @@ class _Writer:
         b, maker = self.b, i - back
         if not 0 < back <= i:
             data = b.input(shape_of(plan))
-            return data if "at-input" in plan.beside else neutral(b, data, True)
+            return data if "at-input" in plan.around else neutral(b, data, True)
         self.read.add(maker)
         data = self._moved(self.results[maker], result_shape(self.plans[maker]), shape_of(plan))
         return neutral(b, data, True) if "apart" in self.case.variations else data

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_amct.cases.plan import Changes, Deviations, LayerVariation, Plan, standing
+from pytest_amct.cases.plan import Branch, Changes, Deviations, LayerVariation, Plan, standing
 
 
 def _attributes(**given: Any) -> Changes:
@@ -33,15 +33,15 @@ DEFAULTS: Mapping[str, Plan] = {
 _FORMS: Deviations = {
     "v1": {"form": "v1"},
     "twin": {"form": "twin"},
-    "in-place-behind": {"beside": ("in-place",)},
-    "input-fields": {"beside": ("input-fields",)},
+    "in-place-behind": {"around": ("in-place",)},
+    "input-fields": {"switches": ("input-fields",)},
 }
 _BLOBS: Deviations = {
     "bias": {"bias": "initializer"},
     "bias-float16": {"bias": "float16"},
     "shared-weight": {"form": "shared-weight"},
     "float16": {"dtype": "float16"},
-    "float16-weight-elsewhere": {"beside": ("float16-weight",)},
+    "float16-weight-elsewhere": {"branches": (Branch("weight", "float16"),)},
 }
 
 FLOAT16_ROWS = ("Pooling", "Eltwise")
@@ -49,13 +49,15 @@ FLOAT16_ROWS = ("Pooling", "Eltwise")
 
 FLOAT16: Deviations = {
     "none": {},
-    "weight-elsewhere": {"beside": ("float16-weight",)},
-    "inner-product-elsewhere": {"beside": ("float16-inner-product",)},
-    "both-elsewhere": {"beside": ("float16-weight", "float16-inner-product")},
-    "first-weight-of-several": {"beside": ("float16-weight", "tail")},
-    "bias-elsewhere": {"beside": ("float16-bias",)},
-    "scale-elsewhere": {"beside": ("float16-scale",)},
-    "train-elsewhere": {"beside": ("float16-train",)},
+    "weight-elsewhere": {"branches": (Branch("weight", "float16"),)},
+    "inner-product-elsewhere": {"branches": (Branch("inner-product", "float16"),)},
+    "both-elsewhere": {
+        "branches": (Branch("weight", "float16"), Branch("inner-product", "float16"))
+    },
+    "first-weight-of-several": {"branches": (Branch("weight", "float16"), Branch("tail"))},
+    "bias-elsewhere": {"branches": (Branch("bias", "float16"),)},
+    "scale-elsewhere": {"branches": (Branch("scale", "float16"),)},
+    "train-elsewhere": {"branches": (Branch("train-weight", "float16"),)},
 }
 
 _ONE, _TWICE = {"kernel_size": 2}, {"kernel_size": [2, 2]}
@@ -211,12 +213,12 @@ UNLISTED: Mapping[str, Plan] = {
 }
 
 VARIATIONS: Mapping[str, Changes] = {
-    "input-fields": {"beside": ("input-fields",)},
-    "legacy-blobs": {"beside": ("legacy-blobs",)},
-    "in-place": {"beside": ("in-place",)},
-    "train-layers": {"beside": ("train-layers",)},
-    "clutter": {"beside": ("clutter",)},
-    "tail": {"beside": ("tail",)},
+    "input-fields": {"switches": ("input-fields",)},
+    "legacy-blobs": {"switches": ("legacy-blobs",)},
+    "in-place": {"around": ("in-place",)},
+    "train-layers": {"branches": (Branch("train-layers"),)},
+    "clutter": {"branches": (Branch("clutter"),)},
+    "tail": {"branches": (Branch("tail"),)},
 }
 """Changes that concern no condition; examples combine them with any deviation."""
 
@@ -259,7 +261,7 @@ def _grouped(plan: Plan) -> Changes | None:
 
 def _of_convolution(name: str, value: int) -> LayerVariation:
     def change(plan: Plan) -> Changes | None:
-        has_one = any(given.startswith(name) for given in plan.attributes)
+        has_one = any(f"{name}{axis}" in plan.attributes for axis in ("", "_h", "_w"))
         fits = plan.type in _CONVOLUTIONS and not has_one
         axes = len(plan.data) - 2  # given once it would do, but not for OpenCV
         return {"attributes": {name: value if axes == 2 else [value] * axes}} if fits else None
@@ -272,7 +274,7 @@ def _first_generation(plan: Plan) -> Changes | None:
     known = {"kernel_size", "stride", "pad", "group", "pool"}
     simple = all(k in known and not isinstance(v, list) for k, v in plan.attributes.items())
     simple &= plan.context == "plain" or len(plan.data) in (2, 4)  # else an Eltwise stands around
-    simple &= "float16-train" not in plan.beside  # they have no phases
+    simple &= Branch("train-weight", "float16") not in plan.branches  # they have no phases
     fits = plan.type in ("InnerProduct", "Convolution", "Pooling") and simple
     return {"form": "v0"} if fits and _is_old(plan) else None
 
@@ -283,7 +285,7 @@ def _second_generation(plan: Plan) -> Changes | None:
 
 def _is_old(plan: Plan) -> bool:
     """Whether a net of its kind has nothing but what older nets had."""
-    return not plan.form and "float16-scale" not in plan.beside
+    return not plan.form and Branch("scale", "float16") not in plan.branches
 
 
 def _three(plan: Plan) -> Changes | None:

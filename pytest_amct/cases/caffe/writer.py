@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_amct.cases.caffe.builder import Blob, NetBuilder, Shape
-from pytest_amct.cases.caffe.extras import add_extra
-from pytest_amct.cases.plan import Built, Case, Plan
+from pytest_amct.cases.caffe.extras import add_branch
+from pytest_amct.cases.plan import Branch, Built, Case, Plan
 from pytest_amct.cases.requests import asked_of
 from pytest_amct.graphs.reading import BLOBS_FILE
 
@@ -17,7 +17,7 @@ WEIGHTED = ("Convolution", "Deconvolution", "InnerProduct")
 def build(case: Case) -> Built:
     """The net of a case. Deterministic: the same bytes on every run and machine."""
     plan = case.plan
-    b = builder(plan.beside, {"v1": 1, "v0": 0}.get(plan.form, 2))
+    b = builder(plan.switches, {"v1": 1, "v0": 0}.get(plan.form, 2))
     data = _producer(b, plan, b.input(shape_of(plan)))
     bottoms = operands(b, plan, data, lambda: _producer(b, plan, b.input(shape_of(plan))))
     shares = b.name("p") if plan.form == "shared-weight" else ""
@@ -27,9 +27,9 @@ def build(case: Case) -> Built:
         _consumer(b, plan, focal_layer(b, plan, [again], shares=shares)[0])
     _consumer(b, plan, behind(b, plan, result))
     other = companion(b)
-    for name in plan.beside:
-        if name != "train-layers" or plan.form != "v0":  # V0 nets have no phases
-            add_extra(name, b)
+    for branch in plan.branches:
+        if branch != Branch("train-layers") or plan.form != "v0":  # V0 nets have no phases
+            add_branch(branch, b)
     return finished(b, (focal,), asked_of(plan, {"this": focal, "other": other}))
 
 
@@ -38,10 +38,10 @@ def finished(b: NetBuilder, focal: tuple[str, ...], asked: dict[str, Any]) -> Bu
     return Built(b.prototxt(), focal, asked, {BLOBS_FILE: b.caffemodel()}, "caffe")
 
 
-def builder(beside: tuple[str, ...], generation: int = 2) -> NetBuilder:
-    """A builder, as the variations among `beside` want it."""
-    legacy = "legacy-blobs" in beside
-    return NetBuilder(generation, input_fields="input-fields" in beside, legacy=legacy)
+def builder(switches: tuple[str, ...], generation: int = 2) -> NetBuilder:
+    """A builder, as `switches` want it."""
+    legacy = "legacy-blobs" in switches
+    return NetBuilder(generation, input_fields="input-fields" in switches, legacy=legacy)
 
 
 def shape_of(plan: Plan) -> Shape:
@@ -67,7 +67,7 @@ def quantizable(b: NetBuilder, data: str, shape: Shape, give: int = 0) -> str:
 
 
 def _producer(b: NetBuilder, plan: Plan, data: str) -> str:
-    if "at-input" in plan.beside:
+    if "at-input" in plan.around:
         return data
     if plan.context == "plain":
         return neutral(b, data, True)
@@ -82,7 +82,7 @@ def _consumer(b: NetBuilder, plan: Plan, result: str) -> None:
 
 def give(b: NetBuilder, plan: Plan, result: str) -> None:
     """Let nothing but a layer that no table lists stand behind a result."""
-    if "at-output" not in plan.beside:
+    if "at-output" not in plan.around:
         neutral(b, result, False)
 
 
@@ -160,7 +160,7 @@ def blobs_of(b: NetBuilder, plan: Plan) -> tuple[Blob, ...]:
 
 def behind(b: NetBuilder, plan: Plan, result: str) -> str:
     """What stands right behind the focal layer."""
-    if "in-place" in plan.beside:
+    if "in-place" in plan.around:
         b.layer("ReLU", [result], tops=[result])
     return result
 

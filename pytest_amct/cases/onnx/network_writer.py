@@ -11,7 +11,8 @@ from onnx import FunctionProto
 
 from pytest_amct.cases.networks import Item, NetworkCase
 from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder, make_model
-from pytest_amct.cases.onnx.extras import add_extra
+from pytest_amct.cases.onnx.extras import add_branch
+from pytest_amct.cases.onnx.rows import VARIATIONS
 from pytest_amct.cases.onnx.writer import (
     behind,
     companion,
@@ -25,7 +26,7 @@ from pytest_amct.cases.onnx.writer import (
     layer_inputs,
     neutral,
 )
-from pytest_amct.cases.plan import Built, Plan
+from pytest_amct.cases.plan import Branch, Built, Plan
 from pytest_amct.cases.requests import asked_of
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Shape
@@ -73,8 +74,8 @@ class _Writer:
                 give(g, plan, self.results[i])
                 ranks[g.graph.output[-1].name] = len(plan.data)
         beside = companion(g)
-        for name in dict.fromkeys(self._beside()):
-            add_extra(name, g)
+        for branch in dict.fromkeys(self._branches()):
+            add_branch(branch, g)
         domains = dict.fromkeys(d for plan in self.plans for d in domains_of(plan))
         model = make_model(g.graph, self.case.opset, 10, [*domains])
         model.functions.extend(self.functions.values())
@@ -85,10 +86,11 @@ class _Writer:
         asked = asked_of(self.plans[focal], {"this": self.names[focal], "other": beside})
         return Built(model.SerializeToString(deterministic=True), (self.focal[focal],), asked)
 
-    def _beside(self) -> Iterator[str]:
+    def _branches(self) -> Iterator[Branch]:
         for plan in self.plans:
-            yield from plan.beside
-        yield from (v for v in self.case.variations if v in ("clutter", "tail"))
+            yield from plan.branches
+        for name in self.case.variations:
+            yield from VARIATIONS.get(name, {}).get("branches", ())
 
     def _item(self, i: int, plan: Plan) -> None:
         g, item = self.g, self.case.items[i]
@@ -128,7 +130,7 @@ class _Writer:
         g, maker = self.g, i - back
         if not 0 < back <= i or (plan.fed_as and not second):
             data = g.input(plan.dtype, plan.data) if second else fed_input(g, plan)
-            return data if "at-input" in plan.beside else neutral(g, plan.dtype, data, True)
+            return data if "at-input" in plan.around else neutral(g, plan.dtype, data, True)
         self.read.add(maker)
         data = self._fitted(maker, plan)
         return neutral(g, plan.dtype, data, True) if "apart" in self.case.variations else data

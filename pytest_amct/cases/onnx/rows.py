@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_amct.cases.plan import Changes, Deviations, LayerVariation, Plan, standing
+from pytest_amct.cases.deviations import OTHER_FLOATS
+from pytest_amct.cases.plan import Branch, Changes, Deviations, LayerVariation, Plan, standing
 
 
 def _attributes(**given: Any) -> Changes:
@@ -115,11 +116,11 @@ _OTHER_DTYPES: Deviations = {
 _DTYPES: Deviations = {
     "float16": {"dtype": "float16"},
     "float16-cast-at-once": {"fed_as": "float16"},
-    "float16-input-elsewhere": {"beside": ("float16-input",)},
-    "float16-weight-elsewhere": {"beside": ("float16-weight",)},
-    "bfloat16-elsewhere": {"beside": ("bfloat16-input",)},
-    "float64-elsewhere": {"beside": ("float64-input",)},
-    "int64-elsewhere": {"beside": ("int64-input",)},
+    "float16-input-elsewhere": {"branches": (Branch("input", "float16"),)},
+    "float16-weight-elsewhere": {"branches": (Branch("weight", "float16"),)},
+    "bfloat16-elsewhere": {"branches": (Branch("input", "bfloat16"),)},
+    "float64-elsewhere": {"branches": (Branch("input", "float64"),)},
+    "int64-elsewhere": {"branches": (Branch("input", "int64"),)},
     **_OTHER_DTYPES,
 }
 
@@ -130,24 +131,26 @@ FLOAT16: Deviations = {
     "none": {},
     "input": {"dtype": "float16"},
     "input-cast-at-once": {"fed_as": "float16"},
-    "input-elsewhere": {"beside": ("float16-input",)},
-    "weight-elsewhere": {"beside": ("float16-weight",)},
-    "conv-weight-elsewhere": {"beside": ("float16-conv-weight",)},
-    "weight-constant-elsewhere": {"beside": ("float16-weight-constant",)},
-    "weight-transposed-elsewhere": {"beside": ("float16-weight-transposed",)},
-    "input-and-weight-elsewhere": {"beside": ("float16-input", "float16-weight")},
-    "input-here-weight-elsewhere": {"dtype": "float16", "beside": ("float16-weight",)},
-    "everything": {"dtype": "float16", "beside": ("all-float16",)},
-    "first-weight-of-several": {"beside": ("float16-weight", "tail")},
-    "input-unread": {"beside": ("float16-unread",)},
-    "bias-elsewhere": {"beside": ("float16-bias",)},
-    "scalar-elsewhere": {"beside": ("float16-scalar",)},
-    "between-elsewhere": {"beside": ("float16-between",)},
-    "output-elsewhere": {"beside": ("float16-output",)},
-    "stored-elsewhere": {"beside": ("float16-stored",)},
-    "bfloat16-elsewhere": {"beside": ("bfloat16-input",)},
-    "float64-elsewhere": {"beside": ("float64-input",)},
-    "int64-elsewhere": {"beside": ("int64-input",)},
+    "input-elsewhere": {"branches": (Branch("input", "float16"),)},
+    "weight-elsewhere": {"branches": (Branch("weight", "float16"),)},
+    "conv-weight-elsewhere": {"branches": (Branch("conv-weight", "float16"),)},
+    "weight-constant-elsewhere": {"branches": (Branch("weight-constant", "float16"),)},
+    "weight-transposed-elsewhere": {"branches": (Branch("weight-transposed", "float16"),)},
+    "input-and-weight-elsewhere": {
+        "branches": (Branch("input", "float16"), Branch("weight", "float16"))
+    },
+    "input-here-weight-elsewhere": {"dtype": "float16", "branches": (Branch("weight", "float16"),)},
+    "everything": {"dtype": "float16", "switches": ("all-float16",)},
+    "first-weight-of-several": {"branches": (Branch("weight", "float16"), Branch("tail"))},
+    "input-unread": {"branches": (Branch("unread-input", "float16"),)},
+    "bias-elsewhere": {"branches": (Branch("bias", "float16"),)},
+    "scalar-elsewhere": {"branches": (Branch("scalar", "float16"),)},
+    "between-elsewhere": {"branches": (Branch("between", "float16"),)},
+    "output-elsewhere": {"branches": (Branch("output", "float16"),)},
+    "stored-elsewhere": {"branches": (Branch("stored", "float16"),)},
+    "bfloat16-elsewhere": {"branches": (Branch("input", "bfloat16"),)},
+    "float64-elsewhere": {"branches": (Branch("input", "float64"),)},
+    "int64-elsewhere": {"branches": (Branch("input", "int64"),)},
 }
 
 _PLACES: Deviations = {
@@ -276,7 +279,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             **_PLACES,
             "rank-2": {"data": (4, 32)},
             "rank-4": {"data": (1, 2, 4, 32)},
-            "bias-add": {"beside": ("bias-add",)},
+            "bias-add": {"around": ("bias-add",)},
             **_SHARED,
             **_DTYPES,
             **_FORMS,
@@ -401,8 +404,8 @@ VARIATIONS: Mapping[str, Changes] = {
     "opset17": {"opset": 17},
     "opset19": {"opset": 19},
     "batch": {"symbolic_batch": True},
-    "clutter": {"beside": ("clutter",)},
-    "tail": {"beside": ("tail",)},
+    "clutter": {"branches": (Branch("clutter"),)},
+    "tail": {"branches": (Branch("tail"),)},
 }
 """Changes that concern no condition; examples combine them with any deviation."""
 
@@ -459,8 +462,11 @@ def _valid(plan: Plan) -> Changes | None:
 
 def _half(plan: Plan) -> Changes | None:
     plain = plan.dtype == "float32" and not plan.fed_as and plan.opset >= 21
-    plain &= not any("float" in name for name in plan.beside)  # which is about other types
-    plain &= not plan.source.endswith("dequantize")  # which older opsets do not have for it
+    plain &= not any(b.dtype in OTHER_FLOATS for b in plan.branches)  # about other types
+    plain &= plan.source not in (
+        "dequantize",
+        "input-dequantize",
+    )  # which older opsets do not have for it
     return {"dtype": "float16"} if plan.type in _WEIGHTED and plain and not plan.domain else None
 
 

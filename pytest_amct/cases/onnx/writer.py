@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from onnx import FunctionProto, ModelProto, helper, shape_inference
 
 from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder, make_model
-from pytest_amct.cases.onnx.extras import add_extra
+from pytest_amct.cases.onnx.extras import add_branch
 from pytest_amct.cases.onnx.sources import build_source
-from pytest_amct.cases.plan import ALL_FLOAT16, Built, Case, Plan
+from pytest_amct.cases.plan import Built, Case, Plan, Switch
 from pytest_amct.cases.requests import asked_of
 
 
@@ -31,9 +31,9 @@ def build(case: Case) -> Built:
         _consumer(g, plan, focal_layer(g, plan, [_second_data(g, plan), *inputs[1:]]))
     result = behind(g, plan, result)
     _consumer(g, plan, result)
-    named["other"] = companion(g, plan.beside)
-    for name in plan.beside if ALL_FLOAT16 not in plan.beside else ():
-        add_extra(name, g)
+    named["other"] = companion(g, plan.switches)
+    for branch in plan.branches if "all-float16" not in plan.switches else ():
+        add_branch(branch, g)
     if plan.ir_version < 4:
         list_initializers(g)
     model = make_model(g.graph, plan.opset, plan.ir_version, domains_of(plan))
@@ -100,7 +100,7 @@ def _quantizable(g: GraphBuilder, plan: Plan, data: str, width: int) -> str:
 
 
 def _producer(g: GraphBuilder, plan: Plan, data: str) -> str:
-    if "at-input" in plan.beside:
+    if "at-input" in plan.around:
         return data
     if plan.context == "plain":
         return neutral(g, plan.dtype, data, True)
@@ -120,20 +120,20 @@ def _consumer(g: GraphBuilder, plan: Plan, result: str) -> None:
 
 def give(g: GraphBuilder, plan: Plan, result: str) -> None:
     """Make a result an output of the graph, behind an operator that no quantizer touches."""
-    last = result if "at-output" in plan.beside else neutral(g, plan.dtype, result, False)
+    last = result if "at-output" in plan.around else neutral(g, plan.dtype, result, False)
     g.output(last, plan.dtype)
 
 
 def behind(g: GraphBuilder, plan: Plan, result: str) -> str:
     """What stands right behind the focal layer."""
-    if "bias-add" in plan.beside:
+    if "bias-add" in plan.around:
         result = g.node("Add", [result, g.initializer((32,), plan.dtype)])
-    return g.node("Relu", [result]) if "relu" in plan.beside else result
+    return g.node("Relu", [result]) if "relu" in plan.around else result
 
 
-def companion(g: GraphBuilder, beside: tuple[str, ...] = ()) -> str:
+def companion(g: GraphBuilder, switches: tuple[Switch, ...] = ()) -> str:
     """A plainly quantizable layer on an input of its own, for tools that need one; its name."""
-    dtype = "float16" if ALL_FLOAT16 in beside else "float32"
+    dtype = "float16" if "all-float16" in switches else "float32"
     data = neutral(g, dtype, g.input(dtype, (1, 32, 4, 4)), True)
     kernel = {"kernel_shape": [1, 1], "dilations": [1, 1], "group": 1}
     conv = g.node("Conv", [data, g.initializer((32, 32, 1, 1), dtype)], kernel)

@@ -7,10 +7,11 @@ from dataclasses import replace
 from math import prod
 
 from pytest_amct.cases.networks import NetworkCase
-from pytest_amct.cases.plan import Built, Plan
+from pytest_amct.cases.plan import Branch, Built, Plan
 from pytest_amct.cases.requests import asked_of
 from pytest_amct.cases.tensorflow.builder import Dtype
-from pytest_amct.cases.tensorflow.extras import add_extra
+from pytest_amct.cases.tensorflow.extras import add_branch
+from pytest_amct.cases.tensorflow.rows import VARIATIONS
 from pytest_amct.cases.tensorflow.sizes import data_shape, result_shape
 from pytest_amct.cases.tensorflow.sources import cast, reshape, strided_slice
 from pytest_amct.cases.tensorflow.writer import (
@@ -28,9 +29,6 @@ from pytest_amct.cases.tensorflow.writer import (
     with_data,
 )
 
-_ON_EACH = ("control", "identity")
-"""Variations that concern each item; others concern the graph as a whole."""
-
 
 def build_network(case: NetworkCase) -> Built:
     """The graph of a network. Deterministic: the same bytes on every run and machine."""
@@ -47,13 +45,13 @@ class _Writer:
         self.read: set[int] = set()
         self.weights: dict[tuple[object, ...], str] = {}
         self.functions: dict[tuple[str, str], Held] = {}
-        each = tuple(v for v in case.variations if v in _ON_EACH)
+        each = tuple(a for v in case.variations for a in VARIATIONS.get(v, {}).get("around", ()))
         self.plans = []
         for i, item in enumerate(case.items):
             plan = case.plan(item)
             own = not 0 < item.back <= i or bool(plan.fed_as)
             symbolic = own and ("batch" in case.variations or plan.symbolic_batch)
-            self.plans.append(replace(plan, symbolic_batch=symbolic, beside=(*plan.beside, *each)))
+            self.plans.append(replace(plan, symbolic_batch=symbolic, around=(*plan.around, *each)))
 
     def built(self) -> Built:
         for i, plan in enumerate(self.plans):
@@ -63,8 +61,8 @@ class _Writer:
             if i not in self.read:
                 give(g, plan, self.results[i])
         beside = companion(g)
-        for name in dict.fromkeys(self._beside()):
-            add_extra(name, g)
+        for branch in dict.fromkeys(self._branches()):
+            add_branch(branch, g)
         data, focal = g.serialize(), self.case.focal
         if focal is None:
             return Built(data, tuple(self.focal), framework="tensorflow")
@@ -72,10 +70,11 @@ class _Writer:
         asked = asked_of(self.plans[focal], named)
         return Built(data, (self.focal[focal],), asked, framework="tensorflow")
 
-    def _beside(self) -> Iterator[str]:
+    def _branches(self) -> Iterator[Branch]:
         for plan in self.plans:
-            yield from plan.beside
-        yield from self.case.variations
+            yield from plan.branches
+        for name in self.case.variations:
+            yield from VARIATIONS.get(name, {}).get("branches", ())
 
     def _item(self, i: int, plan: Plan) -> None:
         g, item = self.g, self.case.items[i]
@@ -101,7 +100,7 @@ class _Writer:
         g, maker = self.g, i - back
         if not 0 < back <= i or (plan.fed_as and not second):
             data = g.input(plan.dtype, data_shape(plan)) if second else fed_input(g, plan)
-            return data if "at-input" in plan.beside else neutral(g, plan.dtype, data, True)
+            return data if "at-input" in plan.around else neutral(g, plan.dtype, data, True)
         self.read.add(maker)
         made, data = self.plans[maker], self.results[maker]
         if made.dtype != plan.dtype:

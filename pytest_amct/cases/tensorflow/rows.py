@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_amct.cases.plan import Changes, Deviations, LayerVariation, Plan, standing
+from pytest_amct.cases.deviations import OTHER_FLOATS
+from pytest_amct.cases.plan import Branch, Changes, Deviations, LayerVariation, Plan, standing
+from pytest_amct.cases.tensorflow.sizes import channels_first
 from pytest_amct.cases.tensorflow.unlisted import UNLISTED
 
 __all__ = [
@@ -156,11 +158,11 @@ _OTHER_DTYPES: Deviations = {"float64": {"dtype": "float64"}, "bfloat16": {"dtyp
 _DTYPES: Deviations = {
     "float16": {"dtype": "float16"},
     "float16-cast-at-once": {"fed_as": "float16"},
-    "float16-input-elsewhere": {"beside": ("float16-input",)},
-    "float16-weight-elsewhere": {"beside": ("float16-weight",)},
-    "bfloat16-elsewhere": {"beside": ("bfloat16-input",)},
-    "float64-elsewhere": {"beside": ("float64-input",)},
-    "int64-elsewhere": {"beside": ("int64-input",)},
+    "float16-input-elsewhere": {"branches": (Branch("input", "float16"),)},
+    "float16-weight-elsewhere": {"branches": (Branch("weight", "float16"),)},
+    "bfloat16-elsewhere": {"branches": (Branch("input", "bfloat16"),)},
+    "float64-elsewhere": {"branches": (Branch("input", "float64"),)},
+    "int64-elsewhere": {"branches": (Branch("input", "int64"),)},
     **_OTHER_DTYPES,
 }
 
@@ -171,31 +173,33 @@ FLOAT16: Deviations = {
     "none": {},
     "input": {"dtype": "float16"},
     "input-cast-at-once": {"fed_as": "float16"},
-    "input-elsewhere": {"beside": ("float16-input",)},
-    "input-with-default-elsewhere": {"beside": ("float16-default",)},
-    "iterator-elsewhere": {"beside": ("float16-iterator",)},
-    "weight-elsewhere": {"beside": ("float16-weight",)},
-    "weight-identity-elsewhere": {"beside": ("float16-weight-identity",)},
-    "weight-cast-elsewhere": {"beside": ("float16-weight-cast",)},
-    "weight-transposed-elsewhere": {"beside": ("float16-weight-transposed",)},
-    "conv-weight-elsewhere": {"beside": ("float16-conv-weight",)},
-    "input-and-weight-elsewhere": {"beside": ("float16-input", "float16-weight")},
-    "input-here-weight-elsewhere": {"dtype": "float16", "beside": ("float16-weight",)},
-    "everything": {"dtype": "float16", "beside": ("all-float16",)},
-    "first-weight-of-several": {"beside": ("float16-weight", "float32-weight")},
-    "transposed-weight-elsewhere": {"beside": ("float16-backprop-weight",)},
-    "second-of-iterator-elsewhere": {"beside": ("float16-iterator-second",)},
-    "input-unread": {"beside": ("float16-unread",)},
-    "input-that-only-controls": {"beside": ("float16-controls",)},
-    "weight-in-call": {"beside": ("float16-weight-in-call",)},
-    "bias-elsewhere": {"beside": ("float16-bias",)},
-    "scalar-elsewhere": {"beside": ("float16-scalar",)},
-    "between-elsewhere": {"beside": ("float16-between",)},
-    "output-elsewhere": {"beside": ("float16-output",)},
-    "stored-elsewhere": {"beside": ("float16-stored",)},
-    "bfloat16-elsewhere": {"beside": ("bfloat16-input",)},
-    "float64-elsewhere": {"beside": ("float64-input",)},
-    "int64-elsewhere": {"beside": ("int64-input",)},
+    "input-elsewhere": {"branches": (Branch("input", "float16"),)},
+    "input-with-default-elsewhere": {"branches": (Branch("default", "float16"),)},
+    "iterator-elsewhere": {"branches": (Branch("iterator", "float16"),)},
+    "weight-elsewhere": {"branches": (Branch("weight", "float16"),)},
+    "weight-identity-elsewhere": {"branches": (Branch("weight-identity", "float16"),)},
+    "weight-cast-elsewhere": {"branches": (Branch("weight-cast", "float16"),)},
+    "weight-transposed-elsewhere": {"branches": (Branch("weight-transposed", "float16"),)},
+    "conv-weight-elsewhere": {"branches": (Branch("conv-weight", "float16"),)},
+    "input-and-weight-elsewhere": {
+        "branches": (Branch("input", "float16"), Branch("weight", "float16"))
+    },
+    "input-here-weight-elsewhere": {"dtype": "float16", "branches": (Branch("weight", "float16"),)},
+    "everything": {"dtype": "float16", "switches": ("all-float16",)},
+    "first-weight-of-several": {"branches": (Branch("weight", "float16"), Branch("weight"))},
+    "transposed-weight-elsewhere": {"branches": (Branch("backprop-weight", "float16"),)},
+    "second-of-iterator-elsewhere": {"branches": (Branch("iterator-second", "float16"),)},
+    "input-unread": {"branches": (Branch("unread-input", "float16"),)},
+    "input-that-only-controls": {"branches": (Branch("controls", "float16"),)},
+    "weight-in-call": {"branches": (Branch("weight-in-call", "float16"),)},
+    "bias-elsewhere": {"branches": (Branch("bias", "float16"),)},
+    "scalar-elsewhere": {"branches": (Branch("scalar", "float16"),)},
+    "between-elsewhere": {"branches": (Branch("between", "float16"),)},
+    "output-elsewhere": {"branches": (Branch("output", "float16"),)},
+    "stored-elsewhere": {"branches": (Branch("stored", "float16"),)},
+    "bfloat16-elsewhere": {"branches": (Branch("input", "bfloat16"),)},
+    "float64-elsewhere": {"branches": (Branch("input", "float64"),)},
+    "int64-elsewhere": {"branches": (Branch("input", "int64"),)},
 }
 
 _PLACES: Deviations = {
@@ -206,7 +210,7 @@ _PLACES: Deviations = {
 }
 _FORMS: Deviations = {"symbolic-batch": {"symbolic_batch": True}}
 _INT64: Deviations = {"int64": {"dtype": "int64"}}
-_BIAS: Deviations = {"bias": {"beside": ("bias-add",)}}
+_BIAS: Deviations = {"bias": {"around": ("bias-add",)}}
 _SHARED: Deviations = {"shared-weight": {"form": "shared-weight"}}
 _WEIGHTED: Deviations = {**_PLACES, **_BIAS, **_SHARED, **_DTYPES, **_FORMS}
 
@@ -231,7 +235,7 @@ _V2, _V3 = {"type": "BatchMatMul", "data": (4, 32)}, {"type": "BatchMatMulV3"}
 
 DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     "MatMul": {
-        "": {**_WEIGHTED, "bias-plus": {"beside": ("bias-plus",)}, **_INT64},
+        "": {**_WEIGHTED, "bias-plus": {"around": ("bias-plus",)}, **_INT64},
         "transpose_a": {
             "false": {},
             "absent": _attributes(transpose_a=None),
@@ -332,7 +336,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "adj_y": {"weight": (64, 32), "attributes": {"adj_y": True}},
             "adj_y-square": _attributes(adj_y=True),
             "no-adj": _attributes(adj_x=None, adj_y=None),
-            "bias-plus": {"beside": ("bias-plus",)},
+            "bias-plus": {"around": ("bias-plus",)},
             "v1": _V2,
             "v3": _V3,
             **_INT64,
@@ -431,11 +435,11 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
 
 VARIATIONS: Mapping[str, Changes] = {
     "batch": {"symbolic_batch": True},
-    "clutter": {"beside": ("clutter",)},
-    "control": {"beside": ("control",)},
-    "device": {"beside": ("device",)},
-    "identity": {"beside": ("identity",)},
-    "reversed": {"beside": ("reversed",)},
+    "clutter": {"branches": (Branch("clutter"),)},
+    "control": {"around": ("control",)},
+    "device": {"switches": ("device",)},
+    "identity": {"around": ("identity",)},
+    "reversed": {"switches": ("reversed",)},
 }
 """Changes that concern no condition; examples combine them with any deviation."""
 
@@ -464,6 +468,8 @@ VARIED_BY: tuple[str, ...] = ()
 
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3D")
 _WITH_WEIGHT = (*_CONVOLUTIONS, "MatMul", "BatchMatMulV2")
+_OF_HALVES = ("pack", "concat", "input-pack", "input-concat")
+"""Sources of a weight that put it together from two halves."""
 
 
 def _same(plan: Plan) -> Changes | None:
@@ -475,8 +481,7 @@ def _strided(plan: Plan) -> Changes | None:
     if plan.type not in _CONVOLUTIONS or set(plan.attributes["strides"]) != {1}:
         return None
     twos = [2] * (len(plan.data) - 2)
-    first = str(plan.attributes.get("data_format", "")).startswith("NC")
-    return {"attributes": {"strides": [1, 1, *twos] if first else [1, *twos, 1]}}
+    return {"attributes": {"strides": [1, 1, *twos] if channels_first(plan) else [1, *twos, 1]}}
 
 
 def _thin(plan: Plan) -> Changes | None:
@@ -484,14 +489,14 @@ def _thin(plan: Plan) -> Changes | None:
     if plan.type not in ("Conv2D", "Conv2DBackpropInput") or plan.weight is None:
         return None
     wide = plan.weight[2] * plan.weight[3] >= 1024
-    wide &= not plan.source.endswith(("pack", "concat"))  # which are made of two halves
+    wide &= plan.source not in _OF_HALVES
     return {"weight": (1, 1, *plan.weight[2:])} if wide else None
 
 
 def _half(plan: Plan) -> Changes | None:
     plain = plan.dtype == "float32" and not plan.fed_as
-    plain &= not any("float" in name for name in plan.beside)  # which is about other types
-    plain &= not plan.source.endswith("dequantize")  # which gives no Float16
+    plain &= not any(b.dtype in OTHER_FLOATS for b in plan.branches)  # about other types
+    plain &= plan.source not in ("dequantize", "input-dequantize")  # which gives no Float16
     return {"dtype": "float16"} if plan.type in _WITH_WEIGHT and plain else None
 
 
@@ -501,8 +506,8 @@ def _turned(plan: Plan) -> Changes | None:
 
 
 def _biased(plan: Plan) -> Changes | None:
-    fits = plan.type in _WITH_WEIGHT and "bias-add" not in plan.beside and plan.dtype == "float32"
-    return {"beside": ("bias-add",)} if fits and not plan.inside else None
+    fits = plan.type in _WITH_WEIGHT and "bias-add" not in plan.around and plan.dtype == "float32"
+    return {"around": ("bias-add",)} if fits and not plan.inside else None
 
 
 def _is_apart(plan: Plan) -> bool:

@@ -19,7 +19,7 @@ _MATRICES = ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum"
 
 def channels_first(plan: Plan) -> bool:
     """Whether the channels of a plan's data stand behind its batch, not last."""
-    return str(plan.attributes.get("data_format", "")).startswith("NC")
+    return plan.attributes.get("data_format") in ("NCHW", "NCDHW")
 
 
 def data_shape(plan: Plan) -> Shape:

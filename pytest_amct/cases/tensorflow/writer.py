@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_amct.cases.plan import ALL_FLOAT16, Built, Case, Plan
+from pytest_amct.cases.plan import Built, Case, Plan, Switch
 from pytest_amct.cases.requests import asked_of
 from pytest_amct.cases.tensorflow.builder import Dtype, Function, GraphBuilder
-from pytest_amct.cases.tensorflow.extras import add_extra
+from pytest_amct.cases.tensorflow.extras import add_branch
 from pytest_amct.cases.tensorflow.sizes import (
     SIZED,
     Shape,
@@ -25,7 +25,7 @@ _INT = Dtype("int32")
 def build(case: Case) -> Built:
     """The graph of a case. Deterministic: the same bytes on every run and machine."""
     plan = case.plan
-    g = builder(plan.beside)
+    g = builder(plan.switches)
     data = _producer(g, plan, fed_input(g, plan))
     inputs = layer_inputs(g, plan, data, lambda: _second_data(g, plan))
     result, focal = place(g, plan, inputs)
@@ -33,18 +33,18 @@ def build(case: Case) -> Built:
         again = with_data(plan, inputs, _second_data(g, plan))
         _consumer(g, plan, focal_layer(g, plan, again))
     _consumer(g, plan, behind(g, plan, result))
-    beside = companion(g, plan.beside)
-    for name in plan.beside if ALL_FLOAT16 not in plan.beside else ():
-        add_extra(name, g)
+    beside = companion(g, plan.switches)
+    for branch in plan.branches if "all-float16" not in plan.switches else ():
+        add_branch(branch, g)
     asked = asked_of(plan, {"this": focal, "other": beside})
     return Built(g.serialize(), (focal,), asked, framework="tensorflow")
 
 
-def builder(beside: tuple[str, ...]) -> GraphBuilder:
-    """A builder, as the variations among `beside` want it."""
+def builder(switches: tuple[str, ...]) -> GraphBuilder:
+    """A builder, as `switches` want it."""
     g = GraphBuilder()
-    g.device = "/device:CPU:0" if "device" in beside else ""
-    g.reversed = "reversed" in beside
+    g.device = "/device:CPU:0" if "device" in switches else ""
+    g.reversed = "reversed" in switches
     return g
 
 
@@ -90,7 +90,7 @@ def quantizable(
 
 
 def _producer(g: GraphBuilder, plan: Plan, data: str) -> str:
-    if "at-input" in plan.beside:
+    if "at-input" in plan.around:
         return data
     if plan.context == "plain" or plan.dtype == "int64":  # which no convolution takes
         return neutral(g, plan.dtype, data, True)
@@ -106,13 +106,13 @@ def _consumer(g: GraphBuilder, plan: Plan, result: str) -> None:
 
 def give(g: GraphBuilder, plan: Plan, result: str) -> None:
     """Let nothing but an operator that no quantizer touches stand behind a result."""
-    if "at-output" not in plan.beside:
+    if "at-output" not in plan.around:
         neutral(g, plan.dtype, result, False)
 
 
-def companion(g: GraphBuilder, beside: tuple[str, ...] = ()) -> str:
+def companion(g: GraphBuilder, switches: tuple[Switch, ...] = ()) -> str:
     """A plainly quantizable layer on an input of its own, for tools that need one; its name."""
-    shape, dtype = (1, 4, 4, 32), "float16" if ALL_FLOAT16 in beside else "float32"
+    shape, dtype = (1, 4, 4, 32), "float16" if "all-float16" in switches else "float32"
     made = quantizable(g, dtype, neutral(g, dtype, g.input(dtype, shape), True), shape)
     neutral(g, dtype, made, False)
     return made
@@ -213,8 +213,8 @@ def place(
 
     `held` is a function that holds such a layer already.
     """
-    waits_for = "float16" if ALL_FLOAT16 in plan.beside else "float32"
-    control = ["^" + g.input(waits_for, (4,))] if "control" in plan.beside else []
+    waits_for = "float16" if "all-float16" in plan.switches else "float32"
+    control = ["^" + g.input(waits_for, (4,))] if "control" in plan.around else []
     if not plan.inside:
         name = focal_layer(g, plan, [*inputs, *control])
         return name, name
@@ -243,12 +243,12 @@ def behind(g: GraphBuilder, plan: Plan, result: str) -> str:
     """What stands right behind the focal layer."""
     dtype = plan.dtype
     channels = result_shape(plan)[1 if channels_first(plan) else -1]
-    if "bias-add" in plan.beside:
+    if "bias-add" in plan.around:
         layout = "NCHW" if channels_first(plan) else "NHWC"
         inputs = [result, g.constant((channels,), dtype)]
         result = g.node("BiasAdd", inputs, {"T": Dtype(dtype), "data_format": layout})
-    if "bias-plus" in plan.beside:
+    if "bias-plus" in plan.around:
         result = g.node("Add", [result, g.constant((channels,), dtype)], {"T": Dtype(dtype)})
-    if "relu" in plan.beside:
+    if "relu" in plan.around:
         result = g.node("Relu", [result], {"T": Dtype(dtype)})
-    return identity(g, dtype, result) if "identity" in plan.beside else result
+    return identity(g, dtype, result) if "identity" in plan.around else result

@@ -13,12 +13,22 @@ import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib import import_module
-from typing import Any
 
 from pytest_amct.cases import catalog
-from pytest_amct.cases.plan import Built, Case, Changes, Plan
+from pytest_amct.cases.plan import (
+    ADDED,
+    Around,
+    Built,
+    Case,
+    Changes,
+    LayerVariation,
+    ModelPlan,
+    NetworkPlan,
+    Placed,
+    Plan,
+)
 from pytest_amct.cases.requests import needs
+from pytest_amct.cases.writing import write_network
 from pytest_amct.errors import UsageError
 
 NETWORKS = "networks/"
@@ -30,7 +40,7 @@ _ROWS, _OTHERS = 13, 19
 """The opsets from which on all rows, and all types without a row, are written as they are here."""
 
 
-def variations(framework: str) -> Mapping[str, Any]:
+def variations(framework: str) -> Mapping[str, Changes | LayerVariation]:
     """What may vary besides a network's items, by name."""
     return {
         **catalog.variations(framework),
@@ -135,9 +145,26 @@ class NetworkCase:
 
     def build(self) -> Built:
         """The network's model, the same bytes on every run and machine."""
-        writer = import_module(f"pytest_amct.cases.{self.framework}.network_writer")
-        built: Built = writer.build_network(self)
-        return built
+        network = self._planned()
+        return write_network(network, catalog.source_of(self.framework).writer(network.model))
+
+    def _planned(self) -> NetworkPlan:
+        """The network in terms of plans alone, which writers know."""
+        changes = self.of_model
+        added = {name: tuple(x for c in changes for x in c.get(name, ())) for name in ADDED}
+        shared = "shared" in self.variations
+        return NetworkPlan(
+            tuple(self._placed(item, added["around"]) for item in self.items),
+            ModelPlan(self.opset, switches=added["switches"], shared=shared),
+            self.focal,
+            added["branches"],
+            any(change.get("symbolic_batch") for change in changes),
+            "apart" in self.variations,
+        )
+
+    def _placed(self, item: Item, around: tuple[Around, ...]) -> Placed:
+        name = f"{item.group}@{item.deviation}" + "".join(f"+{v}" for v in self.of_layers)
+        return Placed(name, self.plan(item).with_({"around": around}), item.back, item.second)
 
     def __repr__(self) -> str:
         return f"<network {self.id}>"
@@ -177,9 +204,9 @@ def fits(group: str, deviation: str, focal: bool = False) -> bool:
 @lru_cache(maxsize=8)
 def neighbours(framework: str) -> tuple[tuple[str, str], ...]:
     """What stands around a focal layer: conforming layers of each row, and types without one."""
-    found = catalog.rows(framework)
-    listed = [(f"uniform/{framework}/{name}", "default") for name in found.DEFAULTS]
-    return (*listed, *((f"uniform/{framework}/unlisted/{t}", "plain") for t in found.AROUND))
+    found = catalog.source_of(framework)
+    listed = [(f"uniform/{framework}/{name}", "default") for name in found.defaults]
+    return (*listed, *((f"uniform/{framework}/unlisted/{t}", "plain") for t in found.around))
 
 
 @lru_cache(maxsize=8)

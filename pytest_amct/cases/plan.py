@@ -98,6 +98,45 @@ class Plan:
         return replace(self, **changes)
 
 
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """What concerns a model as a whole."""
+
+    opset: int = 21
+    ir_version: int = 10
+    form: str = ""
+    switches: tuple[Switch, ...] = ()
+    #: whether layers with weights of the same shape share one
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A layer in a network, and where its data comes from, as an `Item` says it."""
+
+    #: layers of the same name are alike
+    name: str
+    plan: Plan = field(compare=False)
+    back: int = 0
+    second: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPlan:
+    """Everything that a writer needs to build the model of a network."""
+
+    layers: tuple[Placed, ...]
+    model: ModelPlan
+    #: index of the only layer that is asserted, ``None`` = all of them
+    focal: int | None = None
+    #: what it holds besides that of its layers
+    branches: tuple[Branch, ...] = ()
+    #: whether the first dimension of its inputs is symbolic
+    symbolic_batch: bool = False
+    #: whether an operator that no quantizer touches stands between layers
+    apart: bool = False
+
+
 ADDED = ("branches", "around", "switches")
 """Fields of a `Plan` that changes add to; of others they take the place."""
 
@@ -120,6 +159,8 @@ class Case:
     group: str
     deviation: str
     plan: Plan = field(compare=False)
+    #: writes a model of its framework
+    write: Callable[[Plan], Built] = field(compare=False)
     context: Context = "plain"
     variations: tuple[str, ...] = ()
 
@@ -136,10 +177,7 @@ class Case:
 
     def build(self) -> Built:
         """The case's model, the same bytes on every run and machine."""
-        from pytest_amct.cases.catalog import writer
-
-        built: Built = writer(self.framework).build(self)
-        return built
+        return self.write(self.plan)
 
     def __repr__(self) -> str:
         return f"<case {self.id}>"

@@ -44,7 +44,7 @@ _BLOBS: Deviations = {
     "float16-weight-elsewhere": {"branches": (Branch("weight", "float16"),)},
 }
 
-FLOAT16_ROWS = ("Pooling", "Eltwise")
+FLOAT16_ROWS: tuple[str, ...] = ("Pooling", "Eltwise")
 """Rows whose types the Float16 rule closes; `FLOAT16` are the deviations of each."""
 
 FLOAT16: Deviations = {
@@ -222,7 +222,7 @@ VARIATIONS: Mapping[str, Changes] = {
 }
 """Changes that concern no condition; examples combine them with any deviation."""
 
-AROUND = ("Sigmoid", "PReLU", "Scale", "LRN", "Concat")
+AROUND: tuple[str, ...] = ("Sigmoid", "PReLU", "Scale", "LRN", "Concat")
 """Types without a row that stand around a focal layer in networks."""
 
 PLAIN_ONLY: frozenset[str] = frozenset()
@@ -295,7 +295,7 @@ def _three(plan: Plan) -> Changes | None:
 
 
 def _is_apart(plan: Plan) -> bool:
-    return plan.form in ("shared-weight", "in-place") or plan.outputs > 1
+    return plan.form == "shared-weight" or plan.outputs > 1
 
 
 LAYER_VARIATIONS: Mapping[str, LayerVariation] = {

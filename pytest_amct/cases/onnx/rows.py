@@ -124,7 +124,7 @@ _DTYPES: Deviations = {
     **_OTHER_DTYPES,
 }
 
-FLOAT16_ROWS = ("AveragePool", "MaxPool", "Add")
+FLOAT16_ROWS: tuple[str, ...] = ("AveragePool", "MaxPool", "Add")
 """Rows whose types the Float16 rule closes; `FLOAT16` are the deviations of each."""
 
 FLOAT16: Deviations = {
@@ -500,5 +500,12 @@ LAYER_VARIATIONS: Mapping[str, LayerVariation] = {
 }
 """Changes to a layer that concern no condition, where they go with it."""
 
-AROUND = ("Sigmoid", "Mul", "Softmax", "ReduceMean", "LayerNormalization", "Einsum")
+AROUND: tuple[str, ...] = (
+    "Sigmoid",
+    "Mul",
+    "Softmax",
+    "ReduceMean",
+    "LayerNormalization",
+    "Einsum",
+)
 """Types without a row that stand around a focal layer in networks."""

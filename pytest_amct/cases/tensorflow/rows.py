@@ -166,7 +166,7 @@ _DTYPES: Deviations = {
     **_OTHER_DTYPES,
 }
 
-FLOAT16_ROWS = ("AvgPool", "MaxPool", "Add")
+FLOAT16_ROWS: tuple[str, ...] = ("AvgPool", "MaxPool", "Add")
 """Rows whose types the Float16 rule closes; `FLOAT16` are the deviations of each."""
 
 FLOAT16: Deviations = {
@@ -443,7 +443,7 @@ VARIATIONS: Mapping[str, Changes] = {
 }
 """Changes that concern no condition; examples combine them with any deviation."""
 
-AROUND = ("Sigmoid", "Mul", "Softmax", "BiasAdd", "FusedBatchNormV3", "Mean")
+AROUND: tuple[str, ...] = ("Sigmoid", "Mul", "Softmax", "BiasAdd", "FusedBatchNormV3", "Mean")
 """Types without a row that stand around a focal layer in networks."""
 
 VARIED: Mapping[str, tuple[str, ...]] = {

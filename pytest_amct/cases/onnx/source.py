@@ -1,0 +1,30 @@
+"""What ONNX contributes to the cases."""
+
+from __future__ import annotations
+
+from pytest_amct.cases.onnx import rows
+from pytest_amct.cases.onnx.requests import REQUESTED
+from pytest_amct.cases.onnx.writer import Writer
+from pytest_amct.cases.plan import ModelPlan
+
+
+class OnnxSource:
+    """See `CaseSource`."""
+
+    defaults = rows.DEFAULTS
+    deviations = rows.DEVIATIONS
+    float16_rows = rows.FLOAT16_ROWS
+    float16 = rows.FLOAT16
+    unlisted = rows.UNLISTED
+    around = rows.AROUND
+    requested = REQUESTED
+    variations = rows.VARIATIONS
+    layer_variations = rows.LAYER_VARIATIONS
+    plain_only = rows.PLAIN_ONLY
+    varied = rows.VARIED
+    varied_by = rows.VARIED_BY
+    has_constants = True
+
+    def writer(self, model: ModelPlan) -> Writer:
+        """What writes such a model."""
+        return Writer(model)

@@ -144,11 +144,6 @@ LayerVariation = Callable[[Plan], Changes | None]
 """Makes the changes to a layer that concern no condition; ``None`` where they do not go with it."""
 
 
-def standing(name: Around, unless: Callable[[Plan], bool]) -> LayerVariation:
-    """What the writer does around a layer of the main graph."""
-    return lambda plan: None if unless(plan) else {"around": (name,)}
-
-
 @dataclass(frozen=True, slots=True)
 class Case:
     """A condition (or row) id and a deviation from its conforming layer, in a context.

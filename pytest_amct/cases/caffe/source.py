@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pytest_amct.cases.caffe import rows
 from pytest_amct.cases.caffe.requests import REQUESTED
+from pytest_amct.cases.caffe.unlisted import AROUND, UNLISTED
+from pytest_amct.cases.caffe.variations import LAYER_VARIATIONS, VARIATIONS, VARIED, VARIED_BY
 from pytest_amct.cases.caffe.writer import Writer
 from pytest_amct.cases.plan import ModelPlan
 
@@ -15,14 +17,14 @@ class CaffeSource:
     deviations = rows.DEVIATIONS
     float16_rows = rows.FLOAT16_ROWS
     float16 = rows.FLOAT16
-    unlisted = rows.UNLISTED
-    around = rows.AROUND
+    unlisted = UNLISTED
+    around = AROUND
     requested = REQUESTED
-    variations = rows.VARIATIONS
-    layer_variations = rows.LAYER_VARIATIONS
+    variations = VARIATIONS
+    layer_variations = LAYER_VARIATIONS
     plain_only = rows.PLAIN_ONLY
-    varied = rows.VARIED
-    varied_by = rows.VARIED_BY
+    varied = VARIED
+    varied_by = VARIED_BY
     has_constants = False
 
     def writer(self, model: ModelPlan) -> Writer:

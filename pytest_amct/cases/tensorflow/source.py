@@ -5,6 +5,8 @@ from __future__ import annotations
 from pytest_amct.cases.plan import ModelPlan
 from pytest_amct.cases.tensorflow import rows
 from pytest_amct.cases.tensorflow.requests import REQUESTED
+from pytest_amct.cases.tensorflow.unlisted import AROUND, UNLISTED
+from pytest_amct.cases.tensorflow.variations import LAYER_VARIATIONS, VARIATIONS, VARIED, VARIED_BY
 from pytest_amct.cases.tensorflow.writer import Writer
 
 
@@ -15,14 +17,14 @@ class TensorFlowSource:
     deviations = rows.DEVIATIONS
     float16_rows = rows.FLOAT16_ROWS
     float16 = rows.FLOAT16
-    unlisted = rows.UNLISTED
-    around = rows.AROUND
+    unlisted = UNLISTED
+    around = AROUND
     requested = REQUESTED
-    variations = rows.VARIATIONS
-    layer_variations = rows.LAYER_VARIATIONS
+    variations = VARIATIONS
+    layer_variations = LAYER_VARIATIONS
     plain_only = rows.PLAIN_ONLY
-    varied = rows.VARIED
-    varied_by = rows.VARIED_BY
+    varied = VARIED
+    varied_by = VARIED_BY
     has_constants = True
 
     def writer(self, model: ModelPlan) -> Writer:

@@ -50,14 +50,14 @@ class Plan:
     """Everything that a writer needs to build the model of a case."""
 
     type: str
-    #: shape of the data input; a string is a symbolic dimension
-    data: tuple[int | str, ...]
+    #: shape of the data input
+    data: tuple[int, ...]
     domain: str = ""
     #: attributes of the focal layer, in its format's spelling
     attributes: Mapping[str, Any] = field(default_factory=lambda: _NONE)
     #: shape of the weight, ``None`` for a layer without one
     weight: tuple[int, ...] | None = None
-    #: how the weight comes about, see `onnx_sources`
+    #: how the weight comes about, a name of the framework's module `sources`
     source: str = "initializer"
     #: ``""`` = none, else a source as for the weight
     bias: str = ""
@@ -71,7 +71,9 @@ class Plan:
     fed_as: str = ""
     #: what else the model holds
     branches: tuple[Branch, ...] = ()
+    #: what stands right before and behind the focal layer
     around: tuple[Around, ...] = ()
+    #: how the model is written
     switches: tuple[Switch, ...] = ()
     #: which output the consumer reads, and whether others are outputs of the network
     outputs: int = 1
@@ -82,7 +84,7 @@ class Plan:
     symbolic_batch: bool = False
     #: forms that are legal, but unusual: ``unnamed``, ``shared-weight`` ...
     form: str = ""
-    #: what is asked for besides plain uniform quantization, see `onnx_requests`
+    #: what is asked for besides plain uniform quantization, see `requests`
     asked: Mapping[str, Any] = field(default_factory=lambda: _NONE)
     opset: int = 21
     ir_version: int = 10

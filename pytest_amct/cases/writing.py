@@ -70,6 +70,19 @@ class ModelWriter(Protocol):
         """The model."""
 
 
+def operands(
+    plan: Plan, data: str, second: Callable[[], str], constant: Callable[[tuple[int, ...]], str]
+) -> list[str]:
+    """The inputs of a layer with two operands; `constant` adds one of that shape."""
+    if plan.second == "same":
+        return [data, data]
+    if plan.second == "branch":
+        return [data, second()]
+    shapes = {"scalar": (), "vector": plan.data[-1:]}
+    made = constant(shapes.get(plan.second, plan.data))
+    return [made, data] if plan.second == "constant-first" else [data, made]
+
+
 def write_case(plan: Plan, writer: ModelWriter) -> Built:
     """The model of a case: producer, focal layer, consumer, and one plain layer beside."""
 

@@ -32,13 +32,13 @@ class Writer:
         return self.input(plan)
 
     def input(self, plan: Plan) -> str:
-        return self.b.input(shape_of(plan))
+        return self.b.input(plan.data)
 
     def neutral(self, plan: Plan, data: str, first: bool) -> str:
         return neutral(self.b, data, first)
 
     def quantizable(self, plan: Plan, data: str, first: bool) -> str:
-        return quantizable(self.b, data, shape_of(plan) if first else result_shape(plan))
+        return quantizable(self.b, data, plan.data if first else result_shape(plan))
 
     def layer(self, plan: Plan, data: str, second: Callable[[], str], name: str = "") -> Made:
         b, bottoms = self.b, operands(plan, data, second)
@@ -81,7 +81,7 @@ class Writer:
             add_branch(branch, self.b)
 
     def fitted(self, data: str, maker: Placed, made: Plan, plan: Plan) -> str:
-        b, shape, wanted = self.b, result_shape(made), shape_of(plan)
+        b, shape, wanted = self.b, result_shape(made), plan.data
         if shape == wanted:
             return data
         have, need = prod(shape), prod(wanted)
@@ -103,11 +103,6 @@ class Writer:
     def built(self, focal: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
         files = {BLOBS_FILE: self.b.caffemodel()}
         return Built(self.b.prototxt(), focal, asked, files, "caffe")
-
-
-def shape_of(plan: Plan) -> Shape:
-    """The shape of a plan's data."""
-    return tuple(int(n) for n in plan.data)
 
 
 def neutral(b: NetBuilder, data: str, first: bool) -> str:
@@ -187,11 +182,11 @@ def blobs_of(b: NetBuilder, plan: Plan) -> tuple[Blob, ...]:
 
 def result_shape(plan: Plan) -> Shape:
     """The shape of what the focal layer gives."""
-    batch, *rest = shape_of(plan)
+    batch, *rest = plan.data
     given = plan.attributes
     if plan.type == "InnerProduct":
         axis = given.get("axis", 1)
-        return (*shape_of(plan)[: axis if axis >= 0 else axis + len(plan.data)], 32)
+        return (*plan.data[: axis if axis >= 0 else axis + len(plan.data)], 32)
     if plan.type == "Flatten":
         return (batch, prod(rest))
     if plan.type == "Concat":
@@ -199,7 +194,7 @@ def result_shape(plan: Plan) -> Shape:
     if plan.type == "Slice":
         return (batch, rest[0] // 2, *rest[1:])
     if plan.type not in ("Convolution", "Deconvolution", "Pooling"):
-        return tuple(given["shape"]) if plan.type == "Reshape" else shape_of(plan)
+        return tuple(given["shape"]) if plan.type == "Reshape" else plan.data
     sizes = [_spatial(plan, i, size) for i, size in enumerate(rest[1:])]
     return (batch, rest[0] if plan.type == "Pooling" else 32, *sizes)
 

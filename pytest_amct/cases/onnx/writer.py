@@ -14,7 +14,7 @@ from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder, make_model
 from pytest_amct.cases.onnx.extras import add_branch
 from pytest_amct.cases.onnx.sources import build_source
 from pytest_amct.cases.plan import Branch, Built, ModelPlan, Placed, Plan
-from pytest_amct.cases.writing import Made
+from pytest_amct.cases.writing import Made, operands
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Shape
 from pytest_amct.graphs.onnx.reader import read_onnx
@@ -37,9 +37,9 @@ class Writer:
         self.ranks: dict[str, int] = {}
 
     def fed(self, plan: Plan) -> str:
-        shape = list(plan.data)
+        shape: tuple[int | str, ...] = plan.data
         if plan.symbolic_batch:
-            shape[0] = "n"
+            shape = ("n", *shape[1:])
         fed = self.g.input(plan.fed_as or plan.dtype, shape)
         return self._cast(fed, plan.dtype) if plan.fed_as else fed
 
@@ -53,7 +53,7 @@ class Writer:
         width = plan.data[-1] if first else 32
         if not first and plan.type == "MatMul" and len(plan.weight or ()) == 1:
             width = plan.data[-2]
-        return quantizable(self.g, plan, data, int(width))
+        return quantizable(self.g, plan, data, width)
 
     def layer(self, plan: Plan, data: str, second: Callable[[], str], name: str = "") -> Made:
         g, key = self.g, (plan.weight, plan.source, plan.dtype)
@@ -114,7 +114,7 @@ class Writer:
         shape = _result_shape(replace(maker, back=0, second=0))
         if made.symbolic_batch and shape is not None:
             shape = ("n", *shape[1:])
-        data = self._moved(data, shape, tuple(int(n) for n in plan.data))
+        data = self._moved(data, shape, plan.data)
         if made.dtype == "float32" != plan.dtype:  # moved as float32, which every operator takes
             data = self._cast(data, plan.dtype)
         return data
@@ -213,7 +213,7 @@ def layer_inputs(
     `weight` is one that exists already; without it the plan's own is made.
     """
     if plan.second:
-        return _operands(g, plan, data, second)
+        return operands(plan, data, second, lambda shape: g.initializer(shape, plan.dtype))
     if plan.weight is None:
         return [data, *(g.values(dtype, values) for dtype, values in plan.extra)]
     weight = weight or build_source(plan.source, g, plan.weight, plan.dtype)
@@ -221,16 +221,6 @@ def layer_inputs(
         return [g.initializer(plan.weight, plan.dtype), weight]
     bias = [build_source(plan.bias, g, (32,), plan.dtype)] if plan.bias else []
     return [data, weight, *bias]
-
-
-def _operands(g: GraphBuilder, plan: Plan, data: str, second: Callable[[], str]) -> list[str]:
-    shape = tuple(int(n) for n in plan.data)
-    if plan.second == "same":
-        return [data, data]
-    if plan.second == "branch":
-        return [data, second()]
-    constant = g.initializer(() if plan.second == "scalar" else shape, plan.dtype)
-    return [constant, data] if plan.second == "constant-first" else [data, constant]
 
 
 def focal_layer(g: GraphBuilder, plan: Plan, inputs: list[str]) -> str:

@@ -22,14 +22,9 @@ def channels_first(plan: Plan) -> bool:
     return plan.attributes.get("data_format") in ("NCHW", "NCDHW")
 
 
-def data_shape(plan: Plan) -> Shape:
-    """The shape of a plan's data."""
-    return tuple(int(n) for n in plan.data)
-
-
 def result_shape(plan: Plan) -> Shape:
     """The shape of the layer's first output."""
-    data, weight = data_shape(plan), plan.weight or ()
+    data, weight = plan.data, plan.weight or ()
     if plan.type in _MATRICES:
         return _product(plan, data, weight)
     if plan.type in SIZED:

@@ -14,7 +14,6 @@ from pytest_amct.cases.tensorflow.sizes import (
     SIZED,
     Shape,
     channels_first,
-    data_shape,
     result_shape,
 )
 from pytest_amct.cases.tensorflow.sources import (
@@ -25,7 +24,7 @@ from pytest_amct.cases.tensorflow.sources import (
     reshape,
     strided_slice,
 )
-from pytest_amct.cases.writing import Made
+from pytest_amct.cases.writing import Made, operands
 
 _INT = Dtype("int32")
 
@@ -44,14 +43,14 @@ class Writer:
         self.functions: dict[str, Held] = {}
 
     def fed(self, plan: Plan) -> str:
-        shape = data_shape(plan)
+        shape = plan.data
         if plan.symbolic_batch and not _summed_up(plan):
             shape = (-1, *shape[1:])
         fed = self.g.input(plan.fed_as or plan.dtype, shape)
         return cast(self.g, fed, plan.fed_as, plan.dtype) if plan.fed_as else fed
 
     def input(self, plan: Plan) -> str:
-        return self.g.input(plan.dtype, data_shape(plan))
+        return self.g.input(plan.dtype, plan.data)
 
     def neutral(self, plan: Plan, data: str, first: bool) -> str:
         return neutral(self.g, plan.dtype, data, first)
@@ -59,7 +58,7 @@ class Writer:
     def quantizable(self, plan: Plan, data: str, first: bool) -> str:
         if plan.dtype == "int64":  # which no convolution takes
             return self.neutral(plan, data, True) if first else data
-        shape, give = (data_shape(plan), 0) if first else (result_shape(plan), 32)
+        shape, give = (plan.data, 0) if first else (result_shape(plan), 32)
         return quantizable(self.g, plan.dtype, data, shape, channels_first(plan), give)
 
     def layer(self, plan: Plan, data: str, second: Callable[[], str], name: str = "") -> Made:
@@ -120,7 +119,7 @@ class Writer:
         g, dtype = self.g, plan.dtype
         if made.dtype != dtype:
             data = cast(g, data, made.dtype, dtype)
-        shape, wanted = result_shape(made), data_shape(plan)
+        shape, wanted = result_shape(made), plan.data
         if shape == wanted and not made.symbolic_batch:
             return data
         least, needed = prod(shape[1:] if made.symbolic_batch else shape), prod(wanted)
@@ -180,13 +179,13 @@ def layer_inputs(
     `weight` is one that exists already; without it the plan's own is made.
     """
     if plan.second:
-        return _operands(g, plan, data, second)
+        return operands(plan, data, second, lambda shape: g.constant(shape, plan.dtype))
     extra = [g.values(dtype, values) for dtype, values in plan.extra]
     if plan.weight is None:
         return [data, *extra]
     weight = weight or build_source(plan.source, g, plan.weight, plan.dtype)
     if plan.form == "constant-first":
-        return [g.constant(data_shape(plan), plan.dtype), weight]
+        return [g.constant(plan.data, plan.dtype), weight]
     if plan.type in SIZED:
         return [_input_sizes(g, plan, data), weight, data]
     return [data, weight, *extra]
@@ -196,16 +195,6 @@ def with_data(plan: Plan, inputs: list[str], data: str) -> list[str]:
     """The same inputs with other data."""
     at = 2 if plan.type in SIZED else 0
     return [*inputs[:at], data, *inputs[at + 1 :]]
-
-
-def _operands(g: GraphBuilder, plan: Plan, data: str, second: Callable[[], str]) -> list[str]:
-    shapes: dict[str, Shape] = {"scalar": (), "vector": data_shape(plan)[-1:]}
-    if plan.second == "same":
-        return [data, data]
-    if plan.second == "branch":
-        return [data, second()]
-    constant = g.constant(shapes.get(plan.second, data_shape(plan)), plan.dtype)
-    return [constant, data] if plan.second == "constant-first" else [data, constant]
 
 
 def _input_sizes(g: GraphBuilder, plan: Plan, data: str) -> str:

@@ -16,7 +16,6 @@ from functools import lru_cache
 
 from pytest_amct.cases import catalog
 from pytest_amct.cases.plan import (
-    ADDED,
     Around,
     Built,
     Case,
@@ -151,13 +150,13 @@ class NetworkCase:
     def _planned(self) -> NetworkPlan:
         """The network in terms of plans alone, which writers know."""
         changes = self.of_model
-        added = {name: tuple(x for c in changes for x in c.get(name, ())) for name in ADDED}
-        shared = "shared" in self.variations
+        around = tuple(name for change in changes for name in change.get("around", ()))
+        switches = tuple(name for change in changes for name in change.get("switches", ()))
         return NetworkPlan(
-            tuple(self._placed(item, added["around"]) for item in self.items),
-            ModelPlan(self.opset, switches=added["switches"], shared=shared),
+            tuple(self._placed(item, around) for item in self.items),
+            ModelPlan(self.opset, switches=switches, shared="shared" in self.variations),
             self.focal,
-            added["branches"],
+            tuple(branch for change in changes for branch in change.get("branches", ())),
             any(change.get("symbolic_batch") for change in changes),
             "apart" in self.variations,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from pytest_amct.graphs.reading import ModelFiles
 
@@ -30,8 +30,31 @@ Switch = Literal["all-float16", "device", "reversed", "input-fields", "legacy-bl
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
-Changes = Mapping[str, Any]
-"""Fields of a `Plan` with other values than the conforming layer has."""
+
+class Changes(TypedDict, total=False):
+    """Fields of a `Plan` with other values than the conforming layer has."""
+
+    type: str
+    data: tuple[int, ...]
+    attributes: Mapping[str, Any]
+    weight: tuple[int, ...]
+    source: str
+    bias: str
+    second: str
+    dtype: str
+    fed_as: str
+    branches: tuple[Branch, ...]
+    around: tuple[Around, ...]
+    switches: tuple[Switch, ...]
+    outputs: int
+    inside: str
+    context: Context
+    symbolic_batch: bool
+    form: str
+    asked: Mapping[str, Any]
+    opset: int
+    ir_version: int
+
 
 Deviations = Mapping[str, Changes]
 """Changes by the name of the deviation that they make."""

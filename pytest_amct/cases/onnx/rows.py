@@ -40,8 +40,8 @@ _POOL3 = {"kernel_shape": [2] * 3, "strides": [2] * 3, "pads": [0] * 6}
 _POOL1 = {"kernel_shape": [2], "strides": [2], "pads": [0] * 2}
 
 _2D, _3D, _1D = (1, 32, 4, 4), (1, 32, 4, 4, 4), (1, 32, 4)
-_RANK5 = {"data": _3D, "weight": (32, 32, 2, 2, 2), "attributes": _CONV3}
-_RANK3 = {"data": _1D, "weight": (32, 32, 2), "attributes": _CONV1}
+_RANK5: Changes = {"data": _3D, "weight": (32, 32, 2, 2, 2), "attributes": _CONV3}
+_RANK3: Changes = {"data": _1D, "weight": (32, 32, 2), "attributes": _CONV1}
 
 
 def _rank5(**given: Any) -> Changes:
@@ -111,7 +111,7 @@ _MORE_SOURCES = sources(
 
 PLAIN_ONLY = frozenset(_MORE_SOURCES)
 
-_OLD = {"source": "overridable", "opset": 8, "ir_version": 3}
+_OLD: Changes = {"source": "overridable", "opset": 8, "ir_version": 3}
 
 _OTHER_DTYPES: Deviations = {
     "float64": {"dtype": "float64"},

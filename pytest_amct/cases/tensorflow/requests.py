@@ -24,7 +24,7 @@ _SOURCES = (
     *("variable", "while", "random-seeded", "input-in-call"),
 )
 _DILATIONS: Deviations = {
-    name: {k: v for k, v in changes.items() if k != "source"}
+    name: {**changes, "source": "const"}
     for name, changes in DEVIATIONS["Conv2DBackpropInput"]["dilation"].items()
 }
 """Those of Conv2DBackpropInput: table 2 wants of Conv2D what table 1 wants only of it."""

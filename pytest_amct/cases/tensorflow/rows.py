@@ -193,7 +193,8 @@ _POOLING: Deviations = {
     **_OTHER_DTYPES,
     **SYMBOLIC,
 }
-_V2, _V3 = {"type": "BatchMatMul", "data": (4, 32)}, {"type": "BatchMatMulV3"}
+_V2: Changes = {"type": "BatchMatMul", "data": (4, 32)}
+_V3: Changes = {"type": "BatchMatMulV3"}
 
 DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     "MatMul": {

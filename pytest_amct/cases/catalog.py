@@ -47,7 +47,7 @@ class Group:
 
 
 def source_of(framework: str) -> CaseSource:
-    """What a framework contributes."""
+    """Return what a framework contributes."""
     return _SOURCES[framework]
 
 
@@ -103,7 +103,7 @@ def framework_of(id_: str) -> str:
 
 
 def is_unlisted(id_: str) -> bool:
-    """Whether an id is of a type without a row."""
+    """Return whether an id is that of a type without a row."""
     return id_.split("@")[0].split("/")[2:3] == ["unlisted"]
 
 
@@ -153,7 +153,7 @@ def make_case(
 
 
 def _write(source: CaseSource, plan: Plan) -> Built:
-    """The model of a case's plan, the same bytes on every run and machine."""
+    """Write the model of a case, the same bytes on every run and machine."""
     model = ModelPlan(plan.opset, plan.ir_version, plan.form, plan.switches)
     return write_case(plan, source.writer(model))
 

@@ -1,4 +1,4 @@
-"""What the rows of several frameworks have in common: words to state changes, and deviations."""
+"""What the rows of several frameworks have in common."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any
 
 from pytest_amct.cases.plan import Around, Branch, Changes, Deviations, LayerVariation, Plan
 
-# --- words ----------------------------------------------------------------------------------------
+# --- changes --------------------------------------------------------------------------------------
 
 
 def attributes(**given: Any) -> Changes:
-    """Attributes with other values, ``None`` = without that one."""
+    """Change attributes; ``None`` removes one."""
     return {"attributes": given}
 
 
 def sources(*names: str) -> Deviations:
-    """A weight from each of these sources."""
+    """Return a deviation for each of these sources of the weight."""
     return {name: {"source": name} for name in names}
 
 
 def elsewhere(dtype: str, *holds: str) -> Changes:
-    """Branches beside the layer that hold something of an element type."""
+    """Add branches that hold something of an element type."""
     return {"branches": tuple(Branch(what, dtype) for what in holds)}
 
 
 def some(deviations: Deviations, *names: str) -> Deviations:
-    """Some of them, by their names."""
+    """Pick some of them by name."""
     return {name: deviations[name] for name in names}
 
 
@@ -105,7 +105,7 @@ _OTHER_FLOATS = ("float16", "bfloat16", "float64")
 
 
 def half(*types: str) -> LayerVariation:
-    """A layer of one of these types in Float16, where the deviation is not about types itself."""
+    """Make layers of these types Float16, unless the deviation is itself about element types."""
 
     def change(plan: Plan) -> Changes | None:
         fits = plan.type in types and not plan.domain
@@ -119,7 +119,7 @@ def half(*types: str) -> LayerVariation:
 
 
 def standing(name: Around, unless: Callable[[Plan], bool]) -> LayerVariation:
-    """What the writer does around a layer of the main graph."""
+    """Put something around a layer, `unless` its plan does not allow it."""
     return lambda plan: None if unless(plan) else {"around": (name,)}
 
 
@@ -132,4 +132,4 @@ STANDING: dict[str, LayerVariation] = {
     "at-output": standing("at-output", unless=_is_apart),
     "relu": standing("relu", unless=_is_apart),
 }
-"""What stands around a layer, where it is in the main graph."""
+"""What can stand around a layer of the main graph."""

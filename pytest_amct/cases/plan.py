@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict
+
+from onnx import ModelProto
 
 from pytest_amct.graphs.reading import ModelFiles
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
 Context = Literal["plain", "chain"]
 CONTEXTS: tuple[Context, ...] = ("plain", "chain")
@@ -224,8 +223,6 @@ class Built:
     @property
     def model(self) -> ModelProto:
         """An ONNX model as a proto of the caller's own."""
-        from onnx import ModelProto
-
         model = ModelProto()
         model.ParseFromString(self.data)
         return model

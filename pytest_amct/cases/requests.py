@@ -33,7 +33,7 @@ def asking(asked: Asked, deviations: Deviations) -> Deviations:
 
 
 def of_schemes(nonuniform: Requested, weight_only: Requested) -> Requested:
-    """The same deviations with requests for the schemes of tables 2 and 3."""
+    """Return the same deviations with requests for the schemes of tables 2 and 3."""
     found = {key: asking(NONUNIFORM, deviations) for key, deviations in nonuniform.items()}
     return found | {key: asking(WEIGHT_ONLY, each) for key, each in weight_only.items()}
 

@@ -40,4 +40,4 @@ class CaseSource(Protocol):
     has_constants: bool
 
     def writer(self, model: ModelPlan) -> ModelWriter:
-        """What writes such a model."""
+        """Return what writes one such model."""

@@ -1,6 +1,6 @@
-"""Writes models of cases and of networks: the order of things, the same for every framework.
+"""Write the models of cases and networks: the steps that are the same for every framework.
 
-What differs stands behind `ModelWriter`; each framework has one.
+What differs is behind `ModelWriter`; each framework has one.
 """
 
 from __future__ import annotations
@@ -15,65 +15,68 @@ from pytest_amct.cases.requests import asked_of
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A layer in a model."""
+    """A layer that was added to a model."""
 
-    #: the tensor that it gives
+    #: the tensor of its result
     result: str
     #: how `Built.focal` names it
     focal: str
     #: how a request names it
     name: str
-    #: adds the same layer on other data, with the same weight, and returns what it gives
+    #: adds the same layer with the same weight on other data, and returns its result
     again: Callable[[str], str]
 
 
 class ModelWriter(Protocol):
-    """Writes one model, tensor by tensor. Each method adds to it; tensors are known by name."""
+    """Writes one model. Each method adds to it; tensors are passed by name."""
 
     def fed(self, plan: Plan) -> str:
-        """An input for the data of a layer, cast to the type that it takes."""
+        """Add an input for the data of a layer, cast to the type that the layer takes."""
 
     def input(self, plan: Plan) -> str:
-        """An input of the shape and type of a layer's data."""
+        """Add an input of the shape and type of a layer's data."""
 
     def neutral(self, plan: Plan, data: str, first: bool) -> str:
-        """An operator that no quantizer touches: `first` tells those before layers from others."""
+        """Add an operator that no quantizer touches: one type before a layer, another behind it."""
 
     def quantizable(self, plan: Plan, data: str, first: bool) -> str:
-        """A layer that the tables plainly allow, before a layer (`first`) or on its result."""
+        """Add a layer that the tables plainly allow, before a layer (`first`) or on its result."""
 
     def layer(self, plan: Plan, data: str, second: Callable[[], str], name: str = "") -> Made:
-        """The layer itself; `second` makes the data of its other operand.
+        """Add the layer itself; `second` adds the data of its other operand.
 
-        Layers of the same `name` are alike; ``""`` is the only one of its model.
+        Layers of the same `name` are alike; ``""`` is the only layer of its model.
         """
 
     def behind(self, plan: Plan, result: str) -> str:
-        """What stands right behind the layer."""
+        """Add what stands right behind the layer; return the last result."""
 
     def give(self, plan: Plan, result: str) -> None:
-        """Make a result one that the model gives."""
+        """Make a result an output of the model."""
 
     def companion(self) -> str:
-        """A plainly quantizable layer on an input of its own, for tools that need one; its name."""
+        """Add a plainly quantizable layer on an input of its own, for tools that need one.
+
+        Return its name.
+        """
 
     def branch(self, branch: Branch) -> None:
-        """A branch of its own that touches no other."""
+        """Add a branch that touches no other."""
 
     def fitted(self, data: str, maker: Placed, made: Plan, plan: Plan) -> str:
-        """The result of another layer as data of a layer, by operators that only move values.
+        """Turn the result of another layer into data of a layer, by operators that move values.
 
         `maker` is the other layer, `made` its plan in this network.
         """
 
     def built(self, focal: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
-        """The model."""
+        """Return the model."""
 
 
 def operands(
     plan: Plan, data: str, second: Callable[[], str], constant: Callable[[tuple[int, ...]], str]
 ) -> list[str]:
-    """The inputs of a layer with two operands; `constant` adds one of that shape."""
+    """Return the inputs of a layer with two operands; `constant` adds a constant of a shape."""
     if plan.second == "same":
         return [data, data]
     if plan.second == "branch":
@@ -84,7 +87,7 @@ def operands(
 
 
 def write_case(plan: Plan, writer: ModelWriter) -> Built:
-    """The model of a case: producer, focal layer, consumer, and one plain layer beside."""
+    """Write the model of a case: producer, focal layer, consumer, and one plain layer beside."""
 
     def second() -> str:
         return _produced(plan, writer, writer.input(plan))
@@ -100,7 +103,7 @@ def write_case(plan: Plan, writer: ModelWriter) -> Built:
 
 
 def _produced(plan: Plan, writer: ModelWriter, data: str) -> str:
-    """The data of a layer, behind what stands before it."""
+    """Add what stands before a layer; return the data of the layer."""
     if "at-input" in plan.around:
         return data
     if plan.context == "plain":
@@ -115,7 +118,7 @@ def _consume(plan: Plan, writer: ModelWriter, result: str) -> None:
 
 
 def write_network(network: NetworkPlan, writer: ModelWriter) -> Built:
-    """The model of a network: its layers, what connects them, and one plain layer beside."""
+    """Write the model of a network: its layers, what connects them, one plain layer beside."""
     return _Network(network, writer).built()
 
 
@@ -125,7 +128,7 @@ class _Network:
         self.writer = writer
         self.plans = [self._in_network(i, layer) for i, layer in enumerate(network.layers)]
         self.made: list[Made] = []
-        #: the tensor that each layer gives, with what stands behind it
+        #: the result of each layer, with what stands behind it
         self.results: list[str] = []
         self.read: set[int] = set()
 
@@ -166,7 +169,7 @@ class _Network:
         self.made.append(made)
 
     def _data(self, i: int, back: int, plan: Plan, second: bool = False) -> str:
-        """Data for the `i`-th layer: the result of another one, made to fit, or a new input."""
+        """Return data for the `i`-th layer: the result of another, made to fit, or a new input."""
         writer, maker = self.writer, i - back
         if not 0 < back <= i or (plan.fed_as and not second):
             return _produced(plan, writer, writer.input(plan) if second else writer.fed(plan))

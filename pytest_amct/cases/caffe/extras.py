@@ -12,7 +12,7 @@ _CONV = {"num_output": 32, "kernel_size": 1}
 
 
 def add_branch(branch: Branch, b: NetBuilder) -> None:
-    """Add a branch."""
+    """Add a branch to the model."""
     _BRANCHES[branch](b)
 
 

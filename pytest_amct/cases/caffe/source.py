@@ -28,5 +28,5 @@ class CaffeSource:
     has_constants = False
 
     def writer(self, model: ModelPlan) -> Writer:
-        """What writes such a model."""
+        """Return what writes one such model."""
         return Writer(model)

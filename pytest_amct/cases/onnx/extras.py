@@ -10,7 +10,7 @@ from pytest_amct.cases.plan import Branch
 
 
 def add_branch(branch: Branch, graph: GraphBuilder) -> None:
-    """Add a branch."""
+    """Add a branch to the model."""
     _BRANCHES[branch](graph)
 
 

@@ -16,7 +16,7 @@ _CONV = {"strides": [1] * 4, "padding": "VALID", "dilations": [1] * 4, "data_for
 
 
 def add_branch(branch: Branch, graph: GraphBuilder) -> None:
-    """Add a branch."""
+    """Add a branch to the model."""
     _BRANCHES[branch](graph)
 
 

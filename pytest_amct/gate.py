@@ -108,6 +108,7 @@ class Gate:
         """A few cases of a group that Hypothesis varies, the same on every run."""
         if not self.max_examples or not self.is_whole(group):
             return []
+        # Hypothesis takes long to import: a run without examples does without it.
         from pytest_amct.cases.examples import draw_examples
 
         return [*draw_examples(self.home(group), self.max_examples, self.declared)]

@@ -188,7 +188,7 @@ class Runner:
 
     def is_judged(self, layer: Layer) -> bool:
         """Whether a layer is of a type that cases are about, and not what connects such."""
-        unlisted = catalog.rows(layer.framework).UNLISTED
+        unlisted = catalog.source_of(layer.framework).unlisted
         return find_row(layer, self.spec) is not None or layer.qualified_type in unlisted
 
     def _broken(self, network: Network, records: Sequence[Record]) -> tuple[Record, ...]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import fields
 from random import Random
 
 import numpy as np
@@ -19,6 +20,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
 import pytest_amct
 from pytest_amct.cases.catalog import gate_cases, groups, make_case, parse_case
+from pytest_amct.cases.plan import ADDED, Changes, Plan
 from pytest_amct.cases.strategies import every_deviation
 
 SCHEMES = {"nonuniform", "weight_only"}
@@ -216,3 +218,9 @@ def test_weights_of_judged_layers_are_large_enough_to_be_quantized() -> None:
                 if judged and shape and np.prod(shape) < 1024:
                     small.add(case.id.partition(":")[0])
     assert {id_.partition("@")[2] for id_ in small} == {"rank-1"}
+
+
+def test_what_changes_of_a_plan_is_a_field_of_it() -> None:
+    known = {field.name for field in fields(Plan)}
+    assert set(Changes.__annotations__) == known - {"domain", "extra"}
+    assert set(ADDED) <= known

@@ -26,8 +26,9 @@ from pytest_amct.cases.examples import draw_examples
 from pytest_amct.cases.networks import NetworkCase
 from pytest_amct.cases.plan import Built, Case
 from pytest_amct.cases.strategies import networks as drawn_networks
-from pytest_amct.cases.tensorflow.rows import DEFAULTS, UNLISTED
+from pytest_amct.cases.tensorflow.rows import DEFAULTS
 from pytest_amct.cases.tensorflow.sizes import result_shape
+from pytest_amct.cases.tensorflow.unlisted import UNLISTED
 from pytest_amct.graphs.dtypes import np_dtype
 from pytest_amct.graphs.network import Layer
 from pytest_amct.graphs.tensorflow.files import parse_tensorflow

@@ -1,29 +1,41 @@
 """Which cases there are, by group: conditions, rows, the Float16 rule, types without a row.
 
-Each framework's are data in modules of its own: ``onnx_rows``, ``onnx_requests`` ...
+Each framework contributes its own, see `CaseSource`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib import import_module
+from functools import cache, partial
 from types import MappingProxyType
-from typing import Any
 
+from pytest_amct.cases.caffe.source import CaffeSource
+from pytest_amct.cases.onnx.source import OnnxSource
 from pytest_amct.cases.plan import (
+    ADDED,
     CONTEXTS,
+    Built,
     Case,
     Changes,
     Context,
     Deviations,
     LayerVariation,
+    ModelPlan,
     Plan,
 )
 from pytest_amct.cases.requests import needs
+from pytest_amct.cases.source import CaseSource
+from pytest_amct.cases.tensorflow.source import TensorFlowSource
+from pytest_amct.cases.writing import write_case
 from pytest_amct.errors import UsageError
 from pytest_amct.frameworks import FRAMEWORKS
+
+_SOURCES: Mapping[str, CaseSource] = {
+    "onnx": OnnxSource(),
+    "tensorflow": TensorFlowSource(),
+    "caffe": CaffeSource(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,35 +46,29 @@ class Group:
     deviations: Deviations
 
 
-def rows(framework: str) -> Any:
-    """The module with a framework's conforming layers, deviations and variations."""
-    return import_module(f"pytest_amct.cases.{framework}.rows")
-
-
-def writer(framework: str) -> Any:
-    """The module that writes a framework's models: `build` of a case, `build_network`."""
-    return import_module(f"pytest_amct.cases.{framework}.writer")
+def source_of(framework: str) -> CaseSource:
+    """Return what a framework contributes."""
+    return _SOURCES[framework]
 
 
 @cache
 def _groups(framework: str) -> Mapping[str, Group]:
     if framework not in FRAMEWORKS:
         return MappingProxyType({})
-    listed, found = rows(framework), dict[str, Group]()
-    for row, by_condition in listed.DEVIATIONS.items():
+    listed, found = source_of(framework), dict[str, Group]()
+    for row, by_condition in listed.deviations.items():
         for condition, deviations in by_condition.items():
             id_ = f"uniform/{framework}/{row}" + (f"/{condition}" if condition else "")
-            found[id_] = Group(listed.DEFAULTS[row], deviations)
-    for row in listed.FLOAT16_ROWS:
-        found[f"float16/{framework}/{row}"] = Group(listed.DEFAULTS[row], listed.FLOAT16)
-    for name, plan in listed.UNLISTED.items():
-        with_constant = plan.second == "branch" and framework != "caffe"
+            found[id_] = Group(listed.defaults[row], deviations)
+    for row in listed.float16_rows:
+        found[f"float16/{framework}/{row}"] = Group(listed.defaults[row], listed.float16)
+    for name, plan in listed.unlisted.items():
+        with_constant = plan.second == "branch" and listed.has_constants
         constant: Deviations = {"constant": {"second": "constant"}} if with_constant else {}
         found[f"uniform/{framework}/unlisted/{name}"] = Group(plan, {"plain": {}, **constant})
-    requested = import_module(f"pytest_amct.cases.{framework}.requests").REQUESTED
-    for (row, condition), deviations in requested.items():
+    for (row, condition), deviations in listed.requested.items():
         id_ = row + (f"/{condition}" if condition else "")
-        found[id_] = Group(listed.DEFAULTS[row.rpartition("/")[2]], deviations)
+        found[id_] = Group(listed.defaults[row.rpartition("/")[2]], deviations)
     return MappingProxyType(found)
 
 
@@ -96,16 +102,19 @@ def framework_of(id_: str) -> str:
     return id_.split("@")[0].split("/")[1] if "/" in id_.split("@")[0] else ""
 
 
+def is_unlisted(id_: str) -> bool:
+    """Return whether an id is that of a type without a row."""
+    return id_.split("@")[0].split("/")[2:3] == ["unlisted"]
+
+
 def variations(framework: str) -> Mapping[str, Changes]:
     """Changes that concern no condition, by name."""
-    found: Mapping[str, Changes] = rows(framework).VARIATIONS
-    return found
+    return source_of(framework).variations
 
 
 def layer_variations(framework: str) -> Mapping[str, LayerVariation]:
     """Changes to a layer that concern no condition, by name, where they go with its plan."""
-    found: Mapping[str, LayerVariation] = rows(framework).LAYER_VARIATIONS
-    return found
+    return source_of(framework).layer_variations
 
 
 def varied(plan: Plan, name: str, framework: str) -> Plan | None:
@@ -125,21 +134,28 @@ def make_case(
     changes = found.deviations[deviation]
     plan = found.default
     framework = framework_of(group)
-    of_models, of_layers = rows(framework).VARIATIONS, layer_variations(framework)
+    source = source_of(framework)
+    of_models, of_layers = source.variations, source.layer_variations
     for name in variations:
         if name not in of_models and name not in of_layers:
             known = ", ".join([*of_models, *of_layers])
             raise UsageError(f"{name!r} is no variation: they are {known}")
         # A variation never undoes the deviation: what both change stays the deviation's.
         variation = of_models.get(name, {}).items()
-        plan = plan.with_({k: v for k, v in variation if k == "beside" or k not in changes})
+        plan = plan.with_({k: v for k, v in variation if k in ADDED or k not in changes})
     plan = plan.with_({**changes, "context": context})
     for name in (v for v in variations if v in of_layers):
         found_plan = varied(plan, name, framework)
         if found_plan is None:
             raise UsageError(f"{name!r} does not go with {group}@{deviation}")
         plan = found_plan
-    return Case(group, deviation, plan, context, variations)
+    return Case(group, deviation, plan, partial(_write, source), context, variations)
+
+
+def _write(source: CaseSource, plan: Plan) -> Built:
+    """Write the model of a case, the same bytes on every run and machine."""
+    model = ModelPlan(plan.opset, plan.ir_version, plan.form, plan.switches)
+    return write_case(plan, source.writer(model))
 
 
 def contexts(group: str, deviation: str) -> tuple[Context, ...]:
@@ -166,14 +182,14 @@ def gate_cases(group: str, declared: Set[str] = frozenset()) -> Iterator[Case]:
     Chosen ones come again under each variation of their layer: what breaks a condition breaks it
     with a bias, in groups, with other strides ... too.
     """
-    framework = framework_of(group)
-    varies, plain_only = rows(framework).VARIED.get(group, ()), rows(framework).PLAIN_ONLY
-    names = (*layer_variations(framework), *rows(framework).VARIED_BY)
+    source = source_of(framework_of(group))
+    varies = source.varied.get(group, ())
+    names = (*source.layer_variations, *source.varied_by)
     for deviation, changes in deviations(group).items():
         if needs(changes) <= declared:
             plain = make_case(group, deviation)
             yield plain
-            once = changes.get("inside") or deviation in plain_only
+            once = changes.get("inside") or deviation in source.plain_only
             if not once and "chain" in contexts(group, deviation):
                 yield make_case(group, deviation, "chain")
             for name in names if deviation in varies else ():

@@ -13,12 +13,21 @@ import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib import import_module
-from typing import Any
 
 from pytest_amct.cases import catalog
-from pytest_amct.cases.plan import ALL_FLOAT16, Built, Case, Plan
+from pytest_amct.cases.plan import (
+    Around,
+    Built,
+    Case,
+    Changes,
+    LayerVariation,
+    ModelPlan,
+    NetworkPlan,
+    Placed,
+    Plan,
+)
 from pytest_amct.cases.requests import needs
+from pytest_amct.cases.writing import write_network
 from pytest_amct.errors import UsageError
 
 NETWORKS = "networks/"
@@ -30,7 +39,7 @@ _ROWS, _OTHERS = 13, 19
 """The opsets from which on all rows, and all types without a row, are written as they are here."""
 
 
-def variations(framework: str) -> Mapping[str, Any]:
+def variations(framework: str) -> Mapping[str, Changes | LayerVariation]:
     """What may vary besides a network's items, by name."""
     return {
         **catalog.variations(framework),
@@ -120,18 +129,41 @@ class NetworkCase:
         return tuple(v for v in self.variations if v in known)
 
     @property
+    def of_model(self) -> tuple[Changes, ...]:
+        """The changes that concern the network as a whole."""
+        known = catalog.variations(self.framework)
+        return tuple(known[v] for v in self.variations if v in known)
+
+    @property
     def opset(self) -> int:
         """The opset that an ONNX model imports: that of a variation, if all items allow it."""
-        named = [int(v.removeprefix("opset")) for v in self.variations if v.startswith("opset")]
+        named = [changes["opset"] for changes in self.of_model if "opset" in changes]
         given = [item.plan.opset for item in self.items if item.plan.opset < _NEWEST]
         least = max(_least_opset(item) for item in self.items)
         return max(least, *named[:1], *given[:1]) if named or given else max(least, _NEWEST)
 
     def build(self) -> Built:
         """The network's model, the same bytes on every run and machine."""
-        writer = import_module(f"pytest_amct.cases.{self.framework}.network_writer")
-        built: Built = writer.build_network(self)
-        return built
+        network = self._planned()
+        return write_network(network, catalog.source_of(self.framework).writer(network.model))
+
+    def _planned(self) -> NetworkPlan:
+        """The network in terms of plans alone, which writers know."""
+        changes = self.of_model
+        around = tuple(name for change in changes for name in change.get("around", ()))
+        switches = tuple(name for change in changes for name in change.get("switches", ()))
+        return NetworkPlan(
+            tuple(self._placed(item, around) for item in self.items),
+            ModelPlan(self.opset, switches=switches, shared="shared" in self.variations),
+            self.focal,
+            tuple(branch for change in changes for branch in change.get("branches", ())),
+            any(change.get("symbolic_batch") for change in changes),
+            "apart" in self.variations,
+        )
+
+    def _placed(self, item: Item, around: tuple[Around, ...]) -> Placed:
+        name = f"{item.group}@{item.deviation}" + "".join(f"+{v}" for v in self.of_layers)
+        return Placed(name, self.plan(item).with_({"around": around}), item.back, item.second)
 
     def __repr__(self) -> str:
         return f"<network {self.id}>"
@@ -150,7 +182,7 @@ def _least_opset(item: Item) -> int:
     plan = item.plan
     if plan.opset > _NEWEST:
         return plan.opset
-    return _OTHERS if "/unlisted/" in item.group else _ROWS
+    return _OTHERS if catalog.is_unlisted(item.group) else _ROWS
 
 
 def fits(group: str, deviation: str, focal: bool = False) -> bool:
@@ -162,7 +194,7 @@ def fits(group: str, deviation: str, focal: bool = False) -> bool:
     changes = catalog.deviations(group)[deviation]
     if "ir_version" in changes or changes.get("form") == "unnamed":
         return False
-    if ALL_FLOAT16 in changes.get("beside", ()):
+    if "all-float16" in changes.get("switches", ()):
         return False
     older = changes.get("opset", _NEWEST) < _NEWEST
     return focal or not (older or "asked" in changes)
@@ -171,9 +203,9 @@ def fits(group: str, deviation: str, focal: bool = False) -> bool:
 @lru_cache(maxsize=8)
 def neighbours(framework: str) -> tuple[tuple[str, str], ...]:
     """What stands around a focal layer: conforming layers of each row, and types without one."""
-    found = catalog.rows(framework)
-    listed = [(f"uniform/{framework}/{name}", "default") for name in found.DEFAULTS]
-    return (*listed, *((f"uniform/{framework}/unlisted/{t}", "plain") for t in found.AROUND))
+    found = catalog.source_of(framework)
+    listed = [(f"uniform/{framework}/{name}", "default") for name in found.defaults]
+    return (*listed, *((f"uniform/{framework}/unlisted/{t}", "plain") for t in found.around))
 
 
 @lru_cache(maxsize=8)

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
+import numpy as np
 import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper
 from onnx.numpy_helper import to_array
 
+from pytest_amct.cases.catalog import parse_case
 from pytest_amct.cases.networks import NetworkCase, parse_network
 from pytest_amct.cases.onnx.builder import NUMBERS, value_info
 from pytest_amct.cases.plan import Built
@@ -125,8 +127,6 @@ _BETWEEN = (
 
 
 def _order(built: Built, rng: Random) -> Trial:
-    from pytest_amct.cases.catalog import parse_case
-
     between = rng.sample(_BETWEEN, 2)
     others = tuple(Call(parse_case(id_).build().data) for id_ in between)
     same = tuple((name, name) for name in _outputs(built.model))
@@ -261,8 +261,6 @@ def _raw(tensor: TensorProto) -> bytes:
 
 
 def _write_typed(tensor: TensorProto, raw: bytes) -> None:
-    import numpy as np
-
     dtype = DTYPES[tensor.data_type]
     values = np.frombuffer(raw, _BITS.get(dtype, np.dtype(dtype) if dtype not in _BITS else "u1"))
     place = {"float32": "float_data", "float64": "double_data", "int64": "int64_data"}

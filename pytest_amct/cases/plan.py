@@ -9,24 +9,62 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, TypedDict
+
+from onnx import ModelProto
 
 from pytest_amct.graphs.reading import ModelFiles
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
 Context = Literal["plain", "chain"]
 CONTEXTS: tuple[Context, ...] = ("plain", "chain")
 """``plain``: neighbours that no quantizer touches; ``chain``: quantizable neighbours."""
 
+Around = Literal[
+    "at-input", "at-output", "bias-add", "bias-plus", "relu", "in-place", "identity", "control"
+]
+"""What stands around the focal layer, or does not: ``at-input`` is one without a producer."""
+
+Switch = Literal["all-float16", "device", "reversed", "input-fields", "legacy-blobs"]
+"""How a model is written as a whole: ``all-float16`` is one that holds nothing but Float16."""
+
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
-Changes = Mapping[str, Any]
-"""Fields of a `Plan` with other values than the conforming layer has."""
+
+class Changes(TypedDict, total=False):
+    """Fields of a `Plan` with other values than the conforming layer has."""
+
+    type: str
+    data: tuple[int, ...]
+    attributes: Mapping[str, Any]
+    weight: tuple[int, ...]
+    source: str
+    bias: str
+    second: str
+    dtype: str
+    fed_as: str
+    branches: tuple[Branch, ...]
+    around: tuple[Around, ...]
+    switches: tuple[Switch, ...]
+    outputs: int
+    inside: str
+    context: Context
+    symbolic_batch: bool
+    form: str
+    asked: Mapping[str, Any]
+    opset: int
+    ir_version: int
+
 
 Deviations = Mapping[str, Changes]
 """Changes by the name of the deviation that they make."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch of its own in a model, which touches no other: what it holds, and of which type."""
+
+    holds: str
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +72,14 @@ class Plan:
     """Everything that a writer needs to build the model of a case."""
 
     type: str
-    #: shape of the data input; a string is a symbolic dimension
-    data: tuple[int | str, ...]
+    #: shape of the data input
+    data: tuple[int, ...]
     domain: str = ""
     #: attributes of the focal layer, in its format's spelling
     attributes: Mapping[str, Any] = field(default_factory=lambda: _NONE)
     #: shape of the weight, ``None`` for a layer without one
     weight: tuple[int, ...] | None = None
-    #: how the weight comes about, see `onnx_sources`
+    #: how the weight comes about, a name of the framework's module `sources`
     source: str = "initializer"
     #: ``""`` = none, else a source as for the weight
     bias: str = ""
@@ -53,8 +91,12 @@ class Plan:
     dtype: str = "float32"
     #: dtype of the graph input that feeds it; another one is cast at once
     fed_as: str = ""
-    #: what else the model holds, by name, see `onnx_extras`
-    beside: tuple[str, ...] = ()
+    #: what else the model holds
+    branches: tuple[Branch, ...] = ()
+    #: what stands right before and behind the focal layer
+    around: tuple[Around, ...] = ()
+    #: how the model is written
+    switches: tuple[Switch, ...] = ()
     #: which output the consumer reads, and whether others are outputs of the network
     outputs: int = 1
     #: where the focal layer stands: ``""`` = main graph, ``if`` = a branch, ``function``
@@ -64,14 +106,15 @@ class Plan:
     symbolic_batch: bool = False
     #: forms that are legal, but unusual: ``unnamed``, ``shared-weight`` ...
     form: str = ""
-    #: what is asked for besides plain uniform quantization, see `onnx_requests`
+    #: what is asked for besides plain uniform quantization, see `requests`
     asked: Mapping[str, Any] = field(default_factory=lambda: _NONE)
     opset: int = 21
     ir_version: int = 10
 
     def with_(self, changes: Mapping[str, Any]) -> Plan:
-        """The plan with changes; ``attributes`` are merged (``None`` removes one), `beside` too."""
-        changes = {**changes, "beside": (*self.beside, *changes.get("beside", ()))}
+        """The plan with changes; ``attributes`` are merged (``None`` removes one), `ADDED` too."""
+        added = {k: (*getattr(self, k), *changes[k]) for k in ADDED if k in changes}
+        changes = {**changes, **added}
         if "attributes" in changes:
             merged = {**self.attributes, **changes["attributes"]}
             merged = {k: v for k, v in merged.items() if v is not None}
@@ -79,16 +122,50 @@ class Plan:
         return replace(self, **changes)
 
 
-ALL_FLOAT16 = "all-float16"
-"""Stands in `Plan.beside` of a model that holds nothing but Float16: nothing else stands there."""
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """What concerns a model as a whole."""
+
+    opset: int = 21
+    ir_version: int = 10
+    form: str = ""
+    switches: tuple[Switch, ...] = ()
+    #: whether layers with weights of the same shape share one
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A layer in a network, and where its data comes from, as an `Item` says it."""
+
+    #: layers of the same name are alike
+    name: str
+    plan: Plan = field(compare=False)
+    back: int = 0
+    second: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPlan:
+    """Everything that a writer needs to build the model of a network."""
+
+    layers: tuple[Placed, ...]
+    model: ModelPlan
+    #: index of the only layer that is asserted, ``None`` = all of them
+    focal: int | None = None
+    #: what it holds besides that of its layers
+    branches: tuple[Branch, ...] = ()
+    #: whether the first dimension of its inputs is symbolic
+    symbolic_batch: bool = False
+    #: whether an operator that no quantizer touches stands between layers
+    apart: bool = False
+
+
+ADDED = ("branches", "around", "switches")
+"""Fields of a `Plan` that changes add to; of others they take the place."""
 
 LayerVariation = Callable[[Plan], Changes | None]
 """Makes the changes to a layer that concern no condition; ``None`` where they do not go with it."""
-
-
-def standing(name: str, unless: Callable[[Plan], bool]) -> LayerVariation:
-    """What the writer does around a layer of the main graph, by its name in `Plan.beside`."""
-    return lambda plan: None if unless(plan) else {"beside": (name,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +178,8 @@ class Case:
     group: str
     deviation: str
     plan: Plan = field(compare=False)
+    #: writes a model of its framework
+    write: Callable[[Plan], Built] = field(compare=False)
     context: Context = "plain"
     variations: tuple[str, ...] = ()
 
@@ -117,10 +196,7 @@ class Case:
 
     def build(self) -> Built:
         """The case's model, the same bytes on every run and machine."""
-        from pytest_amct.cases.catalog import writer
-
-        built: Built = writer(self.framework).build(self)
-        return built
+        return self.write(self.plan)
 
     def __repr__(self) -> str:
         return f"<case {self.id}>"
@@ -147,8 +223,6 @@ class Built:
     @property
     def model(self) -> ModelProto:
         """An ONNX model as a proto of the caller's own."""
-        from onnx import ModelProto
-
         model = ModelProto()
         model.ParseFromString(self.data)
         return model

@@ -28,13 +28,14 @@ WEIGHT_SETTINGS: Deviations = {
 
 
 def asking(asked: Asked, deviations: Deviations) -> Deviations:
-    """The same deviations, with a request."""
-    return {name: {**changes, "asked": asked} for name, changes in deviations.items()}
+    """The same deviations with a request, where they have none."""
+    return {name: {"asked": asked, **changes} for name, changes in deviations.items()}
 
 
-def some(deviations: Deviations, *names: str) -> Deviations:
-    """Some of them, by their names."""
-    return {name: deviations[name] for name in names}
+def of_schemes(nonuniform: Requested, weight_only: Requested) -> Requested:
+    """Return the same deviations with requests for the schemes of tables 2 and 3."""
+    found = {key: asking(NONUNIFORM, deviations) for key, deviations in nonuniform.items()}
+    return found | {key: asking(WEIGHT_ONLY, each) for key, each in weight_only.items()}
 
 
 def needs(changes: Changes) -> frozenset[str]:

@@ -25,14 +25,17 @@ from pytest_amct.errors import UsageError
 
 def _opsets(group: str) -> tuple[str, ...]:
     """Variations of which there can be one alone."""
-    names = catalog.variations(catalog.framework_of(group))
-    return () if "/unlisted/" in group else tuple(n for n in names if n.startswith("opset"))
+    if catalog.is_unlisted(group):
+        return ()
+    found = catalog.variations(catalog.framework_of(group))
+    return tuple(name for name, changes in found.items() if "opset" in changes)
 
 
 def _others(group: str) -> tuple[str, ...]:
     framework = catalog.framework_of(group)
-    names = (*catalog.variations(framework), *catalog.layer_variations(framework))
-    return tuple(name for name in names if not name.startswith("opset"))
+    found = catalog.variations(framework)
+    of_model = [name for name, changes in found.items() if "opset" not in changes]
+    return (*of_model, *catalog.layer_variations(framework))
 
 
 def _case(

@@ -8,6 +8,8 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from pytest_amct.cases.values import weight_bytes
 from pytest_amct.graphs.caffe.schema import message
 
@@ -202,8 +204,6 @@ def _stored(name: str, blobs: tuple[Blob, ...]) -> bytes:
         if blob.dtype == "float16":
             made.raw_data_type, made.raw_data = _FLOAT16, raw
         else:
-            import numpy as np
-
             assert prod(blob.shape) * 4 == len(raw)
             made.data.extend(np.frombuffer(raw, "<f4").tolist())
     return bytes(net.SerializeToString(deterministic=True))

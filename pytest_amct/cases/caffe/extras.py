@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from pytest_amct.cases.caffe.builder import NetBuilder
+from pytest_amct.cases.plan import Branch
 
 _SHAPE = (1, 32, 4, 4)
 _CONV = {"num_output": 32, "kernel_size": 1}
 
 
-def add_extra(name: str, b: NetBuilder) -> None:
-    """Add the branch of that name; names that concern the focal layer itself are no branches."""
-    if name in _EXTRAS:
-        _EXTRAS[name](b)
+def add_branch(branch: Branch, b: NetBuilder) -> None:
+    """Add a branch to the model."""
+    _BRANCHES[branch](b)
 
 
 def _data(b: NetBuilder) -> str:
@@ -61,13 +61,13 @@ def _train_layers(b: NetBuilder) -> None:
     b.layer("Dropout", [data])
 
 
-_EXTRAS: Mapping[str, Callable[[NetBuilder], None]] = {
-    "float16-weight": _weight,
-    "float16-inner-product": _inner_product,
-    "float16-bias": _bias,
-    "float16-scale": _scale,
-    "float16-train": _train_weight,
-    "clutter": _clutter,
-    "tail": _tail,
-    "train-layers": _train_layers,
+_BRANCHES: Mapping[Branch, Callable[[NetBuilder], None]] = {
+    Branch("weight", "float16"): _weight,
+    Branch("inner-product", "float16"): _inner_product,
+    Branch("bias", "float16"): _bias,
+    Branch("scale", "float16"): _scale,
+    Branch("train-weight", "float16"): _train_weight,
+    Branch("clutter"): _clutter,
+    Branch("tail"): _tail,
+    Branch("train-layers"): _train_layers,
 }

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pytest_amct.cases.caffe.rows import DEVIATIONS, FLOAT16
+from pytest_amct.cases.deviations import attributes, some
 from pytest_amct.cases.plan import Deviations
 from pytest_amct.cases.requests import (
-    NONUNIFORM,
     PLAIN,
-    WEIGHT_ONLY,
     Requested,
-    asking,
+    of_schemes,
     settings_of,
-    some,
 )
-
-
-def _with(**given: Any) -> Mapping[str, Any]:
-    return {"attributes": given}
-
 
 _NOTES = ("default", "bias", "shared-weight", "float16", "v1", "twin")
 
@@ -41,28 +33,27 @@ def _schemes() -> Requested:
         ("nonuniform/caffe/unlisted/Deconvolution", ""): PLAIN,
     }
     weight_only = {
-        ("weight_only/caffe/Pooling", "mode"): {**PLAIN, "max": _with(pool="MAX")},
+        ("weight_only/caffe/Pooling", "mode"): {**PLAIN, "max": attributes(pool="MAX")},
         ("weight_only/caffe/unlisted/InnerProduct", ""): PLAIN,
         ("weight_only/caffe/unlisted/Convolution", ""): PLAIN,
         ("weight_only/caffe/unlisted/Deconvolution", ""): PLAIN,
         ("weight_only/caffe/unlisted/Eltwise", ""): PLAIN,
     }
-    found = {key: asking(NONUNIFORM, deviations) for key, deviations in nonuniform.items()}
-    return found | {key: asking(WEIGHT_ONLY, each) for key, each in weight_only.items()}
+    return of_schemes(nonuniform, weight_only)
 
 
 _POOLS: Deviations = {
-    "max": _with(pool="MAX"),
-    "absent": _with(pool=None),
-    "max-float16": {**FLOAT16["weight-elsewhere"], **_with(pool="MAX")},
-    "global": _with(pool="MAX", global_pooling=True, kernel_size=None, stride=None),
-    "stochastic": _with(pool="STOCHASTIC"),
+    "max": attributes(pool="MAX"),
+    "absent": attributes(pool=None),
+    "max-float16": {**FLOAT16["weight-elsewhere"], **attributes(pool="MAX")},
+    "global": attributes(pool="MAX", global_pooling=True, kernel_size=None, stride=None),
+    "stochastic": attributes(pool="STOCHASTIC"),
 }
 _SUMS: Deviations = {
     "default": {},
-    "absent": _with(operation=None),
+    "absent": attributes(operation=None),
     "float16": FLOAT16["weight-elsewhere"],
-    "prod": _with(operation="PROD"),
+    "prod": attributes(operation="PROD"),
 }
 
 REQUESTED: Mapping[tuple[str, str], Deviations] = {

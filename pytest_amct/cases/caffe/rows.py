@@ -1,7 +1,8 @@
 """The Caffe cases of table 1: for each row a conforming layer, and named deviations from it.
 
 Pure data, in the order in which the tests run. A deviation says what changes, never what the
-answer is. Sizes: 32 channels, so that every weight has at least 1,024 elements.
+answer is. Sizes: 32 channels, so that every weight has at least 1,024 elements. `CaseSource` says
+what each name is.
 """
 
 from __future__ import annotations
@@ -9,12 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_amct.cases.plan import Changes, Deviations, LayerVariation, Plan, standing
-
-
-def _attributes(**given: Any) -> Changes:
-    return {"attributes": given}
-
+from pytest_amct.cases.deviations import SHARED, attributes, elsewhere
+from pytest_amct.cases.plan import Branch, Changes, Deviations, Plan
 
 _2D, _3D, _1D = (1, 32, 4, 4), (1, 32, 4, 4, 4), (1, 32, 4)
 _FLAT = (1, 32, 1, 1)
@@ -33,29 +30,28 @@ DEFAULTS: Mapping[str, Plan] = {
 _FORMS: Deviations = {
     "v1": {"form": "v1"},
     "twin": {"form": "twin"},
-    "in-place-behind": {"beside": ("in-place",)},
-    "input-fields": {"beside": ("input-fields",)},
+    "in-place-behind": {"around": ("in-place",)},
+    "input-fields": {"switches": ("input-fields",)},
 }
 _BLOBS: Deviations = {
     "bias": {"bias": "initializer"},
     "bias-float16": {"bias": "float16"},
-    "shared-weight": {"form": "shared-weight"},
+    **SHARED,
     "float16": {"dtype": "float16"},
-    "float16-weight-elsewhere": {"beside": ("float16-weight",)},
+    "float16-weight-elsewhere": elsewhere("float16", "weight"),
 }
 
-FLOAT16_ROWS = ("Pooling", "Eltwise")
-"""Rows whose types the Float16 rule closes; `FLOAT16` are the deviations of each."""
+FLOAT16_ROWS: tuple[str, ...] = ("Pooling", "Eltwise")
 
 FLOAT16: Deviations = {
     "none": {},
-    "weight-elsewhere": {"beside": ("float16-weight",)},
-    "inner-product-elsewhere": {"beside": ("float16-inner-product",)},
-    "both-elsewhere": {"beside": ("float16-weight", "float16-inner-product")},
-    "first-weight-of-several": {"beside": ("float16-weight", "tail")},
-    "bias-elsewhere": {"beside": ("float16-bias",)},
-    "scale-elsewhere": {"beside": ("float16-scale",)},
-    "train-elsewhere": {"beside": ("float16-train",)},
+    "weight-elsewhere": elsewhere("float16", "weight"),
+    "inner-product-elsewhere": elsewhere("float16", "inner-product"),
+    "both-elsewhere": elsewhere("float16", "weight", "inner-product"),
+    "first-weight-of-several": {"branches": (Branch("weight", "float16"), Branch("tail"))},
+    "bias-elsewhere": elsewhere("float16", "bias"),
+    "scale-elsewhere": elsewhere("float16", "scale"),
+    "train-elsewhere": elsewhere("float16", "train-weight"),
 }
 
 _ONE, _TWICE = {"kernel_size": 2}, {"kernel_size": [2, 2]}
@@ -64,8 +60,8 @@ _THRICE = {"kernel_size": [2, 2, 2]}
 
 _RANKS: Deviations = {
     "4": {},
-    "4-kernel-twice": _attributes(**_TWICE),
-    "4-kernel-h-w": _attributes(**_H_W),
+    "4-kernel-twice": attributes(**_TWICE),
+    "4-kernel-h-w": attributes(**_H_W),
     "4-legacy": {"source": "legacy"},
     "5": {**_RANK5, "attributes": _THRICE},
     "5-kernel-once": _RANK5,
@@ -87,13 +83,13 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
         },
         "transpose": {
             "absent": {},
-            "false": _attributes(transpose=False),
-            "true": _attributes(transpose=True),
-            "true-axis-1": _attributes(transpose=True, axis=1),
+            "false": attributes(transpose=False),
+            "true": attributes(transpose=True),
+            "true-axis-1": attributes(transpose=True, axis=1),
         },
         "axis": {
             "absent": {},
-            "1": _attributes(axis=1),
+            "1": attributes(axis=1),
             "2": {"data": (1, 4, 8, 4), "attributes": {"axis": 2}},
             "3": {"data": (1, 2, 4, 32), "attributes": {"axis": 3}},
             "last-of-4": {"data": (1, 2, 4, 32), "attributes": {"axis": -1}},
@@ -104,11 +100,11 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
         "": {
             "default": {},
             "group": {"weight": (32, 8, 2, 2), "attributes": {"group": 4}},
-            "stride": _attributes(stride=2),
-            "stride-h-w": _attributes(stride_h=2, stride_w=1),
-            "pad": _attributes(pad=1),
-            "dilation": _attributes(dilation=2),
-            "dilation-twice": _attributes(dilation=[1, 2]),
+            "stride": attributes(stride=2),
+            "stride-h-w": attributes(stride_h=2, stride_w=1),
+            "pad": attributes(pad=1),
+            "dilation": attributes(dilation=2),
+            "dilation-twice": attributes(dilation=[1, 2]),
             **_BLOBS,
             **_FORMS,
             "v0": {"form": "v0"},
@@ -119,51 +115,51 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
         "": {
             "default": {},
             "group": {"weight": (32, 8, 2, 2), "attributes": {"group": 4}},
-            "stride": _attributes(stride=2),
-            "pad": _attributes(pad=1),
+            "stride": attributes(stride=2),
+            "pad": attributes(pad=1),
             **_BLOBS,
             **_FORMS,
         },
         "dilation": {
             "absent": {},
-            "1": _attributes(dilation=1),
-            "1-1": _attributes(dilation=[1, 1]),
-            "2": _attributes(dilation=2),
-            "2-2": _attributes(dilation=[2, 2]),
-            "1-2": _attributes(dilation=[1, 2]),
-            "2-1": _attributes(dilation=[2, 1]),
+            "1": attributes(dilation=1),
+            "1-1": attributes(dilation=[1, 1]),
+            "2": attributes(dilation=2),
+            "2-2": attributes(dilation=[2, 2]),
+            "1-2": attributes(dilation=[1, 2]),
+            "2-1": attributes(dilation=[2, 1]),
         },
         "weight_rank": _RANKS,
     },
     "Pooling": {
         "": {
             "default": {},
-            "plain-max": _attributes(pool="MAX"),
-            "whole-map": _attributes(kernel_size=4, stride=1),
-            "kernel-h-w": _attributes(kernel_size=None, kernel_h=2, kernel_w=2),
-            "pad": _attributes(kernel_size=3, pad=1),
+            "plain-max": attributes(pool="MAX"),
+            "whole-map": attributes(kernel_size=4, stride=1),
+            "kernel-h-w": attributes(kernel_size=None, kernel_h=2, kernel_w=2),
+            "pad": attributes(kernel_size=3, pad=1),
             **_FORMS,
             "v0": {"form": "v0"},
         },
         "mode": {
             "average": {},
-            "max": _attributes(pool="MAX"),
-            "absent": _attributes(pool=None),
-            "stochastic": _attributes(pool="STOCHASTIC"),
-            "stochastic-by-number": _attributes(pool=2),
-            "stochastic-global": _attributes(
+            "max": attributes(pool="MAX"),
+            "absent": attributes(pool=None),
+            "stochastic": attributes(pool="STOCHASTIC"),
+            "stochastic-by-number": attributes(pool=2),
+            "stochastic-global": attributes(
                 pool="STOCHASTIC", global_pooling=True, kernel_size=None, stride=None
             ),
         },
         "global_pooling": {
             "absent": {},
-            "false": _attributes(global_pooling=False),
-            "true": _attributes(global_pooling=True, kernel_size=None, stride=None),
-            "true-max": _attributes(pool="MAX", global_pooling=True, kernel_size=None, stride=None),
-            "true-absent": _attributes(
+            "false": attributes(global_pooling=False),
+            "true": attributes(global_pooling=True, kernel_size=None, stride=None),
+            "true-max": attributes(pool="MAX", global_pooling=True, kernel_size=None, stride=None),
+            "true-absent": attributes(
                 pool=None, global_pooling=True, kernel_size=None, stride=None
             ),
-            "false-max": _attributes(pool="MAX", global_pooling=False),
+            "false-max": attributes(pool="MAX", global_pooling=False),
         },
     },
     "Eltwise": {
@@ -171,140 +167,20 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "default": {},
             "same": {"second": "same"},
             "three": {"second": "three"},
-            "coeff-1": _attributes(coeff=[1.0, 1.0]),
-            "coeff": _attributes(coeff=[1.0, -1.0]),
-            "coeff-half": _attributes(coeff=[0.5, 0.5]),
+            "coeff-1": attributes(coeff=[1.0, 1.0]),
+            "coeff": attributes(coeff=[1.0, -1.0]),
+            "coeff-half": attributes(coeff=[0.5, 0.5]),
             **_FORMS,
         },
         "operation": {
             "sum": {},
-            "absent": _attributes(operation=None),
-            "prod": _attributes(operation="PROD"),
-            "max": _attributes(operation="MAX"),
-            "prod-by-number": _attributes(operation=0),
-            "max-by-number": _attributes(operation=2),
+            "absent": attributes(operation=None),
+            "prod": attributes(operation="PROD"),
+            "max": attributes(operation="MAX"),
+            "prod-by-number": attributes(operation=0),
+            "max-by-number": attributes(operation=2),
         },
     },
 }
 
-_CHANNELS = ("float32", (0.5,) * 32)
-
-UNLISTED: Mapping[str, Plan] = {
-    **{t: Plan(t, _2D) for t in ("ReLU", "Sigmoid", "TanH", "AbsVal", "BNLL", "ELU", "Softmax")},
-    "Dropout": Plan("Dropout", _2D),
-    "Power": Plan("Power", _2D, attributes={"power": 2.0, "scale": 0.5}),
-    "PReLU": Plan("PReLU", _2D, extra=(_CHANNELS,)),
-    "Scale": Plan("Scale", _2D, attributes={"axis": 1}, extra=(_CHANNELS,)),
-    "BatchNorm": Plan(
-        "BatchNorm",
-        _2D,
-        attributes={"use_global_stats": True},
-        extra=(_CHANNELS, _CHANNELS, ("float32", (1.0,))),
-    ),
-    "LRN": Plan("LRN", _2D, attributes={"local_size": 3}),
-    "MVN": Plan("MVN", _2D),
-    "Concat": Plan("Concat", _2D, attributes={"axis": 1}, second="branch"),
-    "Slice": Plan("Slice", _2D, attributes={"axis": 1}, outputs=2),
-    "Split": Plan("Split", _2D, outputs=2),
-    "Flatten": Plan("Flatten", _2D),
-    "Reshape": Plan("Reshape", _2D, attributes={"shape": [1, 8, 8, 8]}),
-}
-
-VARIATIONS: Mapping[str, Changes] = {
-    "input-fields": {"beside": ("input-fields",)},
-    "legacy-blobs": {"beside": ("legacy-blobs",)},
-    "in-place": {"beside": ("in-place",)},
-    "train-layers": {"beside": ("train-layers",)},
-    "clutter": {"beside": ("clutter",)},
-    "tail": {"beside": ("tail",)},
-}
-"""Changes that concern no condition; examples combine them with any deviation."""
-
-AROUND = ("Sigmoid", "PReLU", "Scale", "LRN", "Concat")
-"""Types without a row that stand around a focal layer in networks."""
-
 PLAIN_ONLY: frozenset[str] = frozenset()
-"""Deviations that the gate shows in one context alone."""
-
-VARIED: Mapping[str, tuple[str, ...]] = {
-    "uniform/caffe/InnerProduct/transpose": ("true",),
-    "uniform/caffe/InnerProduct/axis": ("2",),
-    "uniform/caffe/Convolution/weight_rank": ("5", "5-kernel-once"),
-    "uniform/caffe/Deconvolution/dilation": ("2", "1-2"),
-    "uniform/caffe/Deconvolution/weight_rank": ("5", "5-kernel-once"),
-    "uniform/caffe/Pooling/mode": ("stochastic",),
-    "uniform/caffe/Pooling/global_pooling": ("true",),
-    "uniform/caffe/Eltwise/operation": ("prod",),
-    "float16/caffe/Pooling": ("weight-elsewhere",),
-    "float16/caffe/Eltwise": ("weight-elsewhere",),
-}
-"""Deviations that the gate shows under each variation of their layer as well."""
-
-VARIED_BY: tuple[str, ...] = ()
-"""Variations of whole models under which it shows them, too."""
-
-_CONVOLUTIONS = ("Convolution", "Deconvolution")
-
-
-def _biased(plan: Plan) -> Changes | None:
-    fits = plan.type in DEFAULTS and plan.weight is not None and not plan.bias
-    return {"bias": "initializer"} if fits else None
-
-
-def _grouped(plan: Plan) -> Changes | None:
-    if plan.type not in _CONVOLUTIONS or plan.weight is None or "group" in plan.attributes:
-        return None
-    return {"weight": (32, 8, *plan.weight[2:]), "attributes": {"group": 4}}
-
-
-def _of_convolution(name: str, value: int) -> LayerVariation:
-    def change(plan: Plan) -> Changes | None:
-        has_one = any(given.startswith(name) for given in plan.attributes)
-        fits = plan.type in _CONVOLUTIONS and not has_one
-        axes = len(plan.data) - 2  # given once it would do, but not for OpenCV
-        return {"attributes": {name: value if axes == 2 else [value] * axes}} if fits else None
-
-    return change
-
-
-def _first_generation(plan: Plan) -> Changes | None:
-    """As the oldest nets are written, which have one kernel_size and few parameters."""
-    known = {"kernel_size", "stride", "pad", "group", "pool"}
-    simple = all(k in known and not isinstance(v, list) for k, v in plan.attributes.items())
-    simple &= plan.context == "plain" or len(plan.data) in (2, 4)  # else an Eltwise stands around
-    simple &= "float16-train" not in plan.beside  # they have no phases
-    fits = plan.type in ("InnerProduct", "Convolution", "Pooling") and simple
-    return {"form": "v0"} if fits and _is_old(plan) else None
-
-
-def _second_generation(plan: Plan) -> Changes | None:
-    return {"form": "v1"} if plan.type in DEFAULTS and _is_old(plan) else None
-
-
-def _is_old(plan: Plan) -> bool:
-    """Whether a net of its kind has nothing but what older nets had."""
-    return not plan.form and "float16-scale" not in plan.beside
-
-
-def _three(plan: Plan) -> Changes | None:
-    # One that has coefficients has two of them.
-    fits = plan.type == "Eltwise" and plan.second == "branch" and "coeff" not in plan.attributes
-    return {"second": "three"} if fits else None
-
-
-def _is_apart(plan: Plan) -> bool:
-    return plan.form in ("shared-weight", "in-place") or plan.outputs > 1
-
-
-LAYER_VARIATIONS: Mapping[str, LayerVariation] = {
-    "bias": _biased,
-    "group": _grouped,
-    "stride": _of_convolution("stride", 2),
-    "pad": _of_convolution("pad", 1),
-    "three": _three,
-    "v0": _first_generation,
-    "v1": _second_generation,
-    "at-input": standing("at-input", unless=_is_apart),
-    "at-output": standing("at-output", unless=_is_apart),
-}
-"""Changes to a layer that concern no condition, where they go with it."""

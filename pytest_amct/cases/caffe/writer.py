@@ -1,52 +1,108 @@
-"""Writes the net of a case: producer, focal layer, consumer, and one plain layer beside."""
+"""Writes Caffe nets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import gcd, prod
 from typing import Any
 
 from pytest_amct.cases.caffe.builder import Blob, NetBuilder, Shape
-from pytest_amct.cases.caffe.extras import add_extra
-from pytest_amct.cases.plan import Built, Case, Plan
-from pytest_amct.cases.requests import asked_of
+from pytest_amct.cases.caffe.extras import add_branch
+from pytest_amct.cases.plan import Branch, Built, ModelPlan, Placed, Plan
+from pytest_amct.cases.writing import Made
 from pytest_amct.frameworks import BLOBS_FILE
 
 WEIGHTED = ("Convolution", "Deconvolution", "InnerProduct")
 
 
-def build(case: Case) -> Built:
-    """The net of a case. Deterministic: the same bytes on every run and machine."""
-    plan = case.plan
-    b = builder(plan.beside, {"v1": 1, "v0": 0}.get(plan.form, 2))
-    data = _producer(b, plan, b.input(shape_of(plan)))
-    bottoms = operands(b, plan, data, lambda: _producer(b, plan, b.input(shape_of(plan))))
-    shares = b.name("p") if plan.form == "shared-weight" else ""
-    result, focal = focal_layer(b, plan, bottoms, shares=shares)
-    if plan.form == "shared-weight":
-        again = _producer(b, plan, b.input(shape_of(plan)))
-        _consumer(b, plan, focal_layer(b, plan, [again], shares=shares)[0])
-    _consumer(b, plan, behind(b, plan, result))
-    other = companion(b)
-    for name in plan.beside:
-        if name != "train-layers" or plan.form != "v0":  # V0 nets have no phases
-            add_extra(name, b)
-    return finished(b, (focal,), asked_of(plan, {"this": focal, "other": other}))
+class Writer:
+    """Writes one net, see `ModelWriter`."""
 
+    def __init__(self, model: ModelPlan) -> None:
+        self.model = model
+        self.b = NetBuilder(
+            {"v1": 1, "v0": 0}.get(model.form, 2),
+            input_fields="input-fields" in model.switches,
+            legacy="legacy-blobs" in model.switches,
+        )
+        #: what layers may have in common: blobs, and the name of the weight among them
+        self.stored: dict[tuple[object, ...], tuple[tuple[Blob, ...], str]] = {}
 
-def finished(b: NetBuilder, focal: tuple[str, ...], asked: dict[str, Any]) -> Built:
-    """The two files of a net."""
-    return Built(b.prototxt(), focal, asked, {BLOBS_FILE: b.caffemodel()}, "caffe")
+    def fed(self, plan: Plan) -> str:
+        return self.input(plan)
 
+    def input(self, plan: Plan) -> str:
+        return self.b.input(plan.data)
 
-def builder(beside: tuple[str, ...], generation: int = 2) -> NetBuilder:
-    """A builder, as the variations among `beside` want it."""
-    legacy = "legacy-blobs" in beside
-    return NetBuilder(generation, input_fields="input-fields" in beside, legacy=legacy)
+    def neutral(self, plan: Plan, data: str, first: bool) -> str:
+        return neutral(self.b, data, first)
 
+    def quantizable(self, plan: Plan, data: str, first: bool) -> str:
+        return quantizable(self.b, data, plan.data if first else result_shape(plan))
 
-def shape_of(plan: Plan) -> Shape:
-    """The shape of a plan's data."""
-    return tuple(int(n) for n in plan.data)
+    def layer(self, plan: Plan, data: str, second: Callable[[], str], name: str = "") -> Made:
+        b, bottoms = self.b, operands(plan, data, second)
+        twice = plan.form == "shared-weight"
+        shares = plan.weight is not None and (self.model.shared or twice)
+        key = (plan.weight, plan.source, plan.dtype, plan.bias)
+        found = self.stored.get(key) if shares else None
+        if found is None:
+            found = blobs_of(b, plan), b.name("p") if shares else ""
+        if self.model.shared:
+            self.stored[key] = found
+        blobs, weight = found
+        result, label = focal_layer(b, plan, bottoms, blobs, weight)
+
+        def again(data: str) -> str:
+            # In a case both layers store blobs; by the name they have the weight in common.
+            stored = blobs if name else blobs_of(b, plan)
+            return focal_layer(b, plan, [data], stored, weight)[0]
+
+        return Made(result, label, label, again)
+
+    def behind(self, plan: Plan, result: str) -> str:
+        if "in-place" in plan.around:
+            self.b.layer("ReLU", [result], tops=[result])
+        return result
+
+    def give(self, plan: Plan, result: str) -> None:
+        if "at-output" not in plan.around:
+            neutral(self.b, result, False)
+
+    def companion(self) -> str:
+        b, shape = self.b, (1, 32, 4, 4)
+        made = quantizable(b, neutral(b, b.input(shape), True), shape)
+        name = b.layers[-1].name
+        neutral(b, made, False)
+        return name
+
+    def branch(self, branch: Branch) -> None:
+        if branch != Branch("train-layers") or self.b.generation:  # the oldest have no phases
+            add_branch(branch, self.b)
+
+    def fitted(self, data: str, maker: Placed, made: Plan, plan: Plan) -> str:
+        b, shape, wanted = self.b, result_shape(made), plan.data
+        if shape == wanted:
+            return data
+        have, need = prod(shape), prod(wanted)
+        if have != need:
+            # As a table with the common part in each line: lines are repeated, or left out.
+            line = gcd(have, need)
+            data, lines = self._reshaped(data, (1, have // line, line)), have // line
+            while lines < need // line:
+                data, lines = b.layer("Concat", [data, data], {"axis": 1}), 2 * lines
+            if lines > need // line:
+                tops = [b.name("t"), b.name("t")]
+                cut = {"axis": 1, "slice_point": need // line}
+                data = b.layer("Slice", [data], cut, tops=tops)
+        return self._reshaped(data, wanted)
+
+    def _reshaped(self, data: str, shape: Shape) -> str:
+        return self.b.layer("Reshape", [data], {"shape": list(shape)})
+
+    def built(self, focal: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
+        files = {BLOBS_FILE: self.b.caffemodel()}
+        return Built(self.b.prototxt(), focal, asked, files, "caffe")
 
 
 def neutral(b: NetBuilder, data: str, first: bool) -> str:
@@ -66,36 +122,7 @@ def quantizable(b: NetBuilder, data: str, shape: Shape, give: int = 0) -> str:
     return b.layer("Eltwise", [data, data], {"operation": "SUM"})
 
 
-def _producer(b: NetBuilder, plan: Plan, data: str) -> str:
-    if "at-input" in plan.beside:
-        return data
-    if plan.context == "plain":
-        return neutral(b, data, True)
-    return quantizable(b, data, shape_of(plan))
-
-
-def _consumer(b: NetBuilder, plan: Plan, result: str) -> None:
-    if plan.context == "chain":
-        result = quantizable(b, result, result_shape(plan))
-    give(b, plan, result)
-
-
-def give(b: NetBuilder, plan: Plan, result: str) -> None:
-    """Let nothing but a layer that no table lists stand behind a result."""
-    if "at-output" not in plan.beside:
-        neutral(b, result, False)
-
-
-def companion(b: NetBuilder) -> str:
-    """A plainly quantizable layer on an input of its own, for tools that need one; its name."""
-    shape = (1, 32, 4, 4)
-    made = quantizable(b, neutral(b, b.input(shape), True), shape)
-    name = b.layers[-1].name
-    neutral(b, made, False)
-    return name
-
-
-def operands(b: NetBuilder, plan: Plan, data: str, second: Callable[[], str]) -> list[str]:
+def operands(plan: Plan, data: str, second: Callable[[], str]) -> list[str]:
     """The focal layer's bottoms; `second` makes the data of the other operand."""
     if not plan.second:
         return [data]
@@ -109,16 +136,13 @@ def focal_layer(
     b: NetBuilder,
     plan: Plan,
     bottoms: list[str],
-    blobs: tuple[Blob, ...] | None = None,
-    shares: str = "",
+    blobs: tuple[Blob, ...],
+    shares: str,
 ) -> tuple[str, str]:
     """The layer that the plan is about: its first top and its name.
 
-    `blobs` are ones that exist already; without them the plan's own are made. `shares` is the name
-    under which layers have their weight in common.
+    `shares` is the name under which layers have their weight in common.
     """
-    if blobs is None:
-        blobs = blobs_of(b, plan)
     given = dict(plan.attributes)
     if plan.type in WEIGHTED:
         given = {"num_output": 32, **given} | ({} if plan.bias else {"bias_term": False})
@@ -129,8 +153,6 @@ def focal_layer(
     tops = [b.name("t") for _ in range(plan.outputs)]
     if plan.form == "twin":
         tops = [made]
-    if plan.form == "in-place":
-        tops = [bottoms[0]]
     phase = "TEST" if plan.form == "twin" else ""
     b.layer(plan.type, bottoms, given, blobs, tops=tops, name=name, shares=shares, phase=phase)
     for top in tops[1:]:  # tools count only the tops that somebody reads
@@ -158,28 +180,21 @@ def blobs_of(b: NetBuilder, plan: Plan) -> tuple[Blob, ...]:
     return tuple(found)
 
 
-def behind(b: NetBuilder, plan: Plan, result: str) -> str:
-    """What stands right behind the focal layer."""
-    if "in-place" in plan.beside:
-        b.layer("ReLU", [result], tops=[result])
-    return result
-
-
 def result_shape(plan: Plan) -> Shape:
     """The shape of what the focal layer gives."""
-    batch, *rest = shape_of(plan)
+    batch, *rest = plan.data
     given = plan.attributes
     if plan.type == "InnerProduct":
         axis = given.get("axis", 1)
-        return (*shape_of(plan)[: axis if axis >= 0 else axis + len(plan.data)], 32)
+        return (*plan.data[: axis if axis >= 0 else axis + len(plan.data)], 32)
     if plan.type == "Flatten":
-        return (batch, _product(rest))
+        return (batch, prod(rest))
     if plan.type == "Concat":
         return (batch, 2 * rest[0], *rest[1:])
     if plan.type == "Slice":
         return (batch, rest[0] // 2, *rest[1:])
     if plan.type not in ("Convolution", "Deconvolution", "Pooling"):
-        return tuple(given["shape"]) if plan.type == "Reshape" else shape_of(plan)
+        return tuple(given["shape"]) if plan.type == "Reshape" else plan.data
     sizes = [_spatial(plan, i, size) for i, size in enumerate(rest[1:])]
     return (batch, rest[0] if plan.type == "Pooling" else 32, *sizes)
 
@@ -204,10 +219,3 @@ def _entry(plan: Plan, name: str, i: int, default: int) -> int:
     found = given.get("kernel_size" if name == "kernel" else name, default)
     entries = found if isinstance(found, list | tuple) else [found]
     return int(entries[i] if i < len(entries) else entries[-1])
-
-
-def _product(sizes: list[int]) -> int:
-    found = 1
-    for size in sizes:
-        found *= size
-    return found

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder
 from pytest_amct.cases.onnx.sources import build_source
+from pytest_amct.cases.plan import Branch
 
 
-def add_extra(name: str, graph: GraphBuilder) -> None:
-    """Add the branch of that name; names that concern the focal layer itself are no branches."""
-    if name in _EXTRAS:
-        _EXTRAS[name](graph)
+def add_branch(branch: Branch, graph: GraphBuilder) -> None:
+    """Add a branch to the model."""
+    _BRANCHES[branch](graph)
 
 
 def _to(g: GraphBuilder, data: str, dtype: str) -> str:
@@ -85,21 +85,21 @@ def _tail(g: GraphBuilder) -> None:
     g.output(g.node("Cos", [g.node("Relu", [data])]), "float32")
 
 
-_EXTRAS: dict[str, Callable[[GraphBuilder], None]] = {
-    "float16-input": _typed_input("float16"),
-    "bfloat16-input": _typed_input("bfloat16"),
-    "float64-input": _typed_input("float64"),
-    "int64-input": _typed_input("int64"),
-    "float16-weight": _float16_weight("initializer"),
-    "float16-conv-weight": _conv_weight,
-    "float16-weight-constant": _float16_weight("constant"),
-    "float16-weight-transposed": _float16_weight("transpose"),
-    "float16-unread": _unread,
-    "float16-bias": _bias,
-    "float16-scalar": _scalar,
-    "float16-between": _between,
-    "float16-output": _output,
-    "float16-stored": _stored,
-    "clutter": _clutter,
-    "tail": _tail,
+_BRANCHES: Mapping[Branch, Callable[[GraphBuilder], None]] = {
+    Branch("input", "float16"): _typed_input("float16"),
+    Branch("input", "bfloat16"): _typed_input("bfloat16"),
+    Branch("input", "float64"): _typed_input("float64"),
+    Branch("input", "int64"): _typed_input("int64"),
+    Branch("weight", "float16"): _float16_weight("initializer"),
+    Branch("conv-weight", "float16"): _conv_weight,
+    Branch("weight-constant", "float16"): _float16_weight("constant"),
+    Branch("weight-transposed", "float16"): _float16_weight("transpose"),
+    Branch("unread-input", "float16"): _unread,
+    Branch("bias", "float16"): _bias,
+    Branch("scalar", "float16"): _scalar,
+    Branch("between", "float16"): _between,
+    Branch("output", "float16"): _output,
+    Branch("stored", "float16"): _stored,
+    Branch("clutter"): _clutter,
+    Branch("tail"): _tail,
 }

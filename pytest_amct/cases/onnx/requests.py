@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pytest_amct.cases.deviations import some
 from pytest_amct.cases.onnx.rows import DEVIATIONS, FLOAT16
 from pytest_amct.cases.plan import Deviations
 from pytest_amct.cases.requests import (
-    NONUNIFORM,
     PLAIN,
-    WEIGHT_ONLY,
     WEIGHT_SETTINGS,
     Requested,
-    asking,
+    of_schemes,
     settings_of,
-    some,
 )
 
 _NOTES = ("default", "bias", "bias-input", "shared-weight", "float16", "in-if", "float64")
@@ -39,23 +37,20 @@ def _schemes() -> Requested:
         ("nonuniform/onnx/unlisted/ConvTranspose", ""): PLAIN,
     }
     weight_only = {
-        ("weight_only/onnx/Gemm", ""): gemm_rows,
+        ("weight_only/onnx/Gemm", ""): {**gemm_rows, **WEIGHT_SETTINGS},
         ("weight_only/onnx/Gemm", "weight_source"): sources,
         ("weight_only/onnx/Gemm", "trans_a"): _TRANS_A,
-        ("weight_only/onnx/MatMul", ""): some(
-            DEVIATIONS[matmul][""], "default", "shared-weight", "float16"
-        ),
+        ("weight_only/onnx/MatMul", ""): {
+            **some(DEVIATIONS[matmul][""], "default", "shared-weight", "float16"),
+            **WEIGHT_SETTINGS,
+        },
         ("weight_only/onnx/MatMul", "second_input"): second,
         ("weight_only/onnx/AveragePool", "mode"): PLAIN,
         ("weight_only/onnx/unlisted/Conv", ""): PLAIN,
         ("weight_only/onnx/unlisted/ConvTranspose", ""): PLAIN,
         ("weight_only/onnx/unlisted/MaxPool", ""): PLAIN,
     }
-    found = {key: asking(NONUNIFORM, deviations) for key, deviations in nonuniform.items()}
-    found |= {key: asking(WEIGHT_ONLY, deviations) for key, deviations in weight_only.items()}
-    for row in ("weight_only/onnx/Gemm", "weight_only/onnx/MatMul"):
-        found[row, ""] = {**found[row, ""], **WEIGHT_SETTINGS}
-    return found
+    return of_schemes(nonuniform, weight_only)
 
 
 REQUESTED: Mapping[tuple[str, str], Deviations] = {

@@ -1,7 +1,8 @@
 """The ONNX cases of table 1: for each row a conforming layer, and named deviations from it.
 
 Pure data, in the order in which the tests run. A deviation says what changes, never what the
-answer is. Sizes: 32 channels, so that every weight has at least 1,024 elements.
+answer is. Sizes: 32 channels, so that every weight has at least 1,024 elements. `CaseSource` says
+what each name is.
 """
 
 from __future__ import annotations
@@ -9,16 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_amct.cases.plan import Changes, Deviations, LayerVariation, Plan, standing
-
-
-def _attributes(**given: Any) -> Changes:
-    return {"attributes": given}
-
-
-def _sources(*names: str) -> Deviations:
-    return {name: {"source": name} for name in names}
-
+from pytest_amct.cases.deviations import (
+    DTYPES,
+    FACTORS,
+    FLOAT16_BOTH,
+    FLOAT16_INPUT,
+    FLOAT16_NEITHER,
+    OPERANDS,
+    SHARED,
+    SYMBOLIC,
+    attributes,
+    elsewhere,
+    some,
+    sources,
+)
+from pytest_amct.cases.plan import Branch, Changes, Deviations, Plan
 
 _CONV = {
     "kernel_shape": [2, 2],
@@ -34,8 +40,8 @@ _POOL3 = {"kernel_shape": [2] * 3, "strides": [2] * 3, "pads": [0] * 6}
 _POOL1 = {"kernel_shape": [2], "strides": [2], "pads": [0] * 2}
 
 _2D, _3D, _1D = (1, 32, 4, 4), (1, 32, 4, 4, 4), (1, 32, 4)
-_RANK5 = {"data": _3D, "weight": (32, 32, 2, 2, 2), "attributes": _CONV3}
-_RANK3 = {"data": _1D, "weight": (32, 32, 2), "attributes": _CONV1}
+_RANK5: Changes = {"data": _3D, "weight": (32, 32, 2, 2, 2), "attributes": _CONV3}
+_RANK3: Changes = {"data": _1D, "weight": (32, 32, 2), "attributes": _CONV1}
 
 
 def _rank5(**given: Any) -> Changes:
@@ -52,7 +58,7 @@ DEFAULTS: Mapping[str, Plan] = {
     "Add": Plan("Add", _2D, second="branch"),
 }
 
-_WEIGHT_SOURCES = _sources(
+_WEIGHT_SOURCES = sources(
     # constants, in every form
     "initializer",
     "constant",
@@ -88,7 +94,7 @@ _WEIGHT_SOURCES = _sources(
     "foreign",
     "overridable",
 )
-_MORE_SOURCES = _sources(
+_MORE_SOURCES = sources(
     "input-ten-hops",
     "input-dequantize",
     "input-dropout",
@@ -104,50 +110,27 @@ _MORE_SOURCES = _sources(
 """Further ways in which a weight can change."""
 
 PLAIN_ONLY = frozenset(_MORE_SOURCES)
-"""Deviations that the gate shows in one context alone."""
 
-_OLD = {"source": "overridable", "opset": 8, "ir_version": 3}
+_OLD: Changes = {"source": "overridable", "opset": 8, "ir_version": 3}
 
 _OTHER_DTYPES: Deviations = {
     "float64": {"dtype": "float64"},
     "bfloat16": {"dtype": "bfloat16", "opset": 22},
 }
-_DTYPES: Deviations = {
-    "float16": {"dtype": "float16"},
-    "float16-cast-at-once": {"fed_as": "float16"},
-    "float16-input-elsewhere": {"beside": ("float16-input",)},
-    "float16-weight-elsewhere": {"beside": ("float16-weight",)},
-    "bfloat16-elsewhere": {"beside": ("bfloat16-input",)},
-    "float64-elsewhere": {"beside": ("float64-input",)},
-    "int64-elsewhere": {"beside": ("int64-input",)},
-    **_OTHER_DTYPES,
-}
+_DTYPES: Deviations = {**DTYPES, **_OTHER_DTYPES}
 
-FLOAT16_ROWS = ("AveragePool", "MaxPool", "Add")
-"""Rows whose types the Float16 rule closes; `FLOAT16` are the deviations of each."""
+FLOAT16_ROWS: tuple[str, ...] = ("AveragePool", "MaxPool", "Add")
 
 FLOAT16: Deviations = {
-    "none": {},
-    "input": {"dtype": "float16"},
-    "input-cast-at-once": {"fed_as": "float16"},
-    "input-elsewhere": {"beside": ("float16-input",)},
-    "weight-elsewhere": {"beside": ("float16-weight",)},
-    "conv-weight-elsewhere": {"beside": ("float16-conv-weight",)},
-    "weight-constant-elsewhere": {"beside": ("float16-weight-constant",)},
-    "weight-transposed-elsewhere": {"beside": ("float16-weight-transposed",)},
-    "input-and-weight-elsewhere": {"beside": ("float16-input", "float16-weight")},
-    "input-here-weight-elsewhere": {"dtype": "float16", "beside": ("float16-weight",)},
-    "everything": {"dtype": "float16", "beside": ("all-float16",)},
-    "first-weight-of-several": {"beside": ("float16-weight", "tail")},
-    "input-unread": {"beside": ("float16-unread",)},
-    "bias-elsewhere": {"beside": ("float16-bias",)},
-    "scalar-elsewhere": {"beside": ("float16-scalar",)},
-    "between-elsewhere": {"beside": ("float16-between",)},
-    "output-elsewhere": {"beside": ("float16-output",)},
-    "stored-elsewhere": {"beside": ("float16-stored",)},
-    "bfloat16-elsewhere": {"beside": ("bfloat16-input",)},
-    "float64-elsewhere": {"beside": ("float64-input",)},
-    "int64-elsewhere": {"beside": ("int64-input",)},
+    **FLOAT16_INPUT,
+    "weight-elsewhere": elsewhere("float16", "weight"),
+    "conv-weight-elsewhere": elsewhere("float16", "conv-weight"),
+    "weight-constant-elsewhere": elsewhere("float16", "weight-constant"),
+    "weight-transposed-elsewhere": elsewhere("float16", "weight-transposed"),
+    **FLOAT16_BOTH,
+    "first-weight-of-several": {"branches": (Branch("weight", "float16"), Branch("tail"))},
+    "input-unread": elsewhere("float16", "unread-input"),
+    **FLOAT16_NEITHER,
 }
 
 _PLACES: Deviations = {
@@ -159,7 +142,7 @@ _FORMS: Deviations = {
     "unnamed": {"form": "unnamed"},
     "opset-13": {"opset": 13},
     "opset-17": {"opset": 17},
-    "symbolic-batch": {"symbolic_batch": True},
+    **SYMBOLIC,
 }
 _BIAS: Deviations = {
     "bias": {"bias": "initializer"},
@@ -167,25 +150,24 @@ _BIAS: Deviations = {
     "bias-input": {"bias": "input"},
     "bias-input-identity": {"bias": "input-identity"},
 }
-_SHARED: Deviations = {"shared-weight": {"form": "shared-weight"}}
 
 DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     "Conv": {
         "": {
             **_PLACES,
             "group": {"weight": (32, 8, 2, 2), "attributes": {"group": 4}},
-            "strides": _attributes(strides=[2, 2]),
-            "pads": _attributes(pads=[1, 1, 1, 1]),
-            "auto_pad": _attributes(pads=None, auto_pad="SAME_UPPER"),
-            "dilation-2d": _attributes(dilations=[2, 2]),
-            "dilation-2d-first": _attributes(dilations=[2, 1]),
+            "strides": attributes(strides=[2, 2]),
+            "pads": attributes(pads=[1, 1, 1, 1]),
+            "auto_pad": attributes(pads=None, auto_pad="SAME_UPPER"),
+            "dilation-2d": attributes(dilations=[2, 2]),
+            "dilation-2d-first": attributes(dilations=[2, 1]),
             "rank-3": _RANK3,
             **_BIAS,
-            **_SHARED,
+            **SHARED,
             **_DTYPES,
             **_FORMS,
-            "no-kernel-shape": _attributes(kernel_shape=None),
-            "no-group": _attributes(group=None),
+            "no-kernel-shape": attributes(kernel_shape=None),
+            "no-group": attributes(group=None),
         },
         "dilation_d": {
             "d1-h1-w1": _RANK5,
@@ -212,18 +194,18 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     "Gemm": {
         "": {
             **_PLACES,
-            "trans_b": _attributes(transB=1),
-            "alpha": _attributes(alpha=0.5),
+            "trans_b": attributes(transB=1),
+            "alpha": attributes(alpha=0.5),
             "beta": {"bias": "initializer", "attributes": {"beta": 0.5}},
             **_BIAS,
-            **_SHARED,
+            **SHARED,
             **_DTYPES,
             **_FORMS,
         },
         "trans_a": {
             "0": {},
-            "absent": _attributes(transA=None),
-            "absent-trans_b": _attributes(transA=None, transB=1),
+            "absent": attributes(transA=None),
+            "absent-trans_b": attributes(transA=None, transB=1),
             "1": {"data": (32, 4), "attributes": {"transA": 1}},
             "1-trans_b": {"data": (32, 4), "attributes": {"transA": 1, "transB": 1}},
             "1-square": {"data": (32, 32), "attributes": {"transA": 1}},
@@ -241,23 +223,23 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
         "": {
             **_PLACES,
             "group": {"weight": (32, 8, 2, 2), "attributes": {"group": 4}},
-            "strides": _attributes(strides=[2, 2]),
-            "output_padding": _attributes(strides=[2, 2], output_padding=[1, 1]),
+            "strides": attributes(strides=[2, 2]),
+            "output_padding": attributes(strides=[2, 2], output_padding=[1, 1]),
             **_BIAS,
-            **_SHARED,
+            **SHARED,
             **_DTYPES,
             **_FORMS,
-            "no-kernel-shape": _attributes(kernel_shape=None),
-            "no-group": _attributes(group=None),
+            "no-kernel-shape": attributes(kernel_shape=None),
+            "no-group": attributes(group=None),
         },
         "dilation": {
             "h1-w1": {},
-            "absent": _attributes(dilations=None),
-            "h2-w2": _attributes(dilations=[2, 2]),
-            "h1-w2": _attributes(dilations=[1, 2]),
-            "h2-w1": _attributes(dilations=[2, 1]),
-            "h1-w3": _attributes(dilations=[1, 3]),
-            "h2-w2-output_padding": _attributes(
+            "absent": attributes(dilations=None),
+            "h2-w2": attributes(dilations=[2, 2]),
+            "h1-w2": attributes(dilations=[1, 2]),
+            "h2-w1": attributes(dilations=[2, 1]),
+            "h1-w3": attributes(dilations=[1, 3]),
+            "h2-w2-output_padding": attributes(
                 dilations=[2, 2], strides=[2, 2], output_padding=[1, 1]
             ),
         },
@@ -276,8 +258,8 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             **_PLACES,
             "rank-2": {"data": (4, 32)},
             "rank-4": {"data": (1, 2, 4, 32)},
-            "bias-add": {"beside": ("bias-add",)},
-            **_SHARED,
+            "bias-add": {"around": ("bias-add",)},
+            **SHARED,
             **_DTYPES,
             **_FORMS,
         },
@@ -285,25 +267,20 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             **_WEIGHT_SOURCES,
             **_MORE_SOURCES,
             "listed-ir3": _OLD,
-            "identity-transpose": {"source": "identity-transpose"},
+            **some(FACTORS, "identity-transpose"),
             "rank-1": {"weight": (32,)},
-            "rank-3": {"weight": (1, 32, 32)},
+            **some(FACTORS, "rank-3"),
             "rank-3-constant": {"weight": (1, 32, 32), "source": "constant"},
-            "rank-3-reshaped": {"weight": (1, 32, 32), "source": "reshape"},
-            "rank-3-identity": {"weight": (1, 32, 32), "source": "identity"},
-            "rank-3-transposed": {"weight": (1, 32, 32), "source": "transpose"},
-            "rank-3-data-rank-2": {"data": (4, 32), "weight": (1, 32, 32)},
-            "rank-4": {"data": (1, 2, 4, 32), "weight": (1, 2, 32, 32)},
-            "rank-3-input": {"weight": (1, 32, 32), "source": "input"},
-            "constant-first": {"form": "constant-first", "data": (32, 32), "source": "input"},
+            **some(FACTORS, "rank-3-reshaped", "rank-3-identity", "rank-3-transposed"),
+            **some(FACTORS, "rank-3-data-rank-2", "rank-4", "rank-3-input", "constant-first"),
         },
     },
     "AveragePool": {
         "": {
             **_PLACES,
-            "whole-map": _attributes(kernel_shape=[4, 4]),
-            "ceil_mode": _attributes(ceil_mode=1),
-            "count_include_pad": _attributes(pads=[1] * 4, count_include_pad=1),
+            "whole-map": attributes(kernel_shape=[4, 4]),
+            "ceil_mode": attributes(ceil_mode=1),
+            "count_include_pad": attributes(pads=[1] * 4, count_include_pad=1),
             "rank-3": {"data": _1D, "attributes": _POOL1},
             "rank-5": {"data": _3D, "attributes": _POOL3},
             **_OTHER_DTYPES,
@@ -322,8 +299,8 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     "MaxPool": {
         "": {
             **_PLACES,
-            "whole-map": _attributes(kernel_shape=[4, 4]),
-            "ceil_mode": _attributes(ceil_mode=1),
+            "whole-map": attributes(kernel_shape=[4, 4]),
+            "ceil_mode": attributes(ceil_mode=1),
             "indices": {"outputs": 2},
             "rank-3": {"data": _1D, "attributes": _POOL1},
             "rank-5": {"data": _3D, "attributes": _POOL3},
@@ -340,159 +317,10 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     "Add": {
         "": {
             **_PLACES,
-            "same": {"second": "same"},
-            "constant": {"second": "constant"},
-            "constant-first": {"second": "constant-first"},
-            "scalar": {"second": "scalar"},
-            "constant-float16": {"second": "constant", "dtype": "float16"},
+            **OPERANDS,
             "int64": {"dtype": "int64"},
             **_OTHER_DTYPES,
             **_FORMS,
         },
     },
 }
-
-VARIED: Mapping[str, tuple[str, ...]] = {
-    "uniform/onnx/Conv/dilation_d": ("d2-h1-w1",),
-    "uniform/onnx/Conv/weight_source": ("input", "input-mul-second"),
-    "uniform/onnx/Gemm/trans_a": ("1",),
-    "uniform/onnx/Gemm/weight_source": ("input", "input-mul-second"),
-    "uniform/onnx/ConvTranspose/dilation": ("h2-w1",),
-    "uniform/onnx/ConvTranspose/weight_rank": ("5",),
-    "uniform/onnx/ConvTranspose/weight_source": ("input", "input-mul-second"),
-    "uniform/onnx/MatMul/second_input": ("rank-3", "input"),
-    "uniform/onnx/AveragePool/global_pooling": ("true",),
-    "float16/onnx/AveragePool": ("input",),
-    "float16/onnx/MaxPool": ("input",),
-    "float16/onnx/Add": ("input",),
-}
-"""Deviations that the gate shows under each variation of their layer as well."""
-
-VARIED_BY: tuple[str, ...] = ("opset13",)
-"""Variations of whole models under which it shows them, too."""
-
-UNLISTED: Mapping[str, Plan] = {
-    **{t: Plan(t, _2D, second="branch") for t in ("Mul", "Sub", "Div", "Sum", "Max", "PRelu")},
-    "Concat": Plan("Concat", _2D, attributes={"axis": 1}, second="branch"),
-    **{
-        t: Plan(t, _2D)
-        for t in ("Relu", "Sigmoid", "Tanh", "HardSwish", "Softmax", "LeakyRelu", "Softplus")
-    },
-    "Pow": Plan("Pow", _2D, extra=(("float32", (2.0,)),)),
-    "ReduceMean": Plan("ReduceMean", _2D, extra=(("int64", (2.0, 3.0)),)),
-    "LpPool": Plan("LpPool", _2D, attributes=_POOL),
-    "GlobalLpPool": Plan("GlobalLpPool", _2D),
-    "BatchNormalization": Plan("BatchNormalization", _2D, extra=(("float32", (0.5,) * 32),) * 4),
-    "InstanceNormalization": Plan(
-        "InstanceNormalization", _2D, extra=(("float32", (0.5,) * 32), ("float32", (0.1,) * 32))
-    ),
-    "LayerNormalization": Plan(
-        "LayerNormalization", _2D, extra=(("float32", (0.5, 0.6, 0.7, 0.8)),)
-    ),
-    "Einsum": Plan("Einsum", (4, 32), attributes={"equation": "ij,jk->ik"}, weight=(32, 32)),
-    "com.acme::Conv": Plan(
-        "Conv", _2D, domain="com.acme", attributes=_CONV, weight=(32, 32, 2, 2), form="custom"
-    ),
-    "com.acme::MaxPool": Plan("MaxPool", _2D, domain="com.acme", attributes=_POOL, form="custom"),
-}
-
-VARIATIONS: Mapping[str, Changes] = {
-    "opset13": {"opset": 13},
-    "opset17": {"opset": 17},
-    "opset19": {"opset": 19},
-    "batch": {"symbolic_batch": True},
-    "clutter": {"beside": ("clutter",)},
-    "tail": {"beside": ("tail",)},
-}
-"""Changes that concern no condition; examples combine them with any deviation."""
-
-_WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-_CONVOLUTIONS = ("Conv", "ConvTranspose")
-
-
-def _spatial(plan: Plan) -> int:
-    return len(plan.data) - 2
-
-
-def _bias(plan: Plan) -> Changes | None:
-    fits = plan.type in (*_CONVOLUTIONS, "Gemm") and not plan.bias and plan.form != "custom"
-    return {"bias": "initializer"} if fits else None
-
-
-def _grouped(plan: Plan) -> Changes | None:
-    if plan.type not in _CONVOLUTIONS or plan.domain or plan.weight is None:
-        return None
-    if plan.attributes.get("group", 1) != 1 or plan.weight[1] != 32:
-        return None
-    return {"weight": (32, 8, *plan.weight[2:]), "attributes": {"group": 4}}
-
-
-def _of_convolution(**given: int) -> LayerVariation:
-    """Lists of that many entries for each spatial axis: ``strides=1`` of twos, ``pads=2`` ..."""
-
-    def change(plan: Plan) -> Changes | None:
-        if plan.type not in _CONVOLUTIONS or plan.domain or "auto_pad" in plan.attributes:
-            return None
-        value = {"strides": 2, "pads": 1}
-        lists = {name: [value[name]] * (n * _spatial(plan)) for name, n in given.items()}
-        return {"attributes": lists}
-
-    return change
-
-
-def _thin(plan: Plan) -> Changes | None:
-    """A kernel of ones, if the weight stays large enough to be looked at."""
-    if plan.type not in _CONVOLUTIONS or plan.domain or plan.weight is None:
-        return None
-    if plan.weight[0] * plan.weight[1] < 1024:
-        return None
-    ones = [1] * _spatial(plan)
-    kernel = {"kernel_shape": ones} if "kernel_shape" in plan.attributes else {}
-    return {"weight": (*plan.weight[:2], *ones), "attributes": kernel}
-
-
-def _valid(plan: Plan) -> Changes | None:
-    if plan.type not in _CONVOLUTIONS or plan.domain or set(plan.attributes.get("pads", [1])) > {0}:
-        return None
-    return {"attributes": {"pads": None, "auto_pad": "VALID"}}
-
-
-def _half(plan: Plan) -> Changes | None:
-    plain = plan.dtype == "float32" and not plan.fed_as and plan.opset >= 21
-    plain &= not any("float" in name for name in plan.beside)  # which is about other types
-    plain &= not plan.source.endswith("dequantize")  # which older opsets do not have for it
-    return {"dtype": "float16"} if plan.type in _WEIGHTED and plain and not plan.domain else None
-
-
-def _in_constant(plan: Plan) -> Changes | None:
-    stored = plan.weight is not None and plan.source == "initializer" and plan.ir_version > 3
-    return {"source": "constant"} if stored else None
-
-
-def _turned(plan: Plan) -> Changes | None:
-    square = plan.weight == (32, 32) and plan.attributes.get("transB") == 0
-    return {"attributes": {"transB": 1}} if plan.type == "Gemm" and square else None
-
-
-def _is_apart(plan: Plan) -> bool:
-    return bool(plan.inside or plan.form == "shared-weight" or plan.dtype == "int64")
-
-
-LAYER_VARIATIONS: Mapping[str, LayerVariation] = {
-    "bias": _bias,
-    "group": _grouped,
-    "strides": _of_convolution(strides=1),
-    "pads": _of_convolution(pads=2),
-    "valid": _valid,
-    "thin": _thin,
-    "float16": _half,
-    "constant": _in_constant,
-    "trans_b": _turned,
-    "at-input": standing("at-input", unless=_is_apart),
-    "at-output": standing("at-output", unless=_is_apart),
-    "relu": standing("relu", unless=_is_apart),
-}
-"""Changes to a layer that concern no condition, where they go with it."""
-
-AROUND = ("Sigmoid", "Mul", "Softmax", "ReduceMean", "LayerNormalization", "Einsum")
-"""Types without a row that stand around a focal layer in networks."""

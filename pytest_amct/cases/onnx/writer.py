@@ -1,46 +1,161 @@
-"""Writes the ONNX model of a case: producer, focal layer, consumer, and one plain layer beside."""
+"""Writes ONNX models."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from math import prod
+from typing import Any
 
 from onnx import FunctionProto, ModelProto, helper, shape_inference
 
 from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder, make_model
-from pytest_amct.cases.onnx.extras import add_extra
+from pytest_amct.cases.onnx.extras import add_branch
 from pytest_amct.cases.onnx.sources import build_source
-from pytest_amct.cases.plan import ALL_FLOAT16, Built, Case, Plan
-from pytest_amct.cases.requests import asked_of
+from pytest_amct.cases.plan import Branch, Built, ModelPlan, Placed, Plan
+from pytest_amct.cases.writing import Made, operands
+from pytest_amct.graphs import walk
+from pytest_amct.graphs.network import Shape
+from pytest_amct.graphs.onnx.reader import read_onnx
+
+BLOCKS = "local.block"
+"""The domain of functions that hold a layer."""
 
 
-def build(case: Case) -> Built:
-    """The model of a case. Deterministic: the same bytes on every run and machine."""
-    plan = case.plan
-    g = GraphBuilder(named=plan.form != "unnamed")
-    data = _producer(g, plan, fed_input(g, plan))
-    inputs = layer_inputs(g, plan, data, lambda: _second_data(g, plan))
-    if plan.inside == "if":
-        result, focal = inside_if(g, plan, data, inputs)
-    elif plan.inside == "function":
-        result = g.node("Block", inputs, domain="local.block")
-        focal = "y"
-    else:
-        result = focal = focal_layer(g, plan, inputs)
-    named = {"this": g.graph.node[-1].name}
-    if plan.form == "shared-weight":
-        _consumer(g, plan, focal_layer(g, plan, [_second_data(g, plan), *inputs[1:]]))
-    result = behind(g, plan, result)
-    _consumer(g, plan, result)
-    named["other"] = companion(g, plan.beside)
-    for name in plan.beside if ALL_FLOAT16 not in plan.beside else ():
-        add_extra(name, g)
-    if plan.ir_version < 4:
-        list_initializers(g)
-    model = make_model(g.graph, plan.opset, plan.ir_version, domains_of(plan))
-    model.functions.extend(functions_of(plan, len(inputs)))
-    declare_outputs(model, {}, len(plan.data))
-    asked = asked_of(plan, named)
-    return Built(model.SerializeToString(deterministic=True), (focal,), asked)
+class Writer:
+    """Writes one ONNX model, see `ModelWriter`."""
+
+    def __init__(self, model: ModelPlan) -> None:
+        self.model = model
+        self.g = GraphBuilder(named=model.form != "unnamed")
+        self.dtype = "float16" if "all-float16" in model.switches else "float32"
+        self.weights: dict[tuple[object, ...], str] = {}
+        self.functions: dict[tuple[str, str], FunctionProto] = {}
+        self.domains: dict[str, None] = {}
+        #: how many dimensions an output has, by its name
+        self.ranks: dict[str, int] = {}
+
+    def fed(self, plan: Plan) -> str:
+        shape: tuple[int | str, ...] = plan.data
+        if plan.symbolic_batch:
+            shape = ("n", *shape[1:])
+        fed = self.g.input(plan.fed_as or plan.dtype, shape)
+        return self._cast(fed, plan.dtype) if plan.fed_as else fed
+
+    def input(self, plan: Plan) -> str:
+        return self.g.input(plan.dtype, plan.data)
+
+    def neutral(self, plan: Plan, data: str, first: bool) -> str:
+        return neutral(self.g, plan.dtype, data, first)
+
+    def quantizable(self, plan: Plan, data: str, first: bool) -> str:
+        width = plan.data[-1] if first else 32
+        if not first and plan.type == "MatMul" and len(plan.weight or ()) == 1:
+            width = plan.data[-2]
+        return quantizable(self.g, plan, data, width)
+
+    def layer(self, plan: Plan, data: str, second: Callable[[], str], name: str = "") -> Made:
+        g, key = self.g, (plan.weight, plan.source, plan.dtype)
+        shared = self.weights.get(key, "") if self.model.shared else ""
+        inputs = layer_inputs(g, plan, data, second, shared)
+        if plan.weight is not None:
+            self.weights[key] = inputs[1]
+        if plan.inside == "if":
+            result, focal = inside_if(g, plan, data, inputs)
+        elif plan.inside == "function":
+            result, focal = self._call(plan, inputs, name)
+        else:
+            result = focal = focal_layer(g, plan, inputs)
+        if plan.form == "custom":
+            self.functions[plan.domain, plan.type] = custom_function(plan, len(inputs))
+        self.domains |= dict.fromkeys(domains_of(plan))
+
+        def again(data: str) -> str:
+            return focal_layer(g, plan, [data, *inputs[1:]])
+
+        return Made(result, focal, str(g.graph.node[-1].name), again)
+
+    def _call(self, plan: Plan, inputs: list[str], name: str) -> tuple[str, str]:
+        """A call of a function that holds the layer; the same layer stands in one function."""
+        key = (BLOCKS, name)
+        if key not in self.functions:
+            number = str(len(self.functions)) if name else ""
+            self.functions[key] = block_function(plan, len(inputs), number)
+        function = self.functions[key]
+        return self.g.node(function.name, inputs, domain=BLOCKS), function.output[0]
+
+    def behind(self, plan: Plan, result: str) -> str:
+        g = self.g
+        if "bias-add" in plan.around:
+            result = g.node("Add", [result, g.initializer((32,), plan.dtype)])
+        return g.node("Relu", [result]) if "relu" in plan.around else result
+
+    def give(self, plan: Plan, result: str) -> None:
+        last = result if "at-output" in plan.around else self.neutral(plan, result, False)
+        self.g.output(last, plan.dtype)
+        self.ranks[last] = len(plan.data)
+
+    def companion(self) -> str:
+        g, dtype = self.g, self.dtype
+        data = neutral(g, dtype, g.input(dtype, (1, 32, 4, 4)), True)
+        kernel = {"kernel_shape": [1, 1], "dilations": [1, 1], "group": 1}
+        conv = g.node("Conv", [data, g.initializer((32, 32, 1, 1), dtype)], kernel)
+        name = str(g.graph.node[-1].name)
+        g.output(neutral(g, dtype, conv, False), dtype)
+        return name
+
+    def branch(self, branch: Branch) -> None:
+        add_branch(branch, self.g)
+
+    def fitted(self, data: str, maker: Placed, made: Plan, plan: Plan) -> str:
+        if made.dtype not in ("float32", plan.dtype):
+            data = self._cast(data, plan.dtype)
+        shape = _result_shape(replace(maker, back=0, second=0))
+        if made.symbolic_batch and shape is not None:
+            shape = ("n", *shape[1:])
+        data = self._moved(data, shape, plan.data)
+        if made.dtype == "float32" != plan.dtype:  # moved as float32, which every operator takes
+            data = self._cast(data, plan.dtype)
+        return data
+
+    def _cast(self, data: str, dtype: str) -> str:
+        return self.g.node("Cast", [data], {"to": NUMBERS[dtype]})
+
+    def _moved(self, data: str, shape: Shape | None, wanted: tuple[int, ...]) -> str:
+        """The values of a result in the wanted shape: repeated or cut off if need be."""
+        g = self.g
+        if shape == wanted:
+            return data
+        static = shape is not None and all(isinstance(n, int) for n in shape)
+        least = prod(n for n in shape or () if isinstance(n, int))
+        needed = prod(wanted)
+        if not static or least != needed:
+            data = g.node("Reshape", [data, g.values("int64", [-1])])
+            if least < needed:
+                data = g.node("Tile", [data, g.values("int64", [-(-needed // least)])])
+            data = g.node("Slice", [data, g.values("int64", [0]), g.values("int64", [needed])])
+        return g.node("Reshape", [data, g.values("int64", wanted)])
+
+    def built(self, focal: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
+        if self.model.ir_version < 4:
+            list_initializers(self.g)
+        versions = self.model.opset, self.model.ir_version
+        model = make_model(self.g.graph, *versions, [*self.domains])
+        model.functions.extend(self.functions.values())
+        declare_outputs(model, self.ranks)
+        return Built(model.SerializeToString(deterministic=True), focal, asked)
+
+
+@lru_cache(maxsize=4096)
+def _result_shape(layer: Placed) -> Shape | None:
+    """The shape of a layer's result, as onnx infers it on a model of that layer alone."""
+    plan = layer.plan
+    writer = Writer(ModelPlan(plan.opset))
+    made = writer.layer(plan, writer.fed(plan), lambda: writer.input(plan))
+    result = writer.behind(plan, made.result)
+    writer.give(plan, result)
+    return walk.shape(read_onnx(writer.built((), {}).data).scopes[0][result])
 
 
 def list_initializers(g: GraphBuilder) -> None:
@@ -52,26 +167,17 @@ def list_initializers(g: GraphBuilder) -> None:
             g.graph.input.append(info)
 
 
-def declare_outputs(model: ModelProto, ranks: Mapping[str, int], rank: int) -> None:
+def declare_outputs(model: ModelProto, ranks: Mapping[str, int]) -> None:
     """Give the outputs their shapes (the checker wants them), and nothing in between.
 
-    Where no shape can be inferred, `ranks` says by name how many dimensions there are, else `rank`.
+    Where no shape can be inferred, `ranks` says by name how many dimensions there are.
     """
     inferred = shape_inference.infer_shapes(model)
     for output, found in zip(model.graph.output, inferred.graph.output, strict=True):
         output.CopyFrom(found)
         if not output.type.tensor_type.HasField("shape"):  # behind loops and foreign operators
-            for _ in range(ranks.get(output.name, rank)):
+            for _ in range(ranks[output.name]):
                 output.type.tensor_type.shape.dim.add()
-
-
-def fed_input(g: GraphBuilder, plan: Plan) -> str:
-    """The graph input of a plan's data, cast to what the focal layer takes."""
-    shape = list(plan.data)
-    if plan.symbolic_batch:
-        shape[0] = "n"
-    fed = g.input(plan.fed_as or plan.dtype, shape)
-    return g.node("Cast", [fed], {"to": NUMBERS[plan.dtype]}) if plan.fed_as else fed
 
 
 def neutral(g: GraphBuilder, dtype: str, data: str, first: bool) -> str:
@@ -83,7 +189,7 @@ def neutral(g: GraphBuilder, dtype: str, data: str, first: bool) -> str:
     return g.node("Sin" if first else "Cos", [data])
 
 
-def _quantizable(g: GraphBuilder, plan: Plan, data: str, width: int) -> str:
+def quantizable(g: GraphBuilder, plan: Plan, data: str, width: int) -> str:
     """A layer that the tables plainly allow, on data with `width` features, keeping the shape."""
     if plan.type in ("MatMul", "Gemm", "Einsum"):
         weight = g.initializer((width, width), plan.dtype)
@@ -99,49 +205,6 @@ def _quantizable(g: GraphBuilder, plan: Plan, data: str, width: int) -> str:
     return g.node("Conv", [data, weight], kernel)
 
 
-def _producer(g: GraphBuilder, plan: Plan, data: str) -> str:
-    if "at-input" in plan.beside:
-        return data
-    if plan.context == "plain":
-        return neutral(g, plan.dtype, data, True)
-    width = plan.data[-1]
-    assert isinstance(width, int)
-    return _quantizable(g, plan, data, width)
-
-
-def _consumer(g: GraphBuilder, plan: Plan, result: str) -> None:
-    if plan.context == "chain":
-        width = 32
-        if plan.type == "MatMul" and len(plan.weight or ()) == 1:
-            width = int(plan.data[-2])
-        result = _quantizable(g, plan, result, width)
-    give(g, plan, result)
-
-
-def give(g: GraphBuilder, plan: Plan, result: str) -> None:
-    """Make a result an output of the graph, behind an operator that no quantizer touches."""
-    last = result if "at-output" in plan.beside else neutral(g, plan.dtype, result, False)
-    g.output(last, plan.dtype)
-
-
-def behind(g: GraphBuilder, plan: Plan, result: str) -> str:
-    """What stands right behind the focal layer."""
-    if "bias-add" in plan.beside:
-        result = g.node("Add", [result, g.initializer((32,), plan.dtype)])
-    return g.node("Relu", [result]) if "relu" in plan.beside else result
-
-
-def companion(g: GraphBuilder, beside: tuple[str, ...] = ()) -> str:
-    """A plainly quantizable layer on an input of its own, for tools that need one; its name."""
-    dtype = "float16" if ALL_FLOAT16 in beside else "float32"
-    data = neutral(g, dtype, g.input(dtype, (1, 32, 4, 4)), True)
-    kernel = {"kernel_shape": [1, 1], "dilations": [1, 1], "group": 1}
-    conv = g.node("Conv", [data, g.initializer((32, 32, 1, 1), dtype)], kernel)
-    name = str(g.graph.node[-1].name)
-    g.output(neutral(g, dtype, conv, False), dtype)
-    return name
-
-
 def layer_inputs(
     g: GraphBuilder, plan: Plan, data: str, second: Callable[[], str], weight: str = ""
 ) -> list[str]:
@@ -150,7 +213,7 @@ def layer_inputs(
     `weight` is one that exists already; without it the plan's own is made.
     """
     if plan.second:
-        return _operands(g, plan, data, second)
+        return operands(plan, data, second, lambda shape: g.initializer(shape, plan.dtype))
     if plan.weight is None:
         return [data, *(g.values(dtype, values) for dtype, values in plan.extra)]
     weight = weight or build_source(plan.source, g, plan.weight, plan.dtype)
@@ -158,20 +221,6 @@ def layer_inputs(
         return [g.initializer(plan.weight, plan.dtype), weight]
     bias = [build_source(plan.bias, g, (32,), plan.dtype)] if plan.bias else []
     return [data, weight, *bias]
-
-
-def _operands(g: GraphBuilder, plan: Plan, data: str, second: Callable[[], str]) -> list[str]:
-    shape = tuple(int(n) for n in plan.data)
-    if plan.second == "same":
-        return [data, data]
-    if plan.second == "branch":
-        return [data, second()]
-    constant = g.initializer(() if plan.second == "scalar" else shape, plan.dtype)
-    return [constant, data] if plan.second == "constant-first" else [data, constant]
-
-
-def _second_data(g: GraphBuilder, plan: Plan) -> str:
-    return _producer(g, plan, g.input(plan.dtype, plan.data))
 
 
 def focal_layer(g: GraphBuilder, plan: Plan, inputs: list[str]) -> str:
@@ -196,21 +245,22 @@ def domains_of(plan: Plan) -> list[str]:
     """The domains besides ai.onnx that a plan needs."""
     found = [plan.domain] if plan.domain else []
     found += ["com.microsoft"] if plan.source == "foreign" else []
-    return [*found, "local.block"] if plan.inside == "function" else found
+    return [*found, BLOCKS] if plan.inside == "function" else found
 
 
-def functions_of(plan: Plan, arity: int, number: str = "") -> list[FunctionProto]:
-    """The functions that a focal layer with `arity` inputs needs; `number` tells its own apart."""
-    parameters = [f"x{i}" for i in range(arity)]
+def block_function(plan: Plan, arity: int, number: str) -> FunctionProto:
+    """A function that holds a layer with `arity` inputs; `number` tells functions apart."""
+    parameters, outputs = [f"x{i}" for i in range(arity)], [f"y{number}"]
+    node = helper.make_node(plan.type, parameters, outputs, name="f0", **plan.attributes)
     imports = [helper.make_opsetid("", plan.opset)]
-    if plan.inside == "function":
-        name, outputs = f"Block{number}", [f"y{number}"]
-        node = helper.make_node(plan.type, parameters, outputs, name="f0", **plan.attributes)
-        return [helper.make_function("local.block", name, parameters, outputs, [node], imports)]
-    if plan.form == "custom":
-        node = helper.make_node("Identity", parameters[:1], ["y"], name="f0")
-        made = helper.make_function(
-            plan.domain, plan.type, parameters, ["y"], [node], imports, list(plan.attributes)
-        )
-        return [made]
-    return []
+    return helper.make_function(BLOCKS, f"Block{number}", parameters, outputs, [node], imports)
+
+
+def custom_function(plan: Plan, arity: int) -> FunctionProto:
+    """What an operator of a domain of its own does, so that models with it are complete."""
+    parameters = [f"x{i}" for i in range(arity)]
+    node = helper.make_node("Identity", parameters[:1], ["y"], name="f0")
+    imports = [helper.make_opsetid("", plan.opset)]
+    return helper.make_function(
+        plan.domain, plan.type, parameters, ["y"], [node], imports, list(plan.attributes)
+    )

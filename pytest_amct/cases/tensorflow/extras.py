@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from pytest_amct.cases.plan import Branch
 from pytest_amct.cases.tensorflow.builder import Dtype, GraphBuilder
 from pytest_amct.cases.tensorflow.sources import build_source, call, cast, identity, iterator
 
@@ -14,10 +15,9 @@ _SHAPE = (4, 32)
 _CONV = {"strides": [1] * 4, "padding": "VALID", "dilations": [1] * 4, "data_format": "NHWC"}
 
 
-def add_extra(name: str, graph: GraphBuilder) -> None:
-    """Add the branch of that name; names that concern the focal layer itself are no branches."""
-    if name in _EXTRAS:
-        _EXTRAS[name](graph)
+def add_branch(branch: Branch, graph: GraphBuilder) -> None:
+    """Add a branch to the model."""
+    _BRANCHES[branch](graph)
 
 
 def _typed_input(dtype: str) -> Callable[[GraphBuilder], None]:
@@ -119,28 +119,28 @@ def _clutter(g: GraphBuilder) -> None:
     g.node("Cos", [g.node("Sin", [g.input(F32, _SHAPE)], _F32)], _F32)
 
 
-_EXTRAS: dict[str, Callable[[GraphBuilder], None]] = {
-    "float16-input": _typed_input(F16),
-    "bfloat16-input": _typed_input("bfloat16"),
-    "float64-input": _typed_input("float64"),
-    "int64-input": _typed_input("int64"),
-    "float16-default": _default,
-    "float16-iterator": _iterator,
-    "float16-controls": _controls,
-    "float16-weight": _weight("const"),
-    "float16-weight-identity": _weight("identity"),
-    "float16-weight-cast": _weight("cast"),
-    "float16-weight-transposed": _weight("transpose"),
-    "float16-weight-in-call": _weight_in_call,
-    "float16-conv-weight": _conv_weight,
-    "float16-backprop-weight": _backprop_weight,
-    "float16-iterator-second": _second_of_iterator,
-    "float32-weight": _plain_weight,
-    "float16-unread": _unread,
-    "float16-bias": _bias,
-    "float16-scalar": _scalar,
-    "float16-between": _between,
-    "float16-output": _output,
-    "float16-stored": _stored,
-    "clutter": _clutter,
+_BRANCHES: Mapping[Branch, Callable[[GraphBuilder], None]] = {
+    Branch("input", "float16"): _typed_input(F16),
+    Branch("input", "bfloat16"): _typed_input("bfloat16"),
+    Branch("input", "float64"): _typed_input("float64"),
+    Branch("input", "int64"): _typed_input("int64"),
+    Branch("default", "float16"): _default,
+    Branch("iterator", "float16"): _iterator,
+    Branch("controls", "float16"): _controls,
+    Branch("weight", "float16"): _weight("const"),
+    Branch("weight-identity", "float16"): _weight("identity"),
+    Branch("weight-cast", "float16"): _weight("cast"),
+    Branch("weight-transposed", "float16"): _weight("transpose"),
+    Branch("weight-in-call", "float16"): _weight_in_call,
+    Branch("conv-weight", "float16"): _conv_weight,
+    Branch("backprop-weight", "float16"): _backprop_weight,
+    Branch("iterator-second", "float16"): _second_of_iterator,
+    Branch("weight"): _plain_weight,
+    Branch("unread-input", "float16"): _unread,
+    Branch("bias", "float16"): _bias,
+    Branch("scalar", "float16"): _scalar,
+    Branch("between", "float16"): _between,
+    Branch("output", "float16"): _output,
+    Branch("stored", "float16"): _stored,
+    Branch("clutter"): _clutter,
 }

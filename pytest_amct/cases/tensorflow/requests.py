@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pytest_amct.cases.deviations import some
 from pytest_amct.cases.plan import Deviations
 from pytest_amct.cases.requests import (
     NONUNIFORM,
@@ -12,8 +13,8 @@ from pytest_amct.cases.requests import (
     WEIGHT_SETTINGS,
     Requested,
     asking,
+    of_schemes,
     settings_of,
-    some,
 )
 from pytest_amct.cases.tensorflow.rows import DEVIATIONS, FLOAT16
 
@@ -23,7 +24,7 @@ _SOURCES = (
     *("variable", "while", "random-seeded", "input-in-call"),
 )
 _DILATIONS: Deviations = {
-    name: {k: v for k, v in changes.items() if k != "source"}
+    name: {**changes, "source": "const"}
     for name, changes in DEVIATIONS["Conv2DBackpropInput"]["dilation"].items()
 }
 """Those of Conv2DBackpropInput: table 2 wants of Conv2D what table 1 wants only of it."""
@@ -66,18 +67,12 @@ def _schemes() -> Requested:
         ),
         ("weight_only/tensorflow/AvgPool", "mode"): PLAIN,
     }
-    found = {key: asking(NONUNIFORM, deviations) for key, deviations in nonuniform.items()}
-    found |= {key: _weights_alone(deviations) for key, deviations in weight_only.items()}
+    found = of_schemes(nonuniform, weight_only)
     for scheme, types in _UNLISTED.items():
         asked = NONUNIFORM if scheme == "nonuniform" else WEIGHT_ONLY
         for type_ in types:
             found[f"{scheme}/tensorflow/unlisted/{type_}", ""] = asking(asked, PLAIN)
     return found
-
-
-def _weights_alone(deviations: Deviations) -> Deviations:
-    """Asked for weights alone, besides what they ask for already."""
-    return {name: {"asked": WEIGHT_ONLY, **changes} for name, changes in deviations.items()}
 
 
 REQUESTED: Mapping[tuple[str, str], Deviations] = {

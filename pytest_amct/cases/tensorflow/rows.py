@@ -2,6 +2,7 @@
 
 Pure data, in the order in which the tests run. A deviation says what changes, never what the
 answer is. Attributes are spelled as graphs spell them; the element types are the writer's.
+`CaseSource` says what each name is.
 """
 
 from __future__ import annotations
@@ -9,31 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_amct.cases.plan import Changes, Deviations, LayerVariation, Plan, standing
-from pytest_amct.cases.tensorflow.unlisted import UNLISTED
-
-__all__ = [
-    "AROUND",
-    "DEFAULTS",
-    "DEVIATIONS",
-    "FLOAT16",
-    "FLOAT16_ROWS",
-    "LAYER_VARIATIONS",
-    "PLAIN_ONLY",
-    "UNLISTED",
-    "VARIATIONS",
-    "VARIED",
-    "VARIED_BY",
-]
-
-
-def _attributes(**given: Any) -> Changes:
-    return {"attributes": given}
-
-
-def _sources(*names: str) -> Deviations:
-    return {name: {"source": name} for name in names}
-
+from pytest_amct.cases.deviations import (
+    DTYPES,
+    FACTORS,
+    FLOAT16_BOTH,
+    FLOAT16_INPUT,
+    FLOAT16_NEITHER,
+    OPERANDS,
+    SHARED,
+    SYMBOLIC,
+    attributes,
+    elsewhere,
+    some,
+    sources,
+)
+from pytest_amct.cases.plan import Branch, Changes, Deviations, Plan
 
 _CONV = {"strides": [1] * 4, "padding": "VALID", "dilations": [1] * 4, "data_format": "NHWC"}
 _CONV3 = {"strides": [1] * 5, "padding": "VALID", "dilations": [1] * 5, "data_format": "NDHWC"}
@@ -83,7 +74,7 @@ DEFAULTS: Mapping[str, Plan] = {
     "Add": Plan("Add", _2D, second="branch"),
 }
 
-_WEIGHT_SOURCES = _sources(
+_WEIGHT_SOURCES = sources(
     # constants, in every form
     "const",
     "const-values",
@@ -132,7 +123,7 @@ _WEIGHT_SOURCES = _sources(
     "random-seeded-second",
     "random-stateless",
 )
-_MORE_SOURCES = _sources(
+_MORE_SOURCES = sources(
     "input-ten-hops",
     "input-concat",
     "input-pack",
@@ -148,54 +139,31 @@ _MORE_SOURCES = _sources(
 """Further ways in which a weight can change."""
 
 PLAIN_ONLY = frozenset(_MORE_SOURCES)
-"""Deviations that the gate shows in one context alone."""
 
 _IN_CALL: Deviations = {"input-in-call": {"inside": "call", "source": "input"}}
 
 _OTHER_DTYPES: Deviations = {"float64": {"dtype": "float64"}, "bfloat16": {"dtype": "bfloat16"}}
-_DTYPES: Deviations = {
-    "float16": {"dtype": "float16"},
-    "float16-cast-at-once": {"fed_as": "float16"},
-    "float16-input-elsewhere": {"beside": ("float16-input",)},
-    "float16-weight-elsewhere": {"beside": ("float16-weight",)},
-    "bfloat16-elsewhere": {"beside": ("bfloat16-input",)},
-    "float64-elsewhere": {"beside": ("float64-input",)},
-    "int64-elsewhere": {"beside": ("int64-input",)},
-    **_OTHER_DTYPES,
-}
+_DTYPES: Deviations = {**DTYPES, **_OTHER_DTYPES}
 
-FLOAT16_ROWS = ("AvgPool", "MaxPool", "Add")
-"""Rows whose types the Float16 rule closes; `FLOAT16` are the deviations of each."""
+FLOAT16_ROWS: tuple[str, ...] = ("AvgPool", "MaxPool", "Add")
 
 FLOAT16: Deviations = {
-    "none": {},
-    "input": {"dtype": "float16"},
-    "input-cast-at-once": {"fed_as": "float16"},
-    "input-elsewhere": {"beside": ("float16-input",)},
-    "input-with-default-elsewhere": {"beside": ("float16-default",)},
-    "iterator-elsewhere": {"beside": ("float16-iterator",)},
-    "weight-elsewhere": {"beside": ("float16-weight",)},
-    "weight-identity-elsewhere": {"beside": ("float16-weight-identity",)},
-    "weight-cast-elsewhere": {"beside": ("float16-weight-cast",)},
-    "weight-transposed-elsewhere": {"beside": ("float16-weight-transposed",)},
-    "conv-weight-elsewhere": {"beside": ("float16-conv-weight",)},
-    "input-and-weight-elsewhere": {"beside": ("float16-input", "float16-weight")},
-    "input-here-weight-elsewhere": {"dtype": "float16", "beside": ("float16-weight",)},
-    "everything": {"dtype": "float16", "beside": ("all-float16",)},
-    "first-weight-of-several": {"beside": ("float16-weight", "float32-weight")},
-    "transposed-weight-elsewhere": {"beside": ("float16-backprop-weight",)},
-    "second-of-iterator-elsewhere": {"beside": ("float16-iterator-second",)},
-    "input-unread": {"beside": ("float16-unread",)},
-    "input-that-only-controls": {"beside": ("float16-controls",)},
-    "weight-in-call": {"beside": ("float16-weight-in-call",)},
-    "bias-elsewhere": {"beside": ("float16-bias",)},
-    "scalar-elsewhere": {"beside": ("float16-scalar",)},
-    "between-elsewhere": {"beside": ("float16-between",)},
-    "output-elsewhere": {"beside": ("float16-output",)},
-    "stored-elsewhere": {"beside": ("float16-stored",)},
-    "bfloat16-elsewhere": {"beside": ("bfloat16-input",)},
-    "float64-elsewhere": {"beside": ("float64-input",)},
-    "int64-elsewhere": {"beside": ("int64-input",)},
+    **FLOAT16_INPUT,
+    "input-with-default-elsewhere": elsewhere("float16", "default"),
+    "iterator-elsewhere": elsewhere("float16", "iterator"),
+    "weight-elsewhere": elsewhere("float16", "weight"),
+    "weight-identity-elsewhere": elsewhere("float16", "weight-identity"),
+    "weight-cast-elsewhere": elsewhere("float16", "weight-cast"),
+    "weight-transposed-elsewhere": elsewhere("float16", "weight-transposed"),
+    "conv-weight-elsewhere": elsewhere("float16", "conv-weight"),
+    **FLOAT16_BOTH,
+    "first-weight-of-several": {"branches": (Branch("weight", "float16"), Branch("weight"))},
+    "transposed-weight-elsewhere": elsewhere("float16", "backprop-weight"),
+    "second-of-iterator-elsewhere": elsewhere("float16", "iterator-second"),
+    "input-unread": elsewhere("float16", "unread-input"),
+    "input-that-only-controls": elsewhere("float16", "controls"),
+    "weight-in-call": elsewhere("float16", "weight-in-call"),
+    **FLOAT16_NEITHER,
 }
 
 _PLACES: Deviations = {
@@ -204,38 +172,37 @@ _PLACES: Deviations = {
     "in-function": {"inside": "function"},
     "in-if": {"inside": "if"},
 }
-_FORMS: Deviations = {"symbolic-batch": {"symbolic_batch": True}}
 _INT64: Deviations = {"int64": {"dtype": "int64"}}
-_BIAS: Deviations = {"bias": {"beside": ("bias-add",)}}
-_SHARED: Deviations = {"shared-weight": {"form": "shared-weight"}}
-_WEIGHTED: Deviations = {**_PLACES, **_BIAS, **_SHARED, **_DTYPES, **_FORMS}
+_BIAS: Deviations = {"bias": {"around": ("bias-add",)}}
+_WEIGHTED: Deviations = {**_PLACES, **_BIAS, **SHARED, **_DTYPES, **SYMBOLIC}
 
 _CONVOLUTION: Deviations = {
-    "padding": _attributes(padding="SAME"),
-    "padding-explicit": _attributes(padding="EXPLICIT", explicit_paddings=[0, 0, 1, 0, 0, 1, 0, 0]),
-    "dilation": _attributes(dilations=[1, 2, 2, 1]),
-    "dilation-first": _attributes(dilations=[1, 2, 1, 1]),
-    "no-dilations": _attributes(dilations=None),
-    "no-data_format": _attributes(data_format=None),
+    "padding": attributes(padding="SAME"),
+    "padding-explicit": attributes(padding="EXPLICIT", explicit_paddings=[0, 0, 1, 0, 0, 1, 0, 0]),
+    "dilation": attributes(dilations=[1, 2, 2, 1]),
+    "dilation-first": attributes(dilations=[1, 2, 1, 1]),
+    "no-dilations": attributes(dilations=None),
+    "no-data_format": attributes(data_format=None),
 }
 _POOLING: Deviations = {
     **_PLACES,
-    "whole-map": _attributes(ksize=[1, 4, 4, 1]),
-    "padding": _attributes(padding="SAME", ksize=[1, 3, 3, 1]),
+    "whole-map": attributes(ksize=[1, 4, 4, 1]),
+    "padding": attributes(padding="SAME", ksize=[1, 3, 3, 1]),
     "nchw": _nchw(ksize=[1, 1, 2, 2], strides=[1, 1, 2, 2]),
-    "no-data_format": _attributes(data_format=None),
+    "no-data_format": attributes(data_format=None),
     **_OTHER_DTYPES,
-    **_FORMS,
+    **SYMBOLIC,
 }
-_V2, _V3 = {"type": "BatchMatMul", "data": (4, 32)}, {"type": "BatchMatMulV3"}
+_V2: Changes = {"type": "BatchMatMul", "data": (4, 32)}
+_V3: Changes = {"type": "BatchMatMulV3"}
 
 DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     "MatMul": {
-        "": {**_WEIGHTED, "bias-plus": {"beside": ("bias-plus",)}, **_INT64},
+        "": {**_WEIGHTED, "bias-plus": {"around": ("bias-plus",)}, **_INT64},
         "transpose_a": {
             "false": {},
-            "absent": _attributes(transpose_a=None),
-            "absent-both": _attributes(transpose_a=None, transpose_b=None),
+            "absent": attributes(transpose_a=None),
+            "absent-both": attributes(transpose_a=None, transpose_b=None),
             "true": {"data": (32, 4), "attributes": {"transpose_a": True}},
             "true-square": {"data": (32, 32), "attributes": {"transpose_a": True}},
             "true-transpose_b": {
@@ -245,23 +212,23 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
         },
         "transpose_b": {
             "false": {},
-            "absent": _attributes(transpose_b=None),
+            "absent": attributes(transpose_b=None),
             "true": {"weight": (64, 32), "attributes": {"transpose_b": True}},
-            "true-square": _attributes(transpose_b=True),
-            "true-identity": {**_attributes(transpose_b=True), "source": "identity"},
+            "true-square": attributes(transpose_b=True),
+            "true-identity": {**attributes(transpose_b=True), "source": "identity"},
         },
         "weight_source": {
             **_WEIGHT_SOURCES,
             **_MORE_SOURCES,
             **_IN_CALL,
-            "constant-first": {"form": "constant-first", "data": (32, 32), "source": "input"},
+            **some(FACTORS, "constant-first"),
         },
     },
     "Conv2D": {
         "": {
             **_WEIGHTED,
             **_CONVOLUTION,
-            "strides": _attributes(strides=[1, 2, 2, 1]),
+            "strides": attributes(strides=[1, 2, 2, 1]),
             "group": {"weight": (2, 2, 8, 32)},
             "nchw": _nchw(),
             "nchw-dilation": _nchw(dilations=[1, 1, 2, 2]),
@@ -278,7 +245,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
         "": {
             **_WEIGHTED,
             **_CONVOLUTION,
-            "strides": _attributes(strides=[1, 2, 2, 1]),
+            "strides": attributes(strides=[1, 2, 2, 1]),
             "multiplier": {"data": _2D, "weight": (2, 2, 32, 8)},
             "nchw": {**_nchw(), "data": (1, 64, 4, 4)},
         },
@@ -291,9 +258,9 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     "Conv2DBackpropInput": {
         "": {
             **_WEIGHTED,
-            "strides": _attributes(strides=[1, 2, 2, 1]),
-            "padding": _attributes(padding="SAME", strides=[1, 2, 2, 1]),
-            "no-data_format": _attributes(data_format=None),
+            "strides": attributes(strides=[1, 2, 2, 1]),
+            "padding": attributes(padding="SAME", strides=[1, 2, 2, 1]),
+            "no-data_format": attributes(data_format=None),
             "nchw": _nchw(),
             "sizes-shape": {"form": "sizes-shape"},
             "sizes-shape-symbolic": {"form": "sizes-shape", "symbolic_batch": True},
@@ -302,20 +269,20 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
         },
         "dilation": {
             "h1-w1": {},
-            "absent": _attributes(dilations=None),
-            "absent-layout": _attributes(dilations=None, data_format=None),
+            "absent": attributes(dilations=None),
+            "absent-layout": attributes(dilations=None, data_format=None),
             "nchw-h1-w1": _nchw(),
             "nchw-absent": _nchw(dilations=None),
-            "h2-w2": _attributes(dilations=[1, 2, 2, 1]),
-            "h1-w2": _attributes(dilations=[1, 1, 2, 1]),
-            "h2-w1": _attributes(dilations=[1, 2, 1, 1]),
-            "h1-w3": _attributes(dilations=[1, 1, 3, 1]),
-            "h2-w1-absent-layout": _attributes(dilations=[1, 2, 1, 1], data_format=None),
-            "h2-w2-identity": {**_attributes(dilations=[1, 2, 2, 1]), "source": "identity"},
+            "h2-w2": attributes(dilations=[1, 2, 2, 1]),
+            "h1-w2": attributes(dilations=[1, 1, 2, 1]),
+            "h2-w1": attributes(dilations=[1, 2, 1, 1]),
+            "h1-w3": attributes(dilations=[1, 1, 3, 1]),
+            "h2-w1-absent-layout": attributes(dilations=[1, 2, 1, 1], data_format=None),
+            "h2-w2-identity": {**attributes(dilations=[1, 2, 2, 1]), "source": "identity"},
             "nchw-h2-w2": _nchw(dilations=[1, 1, 2, 2]),
             "nchw-h2-w1": _nchw(dilations=[1, 1, 2, 1]),
             "nchw-h1-w2": _nchw(dilations=[1, 1, 1, 2]),
-            "h2-w1-sizes-shape": {**_attributes(dilations=[1, 2, 1, 1]), "form": "sizes-shape"},
+            "h2-w1-sizes-shape": {**attributes(dilations=[1, 2, 1, 1]), "form": "sizes-shape"},
         },
         "weight_source": {
             **_WEIGHT_SOURCES,
@@ -330,17 +297,17 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "rank-2": {"data": (4, 32)},
             "rank-4": {"data": (1, 2, 4, 32)},
             "adj_y": {"weight": (64, 32), "attributes": {"adj_y": True}},
-            "adj_y-square": _attributes(adj_y=True),
-            "no-adj": _attributes(adj_x=None, adj_y=None),
-            "bias-plus": {"beside": ("bias-plus",)},
+            "adj_y-square": attributes(adj_y=True),
+            "no-adj": attributes(adj_x=None, adj_y=None),
+            "bias-plus": {"around": ("bias-plus",)},
             "v1": _V2,
             "v3": _V3,
             **_INT64,
         },
         "adj_x": {
             "false": {},
-            "absent": _attributes(adj_x=None),
-            "false-adj_y": _attributes(adj_x=False, adj_y=True),
+            "absent": attributes(adj_x=None),
+            "false-adj_y": attributes(adj_x=False, adj_y=True),
             "true": {"data": (1, 32, 4), "attributes": {"adj_x": True}},
             "true-square": {"data": (1, 32, 32), "attributes": {"adj_x": True}},
             "true-identity": {
@@ -356,16 +323,10 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
         "second_input": {
             **_WEIGHT_SOURCES,
             **_IN_CALL,
-            "identity-transpose": {"source": "identity-transpose"},
-            "adj_y-identity": {**_attributes(adj_y=True), "source": "identity"},
-            "rank-3": {"weight": (1, 32, 32)},
-            "rank-3-identity": {"weight": (1, 32, 32), "source": "identity"},
-            "rank-3-reshaped": {"weight": (1, 32, 32), "source": "reshape"},
-            "rank-3-transposed": {"weight": (1, 32, 32), "source": "transpose"},
-            "rank-4": {"data": (1, 2, 4, 32), "weight": (1, 2, 32, 32)},
-            "rank-3-data-rank-2": {"data": (4, 32), "weight": (1, 32, 32)},
-            "rank-3-input": {"weight": (1, 32, 32), "source": "input"},
-            "constant-first": {"form": "constant-first", "data": (32, 32), "source": "input"},
+            **some(FACTORS, "identity-transpose"),
+            "adj_y-identity": {**attributes(adj_y=True), "source": "identity"},
+            **some(FACTORS, "rank-3", "rank-3-identity", "rank-3-reshaped", "rank-3-transposed"),
+            **some(FACTORS, "rank-4", "rank-3-data-rank-2", "rank-3-input", "constant-first"),
             "input-v1": {**_V2, "source": "input"},
             "input-v3": {**_V3, "source": "input"},
             "rank-3-v3": {**_V3, "weight": (1, 32, 32)},
@@ -375,9 +336,9 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     "Conv3D": {
         "": {
             **_WEIGHTED,
-            "strides": _attributes(strides=[1, 2, 2, 2, 1]),
-            "padding": _attributes(padding="SAME"),
-            "no-data_format": _attributes(data_format=None),
+            "strides": attributes(strides=[1, 2, 2, 2, 1]),
+            "padding": attributes(padding="SAME"),
+            "no-data_format": attributes(data_format=None),
             "ncdhw": _ncdhw(),
             **{
                 f"weight-{name}": {"source": name}
@@ -390,21 +351,21 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
         },
         "dilation_d": {
             "d1-h1-w1": {},
-            "absent": _attributes(dilations=None),
-            "absent-layout": _attributes(dilations=None, data_format=None),
-            "d1-h2-w2": _attributes(dilations=[1, 1, 2, 2, 1]),
-            "d1-h2-w1": _attributes(dilations=[1, 1, 2, 1, 1]),
-            "d1-h1-w2": _attributes(dilations=[1, 1, 1, 2, 1]),
+            "absent": attributes(dilations=None),
+            "absent-layout": attributes(dilations=None, data_format=None),
+            "d1-h2-w2": attributes(dilations=[1, 1, 2, 2, 1]),
+            "d1-h2-w1": attributes(dilations=[1, 1, 2, 1, 1]),
+            "d1-h1-w2": attributes(dilations=[1, 1, 1, 2, 1]),
             "ncdhw-d1-h1-w1": _ncdhw(),
             "ncdhw-absent": _ncdhw(dilations=None),
             "ncdhw-d1-h2-w2": _ncdhw(dilations=[1, 1, 1, 2, 2]),
             "ncdhw-d1-h2-w1": _ncdhw(dilations=[1, 1, 1, 2, 1]),
-            "d2-h1-w1": _attributes(dilations=[1, 2, 1, 1, 1]),
-            "d2-h2-w2": _attributes(dilations=[1, 2, 2, 2, 1]),
-            "d3-h1-w1": _attributes(dilations=[1, 3, 1, 1, 1]),
-            "d2-h1-w1-absent-layout": _attributes(dilations=[1, 2, 1, 1, 1], data_format=None),
-            "d2-h1-w1-identity": {**_attributes(dilations=[1, 2, 1, 1, 1]), "source": "identity"},
-            "d2-h1-w1-input": {**_attributes(dilations=[1, 2, 1, 1, 1]), "source": "input"},
+            "d2-h1-w1": attributes(dilations=[1, 2, 1, 1, 1]),
+            "d2-h2-w2": attributes(dilations=[1, 2, 2, 2, 1]),
+            "d3-h1-w1": attributes(dilations=[1, 3, 1, 1, 1]),
+            "d2-h1-w1-absent-layout": attributes(dilations=[1, 2, 1, 1, 1], data_format=None),
+            "d2-h1-w1-identity": {**attributes(dilations=[1, 2, 1, 1, 1]), "source": "identity"},
+            "d2-h1-w1-input": {**attributes(dilations=[1, 2, 1, 1, 1]), "source": "input"},
             "ncdhw-d2-h1-w1": _ncdhw(dilations=[1, 1, 2, 1, 1]),
             "ncdhw-d2-h2-w2": _ncdhw(dilations=[1, 1, 2, 2, 2]),
         },
@@ -413,111 +374,16 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     "Add": {
         "": {
             **_PLACES,
-            "same": {"second": "same"},
-            "constant": {"second": "constant"},
-            "constant-first": {"second": "constant-first"},
+            **some(OPERANDS, "same", "constant", "constant-first"),
             "vector": {"second": "vector"},
-            "scalar": {"second": "scalar"},
+            **some(OPERANDS, "scalar"),
             "v2": {"type": "AddV2"},
             "v2-constant": {"type": "AddV2", "second": "constant"},
             "v2-float16": {"type": "AddV2", "dtype": "float16"},
-            "constant-float16": {"second": "constant", "dtype": "float16"},
+            **some(OPERANDS, "constant-float16"),
             **_INT64,
             **_OTHER_DTYPES,
-            **_FORMS,
+            **SYMBOLIC,
         },
     },
 }
-
-VARIATIONS: Mapping[str, Changes] = {
-    "batch": {"symbolic_batch": True},
-    "clutter": {"beside": ("clutter",)},
-    "control": {"beside": ("control",)},
-    "device": {"beside": ("device",)},
-    "identity": {"beside": ("identity",)},
-    "reversed": {"beside": ("reversed",)},
-}
-"""Changes that concern no condition; examples combine them with any deviation."""
-
-AROUND = ("Sigmoid", "Mul", "Softmax", "BiasAdd", "FusedBatchNormV3", "Mean")
-"""Types without a row that stand around a focal layer in networks."""
-
-VARIED: Mapping[str, tuple[str, ...]] = {
-    "uniform/tensorflow/MatMul/transpose_a": ("true",),
-    "uniform/tensorflow/MatMul/transpose_b": ("true-square",),
-    "uniform/tensorflow/MatMul/weight_source": ("input", "input-mul-second"),
-    "uniform/tensorflow/Conv2D/weight_source": ("input", "input-mul-second"),
-    "uniform/tensorflow/DepthwiseConv2dNative/weight_source": ("input",),
-    "uniform/tensorflow/Conv2DBackpropInput/dilation": ("h2-w1", "nchw-h1-w2"),
-    "uniform/tensorflow/Conv2DBackpropInput/weight_source": ("input",),
-    "uniform/tensorflow/BatchMatMulV2/adj_x": ("true",),
-    "uniform/tensorflow/BatchMatMulV2/second_input": ("rank-3", "input"),
-    "uniform/tensorflow/Conv3D/dilation_d": ("d2-h1-w1", "ncdhw-d2-h1-w1"),
-    "float16/tensorflow/AvgPool": ("input",),
-    "float16/tensorflow/MaxPool": ("input",),
-    "float16/tensorflow/Add": ("input",),
-}
-"""Deviations that the gate shows under each variation of their layer as well."""
-
-VARIED_BY: tuple[str, ...] = ()
-"""Variations of whole models under which it shows them, too."""
-
-_CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3D")
-_WITH_WEIGHT = (*_CONVOLUTIONS, "MatMul", "BatchMatMulV2")
-
-
-def _same(plan: Plan) -> Changes | None:
-    valid = plan.type in _CONVOLUTIONS and plan.attributes.get("padding") == "VALID"
-    return {"attributes": {"padding": "SAME"}} if valid else None
-
-
-def _strided(plan: Plan) -> Changes | None:
-    if plan.type not in _CONVOLUTIONS or set(plan.attributes["strides"]) != {1}:
-        return None
-    twos = [2] * (len(plan.data) - 2)
-    first = str(plan.attributes.get("data_format", "")).startswith("NC")
-    return {"attributes": {"strides": [1, 1, *twos] if first else [1, *twos, 1]}}
-
-
-def _thin(plan: Plan) -> Changes | None:
-    """A kernel of ones, if the weight stays large enough to be looked at."""
-    if plan.type not in ("Conv2D", "Conv2DBackpropInput") or plan.weight is None:
-        return None
-    wide = plan.weight[2] * plan.weight[3] >= 1024
-    wide &= not plan.source.endswith(("pack", "concat"))  # which are made of two halves
-    return {"weight": (1, 1, *plan.weight[2:])} if wide else None
-
-
-def _half(plan: Plan) -> Changes | None:
-    plain = plan.dtype == "float32" and not plan.fed_as
-    plain &= not any("float" in name for name in plan.beside)  # which is about other types
-    plain &= not plan.source.endswith("dequantize")  # which gives no Float16
-    return {"dtype": "float16"} if plan.type in _WITH_WEIGHT and plain else None
-
-
-def _turned(plan: Plan) -> Changes | None:
-    square = plan.weight == (32, 32) and plan.attributes.get("adj_y") is False
-    return {"attributes": {"adj_y": True}} if square else None
-
-
-def _biased(plan: Plan) -> Changes | None:
-    fits = plan.type in _WITH_WEIGHT and "bias-add" not in plan.beside and plan.dtype == "float32"
-    return {"beside": ("bias-add",)} if fits and not plan.inside else None
-
-
-def _is_apart(plan: Plan) -> bool:
-    return bool(plan.inside or plan.form == "shared-weight" or plan.dtype == "int64")
-
-
-LAYER_VARIATIONS: Mapping[str, LayerVariation] = {
-    "bias-add": _biased,
-    "same": _same,
-    "strides": _strided,
-    "thin": _thin,
-    "float16": _half,
-    "adj_y": _turned,
-    "at-input": standing("at-input", unless=_is_apart),
-    "at-output": standing("at-output", unless=_is_apart),
-    "relu": standing("relu", unless=_is_apart),
-}
-"""Changes to a layer that concern no condition, where they go with it."""

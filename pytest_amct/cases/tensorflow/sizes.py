@@ -19,17 +19,12 @@ _MATRICES = ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum"
 
 def channels_first(plan: Plan) -> bool:
     """Whether the channels of a plan's data stand behind its batch, not last."""
-    return str(plan.attributes.get("data_format", "")).startswith("NC")
-
-
-def data_shape(plan: Plan) -> Shape:
-    """The shape of a plan's data."""
-    return tuple(int(n) for n in plan.data)
+    return plan.attributes.get("data_format") in ("NCHW", "NCDHW")
 
 
 def result_shape(plan: Plan) -> Shape:
     """The shape of the layer's first output."""
-    data, weight = data_shape(plan), plan.weight or ()
+    data, weight = plan.data, plan.weight or ()
     if plan.type in _MATRICES:
         return _product(plan, data, weight)
     if plan.type in SIZED:

@@ -1,4 +1,7 @@
-"""Types of TensorFlow without a row, near the rows by name or by use; each imports and runs."""
+"""Types of TensorFlow without a row, near the rows by name or by use; each imports and runs.
+
+`CaseSource` says what each name is.
+"""
 
 from __future__ import annotations
 
@@ -78,3 +81,5 @@ UNLISTED: Mapping[str, Plan] = {
         source="const",
     ),
 }
+
+AROUND: tuple[str, ...] = ("Sigmoid", "Mul", "Softmax", "BiasAdd", "FusedBatchNormV3", "Mean")

@@ -1,60 +1,139 @@
-"""Writes the graph of a case: producer, focal layer, consumer, and one plain layer beside."""
+"""Writes TensorFlow graphs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
-from pytest_amct.cases.plan import ALL_FLOAT16, Built, Case, Plan
-from pytest_amct.cases.requests import asked_of
+from pytest_amct.cases.plan import Branch, Built, ModelPlan, Placed, Plan
 from pytest_amct.cases.tensorflow.builder import Dtype, Function, GraphBuilder
-from pytest_amct.cases.tensorflow.extras import add_extra
+from pytest_amct.cases.tensorflow.extras import add_branch
 from pytest_amct.cases.tensorflow.sizes import (
     SIZED,
     Shape,
     channels_first,
-    data_shape,
     result_shape,
 )
-from pytest_amct.cases.tensorflow.sources import build_source, call, cast, identity, strided_slice
+from pytest_amct.cases.tensorflow.sources import (
+    build_source,
+    call,
+    cast,
+    identity,
+    reshape,
+    strided_slice,
+)
+from pytest_amct.cases.writing import Made, operands
 
 _INT = Dtype("int32")
 
 
-def build(case: Case) -> Built:
-    """The graph of a case. Deterministic: the same bytes on every run and machine."""
-    plan = case.plan
-    g = builder(plan.beside)
-    data = _producer(g, plan, fed_input(g, plan))
-    inputs = layer_inputs(g, plan, data, lambda: _second_data(g, plan))
-    result, focal = place(g, plan, inputs)
-    if plan.form == "shared-weight":
-        again = with_data(plan, inputs, _second_data(g, plan))
-        _consumer(g, plan, focal_layer(g, plan, again))
-    _consumer(g, plan, behind(g, plan, result))
-    beside = companion(g, plan.beside)
-    for name in plan.beside if ALL_FLOAT16 not in plan.beside else ():
-        add_extra(name, g)
-    asked = asked_of(plan, {"this": focal, "other": beside})
-    return Built(g.serialize(), (focal,), asked, framework="tensorflow")
+class Writer:
+    """Writes one graph, see `ModelWriter`."""
 
+    def __init__(self, model: ModelPlan) -> None:
+        self.model = model
+        self.g = GraphBuilder()
+        self.g.device = "/device:CPU:0" if "device" in model.switches else ""
+        self.g.reversed = "reversed" in model.switches
+        self.dtype = "float16" if "all-float16" in model.switches else "float32"
+        self.weights: dict[tuple[object, ...], str] = {}
+        #: functions that hold a layer, by its name
+        self.functions: dict[str, Held] = {}
 
-def builder(beside: tuple[str, ...]) -> GraphBuilder:
-    """A builder, as the variations among `beside` want it."""
-    g = GraphBuilder()
-    g.device = "/device:CPU:0" if "device" in beside else ""
-    g.reversed = "reversed" in beside
-    return g
+    def fed(self, plan: Plan) -> str:
+        shape = plan.data
+        if plan.symbolic_batch and not _summed_up(plan):
+            shape = (-1, *shape[1:])
+        fed = self.g.input(plan.fed_as or plan.dtype, shape)
+        return cast(self.g, fed, plan.fed_as, plan.dtype) if plan.fed_as else fed
 
+    def input(self, plan: Plan) -> str:
+        return self.g.input(plan.dtype, plan.data)
 
-def fed_input(g: GraphBuilder, plan: Plan) -> str:
-    """The Placeholder of a plan's data, cast to what the focal layer takes."""
-    shape = data_shape(plan)
-    if plan.symbolic_batch and not _summed_up(plan):
-        shape = (-1, *shape[1:])
-    fed = g.input(plan.fed_as or plan.dtype, shape)
-    return cast(g, fed, plan.fed_as, plan.dtype) if plan.fed_as else fed
+    def neutral(self, plan: Plan, data: str, first: bool) -> str:
+        return neutral(self.g, plan.dtype, data, first)
+
+    def quantizable(self, plan: Plan, data: str, first: bool) -> str:
+        if plan.dtype == "int64":  # which no convolution takes
+            return self.neutral(plan, data, True) if first else data
+        shape, give = (plan.data, 0) if first else (result_shape(plan), 32)
+        return quantizable(self.g, plan.dtype, data, shape, channels_first(plan), give)
+
+    def layer(self, plan: Plan, data: str, second: Callable[[], str], name: str = "") -> Made:
+        g, key = self.g, (plan.weight, plan.source, plan.dtype)
+        shared = self.weights.get(key, "") if self.model.shared else ""
+        inputs = layer_inputs(g, plan, data, second, shared)
+        if plan.weight is not None:
+            self.weights[key] = inputs[1]
+        control = ["^" + g.input(self.dtype, (4,))] if "control" in plan.around else []
+        result, focal = self._placed(plan, [*inputs, *control], len(inputs), name)
+
+        def again(data: str) -> str:
+            return focal_layer(g, plan, with_data(plan, inputs, data))
+
+        return Made(result, focal, focal, again)
+
+    def _placed(self, plan: Plan, inputs: list[str], arity: int, name: str) -> tuple[str, str]:
+        """The layer where its plan wants it: what comes out of that, and the layer's name."""
+        g = self.g
+        if not plan.inside:
+            result = focal_layer(g, plan, inputs)
+            return result, result
+        held = self.functions.get(name) or hold(g, plan, arity)
+        self.functions[name] = held  # the same layer stands in one function
+        if plan.inside == "call":
+            return call(g, held.function, inputs, held.takes, plan.dtype), held.focal
+        if plan.inside == "function":
+            return g.node(held.function, inputs), held.focal
+        return _if(g, plan, held, inputs), held.focal
+
+    def behind(self, plan: Plan, result: str) -> str:
+        g, dtype = self.g, plan.dtype
+        channels = result_shape(plan)[1 if channels_first(plan) else -1]
+        if "bias-add" in plan.around:
+            layout = "NCHW" if channels_first(plan) else "NHWC"
+            inputs = [result, g.constant((channels,), dtype)]
+            result = g.node("BiasAdd", inputs, {"T": Dtype(dtype), "data_format": layout})
+        if "bias-plus" in plan.around:
+            result = g.node("Add", [result, g.constant((channels,), dtype)], {"T": Dtype(dtype)})
+        if "relu" in plan.around:
+            result = g.node("Relu", [result], {"T": Dtype(dtype)})
+        return identity(g, dtype, result) if "identity" in plan.around else result
+
+    def give(self, plan: Plan, result: str) -> None:
+        if "at-output" not in plan.around:
+            self.neutral(plan, result, False)
+
+    def companion(self) -> str:
+        g, shape, dtype = self.g, (1, 4, 4, 32), self.dtype
+        made = quantizable(g, dtype, neutral(g, dtype, g.input(dtype, shape), True), shape)
+        neutral(g, dtype, made, False)
+        return made
+
+    def branch(self, branch: Branch) -> None:
+        add_branch(branch, self.g)
+
+    def fitted(self, data: str, maker: Placed, made: Plan, plan: Plan) -> str:
+        g, dtype = self.g, plan.dtype
+        if made.dtype != dtype:
+            data = cast(g, data, made.dtype, dtype)
+        shape, wanted = result_shape(made), plan.data
+        if shape == wanted and not made.symbolic_batch:
+            return data
+        least, needed = prod(shape[1:] if made.symbolic_batch else shape), prod(wanted)
+        if made.symbolic_batch or least != needed:
+            data = reshape(g, data, dtype, (-1,))
+            if least < needed:
+                times = g.values("int32", [-(-needed // least)])
+                given = {"T": Dtype(dtype), "Tmultiples": Dtype("int32")}
+                data = g.node("Tile", [data, times], given)
+            data = strided_slice(g, data, dtype, needed)
+        return reshape(g, data, dtype, wanted)
+
+    def built(self, focal: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
+        return Built(self.g.serialize(), focal, asked, framework="tensorflow")
 
 
 def _summed_up(plan: Plan) -> bool:
@@ -89,39 +168,6 @@ def quantizable(
     return g.node("Conv2D" if rank == 4 else "Conv3D", [data, weight], given)
 
 
-def _producer(g: GraphBuilder, plan: Plan, data: str) -> str:
-    if "at-input" in plan.beside:
-        return data
-    if plan.context == "plain" or plan.dtype == "int64":  # which no convolution takes
-        return neutral(g, plan.dtype, data, True)
-    return quantizable(g, plan.dtype, data, data_shape(plan), channels_first(plan))
-
-
-def _consumer(g: GraphBuilder, plan: Plan, result: str) -> None:
-    if plan.context == "chain" and plan.dtype != "int64":
-        first = channels_first(plan)
-        result = quantizable(g, plan.dtype, result, result_shape(plan), first, 32)
-    give(g, plan, result)
-
-
-def give(g: GraphBuilder, plan: Plan, result: str) -> None:
-    """Let nothing but an operator that no quantizer touches stand behind a result."""
-    if "at-output" not in plan.beside:
-        neutral(g, plan.dtype, result, False)
-
-
-def companion(g: GraphBuilder, beside: tuple[str, ...] = ()) -> str:
-    """A plainly quantizable layer on an input of its own, for tools that need one; its name."""
-    shape, dtype = (1, 4, 4, 32), "float16" if ALL_FLOAT16 in beside else "float32"
-    made = quantizable(g, dtype, neutral(g, dtype, g.input(dtype, shape), True), shape)
-    neutral(g, dtype, made, False)
-    return made
-
-
-def _second_data(g: GraphBuilder, plan: Plan) -> str:
-    return _producer(g, plan, g.input(plan.dtype, data_shape(plan)))
-
-
 # --- the focal layer ------------------------------------------------------------------------------
 
 
@@ -133,13 +179,13 @@ def layer_inputs(
     `weight` is one that exists already; without it the plan's own is made.
     """
     if plan.second:
-        return _operands(g, plan, data, second)
+        return operands(plan, data, second, lambda shape: g.constant(shape, plan.dtype))
     extra = [g.values(dtype, values) for dtype, values in plan.extra]
     if plan.weight is None:
         return [data, *extra]
     weight = weight or build_source(plan.source, g, plan.weight, plan.dtype)
     if plan.form == "constant-first":
-        return [g.constant(data_shape(plan), plan.dtype), weight]
+        return [g.constant(plan.data, plan.dtype), weight]
     if plan.type in SIZED:
         return [_input_sizes(g, plan, data), weight, data]
     return [data, weight, *extra]
@@ -149,16 +195,6 @@ def with_data(plan: Plan, inputs: list[str], data: str) -> list[str]:
     """The same inputs with other data."""
     at = 2 if plan.type in SIZED else 0
     return [*inputs[:at], data, *inputs[at + 1 :]]
-
-
-def _operands(g: GraphBuilder, plan: Plan, data: str, second: Callable[[], str]) -> list[str]:
-    shapes: dict[str, Shape] = {"scalar": (), "vector": data_shape(plan)[-1:]}
-    if plan.second == "same":
-        return [data, data]
-    if plan.second == "branch":
-        return [data, second()]
-    constant = g.constant(shapes.get(plan.second, data_shape(plan)), plan.dtype)
-    return [constant, data] if plan.second == "constant-first" else [data, constant]
 
 
 def _input_sizes(g: GraphBuilder, plan: Plan, data: str) -> str:
@@ -206,27 +242,6 @@ def hold(g: GraphBuilder, plan: Plan, arity: int) -> Held:
     return Held(g.function(takes, {focal: plan.dtype}, body), takes, focal)
 
 
-def place(
-    g: GraphBuilder, plan: Plan, inputs: list[str], held: Held | None = None
-) -> tuple[str, str]:
-    """The focal layer where the plan wants it: what comes out of that, and the layer's name.
-
-    `held` is a function that holds such a layer already.
-    """
-    waits_for = "float16" if ALL_FLOAT16 in plan.beside else "float32"
-    control = ["^" + g.input(waits_for, (4,))] if "control" in plan.beside else []
-    if not plan.inside:
-        name = focal_layer(g, plan, [*inputs, *control])
-        return name, name
-    held = held or hold(g, plan, len(inputs))
-    given = [*inputs, *control]
-    if plan.inside == "call":
-        return call(g, held.function, given, held.takes, plan.dtype), held.focal
-    if plan.inside == "function":
-        return g.node(held.function, given), held.focal
-    return _if(g, plan, held, given), held.focal
-
-
 def _if(g: GraphBuilder, plan: Plan, held: Held, inputs: list[str]) -> str:
     other, data = g.nested(), "x2" if plan.type in SIZED else "x0"
     otherwise = neutral(other, plan.dtype, data, True, g.name("f"))
@@ -237,18 +252,3 @@ def _if(g: GraphBuilder, plan: Plan, held: Held, inputs: list[str]) -> str:
     types = {"Tin": [Dtype(t) for t in held.takes], "Tout": [Dtype(plan.dtype)]}
     given = {"Tcond": Dtype("bool"), **types, **branches}
     return g.node("StatelessIf", [g.input("bool", ()), *inputs], given)
-
-
-def behind(g: GraphBuilder, plan: Plan, result: str) -> str:
-    """What stands right behind the focal layer."""
-    dtype = plan.dtype
-    channels = result_shape(plan)[1 if channels_first(plan) else -1]
-    if "bias-add" in plan.beside:
-        layout = "NCHW" if channels_first(plan) else "NHWC"
-        inputs = [result, g.constant((channels,), dtype)]
-        result = g.node("BiasAdd", inputs, {"T": Dtype(dtype), "data_format": layout})
-    if "bias-plus" in plan.beside:
-        result = g.node("Add", [result, g.constant((channels,), dtype)], {"T": Dtype(dtype)})
-    if "relu" in plan.beside:
-        result = g.node("Relu", [result], {"T": Dtype(dtype)})
-    return identity(g, dtype, result) if "identity" in plan.beside else result

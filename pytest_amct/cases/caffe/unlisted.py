@@ -1,0 +1,36 @@
+"""Types of Caffe without a row, near the rows by name or by use.
+
+`CaseSource` says what each name is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_amct.cases.plan import Plan
+
+_2D = (1, 32, 4, 4)
+_CHANNELS = ("float32", (0.5,) * 32)
+
+UNLISTED: Mapping[str, Plan] = {
+    **{t: Plan(t, _2D) for t in ("ReLU", "Sigmoid", "TanH", "AbsVal", "BNLL", "ELU", "Softmax")},
+    "Dropout": Plan("Dropout", _2D),
+    "Power": Plan("Power", _2D, attributes={"power": 2.0, "scale": 0.5}),
+    "PReLU": Plan("PReLU", _2D, extra=(_CHANNELS,)),
+    "Scale": Plan("Scale", _2D, attributes={"axis": 1}, extra=(_CHANNELS,)),
+    "BatchNorm": Plan(
+        "BatchNorm",
+        _2D,
+        attributes={"use_global_stats": True},
+        extra=(_CHANNELS, _CHANNELS, ("float32", (1.0,))),
+    ),
+    "LRN": Plan("LRN", _2D, attributes={"local_size": 3}),
+    "MVN": Plan("MVN", _2D),
+    "Concat": Plan("Concat", _2D, attributes={"axis": 1}, second="branch"),
+    "Slice": Plan("Slice", _2D, attributes={"axis": 1}, outputs=2),
+    "Split": Plan("Split", _2D, outputs=2),
+    "Flatten": Plan("Flatten", _2D),
+    "Reshape": Plan("Reshape", _2D, attributes={"shape": [1, 8, 8, 8]}),
+}
+
+AROUND: tuple[str, ...] = ("Sigmoid", "PReLU", "Scale", "LRN", "Concat")

@@ -1,0 +1,101 @@
+"""What may vary in Caffe nets without a table caring, and what the gate varies.
+
+`CaseSource` says what each name is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_amct.cases.caffe.rows import DEFAULTS
+from pytest_amct.cases.deviations import standing
+from pytest_amct.cases.plan import Branch, Changes, LayerVariation, Plan
+
+VARIATIONS: Mapping[str, Changes] = {
+    "input-fields": {"switches": ("input-fields",)},
+    "legacy-blobs": {"switches": ("legacy-blobs",)},
+    "in-place": {"around": ("in-place",)},
+    "train-layers": {"branches": (Branch("train-layers"),)},
+    "clutter": {"branches": (Branch("clutter"),)},
+    "tail": {"branches": (Branch("tail"),)},
+}
+
+_CONVOLUTIONS = ("Convolution", "Deconvolution")
+
+
+def _biased(plan: Plan) -> Changes | None:
+    fits = plan.type in DEFAULTS and plan.weight is not None and not plan.bias
+    return {"bias": "initializer"} if fits else None
+
+
+def _grouped(plan: Plan) -> Changes | None:
+    if plan.type not in _CONVOLUTIONS or plan.weight is None or "group" in plan.attributes:
+        return None
+    return {"weight": (32, 8, *plan.weight[2:]), "attributes": {"group": 4}}
+
+
+def _of_convolution(name: str, value: int) -> LayerVariation:
+    def change(plan: Plan) -> Changes | None:
+        has_one = any(f"{name}{axis}" in plan.attributes for axis in ("", "_h", "_w"))
+        fits = plan.type in _CONVOLUTIONS and not has_one
+        axes = len(plan.data) - 2  # given once it would do, but not for OpenCV
+        return {"attributes": {name: value if axes == 2 else [value] * axes}} if fits else None
+
+    return change
+
+
+def _first_generation(plan: Plan) -> Changes | None:
+    """As the oldest nets are written, which have one kernel_size and few parameters."""
+    known = {"kernel_size", "stride", "pad", "group", "pool"}
+    simple = all(k in known and not isinstance(v, list) for k, v in plan.attributes.items())
+    simple &= plan.context == "plain" or len(plan.data) in (2, 4)  # else an Eltwise stands around
+    simple &= Branch("train-weight", "float16") not in plan.branches  # they have no phases
+    fits = plan.type in ("InnerProduct", "Convolution", "Pooling") and simple
+    return {"form": "v0"} if fits and _is_old(plan) else None
+
+
+def _second_generation(plan: Plan) -> Changes | None:
+    return {"form": "v1"} if plan.type in DEFAULTS and _is_old(plan) else None
+
+
+def _is_old(plan: Plan) -> bool:
+    """Whether a net of its kind has nothing but what older nets had."""
+    return not plan.form and Branch("scale", "float16") not in plan.branches
+
+
+def _three(plan: Plan) -> Changes | None:
+    # One that has coefficients has two of them.
+    fits = plan.type == "Eltwise" and plan.second == "branch" and "coeff" not in plan.attributes
+    return {"second": "three"} if fits else None
+
+
+def _is_apart(plan: Plan) -> bool:
+    return plan.form == "shared-weight" or plan.outputs > 1
+
+
+LAYER_VARIATIONS: Mapping[str, LayerVariation] = {
+    "bias": _biased,
+    "group": _grouped,
+    "stride": _of_convolution("stride", 2),
+    "pad": _of_convolution("pad", 1),
+    "three": _three,
+    "v0": _first_generation,
+    "v1": _second_generation,
+    "at-input": standing("at-input", unless=_is_apart),
+    "at-output": standing("at-output", unless=_is_apart),
+}
+
+VARIED: Mapping[str, tuple[str, ...]] = {
+    "uniform/caffe/InnerProduct/transpose": ("true",),
+    "uniform/caffe/InnerProduct/axis": ("2",),
+    "uniform/caffe/Convolution/weight_rank": ("5", "5-kernel-once"),
+    "uniform/caffe/Deconvolution/dilation": ("2", "1-2"),
+    "uniform/caffe/Deconvolution/weight_rank": ("5", "5-kernel-once"),
+    "uniform/caffe/Pooling/mode": ("stochastic",),
+    "uniform/caffe/Pooling/global_pooling": ("true",),
+    "uniform/caffe/Eltwise/operation": ("prod",),
+    "float16/caffe/Pooling": ("weight-elsewhere",),
+    "float16/caffe/Eltwise": ("weight-elsewhere",),
+}
+
+VARIED_BY: tuple[str, ...] = ()

@@ -1,0 +1,32 @@
+"""What ONNX contributes to the cases."""
+
+from __future__ import annotations
+
+from pytest_amct.cases.onnx import rows
+from pytest_amct.cases.onnx.requests import REQUESTED
+from pytest_amct.cases.onnx.unlisted import AROUND, UNLISTED
+from pytest_amct.cases.onnx.variations import LAYER_VARIATIONS, VARIATIONS, VARIED, VARIED_BY
+from pytest_amct.cases.onnx.writer import Writer
+from pytest_amct.cases.plan import ModelPlan
+
+
+class OnnxSource:
+    """See `CaseSource`."""
+
+    defaults = rows.DEFAULTS
+    deviations = rows.DEVIATIONS
+    float16_rows = rows.FLOAT16_ROWS
+    float16 = rows.FLOAT16
+    unlisted = UNLISTED
+    around = AROUND
+    requested = REQUESTED
+    variations = VARIATIONS
+    layer_variations = LAYER_VARIATIONS
+    plain_only = rows.PLAIN_ONLY
+    varied = VARIED
+    varied_by = VARIED_BY
+    has_constants = True
+
+    def writer(self, model: ModelPlan) -> Writer:
+        """Return what writes one such model."""
+        return Writer(model)

@@ -1,0 +1,46 @@
+"""Types of ONNX without a row, near the rows by name or by use.
+
+`CaseSource` says what each name is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pytest_amct.cases.onnx.rows import DEFAULTS
+from pytest_amct.cases.plan import Plan
+
+_2D = (1, 32, 4, 4)
+
+UNLISTED: Mapping[str, Plan] = {
+    **{t: Plan(t, _2D, second="branch") for t in ("Mul", "Sub", "Div", "Sum", "Max", "PRelu")},
+    "Concat": Plan("Concat", _2D, attributes={"axis": 1}, second="branch"),
+    **{
+        t: Plan(t, _2D)
+        for t in ("Relu", "Sigmoid", "Tanh", "HardSwish", "Softmax", "LeakyRelu", "Softplus")
+    },
+    "Pow": Plan("Pow", _2D, extra=(("float32", (2.0,)),)),
+    "ReduceMean": Plan("ReduceMean", _2D, extra=(("int64", (2.0, 3.0)),)),
+    "LpPool": replace(DEFAULTS["MaxPool"], type="LpPool"),
+    "GlobalLpPool": Plan("GlobalLpPool", _2D),
+    "BatchNormalization": Plan("BatchNormalization", _2D, extra=(("float32", (0.5,) * 32),) * 4),
+    "InstanceNormalization": Plan(
+        "InstanceNormalization", _2D, extra=(("float32", (0.5,) * 32), ("float32", (0.1,) * 32))
+    ),
+    "LayerNormalization": Plan(
+        "LayerNormalization", _2D, extra=(("float32", (0.5, 0.6, 0.7, 0.8)),)
+    ),
+    "Einsum": Plan("Einsum", (4, 32), attributes={"equation": "ij,jk->ik"}, weight=(32, 32)),
+    "com.acme::Conv": replace(DEFAULTS["Conv"], domain="com.acme", form="custom"),
+    "com.acme::MaxPool": replace(DEFAULTS["MaxPool"], domain="com.acme", form="custom"),
+}
+
+AROUND: tuple[str, ...] = (
+    "Sigmoid",
+    "Mul",
+    "Softmax",
+    "ReduceMean",
+    "LayerNormalization",
+    "Einsum",
+)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 import pytest_amct
-from pytest_amct import Treatment
-from pytest_amct.cases.catalog import gate_cases, groups
-from pytest_amct.tables.model import Condition, Row, condition_id
+from pytest_amct import Answer, Treatment
+from pytest_amct.cases.catalog import gate_cases, groups, parse_case
+from pytest_amct.graphs.network import Network
+from pytest_amct.tables.model import Condition, Ports, Row, Spec, condition_id
 
 SMALL = """
 release = "0.1"
@@ -155,6 +157,44 @@ def test_a_type_has_one_row(tmp_path: Path) -> None:
     path.write_text(SMALL + second.replace('types = ["Gemm"]', 'types = []\nspellings = ["Gemm"]'))
     with pytest.raises(pytest_amct.SpecError, match=f"Other: Gemm is a type of {ROW} already"):
         pytest_amct.load_spec(str(path))
+
+
+# --- several releases and one network -----------------------------------------------------------
+
+SPEC = pytest_amct.load_spec()
+
+
+def without_weight(row: str) -> Spec:
+    """The tables as if a row's layers had no weight; they come from the same file."""
+    rows = [replace(r, ports=Ports((0,))) if r.id == row else r for r in SPEC.rows]
+    return replace(SPEC, rows=tuple(rows))
+
+
+def network_of(case: str) -> Network:
+    return parse_case(case).build().native.network()
+
+
+def answers(network: Network, spec: Spec) -> list[Answer]:
+    return [pytest_amct.answer(layer, spec=spec) for layer in network.layers]
+
+
+@pytest.mark.parametrize(
+    ("case", "other"),
+    [
+        ("uniform/onnx/Conv@shared-weight", without_weight("uniform/onnx/Conv")),
+        ("uniform/onnx/Gemm@shared-weight", without_weight("uniform/onnx/Gemm")),
+        ("float16/onnx/Add@conv-weight-elsewhere", without_weight("uniform/onnx/Conv")),
+        ("uniform/onnx/unlisted/Relu@plain", replace(SPEC, lists={"uniform": "inferred"})),
+    ],
+    ids=["shared", "shared by Gemms", "float16", "unlisted"],
+)
+def test_answers_do_not_depend_on_tables_that_were_asked_before(case: str, other: Spec) -> None:
+    first, second = answers(network_of(case), SPEC), answers(network_of(case), other)
+    assert first != second
+    network = network_of(case)
+    assert answers(network, other) == second
+    assert answers(network, SPEC) == first
+    assert answers(network, other) == second
 
 
 # --- every condition is met and broken by some case -----------------------------------------------

@@ -1,12 +1,12 @@
 """The kinds of conditions that a table file may use, one predicate each.
 
-A predicate takes the layer, its ports, the treatment and the parameters of `require`; it tells
-whether the condition holds (``None``: not known), what it saw, and on which basis.
+A predicate takes the layer, its ports, what is given besides, and the parameters of `require`. It
+tells whether the condition holds (``None``: not known), what it saw, and on which basis.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,18 @@ class Seen:
     basis: Basis = "stated"
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a predicate is given besides the layer itself."""
+
+    #: what was done to the layer
+    treatment: Treatment
+    #: stored constants at the weight ports of several layers, with these layers
+    sharers: Mapping[Tensor, Sequence[Layer]]
+
+
 Parameters = Mapping[str, Any]
-Predicate = Callable[[Layer, Ports, Treatment, Parameters], Seen]
+Predicate = Callable[[Layer, Ports, Given, Parameters], Seen]
 
 KINDS: dict[str, tuple[Predicate, frozenset[str]]] = {}
 """Predicates by the key that names them in `require`, with the other keys they take."""
@@ -40,7 +50,7 @@ def _kind(name: str, *others: str) -> Callable[[Predicate], Predicate]:
 
 
 @_kind("attribute", "equals", "every", "among", "index", "default")
-def attribute(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+def attribute(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """An attribute, one entry (`index`) or `every` entry has the value; absent = `default`.
 
     `among` takes one of several values.
@@ -67,7 +77,7 @@ def attribute(layer: Layer, ports: Ports, treatment: Treatment, wanted: Paramete
 
 
 @_kind("axis", "default")
-def axis(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+def axis(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The attribute ``axis`` is this one; one that counts from the end is never more than open."""
     value = layer.attribute("axis")
     shown = f"axis absent = {wanted['default']}" if value is None else f"axis = {value}"
@@ -82,7 +92,7 @@ def axis(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -
 
 
 @_kind("spatial", "index", "equals", "default")
-def spatial(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+def spatial(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Of a list with an entry for each axis the spatial ones, or one of them, have the value.
 
     ``data_format`` says which axes are spatial; without it the channels stand last.
@@ -109,13 +119,13 @@ def _meets(entries: tuple[object, ...], wanted: Parameters) -> bool:
 
 
 @_kind("type")
-def type_(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+def type_(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The layer is of this type and no other of the row."""
     return Seen(layer.type == wanted["type"], f"the layer is a {layer.type}")
 
 
 @_kind("weight_source")
-def weight_source(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+def weight_source(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Nothing behind the weight can change (READING.md section 3)."""
     weight = _at(layer, ports.weight)
     if weight is None:
@@ -124,7 +134,7 @@ def weight_source(layer: Layer, ports: Ports, treatment: Treatment, wanted: Para
 
 
 @_kind("bias_source")
-def bias_source(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+def bias_source(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The bias is constant, or there is none."""
     bias = _at(layer, ports.bias)
     if bias is None:
@@ -139,7 +149,7 @@ def _source(tensor: Tensor, noun: str) -> Seen:
 
 
 @_kind("weight_rank")
-def weight_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+def weight_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The weight has one of these ranks (READING.md section 2 says where it is read from)."""
     rank, how = weight_rank_of(layer, ports)
     if rank is None:
@@ -169,7 +179,7 @@ def weight_rank_of(layer: Layer, ports: Ports) -> tuple[int | None, str]:
 
 
 @_kind("constant_of_rank")
-def constant_of_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+def constant_of_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The second input is a constant of this rank, itself or behind Identity and Transpose."""
     second = _at(layer, ports.weight)
     if second is None:
@@ -188,14 +198,15 @@ def constant_of_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: P
 
 
 @_kind("weight_shared")
-def weight_shared(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+def weight_shared(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """No other layer has the same tensor or stored constant at its weight port."""
     weight = _at(layer, ports.weight)
-    sharers = layer.network.memo.get("shared weights", {})
     if weight is None or walk.source(weight).kind != "constant":
         return Seen(True, "no stored weight")
     for constant in (weight, *sorted(walk.stored(weight), key=lambda t: t.name)):
-        other = next((found for found in sharers.get(constant, ()) if found is not layer), None)
+        other = next(
+            (found for found in given.sharers.get(constant, ()) if found is not layer), None
+        )
         # One number is no weight: a scale may well serve many.
         number = walk.is_constant(constant) and not set(constant.shape or ()) - {1}
         if other and (constant is weight or not number):
@@ -204,7 +215,7 @@ def weight_shared(layer: Layer, ports: Ports, treatment: Treatment, wanted: Para
 
 
 @_kind("pool_rank")
-def pool_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+def pool_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The pool works on tensors of this rank: kernel_shape + 2, else the data's rank."""
     kernel = layer.attribute("kernel_shape")
     if isinstance(kernel, tuple):
@@ -217,7 +228,7 @@ def pool_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: Paramete
 
 
 @_kind("dtype")
-def dtype(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+def dtype(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Data inputs and the output have one of these element types."""
     seen = element_types(layer, ports)
     if not seen:
@@ -235,13 +246,13 @@ def element_types(layer: Layer, ports: Ports) -> set[str]:
 
 
 @_kind("nested")
-def nested(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+def nested(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The layer stands in the main graph."""
     return Seen(not layer.where, f"in {layer.where}" if layer.where else "in the main graph")
 
 
 @_kind("output_used", "equals")
-def output_used(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+def output_used(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Whether somebody reads this output of the layer."""
     output = layer.output(wanted["output_used"])
     used = output is not None and (output.is_output or bool(output.consumers))
@@ -250,10 +261,10 @@ def output_used(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parame
 
 
 @_kind("treatment", "equals")
-def treated(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+def treated(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """A field of the treatment has this value; a treatment that does not show it is not judged."""
     name = wanted["treatment"]
-    value = getattr(treatment, name)
+    value = getattr(given.treatment, name)
     if value is None:
         return Seen(None, f"{name}: not visible")
     return Seen(value == wanted["equals"], f"{name} = {str(value).lower()}")

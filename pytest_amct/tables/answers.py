@@ -163,7 +163,7 @@ def _reason(layer: Layer, row: Row, condition: Condition, given: Given, spelling
 def _see(layer: Layer, row: Row, require: Mapping[str, Any], given: Given) -> Seen:
     # The loader lets nothing else pass.
     kind = next(key for key in require if key in KINDS)
-    return KINDS[kind][0](layer, row.ports, given, require)
+    return KINDS[kind].predicate(layer, row.ports, given, require)
 
 
 def _state(holds: bool | None) -> State:

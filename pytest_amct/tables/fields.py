@@ -1,0 +1,91 @@
+"""Typed reading of a table file. Every error names the file, the table and the key.
+
+A type is a Python type, ``list[...]`` of one, a ``Literal``, or a ``range`` of integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, Literal, get_args, get_origin
+
+from pytest_amct.errors import SpecError
+
+_WORDS = {
+    str: ("a string", "strings"),
+    int: ("an integer", "integers"),
+    float: ("a number", "numbers"),
+    bool: ("true or false", "true or false"),
+    dict: ("a table", "tables"),
+    list: ("a list", "lists"),
+}
+
+
+class Fields:
+    """One TOML table; remembers what was asked for, so that a misspelt key is an error."""
+
+    def __init__(self, values: Any, source: str, place: str) -> None:
+        self.source, self.place = source, place
+        if not isinstance(values, dict):
+            raise self.error("must be a table")
+        self.values: Mapping[str, Any] = values
+        self.asked: set[str] = set()
+
+    def error(self, what: str) -> SpecError:
+        """The error that says `what` of this table."""
+        return SpecError(f"{self.source}: {self.place}: {what}")
+
+    def get(self, key: str, kind: Any, default: Any = ...) -> Any:
+        """The value of a key. Raises `SpecError` if it is of another type or missing."""
+        self.asked.add(key)
+        value = self.values.get(key, default)
+        if value is ...:
+            raise self.error(f"{key!r} is missing")
+        if value is not default and not is_of(value, kind):
+            raise self.error(f"{key!r} must be {describe(kind)}")
+        return value
+
+    def table(self, key: str, default: Any = ...) -> Fields:
+        """The table of a key."""
+        place = f"[{key}]" if self.place == WHOLE else f"{self.place}: {key}"
+        return Fields(self.get(key, dict, default), self.source, place)
+
+    def done(self) -> None:
+        """Raises `SpecError` for a key that nobody has asked for."""
+        extra = sorted(set(self.values) - self.asked)
+        if extra:
+            close = get_close_matches(extra[0], self.asked - set(self.values), 1)
+            hint = f", did you mean {close[0]!r}?" if close else ": remove it"
+            raise self.error(f"{extra[0]!r} is not a key of this table{hint}")
+
+
+WHOLE = "the file"
+"""How errors call the table that is the file itself."""
+
+
+def is_of(value: Any, kind: Any) -> bool:
+    """Whether a value is of a type; true and false are no integers in TOML."""
+    if isinstance(kind, range):
+        return is_of(value, int) and value in kind
+    if get_origin(kind) is list:
+        (entry,) = get_args(kind)
+        return isinstance(value, list) and all(is_of(e, entry) for e in value)
+    if get_origin(kind) is Literal:
+        return any(type(value) is type(allowed) and value == allowed for allowed in get_args(kind))
+    return isinstance(value, kind) and (kind is not int or not isinstance(value, bool))
+
+
+def describe(kind: Any) -> str:
+    """A type in words."""
+    if isinstance(kind, range):
+        return f"an integer from {kind[0]} to {kind[-1]}"
+    if get_origin(kind) is list:
+        (entry,) = get_args(kind)
+        if entry in _WORDS:
+            return f"a list of {_WORDS[entry][1]}"
+        return f"a list, each entry {describe(entry)}"
+    allowed = get_args(kind)
+    if get_origin(kind) is Literal:
+        written = [str(a).lower() if isinstance(a, bool) else str(a) for a in allowed]
+        return f"one of {', '.join(written)}" if len(written) > 1 else written[0]
+    return " or ".join(_WORDS[k][0] for k in allowed or (kind,))

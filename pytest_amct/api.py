@@ -16,6 +16,7 @@ from pytest_amct.quantizers.names import name_of
 from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.quantizers.reading import read_outcome, read_text_form
 from pytest_amct.quantizers.undone import undo_quantization
+from pytest_amct.request_options import RequestOptions
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
 from pytest_amct.verdicts import Finding, Policy, judge_layer
@@ -70,15 +71,18 @@ def judge(
     `decisions` is whatever a quantizer may return, a quantized model or file included. `asked` is
     what was asked for: ``scheme``, ``settings``, ``tensor_quantize``, ``skip_layers``,
     ``skip_layer_types``. A layer that is owed and left in float is `missed`, a warning.
-    Raises `ModelError` or `OutputError` for what cannot be read.
+    Raises `ModelError` or `OutputError` for what cannot be read, `UsageError` for what cannot be
+    asked for.
     """
+    options = RequestOptions.of(asked, others=("spec", "strict"))
     spec = spec or load_spec()
     network = _network(model)
+    options.check_names(network, spec)
     outcome = read_outcome(network, decisions, spec)
     policy = Policy(strict=strict)
     found: list[Finding] = []
     for layer in network.layers:
-        record = judge_layer("", "", layer, outcome, spec, policy, asked)
+        record = judge_layer("", "", layer, outcome, spec, policy, options.asked)
         found += record.findings
         if record.owed and record.decided == "float":
             found.append(policy.apply(_missed(layer, record.row)))

@@ -13,13 +13,12 @@ from typing import Any
 from pytest_amct.cases.networks import AnyCase
 from pytest_amct.cases.neutral import NeutralCase, Trial
 from pytest_amct.cases.plan import Built
-from pytest_amct.errors import ModelError
+from pytest_amct.errors import ModelError, UsageError
 from pytest_amct.graphs.reading import MAIN_FILE
+from pytest_amct.request_options import RequestOptions
 
 _LONGEST_NAME = 120
 """Characters of an id that the name of a file takes."""
-
-_TUPLES = ("skip_layers", "skip_layer_types", "tensor_quantize")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +98,14 @@ def read_note(model: Path) -> Note:
         return Note(model.name, "model")
     try:
         noted = json.loads(beside.read_text(encoding="utf-8"))
-        asked = {k: tuple(v) if k in _TUPLES else v for k, v in noted["request"].items()}
+        asked = RequestOptions.of(noted["request"]).asked
         calls = tuple(map(str, noted.get("calls", ())))
         if any(Path(call).name != call for call in calls):
             raise ValueError("'calls' must name files beside it")
         same = tuple((str(first), str(last)) for first, last in noted.get("same", ()))
         focal = tuple(noted["focal"])
         return Note(str(noted["case"]), str(noted["condition"]), focal, asked, calls, same)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
         raise ModelError(
             f"{beside}: not a note of this suite ({type(error).__name__}: {error}): remove it to"
             f" judge all layers of {model.name}"

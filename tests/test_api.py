@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
 import pytest_amct
-from pytest_amct import Decision, ModelError, OutputError, decisions_of, judge, requests
+from pytest_amct import (
+    Decision,
+    ModelError,
+    OutputError,
+    UsageError,
+    decisions_of,
+    judge,
+    read_caffe,
+    requests,
+)
 from pytest_amct.cases.catalog import parse_case
 from pytest_amct.quantizers.builtin_reference import Reference
 from pytest_amct.quantizers.loading import load_quantizer
 from pytest_amct.quantizers.protocol import Request
+from pytest_amct.request_options import RequestOptions
+from pytest_amct.saved import read_note
 
 PAGE = Path(__file__).parent.parent / "docs" / "api.md"
 
@@ -64,6 +77,78 @@ def test_judge_names_the_condition_the_owed_and_the_request() -> None:
     (skipped,) = judge(data, {"n4": True}, skip_layers=("n4",))
     assert skipped.condition == "settings/onnx/Conv/skip_layers"
     assert {f.status for f in judge(data, {"n4": False}, strict=True)} == {"failed"}
+
+
+GEMM = parse_case("uniform/onnx/Gemm@default").build().data
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"skip_layers": "n1"}, "^skip_layers: 'n1' is a single string: give a list of names$"),
+        ({"skip_layers": 7}, "skip_layers: 7 is no list"),
+        ({"skip_layers": np.zeros((2, 2))}, "skip_layers: array.* is no list"),
+        ({"skip_layers": [7]}, "skip_layers: 7 is no name"),
+        ({"skip_layers": ["n11"]}, "skip_layers: 'n11' is no layer of the model, did you mean 'n1"),
+        ({"tensor_quantize": ["?"]}, "tensor_quantize: '\\?' is no layer of the model: use one of"),
+        (
+            {"skip_layers": ["t1"]},
+            "skip_layers: 't1' is an output of Sin 'n0': name the layer, 'n0'",
+        ),
+        ({"skip_layer": ["n1"]}, "'skip_layer' cannot be asked for, did you mean 'skip_layers'"),
+        ({"stric": True}, "'stric' cannot be asked for, did you mean 'strict'"),
+        ({"skip_layer_types": ["Conv"]}, "skip_layer_types: 'Conv' is no Ascend IR type of CANN"),
+        ({"skip_layer_types": ["MatMul"]}, "did you mean 'MatMulV2'"),
+        ({"skip_layer_types": {"MatMulV2": 1}}, "skip_layer_types: {'MatMulV2': 1} is no list"),
+        ({"scheme": "int4"}, "scheme: 'int4' is no scheme: use one of uniform, nonuniform"),
+        ({"scheme": "unifrom"}, "scheme: 'unifrom' is no scheme, did you mean 'uniform'"),
+        ({"scheme": []}, r"scheme: \[\] is no scheme"),
+        ({"settings": {"chanel_wise": True}}, "'chanel_wise' is no setting, did you mean 'channel"),
+        (
+            {"settings": {"channel_wise": "yes"}},
+            "'channel_wise' is 'yes': it must be True or False",
+        ),
+        ({"settings": ["channel_wise"]}, "settings: .* is no mapping"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_told(asked: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=told) as raised:
+        judge(GEMM, {}, **asked)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_can_be_asked_for_may_be_any_list() -> None:
+    for names in (["n1"], ("n1",), {"n1"}, frozenset({"n1"})):
+        (finding,) = judge(GEMM, {"n1": True}, skip_layers=names)
+        assert finding.condition == "settings/onnx/Gemm/skip_layers"
+
+
+def test_layers_of_a_net_that_do_not_run_at_inference_may_be_named() -> None:
+    net = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 1 dim: 4 } } }'
+    net += 'layer { name: "r" type: "ReLU" bottom: "x" top: "y" }'
+    assert judge(read_caffe(net), {}, skip_layers=["in"]) == []
+
+
+@pytest.mark.parametrize("schemes", [["int4"], "uniform", [], 7, [["uniform"]]])
+def test_requests_are_of_schemes_that_exist(schemes: Any) -> None:
+    with pytest.raises(UsageError, match="uniform, nonuniform, weight_only"):
+        requests(schemes=schemes)
+
+
+def test_options_are_what_differs_from_plain_uniform_quantization() -> None:
+    assert RequestOptions().asked == {}
+    given: dict[str, Any] = {"settings": {"channel_wise": False}, "skip_layers": ["n1"]}
+    assert RequestOptions.of(given).asked == {**given, "skip_layers": ("n1",)}
+
+
+@pytest.mark.parametrize(
+    "request_", [{"scheme": "int4"}, {"skip_layers": "n1"}, {"shceme": "uniform"}, [], 7]
+)
+def test_a_note_that_asks_for_what_does_not_exist(request_: Any, tmp_path: Path) -> None:
+    note = {"case": "c", "condition": "c", "focal": [], "request": request_}
+    (tmp_path / "m.json").write_text(json.dumps(note))
+    with pytest.raises(ModelError, match=r"m\.json: not a note of this suite"):
+        read_note(tmp_path / "m.onnx")
 
 
 def test_the_decision_picks_the_table_not_the_request() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from random import Random
 from typing import Any
 
@@ -21,6 +21,8 @@ from pytest_amct.cases.networks import (
 from pytest_amct.cases.plan import CONTEXTS, Case, Context
 from pytest_amct.cases.requests import needs
 from pytest_amct.errors import UsageError
+from pytest_amct.request_options import SCHEMES, WEIGHT_SETTINGS, RequestOptions
+from pytest_amct.tables.model import Scheme
 
 
 def _opsets(group: str) -> tuple[str, ...]:
@@ -221,14 +223,15 @@ def _one_opset(names: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
     return st.sampled_from([(), *((name,) for name in names)])
 
 
-def requests(
-    *, schemes: Sequence[str] = ("uniform", "nonuniform", "weight_only")
-) -> st.SearchStrategy[dict[str, Any]]:
+def requests(*, schemes: Sequence[Scheme] = SCHEMES) -> st.SearchStrategy[dict[str, Any]]:
     """What a quantizer may be asked for: keywords of `judge` and `Request`.
 
-    Shrinks towards plain uniform quantization, the first of `schemes`.
+    Shrinks towards plain uniform quantization, the first of `schemes`. Raises `UsageError` for a
+    scheme that cannot be asked for.
     """
-    settings = st.fixed_dictionaries(
-        {}, optional={"channel_wise": st.booleans(), "asymmetric": st.booleans()}
-    )
-    return st.fixed_dictionaries({"scheme": st.sampled_from(list(schemes)), "settings": settings})
+    if isinstance(schemes, str) or not isinstance(schemes, Iterable) or not (names := [*schemes]):
+        raise UsageError(f"schemes: {schemes!r} is no list of schemes: use {', '.join(SCHEMES)}")
+    for scheme in names:
+        RequestOptions(scheme)
+    settings = st.fixed_dictionaries({}, optional={name: st.booleans() for name in WEIGHT_SETTINGS})
+    return st.fixed_dictionaries({"scheme": st.sampled_from(names), "settings": settings})

@@ -11,12 +11,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pytest_amct import __version__
 from pytest_amct.cases import catalog
 from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.options import FRAMEWORKS
 from pytest_amct.quantizers.protocol import SETTINGS, Request
 from pytest_amct.quantizers.recorded import PREFIX
 from pytest_amct.quantizers.running import make_request
+from pytest_amct.tables.loader import load_spec
 
 _USAGE_ERROR = 4
 """The exit status of pytest for a wrong command line."""
@@ -36,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "pytest-amct", description="Conformance of quantizers that live elsewhere."
     )
+    version = f"pytest-amct {__version__}, tables of {load_spec().title}"
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     export = commands.add_parser("export", help="write every case of the gate as native files")
     export.set_defaults(run=_export)
@@ -79,7 +83,7 @@ def _export(given: argparse.Namespace) -> int:
         count = export(given.folder, frameworks, schemes, settings)
     except OSError as error:
         raise UsageError(
-            f"{given.folder}: cannot be written ({error.strerror}): name another folder"
+            f"{given.folder}: cannot be written ({error.strerror or error}): name another folder"
         ) from None
     print(f"{count} models of {', '.join(frameworks)} in {given.folder}")
     return 0
@@ -92,7 +96,6 @@ def export(
 
     The same bytes on every run and machine. Raises `UsageError` if there is something already.
     """
-    from pytest_amct import __version__
     from pytest_amct.quantizers.folders import write_folder
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

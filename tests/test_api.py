@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from toy_repository import ToyRepository
 
 import pytest_amct
 from pytest_amct import (
@@ -23,11 +24,17 @@ from pytest_amct import (
     requests,
 )
 from pytest_amct.cases.catalog import parse_case
+from pytest_amct.cases.networks import Item, NetworkCase
+from pytest_amct.cases.neutral import NeutralCase
+from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin_reference import Reference
-from pytest_amct.quantizers.loading import load_quantizer
+from pytest_amct.quantizers.loading import FunctionQuantizer, load_quantizer
 from pytest_amct.quantizers.protocol import Request
 from pytest_amct.request_options import RequestOptions
+from pytest_amct.runner import Runner
 from pytest_amct.saved import read_note
+from pytest_amct.stability import check_pairs
+from pytest_amct.tables.loader import load_spec
 
 PAGE = Path(__file__).parent.parent / "docs" / "api.md"
 
@@ -149,6 +156,39 @@ def test_a_note_that_asks_for_what_does_not_exist(request_: Any, tmp_path: Path)
     (tmp_path / "m.json").write_text(json.dumps(note))
     with pytest.raises(ModelError, match=r"m\.json: not a note of this suite"):
         read_note(tmp_path / "m.onnx")
+
+
+def test_a_report_folder_that_failing_models_cannot_go_to(repository: ToyRepository) -> None:
+    repository.write("rep/models", "a file")
+    told = repository.refused("--amct", "--amct-report=rep")
+    assert "rep/models is a file, where failing models go: remove it, or name another" in told
+
+
+@pytest.mark.parametrize("kind", ["model", "pair"])
+def test_a_finding_counts_though_its_model_cannot_be_saved(
+    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "models").write_text("a file that came while the run went on")
+
+    calls = []
+
+    def at_first(model: Any, request: Any) -> Any:
+        """Takes all convolutions and products; of a pair, those of the first model."""
+        calls.append(model)
+        takes = ("Gemm", "Conv") if kind == "model" or len(calls) == 1 else ()
+        return {x.name: x.type in takes for x in request.network.layers if not x.where}
+
+    chosen = Settings("it", report=tmp_path)
+    runner = Runner(FunctionQuantizer("it", at_first), load_spec(), chosen)
+    if kind == "model":
+        result = runner.check("uniform/onnx/Gemm/trans_a")
+    else:
+        network = NetworkCase((Item("uniform/onnx/Conv", "default"),))
+        result = check_pairs(runner, [NeutralCase(network, "twice", 0)])
+    assert result.failure is not None and "case  " in result.failure
+    assert "again  " not in result.failure
+    assert {f.model for f in result.findings} == {None}
+    assert "the failing model is not saved: " in caplog.text
 
 
 def test_the_decision_picks_the_table_not_the_request() -> None:

@@ -65,10 +65,10 @@ def _load_release(name: str) -> Spec:
     known = releases()
     if name not in known:
         close = get_close_matches(name, known, 1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise UsageError(
-            f"spec {name!r} is not a known release: {hint}use one of {', '.join(known)}, "
-            "or the path of a .toml file"
+            f"spec {name!r} is not a known release: use one of {', '.join(known)}, "
+            f"or the path of a .toml file{hint}"
         )
     data = (resources.files("pytest_amct.tables") / f"{name}.toml").read_bytes()
     return parse_spec(data, f"{name}.toml")

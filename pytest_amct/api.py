@@ -17,7 +17,7 @@ from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.quantizers.reading import read_outcome, read_text_form
 from pytest_amct.quantizers.undone import undo_quantization
 from pytest_amct.request_options import RequestOptions
-from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.loader import spec_or_default
 from pytest_amct.tables.model import Spec
 from pytest_amct.verdicts import Finding, Policy, judge_layer
 
@@ -75,7 +75,7 @@ def judge(
     asked for.
     """
     options = RequestOptions.of(asked, others=("spec", "strict"))
-    spec = spec or load_spec()
+    spec = spec_or_default(spec)
     network = _network(model)
     options.check_names(network, spec)
     outcome = read_outcome(network, decisions, spec)

@@ -1,4 +1,4 @@
-"""What was probably meant by a word that is not known."""
+"""How sentences quote a wrong value, and what was probably meant by it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
 
+from pytest_amct.graphs.network import printable
+
 _LONGEST = 200
 _MOST_COMPARED = 5000
 _MOST_LISTED = 8
+
+
+def written(value: object) -> str:
+    """A value as sentences quote it: on one line, long ones cut."""
+    text = repr(value)
+    return printable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
 
 
 def instead(word: object, known: Iterable[str]) -> str:

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_amct.errors import UsageError
-from pytest_amct.graphs.network import Network, printable
-from pytest_amct.nearest import instead
+from pytest_amct.graphs.network import Network
+from pytest_amct.nearest import instead, written
 from pytest_amct.quantizers.names import layers_by_name, name_of, shown
 from pytest_amct.tables.model import Scheme, Spec
 
@@ -18,9 +18,6 @@ SCHEMES: tuple[Scheme, ...] = ("uniform", "nonuniform", "weight_only")
 
 WEIGHT_SETTINGS = ("channel_wise", "asymmetric")
 """Settings of the weight algorithm."""
-
-_LONGEST = 200
-"""Characters of a value that sentences quote."""
 
 _NAMES = ("tensor_quantize", "skip_layers", "skip_layer_types")
 
@@ -43,19 +40,19 @@ class RequestOptions:
         """Check the values; lists of names become tuples."""
         if not isinstance(self.scheme, str) or self.scheme not in SCHEMES:
             hint = instead(self.scheme, SCHEMES)
-            raise UsageError(f"scheme: {_written(self.scheme)} is no scheme{hint}")
+            raise UsageError(f"scheme: {written(self.scheme)} is no scheme{hint}")
         if not isinstance(self.settings, Mapping):
             raise UsageError(
-                f"settings: {_written(self.settings)} is no mapping: give {{'channel_wise': True}}"
+                f"settings: {written(self.settings)} is no mapping: give {{'channel_wise': True}}"
             )
         for name, value in self.settings.items():
             if name not in WEIGHT_SETTINGS:
                 raise UsageError(
-                    f"settings: {_written(name)} is no setting{instead(name, WEIGHT_SETTINGS)}"
+                    f"settings: {written(name)} is no setting{instead(name, WEIGHT_SETTINGS)}"
                 )
             if not isinstance(value, bool):
                 raise UsageError(
-                    f"settings: {name!r} is {_written(value)}: it must be True or False"
+                    f"settings: {name!r} is {written(value)}: it must be True or False"
                 )
         for argument in _NAMES:
             object.__setattr__(self, argument, _names(argument, getattr(self, argument)))
@@ -67,7 +64,7 @@ class RequestOptions:
         for name in given:
             if name not in known:
                 hint = instead(name, [*known, *others])
-                raise UsageError(f"{_written(name)} cannot be asked for{hint}")
+                raise UsageError(f"{written(name)} cannot be asked for{hint}")
         return RequestOptions(**given)
 
     @property
@@ -96,16 +93,11 @@ def _names(argument: str, given: Any) -> tuple[str, ...]:
     if isinstance(given, str):
         raise UsageError(f"{argument}: {shown(given)} is a single string: give a list of names")
     if not isinstance(given, list | tuple | set | frozenset):
-        raise UsageError(f"{argument}: {_written(given)} is no list: give a list of names")
+        raise UsageError(f"{argument}: {written(given)} is no list: give a list of names")
     for name in given:
         if not isinstance(name, str):
-            raise UsageError(f"{argument}: {_written(name)} is no name: give a list of strings")
+            raise UsageError(f"{argument}: {written(name)} is no name: give a list of strings")
     return tuple(sorted(given) if isinstance(given, set | frozenset) else given)
-
-
-def _written(value: object) -> str:
-    """A value as a sentence quotes it: on one line, long ones cut."""
-    return printable(repr(value)[:_LONGEST])
 
 
 def _check_layer(argument: str, name: str, network: Network) -> None:

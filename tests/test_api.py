@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,27 @@ from toy_repository import ToyRepository
 
 import pytest_amct
 from pytest_amct import (
+    AmctError,
+    CaffeModel,
     Decision,
     ModelError,
     OutputError,
+    Treatment,
     UsageError,
+    answer,
+    caffe_cases,
     decisions_of,
     judge,
+    load_spec,
+    onnx_cases,
+    onnx_networks,
     read_caffe,
+    read_config,
+    read_onnx,
+    read_record,
+    read_tensorflow,
     requests,
+    tensorflow_cases,
 )
 from pytest_amct.cases.catalog import parse_case
 from pytest_amct.cases.networks import Item, NetworkCase
@@ -34,7 +49,6 @@ from pytest_amct.request_options import RequestOptions
 from pytest_amct.runner import Runner
 from pytest_amct.saved import read_note
 from pytest_amct.stability import check_pairs
-from pytest_amct.tables.loader import load_spec
 
 PAGE = Path(__file__).parent.parent / "docs" / "api.md"
 
@@ -156,6 +170,117 @@ def test_a_note_that_asks_for_what_does_not_exist(request_: Any, tmp_path: Path)
     (tmp_path / "m.json").write_text(json.dumps(note))
     with pytest.raises(ModelError, match=r"m\.json: not a note of this suite"):
         read_note(tmp_path / "m.onnx")
+
+
+# --- arguments that a caller may get wrong --------------------------------------------------------
+
+CONV = read_onnx(parse_case("uniform/onnx/Conv@default").build().data).layer("n1")
+NET = 'layer { name: "r" type: "ReLU" bottom: "x" top: "y" }'
+WRONG: dict[str, Any] = {
+    "none": None,
+    "true": True,
+    "integer": 7,
+    "float": 1.5,
+    "string": "x",
+    "empty string": "",
+    "lone surrogate": "\ud800",
+    "null byte": "a\0b.onnx",
+    "name of a file": "x.json",
+    "bytes": b"x",
+    "model": GEMM,
+    "list": [],
+    "list of integers": [1],
+    "tuple": (1, 2),
+    "set": {1},
+    "mapping": {},
+    "mapping of integers": {1: 2},
+    "object": object(),
+    "array": np.zeros((2, 2)),
+    "path": Path("gone.onnx"),
+    "folder": Path(),
+    "type": Decision,
+    "function": len,
+    "layer": CONV,
+    "network": CONV.network,
+    "spec": load_spec(),
+    "treatment": Treatment(),
+    "decision": Decision(),
+    "Caffe model": CaffeModel(NET, b""),
+}
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "judge": lambda x: judge(x, []),
+    "judge decisions": lambda x: judge(GEMM, x),
+    "judge spec": lambda x: judge(GEMM, [], spec=x),
+    "decisions_of": lambda x: decisions_of(x),
+    "decisions_of original": lambda x: decisions_of(GEMM, x),
+    "answer": lambda x: answer(x),
+    "answer treatment": lambda x: answer(CONV, x).reasons,
+    "answer spec": lambda x: answer(CONV, Treatment(), x),
+    "load_spec": load_spec,
+    "read_onnx": read_onnx,
+    "read_tensorflow": read_tensorflow,
+    "read_caffe": read_caffe,
+    "read_caffe blobs": lambda x: read_caffe(NET, x),
+    "read_config": read_config,
+    "read_record": read_record,
+    "onnx_cases": lambda x: onnx_cases(row=x),
+    "onnx_cases condition": lambda x: onnx_cases(row="uniform/onnx/Conv", condition=x),
+    "tensorflow_cases": lambda x: tensorflow_cases(row=x),
+    "caffe_cases": lambda x: caffe_cases(row=x),
+    "onnx_networks": lambda x: onnx_networks(max_layers=x),
+    "requests": lambda x: requests(schemes=x),
+    **{
+        f"judge {name}": lambda x, name=name: judge(GEMM, [], **{name: x})
+        for name in (f.name for f in fields(RequestOptions))
+    },
+    **{
+        f"Treatment {f.name}": lambda x, name=f.name: answer(CONV, Treatment(**{name: x})).reasons
+        for f in fields(Treatment)
+    },
+    **{
+        f"Decision {f.name}": lambda x, name=f.name: judge(GEMM, {"n1": Decision(**{name: x})})
+        for f in fields(Decision)
+    },
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_an_argument_of_any_type_works_or_is_refused_in_one_sentence(
+    call: Callable[[Any], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in WRONG.items():
+        try:
+            call(value)
+        except AmctError as error:
+            assert "\n" not in str(error) and len(str(error)) < 700, name
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: answer("n1"), "answer: 'n1' is no layer: take one of a network's layers"),  # type: ignore[arg-type]
+        (lambda: judge(GEMM, [], spec="7.0.0"), "spec '7.0.0': is no table: give what load_spec"),  # type: ignore[arg-type]
+        (
+            lambda: Treatment("nonunifrom"),
+            "Treatment: 'nonunifrom' is no scheme, did you mean 'non",
+        ),  # type: ignore[arg-type]
+        (lambda: Treatment(data="yes"), "data is 'yes': it must be True, False or None"),  # type: ignore[arg-type]
+        (lambda: onnx_cases(row="uniform/onnx/Cnov"), "did you mean 'uniform/onnx/Conv'"),
+        (
+            lambda: onnx_cases(row="uniform/onnx/Conv", condition="dilation"),
+            "condition: uniform/onnx/Conv has no cases of 'dilation', did you mean 'dilation_d'",
+        ),
+        (
+            lambda: parse_case("uniform/onnx/Conv/dilation@d2"),
+            "mean 'uniform/onnx/Conv/dilation_d'",
+        ),
+    ],
+)
+def test_a_wrong_argument_is_told_with_the_right_one(call: Callable[[], Any], told: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        call()
+    assert told in str(raised.value)
 
 
 def test_a_report_folder_that_failing_models_cannot_go_to(repository: ToyRepository) -> None:

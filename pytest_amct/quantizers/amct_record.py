@@ -14,6 +14,7 @@ from google.protobuf import (  # type: ignore[import-untyped]
 
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import printable
+from pytest_amct.nearest import written
 from pytest_amct.quantizers.amct_layers import AmctDecisions, AmctLayer
 from pytest_amct.quantizers.names import shown
 from pytest_amct.quantizers.protocol import Decision
@@ -42,6 +43,8 @@ def read_record(text: str) -> AmctDecisions:
 
     Fields that are not known are passed over. Raises `OutputError` with line and column.
     """
+    if not isinstance(text, str):
+        raise OutputError(f"the record is {written(text)}: give its text, or return its path")
     record = _message()()
     try:
         text_format.Parse(text.removeprefix("\ufeff"), record, allow_unknown_field=True)

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Basis, Layer
+from pytest_amct.nearest import written
 from pytest_amct.tables.facts import Facts, facts_of
 from pytest_amct.tables.kinds import KINDS, Given, Seen, weight_rank_of
-from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.loader import spec_or_default
 from pytest_amct.tables.model import (
     Answer,
     Condition,
@@ -27,8 +29,13 @@ def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None =
     """What the tables say of treating a layer so (`spec`: CANN 7.0.0 unless given).
 
     Conditions combine by Kleene's logic: one that is broken forbids, whatever else is unknown.
+    Raises `UsageError` for arguments of another type.
     """
-    spec = spec or load_spec()
+    if not isinstance(layer, Layer):
+        raise UsageError(f"answer: {written(layer)} is no layer: take one of a network's layers")
+    if not isinstance(treatment, Treatment):
+        raise UsageError(f"answer: {written(treatment)} is no Treatment: give Treatment(...)")
+    spec = spec_or_default(spec)
     table = "uniform" if treatment.scheme == "tensor" else treatment.scheme
     if table not in spec.lists:
         why = f"no table of this release judges {treatment.scheme}"

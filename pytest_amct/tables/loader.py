@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pytest_amct.errors import SpecError, UsageError
 from pytest_amct.graphs.network import Basis
+from pytest_amct.nearest import written
 from pytest_amct.tables.fields import WHOLE, Fields
 from pytest_amct.tables.kinds import KINDS, PORT
 from pytest_amct.tables.model import Condition, Ports, Row, Spec
@@ -43,8 +44,8 @@ def load_spec(name: str | os.PathLike[str] = DEFAULT_RELEASE) -> Spec:
     if there is no such release, `SpecError` if the file is broken.
     """
     if not isinstance(name, str | os.PathLike):
-        raise UsageError(f"spec {name!r}: must be the name of a release or a path")
-    text = os.fspath(name)
+        raise UsageError(f"spec {written(name)}: must be the name of a release or a path")
+    text = os.fsdecode(name)
     if not text.endswith(".toml"):
         return _load_release(text)
     try:
@@ -58,6 +59,18 @@ def load_spec(name: str | os.PathLike[str] = DEFAULT_RELEASE) -> Spec:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise UsageError(f"spec {text!r}: cannot be read ({why}): name another file") from None
+
+
+def spec_or_default(spec: Spec | None) -> Spec:
+    """The tables that a caller gives, those of the default release for ``None``.
+
+    Raises `UsageError` for anything else.
+    """
+    if isinstance(spec, Spec):
+        return spec
+    if spec is None:
+        return load_spec()
+    raise UsageError(f"spec {written(spec)}: is no table: give what load_spec(name) returns")
 
 
 @cache

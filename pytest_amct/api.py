@@ -8,11 +8,13 @@ from typing import Any
 
 from onnx import ModelProto
 
+from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.onnx_reader import parse_onnx, read_onnx
 from pytest_amct.graphs.reading import is_model_file, read_files
+from pytest_amct.nearest import instead, written
 from pytest_amct.quantizers.amct_layers import AmctDecisions, decisions_by_name
-from pytest_amct.quantizers.names import name_of
+from pytest_amct.quantizers.names import layers_by_name, name_of
 from pytest_amct.quantizers.protocol import Decision
 from pytest_amct.quantizers.reading import read_outcome, read_text_form
 from pytest_amct.quantizers.undone import undo_quantization
@@ -77,7 +79,7 @@ def judge(
     options = RequestOptions.of(asked, others=("spec", "strict"))
     spec = spec_or_default(spec)
     network = _network(model)
-    options.check_names(network, spec)
+    _check_names(options, network, spec)
     outcome = read_outcome(network, decisions, spec)
     policy = Policy(strict=strict)
     found: list[Finding] = []
@@ -87,6 +89,36 @@ def judge(
         if record.owed and record.decided == "float":
             found.append(policy.apply(_missed(layer, record.row)))
     return found
+
+
+def _check_names(options: RequestOptions, network: Network, spec: Spec) -> None:
+    """Raises `UsageError` for layers that the model, and types that the tables do not have."""
+    for argument in ("tensor_quantize", "skip_layers"):
+        for name in getattr(options, argument):
+            _check_layer(argument, name, network)
+    types = sorted({ir for row in spec.rows for ir in row.ir})
+    for type_ in options.skip_layer_types:
+        if type_ not in types:
+            raise UsageError(
+                f"skip_layer_types: {written(type_)} is no Ascend IR type of {spec.title}"
+                f"{instead(type_, types)}"
+            )
+
+
+def _check_layer(argument: str, name: str, network: Network) -> None:
+    known = layers_by_name(network)
+    if known.get(name) == []:  # of a Caffe net, but none that runs at inference
+        return
+    names = [called for layer in network.layers if (called := name_of(layer))]
+    if name in names:
+        return
+    if name in known:
+        layer = network.layers[known[name][0]]
+        raise UsageError(
+            f"{argument}: {written(name)} is an output of {layer}: name the layer,"
+            f" {written(name_of(layer))}"
+        )
+    raise UsageError(f"{argument}: {written(name)} is no layer of the model{instead(name, names)}")
 
 
 def _missed(layer: Layer, row: str | None) -> Finding:

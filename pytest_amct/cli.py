@@ -18,6 +18,7 @@ from pytest_amct.options import FRAMEWORKS
 from pytest_amct.quantizers.protocol import SETTINGS, Request
 from pytest_amct.quantizers.recorded import PREFIX
 from pytest_amct.quantizers.running import make_request
+from pytest_amct.request_options import SCHEMES
 from pytest_amct.tables.loader import load_spec
 
 _USAGE_ERROR = 4
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--scheme",
         action="append",
-        choices=("uniform", "nonuniform", "weight_only"),
+        choices=SCHEMES,
         help="may be repeated; uniform unless given",
     )
     export.add_argument(
@@ -99,7 +100,7 @@ def export(
     from pytest_amct.quantizers.folders import write_folder
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder}: is there already, and not empty: name a new folder")
+        raise UsageError(f"{folder}: already exists and is not empty: name a new folder")
     about = {
         "version": __version__,
         "frameworks": list(frameworks),

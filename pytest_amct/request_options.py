@@ -8,10 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_amct.errors import UsageError
-from pytest_amct.graphs.network import Network
 from pytest_amct.nearest import instead, written
-from pytest_amct.quantizers.names import layers_by_name, name_of, shown
-from pytest_amct.tables.model import Scheme, Spec
+from pytest_amct.tables.model import Scheme
 
 SCHEMES: tuple[Scheme, ...] = ("uniform", "nonuniform", "weight_only")
 """The schemes that can be asked for."""
@@ -75,42 +73,13 @@ class RequestOptions:
         given = {name: getattr(self, name) for name in names}
         return {name: value for name, value in given.items() if value != getattr(plain, name)}
 
-    def check_names(self, network: Network, spec: Spec) -> None:
-        """Raises `UsageError` for layers that a model, and types that the tables do not have."""
-        for argument in ("tensor_quantize", "skip_layers"):
-            for name in getattr(self, argument):
-                _check_layer(argument, name, network)
-        types = sorted({ir for row in spec.rows for ir in row.ir})
-        for type_ in self.skip_layer_types:
-            if type_ not in types:
-                raise UsageError(
-                    f"skip_layer_types: {shown(type_)} is no Ascend IR type of {spec.title}"
-                    f"{instead(type_, types)}"
-                )
-
 
 def _names(argument: str, given: Any) -> tuple[str, ...]:
     if isinstance(given, str):
-        raise UsageError(f"{argument}: {shown(given)} is a single string: give a list of names")
+        raise UsageError(f"{argument}: {written(given)} is a single string: give a list of names")
     if not isinstance(given, list | tuple | set | frozenset):
         raise UsageError(f"{argument}: {written(given)} is no list: give a list of names")
     for name in given:
         if not isinstance(name, str):
             raise UsageError(f"{argument}: {written(name)} is no name: give a list of strings")
     return tuple(sorted(given) if isinstance(given, set | frozenset) else given)
-
-
-def _check_layer(argument: str, name: str, network: Network) -> None:
-    known = layers_by_name(network)
-    if known.get(name) == []:  # of a Caffe net, but none that runs at inference
-        return
-    names = [called for layer in network.layers if (called := name_of(layer))]
-    if name in names:
-        return
-    if name in known:
-        layer = network.layers[known[name][0]]
-        raise UsageError(
-            f"{argument}: {shown(name)} is an output of {layer}: name the layer,"
-            f" {shown(name_of(layer))}"
-        )
-    raise UsageError(f"{argument}: {shown(name)} is no layer of the model{instead(name, names)}")

@@ -314,7 +314,7 @@ def test_a_folder_that_cannot_be_used(
     repository.ini(quantizer="results: one")
     assert "write results: FOLDER FILE" in repository.refused("--amct")
     assert cli.main(["export", str(exported)]) == 4
-    assert "is there already, and not empty" in capsys.readouterr().err
+    assert "already exists and is not empty" in capsys.readouterr().err
     assert cli.main(["export", "/proc/cases", "--framework", "caffe"]) == 4
     assert capsys.readouterr().err.startswith("pytest-amct: /proc/cases: cannot be written (")
 

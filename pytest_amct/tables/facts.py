@@ -29,7 +29,9 @@ class Facts:
 
 def facts_of(network: Network, spec: Spec) -> Facts:
     """The facts of a network under a spec, the same object each time."""
-    known: dict[int, Facts] = network.memo.setdefault("facts", {})
+    known: dict[int, Facts] | None = network.memo.get("facts")
+    if known is None:
+        known = network.memo["facts"] = {}
     # A spec cannot be hashed; the facts hold it, so that its id stays its own.
     facts = known.get(id(spec))
     if facts is None:

@@ -117,6 +117,7 @@ def test_what_is_no_release_is_told(name: Any, told: str) -> None:
 ROW = "uniform/onnx/Gemm"
 MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "no TOML": ("[[row]]", "[[row]", ["TOML"]),
+    "tables in tables": ("[lists]", "a = " + "[" * 10_000 + "\n[lists]", ["nested too deep"]),
     "release missing": ('release = "0.1"', "", ["'release'", "missing"]),
     "key of nobody": ("[lists]", "colour = 1\n[lists]", ["'colour'"]),
     "basis of a list": ('uniform = "stated"', 'uniform = "perhaps"', ["[lists]", "inferred"]),

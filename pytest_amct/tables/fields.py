@@ -43,7 +43,7 @@ class Fields:
         """Raises `SpecError` for a key that nobody has asked for."""
         extra = sorted(set(self.values) - self.asked)
         if extra:
-            close = get_close_matches(extra[0], self.asked - set(self.values), 1)
+            close = get_close_matches(extra[0], self.asked - set(self.values))
             hint = f", did you mean {close[0]!r}?" if close else ": remove it"
             raise self.error(f"{extra[0]!r} is not a key of this table{hint}")
 

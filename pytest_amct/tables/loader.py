@@ -77,7 +77,7 @@ def spec_or_default(spec: Spec | None) -> Spec:
 def _load_release(name: str) -> Spec:
     known = releases()
     if name not in known:
-        close = get_close_matches(name, known, 1)
+        close = get_close_matches(name, known)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise UsageError(
             f"spec {name!r} is not a known release: use one of {', '.join(known)}, "
@@ -187,10 +187,11 @@ def _texts(row: Fields, key: str, default: Any = ...) -> tuple[str, ...]:
 
 def _ir_of_rank(row: Fields) -> dict[int, str]:
     named = row.table("ir_of_rank", {})
+    ranks = {str(rank): rank for rank in PORT}
     for key in named.values:
-        if not (key.isascii() and key.isdigit() and len(key) < 3):
+        if key not in ranks:
             raise row.error(f"'ir_of_rank' takes ranks, not {key!r}")
-    return {int(key): named.get(key, str) for key in named.values}
+    return {ranks[key]: named.get(key, str) for key in named.values}
 
 
 def _name(values: Any) -> str:
@@ -221,7 +222,8 @@ def _requirement(condition: Fields, key: str) -> Mapping[str, Any]:
     kinds = [k for k in values if k in KINDS]
     if len(kinds) != 1:
         raise condition.error(f"a requirement names one of {', '.join(sorted(KINDS))}")
-    name, kind = kinds[0], KINDS[kinds[0]]
+    (name,) = kinds
+    kind = KINDS[name]
     for parameter, value in values.items():
         if parameter not in kind.types:
             raise condition.error(f"{parameter!r} is not a parameter of {name!r}")

@@ -24,6 +24,7 @@ from pytest_amct.cases.plan import (
 from pytest_amct.cases.requests import needs
 from pytest_amct.errors import UsageError
 from pytest_amct.frameworks import FRAMEWORKS
+from pytest_amct.nearest import instead, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,8 @@ def deviations(group: str) -> Deviations:
 def _group(id_: str) -> Group:
     found = _groups(framework_of(id_)).get(id_)
     if found is None:
-        raise UsageError(f"{id_!r} is no condition or row that has cases")
+        every = [group for f in FRAMEWORKS for group in _groups(f)]
+        raise UsageError(f"{written(id_)} has no cases{instead(id_, every)}")
     return found
 
 

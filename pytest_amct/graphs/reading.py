@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pytest_amct.errors import ModelError
+from pytest_amct.graphs.files import read_bytes
 from pytest_amct.graphs.network import Network
 
 MAIN_FILE: Mapping[str, str] = {
@@ -86,7 +87,7 @@ def read_files(path: str | os.PathLike[str]) -> ModelFiles:
 
         return ModelFiles(framework, parse_tensorflow(path).SerializeToString(deterministic=True))
     try:
-        data = path.read_bytes()
+        data = read_bytes(path, str(path))
         blobs = path.with_suffix(".caffemodel")
         files = {BLOBS_FILE: blobs.read_bytes()} if framework == "caffe" and blobs.is_file() else {}
         if framework == "onnx":

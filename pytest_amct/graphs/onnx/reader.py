@@ -22,7 +22,7 @@ from onnx import (
 
 from pytest_amct.errors import ModelError
 from pytest_amct.graphs.collecting import uncollected
-from pytest_amct.graphs.files import read_bytes
+from pytest_amct.graphs.files import path_of, read_bytes
 from pytest_amct.graphs.network import UNKNOWN, Function, Layer, Network, Shape, Tensor, Unknown
 from pytest_amct.graphs.onnx.ops import DTYPES, OnnxOps
 
@@ -48,7 +48,7 @@ def parse_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = "
         if isinstance(model, bytes):
             data, name = model, name or "the model"
         else:
-            name = name or os.fspath(model)
+            name = name or path_of(model, "a ModelProto, its bytes or a path")
             data = read_bytes(model, name)
         model = ModelProto()
         try:

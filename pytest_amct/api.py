@@ -10,14 +10,17 @@ from onnx import ModelProto
 
 from pytest_amct.decisions.amct.layers import AmctDecisions, decisions_by_name
 from pytest_amct.decisions.decision import Decision
-from pytest_amct.decisions.names import unique_names
+from pytest_amct.decisions.names import layers_by_name, name_of, unique_names
 from pytest_amct.decisions.onnx.undone import undo_quantization
 from pytest_amct.decisions.read import read_outcome, read_text_form
+from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.onnx.protos import parse_onnx
 from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.graphs.reading import is_model_file, read_files
-from pytest_amct.tables.loader import load_spec
+from pytest_amct.nearest import instead, written
+from pytest_amct.request_options import RequestOptions
+from pytest_amct.tables.loader import spec_or_default
 from pytest_amct.tables.model import Spec
 from pytest_amct.verdicts import Finding, Policy, judge_layer
 
@@ -73,19 +76,52 @@ def judge(
     `decisions` is whatever a quantizer may return, a quantized model or file included. `asked` is
     what was asked for: ``scheme``, ``settings``, ``tensor_quantize``, ``skip_layers``,
     ``skip_layer_types``. A layer that is owed and left in float is `missed`, a warning.
-    Raises `ModelError` or `OutputError` for what cannot be read.
+    Raises `ModelError` or `OutputError` for what cannot be read, `UsageError` for what cannot be
+    asked for.
     """
-    spec = spec or load_spec()
+    options = RequestOptions.of(asked, others=("spec", "strict"))
+    spec = spec_or_default(spec)
     network = _network(model)
+    _check_names(options, network, spec)
     outcome = read_outcome(network, decisions, spec)
     policy = Policy(strict=strict)
     found: list[Finding] = []
     for layer in network.layers:
-        record = judge_layer("", "", layer, outcome, spec, policy, asked)
+        record = judge_layer("", "", layer, outcome, spec, policy, options.asked)
         found += record.findings
         if record.owed and record.decided == "float":
             found.append(policy.apply(_missed(layer, record.row)))
     return found
+
+
+def _check_names(options: RequestOptions, network: Network, spec: Spec) -> None:
+    """Raises `UsageError` for layers that the model, and types that the tables do not have."""
+    for argument in ("tensor_quantize", "skip_layers"):
+        for name in getattr(options, argument):
+            _check_layer(argument, name, network)
+    types = sorted({ir for row in spec.rows for ir in row.ir})
+    for type_ in options.skip_layer_types:
+        if type_ not in types:
+            raise UsageError(
+                f"skip_layer_types: {written(type_)} is no Ascend IR type of {spec.title}"
+                f"{instead(type_, types)}"
+            )
+
+
+def _check_layer(argument: str, name: str, network: Network) -> None:
+    known = layers_by_name(network)
+    if known.get(name) == []:  # of a Caffe net, but none that runs at inference
+        return
+    names = [called for layer in network.layers if (called := name_of(layer))]
+    if name in names:
+        return
+    if name in known:
+        layer = network.layers[known[name][0]]
+        raise UsageError(
+            f"{argument}: {written(name)} is an output of {layer}: name the layer,"
+            f" {written(name_of(layer))}"
+        )
+    raise UsageError(f"{argument}: {written(name)} is no layer of the model{instead(name, names)}")
 
 
 def _missed(layer: Layer, row: str | None) -> Finding:

@@ -11,12 +11,15 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pytest_amct import __version__
 from pytest_amct.cases import catalog
 from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.quantizers.protocol import SETTINGS, Request
 from pytest_amct.quantizers.replay import PREFIX
 from pytest_amct.quantizers.running import make_request
+from pytest_amct.request_options import SCHEMES
+from pytest_amct.tables.loader import load_spec
 
 _USAGE_ERROR = 4
 """The exit status of pytest for a wrong command line."""
@@ -36,6 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "pytest-amct", description="Conformance of quantizers that live elsewhere."
     )
+    version = f"pytest-amct {__version__}, tables of {load_spec().title}"
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     export = commands.add_parser("export", help="write every case of the gate as native files")
     export.set_defaults(run=_export)
@@ -46,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--scheme",
         action="append",
-        choices=("uniform", "nonuniform", "weight_only"),
+        choices=SCHEMES,
         help="may be repeated; uniform unless given",
     )
     export.add_argument(
@@ -79,7 +84,7 @@ def _export(given: argparse.Namespace) -> int:
         count = export(given.folder, frameworks, schemes, settings)
     except OSError as error:
         raise UsageError(
-            f"{given.folder}: cannot be written ({error.strerror}): name another folder"
+            f"{given.folder}: cannot be written ({error.strerror or error}): name another folder"
         ) from None
     print(f"{count} models of {', '.join(frameworks)} in {given.folder}")
     return 0
@@ -92,11 +97,10 @@ def export(
 
     The same bytes on every run and machine. Raises `UsageError` if there is something already.
     """
-    from pytest_amct import __version__
     from pytest_amct.quantizers.folders import write_folder
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder}: is there already, and not empty: name a new folder")
+        raise UsageError(f"{folder}: already exists and is not empty: name a new folder")
     about = {
         "version": __version__,
         "frameworks": list(frameworks),

@@ -305,14 +305,14 @@ class Explorer:
         found = [known[case] for case in sorted(known)]
         failed = [f for f in search.findings if f.status == "failed"]
         found += [f for f in search.findings if f.status != "failed"]
-        records = list(self._kept.values())
+        # The gate's own come first: of those that were left in float they are the plainest.
+        records = [*self._both_contexts(), *self._kept.values()]
         if search.shrunk is not None:
             again = runner.records(search.shrunk)
             records += again
             same = [f for r in again for f in r.findings if _sort(f) == _sort(failed[0])]
             message = f"{failed[0].message} (not when the model was given to it once more)"
             found += same or [replace(failed[0], kind="unstable", message=message)]
-        records += self._both_contexts()
         found += [f for f in missed(records, runner.policy) if f.status == "failed"]
         found.sort(key=lambda f: f.status != "failed")
         result = runner.result(group, records, found)

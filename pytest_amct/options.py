@@ -243,6 +243,12 @@ def _folder(name: str) -> Path:
     if not name or not above.is_dir():
         what = f"{above} is a file" if name else "it is empty"
         raise pytest.UsageError(f"--amct-report={name}: {what}: name a folder")
+    models = path / "models"
+    if models.exists() and not models.is_dir():
+        raise pytest.UsageError(
+            f"--amct-report={name}: {models} is a file, where failing models go: remove it, or"
+            " name another folder"
+        )
     try:
         tempfile.TemporaryFile(dir=above).close()
     except OSError:

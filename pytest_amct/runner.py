@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_amct.cases import catalog
-from pytest_amct.cases.networks import AnyCase, NetworkCase
+from pytest_amct.cases.networks import AnyCase, NetworkCase, parse_case
 from pytest_amct.cases.plan import Built, Case
 from pytest_amct.decisions.decision import Outcome
 from pytest_amct.gate import Gate
@@ -283,6 +283,8 @@ class Runner:
         """A failing test's text: the finding, condition and row, the model, how to see it again."""
         # Of one deviation under many variations one is shown, as long as there are others.
         first, others = failed[0], sorted(failed[1:], key=lambda f: "+" in f.case)
+        if first.case not in self._seen:  # drawn, and judged without being kept
+            self.records(parse_case(first.case))
         case, _, outcome = self._seen[first.case]
         lines = [sentence(first), "", f"case       {first.case}", f"condition  {first.condition}"]
         if first.row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,13 +14,14 @@ from typing import Any
 from pytest_amct.cases.networks import AnyCase
 from pytest_amct.cases.neutral import NeutralCase, Trial
 from pytest_amct.cases.plan import Built
-from pytest_amct.errors import ModelError
+from pytest_amct.errors import ModelError, UsageError
 from pytest_amct.frameworks import MAIN_FILE
+from pytest_amct.request_options import RequestOptions
+
+_LOG = logging.getLogger(__name__)
 
 _LONGEST_NAME = 120
 """Characters of an id that the name of a file takes."""
-
-_TUPLES = ("skip_layers", "skip_layer_types", "tensor_quantize")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +40,13 @@ class Note:
     same: tuple[tuple[str, str], ...] = ()
 
 
-def save_model(case: AnyCase, built: Built, folder: Path) -> str:
-    """Save a case's model with its note below `folder`; returns its path relative to that."""
+def save_model(case: AnyCase, built: Built, folder: Path) -> str | None:
+    """Save a case's model with its note below `folder`; returns its path relative to that.
+
+    ``None`` if it cannot be written, which is logged: what was found counts all the same.
+    """
     name = f"models/{file_name(case.id)}"
-    suffix = Path(MAIN_FILE[built.framework]).suffix
-    path = folder / f"{name}{suffix}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(built.data)
-    for beside, content in built.files.items():
-        path.with_suffix(Path(beside).suffix).write_bytes(content)
+    main = f"{name}{Path(MAIN_FILE[built.framework]).suffix}"
     note = {
         "case": case.id,
         "condition": case.group,
@@ -54,20 +54,21 @@ def save_model(case: AnyCase, built: Built, folder: Path) -> str:
         "framework": case.framework,
         "request": dict(built.asked),
     }
-    path.with_suffix(".json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
-    return f"{name}{suffix}"
+    files = {main: built.data, f"{name}.json": _text(note)}
+    files |= {f"{name}{Path(beside).suffix}": data for beside, data in built.files.items()}
+    return main if _write(folder, files) else None
 
 
-def save_pair(case: NeutralCase, trial: Trial, folder: Path) -> str:
-    """Save the models of a trial in a folder of their own; returns the first one's path."""
+def save_pair(case: NeutralCase, trial: Trial, folder: Path) -> str | None:
+    """Save the models of a trial in a folder of their own; returns the first one's path.
+
+    ``None`` if they cannot be written, see `save_model`.
+    """
     name = f"models/{file_name(case.id)}"
-    place = folder / name
-    place.mkdir(parents=True, exist_ok=True)
     calls = [f"{number}.onnx" for number in range(1, len(trial.calls) + 1)]
+    files: dict[str, bytes] = {}
     for call, file in zip(trial.calls, calls, strict=True):
-        (place / file).write_bytes(call.data)
-        for beside, data in call.files.items():
-            (place / beside).write_bytes(data)
+        files |= {file: call.data, **call.files}
     note = {
         "case": case.id,
         "condition": case.group,
@@ -77,8 +78,31 @@ def save_pair(case: NeutralCase, trial: Trial, folder: Path) -> str:
         "calls": calls,
         "same": trial.same,
     }
-    (place / "1.json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
-    return f"{name}/1.onnx"
+    files["1.json"] = _text(note)
+    written = _write(folder, {f"{name}/{file}": data for file, data in files.items()})
+    return f"{name}/1.onnx" if written else None
+
+
+def _text(note: Mapping[str, Any]) -> bytes:
+    return (json.dumps(note, indent=2) + "\n").encode()
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> bool:
+    """Write files below a folder; tells whether that was possible."""
+    for name, data in files.items():
+        path = folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        except OSError as error:
+            _LOG.warning(
+                "the failing model is not saved: %s cannot be written (%s): make room there, or"
+                " name another folder by --amct-report",
+                path,
+                error.strerror,
+            )
+            return False
+    return True
 
 
 def file_name(id_: str) -> str:
@@ -99,14 +123,14 @@ def read_note(model: Path) -> Note:
         return Note(model.name, "model")
     try:
         noted = json.loads(beside.read_text(encoding="utf-8"))
-        asked = {k: tuple(v) if k in _TUPLES else v for k, v in noted["request"].items()}
+        asked = RequestOptions.of(noted["request"]).asked
         calls = tuple(map(str, noted.get("calls", ())))
         if any(Path(call).name != call for call in calls):
             raise ValueError("'calls' must name files beside it")
         same = tuple((str(first), str(last)) for first, last in noted.get("same", ()))
         focal = tuple(noted["focal"])
         return Note(str(noted["case"]), str(noted["condition"]), focal, asked, calls, same)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
         raise ModelError(
             f"{beside}: not a note of this suite ({type(error).__name__}: {error}): remove it to"
             f" judge all layers of {model.name}"

@@ -44,9 +44,11 @@ def check_pairs(runner: Runner, pairs: list[NeutralCase]) -> Result:
             saved = save_pair(case, trial, runner.folder)
             found = [replace(f, model=saved) for f in found]
             if not text:
-                path = runner.folder / saved
-                text = [*_told(found, trial, networks), "", f"models     {path.parent}"]
-                text += [f"again      {runner.again(path)}", *last_words(outcomes[-1])]
+                text = _told(found, trial, networks)
+                if saved is not None:
+                    path = runner.folder / saved
+                    text += ["", f"models     {path.parent}", f"again      {runner.again(path)}"]
+                text += last_words(outcomes[-1])
         findings += found
     return Result((), tuple(findings), "\n".join(text) or None)
 

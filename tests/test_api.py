@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +13,43 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from quantized_models import ONE, array, conv_net, qdq_conv
+from toy_repository import ToyRepository
 
 import pytest_amct
-from pytest_amct import Decision, ModelError, OutputError, decisions_of, judge, requests
+from pytest_amct import (
+    AmctError,
+    CaffeModel,
+    Decision,
+    ModelError,
+    OutputError,
+    Treatment,
+    UsageError,
+    answer,
+    caffe_cases,
+    decisions_of,
+    judge,
+    load_spec,
+    onnx_cases,
+    onnx_networks,
+    read_caffe,
+    read_config,
+    read_onnx,
+    read_record,
+    read_tensorflow,
+    requests,
+    tensorflow_cases,
+)
 from pytest_amct.cases.catalog import parse_case
+from pytest_amct.cases.networks import Item, NetworkCase
+from pytest_amct.cases.neutral import NeutralCase
+from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference
-from pytest_amct.quantizers.loading import load_quantizer
+from pytest_amct.quantizers.loading import FunctionQuantizer, load_quantizer
 from pytest_amct.quantizers.protocol import Request
+from pytest_amct.request_options import RequestOptions
+from pytest_amct.runner import Runner
+from pytest_amct.saved import read_note
+from pytest_amct.stability import check_pairs
 
 PAGE = Path(__file__).parent.parent / "docs" / "api.md"
 
@@ -88,6 +121,222 @@ def test_judge_names_the_condition_the_owed_and_the_request() -> None:
     (skipped,) = judge(data, {"n4": True}, skip_layers=("n4",))
     assert skipped.condition == "settings/onnx/Conv/skip_layers"
     assert {f.status for f in judge(data, {"n4": False}, strict=True)} == {"failed"}
+
+
+GEMM = parse_case("uniform/onnx/Gemm@default").build().data
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"skip_layers": "n1"}, "^skip_layers: 'n1' is a single string: give a list of names$"),
+        ({"skip_layers": 7}, "skip_layers: 7 is no list"),
+        ({"skip_layers": np.zeros((2, 2))}, "skip_layers: array.* is no list"),
+        ({"skip_layers": [7]}, "skip_layers: 7 is no name"),
+        ({"skip_layers": ["n11"]}, "skip_layers: 'n11' is no layer of the model, did you mean 'n1"),
+        ({"tensor_quantize": ["?"]}, "tensor_quantize: '\\?' is no layer of the model: use one of"),
+        (
+            {"skip_layers": ["t1"]},
+            "skip_layers: 't1' is an output of Sin 'n0': name the layer, 'n0'",
+        ),
+        ({"skip_layer": ["n1"]}, "'skip_layer' cannot be asked for, did you mean 'skip_layers'"),
+        ({"stric": True}, "'stric' cannot be asked for, did you mean 'strict'"),
+        ({"skip_layer_types": ["Conv"]}, "skip_layer_types: 'Conv' is no Ascend IR type of CANN"),
+        ({"skip_layer_types": ["MatMul"]}, "did you mean 'MatMulV2'"),
+        ({"skip_layer_types": {"MatMulV2": 1}}, "skip_layer_types: {'MatMulV2': 1} is no list"),
+        ({"scheme": "int4"}, "scheme: 'int4' is no scheme: use one of uniform, nonuniform"),
+        ({"scheme": "unifrom"}, "scheme: 'unifrom' is no scheme, did you mean 'uniform'"),
+        ({"scheme": []}, r"scheme: \[\] is no scheme"),
+        ({"settings": {"chanel_wise": True}}, "'chanel_wise' is no setting, did you mean 'channel"),
+        (
+            {"settings": {"channel_wise": "yes"}},
+            "'channel_wise' is 'yes': it must be True or False",
+        ),
+        ({"settings": ["channel_wise"]}, "settings: .* is no mapping"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_told(asked: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=told) as raised:
+        judge(GEMM, {}, **asked)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_can_be_asked_for_may_be_any_list() -> None:
+    for names in (["n1"], ("n1",), {"n1"}, frozenset({"n1"})):
+        (finding,) = judge(GEMM, {"n1": True}, skip_layers=names)
+        assert finding.condition == "settings/onnx/Gemm/skip_layers"
+
+
+def test_layers_of_a_net_that_do_not_run_at_inference_may_be_named() -> None:
+    net = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 1 dim: 4 } } }'
+    net += 'layer { name: "r" type: "ReLU" bottom: "x" top: "y" }'
+    assert judge(read_caffe(net), {}, skip_layers=["in"]) == []
+
+
+@pytest.mark.parametrize("schemes", [["int4"], "uniform", [], 7, [["uniform"]]])
+def test_requests_are_of_schemes_that_exist(schemes: Any) -> None:
+    with pytest.raises(UsageError, match="uniform, nonuniform, weight_only"):
+        requests(schemes=schemes)
+
+
+def test_options_are_what_differs_from_plain_uniform_quantization() -> None:
+    assert RequestOptions().asked == {}
+    given: dict[str, Any] = {"settings": {"channel_wise": False}, "skip_layers": ["n1"]}
+    assert RequestOptions.of(given).asked == {**given, "skip_layers": ("n1",)}
+
+
+@pytest.mark.parametrize(
+    "request_", [{"scheme": "int4"}, {"skip_layers": "n1"}, {"shceme": "uniform"}, [], 7]
+)
+def test_a_note_that_asks_for_what_does_not_exist(request_: Any, tmp_path: Path) -> None:
+    note = {"case": "c", "condition": "c", "focal": [], "request": request_}
+    (tmp_path / "m.json").write_text(json.dumps(note))
+    with pytest.raises(ModelError, match=r"m\.json: not a note of this suite"):
+        read_note(tmp_path / "m.onnx")
+
+
+# --- arguments that a caller may get wrong --------------------------------------------------------
+
+CONV = read_onnx(parse_case("uniform/onnx/Conv@default").build().data).layer("n1")
+NET = 'layer { name: "r" type: "ReLU" bottom: "x" top: "y" }'
+WRONG: dict[str, Any] = {
+    "none": None,
+    "true": True,
+    "integer": 7,
+    "float": 1.5,
+    "string": "x",
+    "empty string": "",
+    "lone surrogate": "\ud800",
+    "null byte": "a\0b.onnx",
+    "name of a file": "x.json",
+    "bytes": b"x",
+    "model": GEMM,
+    "list": [],
+    "list of integers": [1],
+    "tuple": (1, 2),
+    "set": {1},
+    "mapping": {},
+    "mapping of integers": {1: 2},
+    "object": object(),
+    "array": np.zeros((2, 2)),
+    "path": Path("gone.onnx"),
+    "folder": Path(),
+    "type": Decision,
+    "function": len,
+    "layer": CONV,
+    "network": CONV.network,
+    "spec": load_spec(),
+    "treatment": Treatment(),
+    "decision": Decision(),
+    "Caffe model": CaffeModel(NET, b""),
+}
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "judge": lambda x: judge(x, []),
+    "judge decisions": lambda x: judge(GEMM, x),
+    "judge spec": lambda x: judge(GEMM, [], spec=x),
+    "decisions_of": lambda x: decisions_of(x),
+    "decisions_of original": lambda x: decisions_of(GEMM, x),
+    "answer": lambda x: answer(x),
+    "answer treatment": lambda x: answer(CONV, x).reasons,
+    "answer spec": lambda x: answer(CONV, Treatment(), x),
+    "load_spec": load_spec,
+    "read_onnx": read_onnx,
+    "read_tensorflow": read_tensorflow,
+    "read_caffe": read_caffe,
+    "read_caffe blobs": lambda x: read_caffe(NET, x),
+    "read_config": read_config,
+    "read_record": read_record,
+    "onnx_cases": lambda x: onnx_cases(row=x),
+    "onnx_cases condition": lambda x: onnx_cases(row="uniform/onnx/Conv", condition=x),
+    "tensorflow_cases": lambda x: tensorflow_cases(row=x),
+    "caffe_cases": lambda x: caffe_cases(row=x),
+    "onnx_networks": lambda x: onnx_networks(max_layers=x),
+    "requests": lambda x: requests(schemes=x),
+    **{
+        f"judge {name}": lambda x, name=name: judge(GEMM, [], **{name: x})
+        for name in (f.name for f in fields(RequestOptions))
+    },
+    **{
+        f"Treatment {f.name}": lambda x, name=f.name: answer(CONV, Treatment(**{name: x})).reasons
+        for f in fields(Treatment)
+    },
+    **{
+        f"Decision {f.name}": lambda x, name=f.name: judge(GEMM, {"n1": Decision(**{name: x})})
+        for f in fields(Decision)
+    },
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_an_argument_of_any_type_works_or_is_refused_in_one_sentence(
+    call: Callable[[Any], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in WRONG.items():
+        try:
+            call(value)
+        except AmctError as error:
+            assert "\n" not in str(error) and len(str(error)) < 700, name
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: answer("n1"), "answer: 'n1' is no layer: take one of a network's layers"),  # type: ignore[arg-type]
+        (lambda: judge(GEMM, [], spec="7.0.0"), "spec '7.0.0': is no table: give what load_spec"),  # type: ignore[arg-type]
+        (
+            lambda: Treatment("nonunifrom"),
+            "Treatment: 'nonunifrom' is no scheme, did you mean 'non",
+        ),  # type: ignore[arg-type]
+        (lambda: Treatment(data="yes"), "data is 'yes': it must be True, False or None"),  # type: ignore[arg-type]
+        (lambda: onnx_cases(row="uniform/onnx/Cnov"), "did you mean 'uniform/onnx/Conv'"),
+        (
+            lambda: onnx_cases(row="uniform/onnx/Conv", condition="dilation"),
+            "condition: uniform/onnx/Conv has no cases of 'dilation', did you mean 'dilation_d'",
+        ),
+        (
+            lambda: parse_case("uniform/onnx/Conv/dilation@d2"),
+            "mean 'uniform/onnx/Conv/dilation_d'",
+        ),
+    ],
+)
+def test_a_wrong_argument_is_told_with_the_right_one(call: Callable[[], Any], told: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        call()
+    assert told in str(raised.value)
+
+
+def test_a_report_folder_that_failing_models_cannot_go_to(repository: ToyRepository) -> None:
+    repository.write("rep/models", "a file")
+    told = repository.refused("--amct", "--amct-report=rep")
+    assert "rep/models is a file, where failing models go: remove it, or name another" in told
+
+
+@pytest.mark.parametrize("kind", ["model", "pair"])
+def test_a_finding_counts_though_its_model_cannot_be_saved(
+    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "models").write_text("a file that came while the run went on")
+
+    calls = []
+
+    def at_first(model: Any, request: Any) -> Any:
+        """Takes all convolutions and products; of a pair, those of the first model."""
+        calls.append(model)
+        takes = ("Gemm", "Conv") if kind == "model" or len(calls) == 1 else ()
+        return {x.name: x.type in takes for x in request.network.layers if not x.where}
+
+    chosen = Settings("it", report=tmp_path)
+    runner = Runner(FunctionQuantizer("it", at_first), load_spec(), chosen)
+    if kind == "model":
+        result = runner.check("uniform/onnx/Gemm/trans_a")
+    else:
+        network = NetworkCase((Item("uniform/onnx/Conv", "default"),))
+        result = check_pairs(runner, [NeutralCase(network, "twice", 0)])
+    assert result.failure is not None and "case  " in result.failure
+    assert "again  " not in result.failure
+    assert {f.model for f in result.findings} == {None}
+    assert "the failing model is not saved: " in caplog.text
 
 
 def test_the_decision_picks_the_table_not_the_request() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import copy
 import json
 import re
 import sys
 import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,16 @@ import numpy as np
 import pytest
 from toy_repository import ToyRepository
 
-from pytest_amct import cli, quantizers
+from pytest_amct import __version__, cli, quantizers
 from pytest_amct.cases import catalog
+from pytest_amct.decisions.decision import Outcome
+from pytest_amct.errors import UsageError
 from pytest_amct.graphs.reading import read_files
 from pytest_amct.quantizers.builtin.reference import Reference
+from pytest_amct.quantizers.folders import write_folder
+from pytest_amct.quantizers.loading import FunctionQuantizer
+from pytest_amct.quantizers.replay import RESULTS, load_recorded
+from pytest_amct.quantizers.running import make_request, run_quantizer
 
 SCHEMAS = Path(str(quantizers.__file__)).parent
 DOCS = Path(__file__).parent.parent / "docs"
@@ -151,7 +159,7 @@ def test_what_a_tool_says_of_itself_is_its_status(
         (lambda r: r["models"].update({min(r["models"]): {}}), "give one of errored, file, layers"),
         (lambda r: r.update(format="json"), "its format is not 'pytest-amct-results/1'"),
         (lambda r: r.pop("models"), "lacks 'models'"),
-        (lambda r: r.update(models=[]), "models must be an object with a result for each id"),
+        (lambda r: r.update(models=[]), "'models' must be an object"),
         (lambda r: r["models"].update({min(r["models"]): None}), "give one of errored, file"),
     ],
     ids=["export", "missing", "unknown", "empty", "format", "models", "list", "null"],
@@ -170,6 +178,131 @@ def test_results_that_do_not_fit(
     assert told in repository.refused("--amct")
 
 
+# --- files that somebody else wrote --------------------------------------------------------------
+
+VALUES: Mapping[str, Any] = {
+    "gone": ...,
+    "null": None,
+    "string": "x",
+    "lone surrogate": "\ud800",
+    "several lines": "a\nb",
+    "integer": 7,
+    "float": 1.5,
+    "true": True,
+    "list": [],
+    "list of strings": ["x"],
+    "list of lists": [[]],
+    "list of objects": [{}],
+    "object": {},
+    "object of objects": {"x": {}},
+    "object with a lone surrogate": {"\ud800": {"layers": {}}},
+}
+CASE = catalog.make_case("uniform/onnx/Gemm", "default")
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Any, Any]:
+    """A manifest and results that go together, of one model."""
+    built = CASE.build()
+    home = tmp_path / "request"
+    home.mkdir()
+    request = make_request(built.native, built.native.network(), home, {})
+    about = {"version": __version__, "frameworks": ["onnx"], "schemes": ["uniform"], "settings": []}
+    (id_,) = write_folder(tmp_path, [request], about, calibration=False)
+    manifest = manifest_of(tmp_path)
+    models = {id_: {"layers": {"n1": {"weights": True}}}}
+    results = {"format": RESULTS, "export": manifest["export"], "models": models}
+    return manifest, {**results, "quantizer": "mine"}
+
+
+def loaded(folder: Path, manifest: Any, results: Any) -> Outcome:
+    """What comes of the one model; what is refused is one sentence that can be printed."""
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "results.json").write_text(json.dumps(results))
+    recorded = load_recorded("results: . results.json", folder)
+    recorded.name.encode()
+    outcome = run_quantizer(FunctionQuantizer("it", recorded.quantize), CASE.build().native)
+    assert "Traceback" not in outcome.message
+    return outcome
+
+
+def changes(node: Any) -> Iterator[tuple[Any, Any]]:
+    """Every place of a document: what holds it, and the key."""
+    for key, value in list(node.items() if isinstance(node, dict) else enumerate(node)):
+        yield node, key
+        if isinstance(value, dict | list):
+            yield from changes(value)
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["manifest", "results"])
+def test_a_value_of_any_type_works_or_is_refused_in_one_sentence(
+    which: int, pair: tuple[Any, Any], tmp_path: Path
+) -> None:
+    assert loaded(tmp_path, *pair).status == "decided"
+    refused = 0
+    for holder, key in changes(pair[which]):
+        kept = copy.deepcopy(holder[key])
+        for name, value in VALUES.items():
+            if value is ... and isinstance(holder, list):
+                continue
+            if value is ...:
+                del holder[key]
+            else:
+                holder[key] = value
+            try:
+                loaded(tmp_path, *pair)
+            except UsageError as error:
+                refused += 1
+                assert str(error).startswith(str(tmp_path)), (key, name)
+                assert str(error).isprintable(), (key, name)
+        holder[key] = kept
+    assert refused > 50
+
+
+@pytest.mark.parametrize(
+    ("which", "change", "told"),
+    [
+        (0, {"schemes": ...}, "manifest.json: lacks 'schemes': export again"),
+        (0, {"schemes": "uniform"}, "'schemes' must be a list, each entry one of uniform, nonun"),
+        (0, {"frameworks": ["onnnx"]}, "'frameworks' must be a list, each entry one of onnx, te"),
+        (0, {"settings": ["chanel_wise"]}, "'settings' must be a list, each entry one of channel"),
+        (0, {"models": [{"id": "\ud800"}]}, r"models\[0\] has no id of 16 hex digits"),
+        (1, {"models": {"\ud800": {"layers": {}}}}, r"models\.\\ud800: .* has no such model"),
+        (1, {"quantizer": 7}, "'quantizer' must be a string"),
+    ],
+)
+def test_what_is_wrong_in_such_a_file_is_told(
+    which: int, change: dict[str, Any], told: str, pair: tuple[Any, Any], tmp_path: Path
+) -> None:
+    pair[which].update(change)
+    for key in [key for key, value in change.items() if value is ...]:
+        del pair[which][key]
+    with pytest.raises(UsageError, match=told):
+        loaded(tmp_path, *pair)
+
+
+@pytest.mark.parametrize("file", ["a\0b", "../out.onnx", "gone.onnx", ".", "\ud800"])
+def test_a_file_that_is_not_beside_the_results(
+    file: str, pair: tuple[Any, Any], tmp_path: Path
+) -> None:
+    pair[1]["models"] = {id_: {"file": file} for id_ in pair[1]["models"]}
+    outcome = loaded(tmp_path, *pair)
+    assert outcome.status == "invalid-output"
+    assert "is no file beside the results" in outcome.message
+
+
+def test_quotes_that_are_not_closed_are_told() -> None:
+    with pytest.raises(UsageError, match="No closing quotation: write results: FOLDER FILE"):
+        load_recorded("results: 'cases results.json", None)
+
+
+def test_the_command_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        cli.main(["--version"])
+    assert raised.value.code == 0
+    assert capsys.readouterr().out == f"pytest-amct {__version__}, tables of CANN 7.0.0\n"
+
+
 def test_a_folder_that_cannot_be_used(
     repository: ToyRepository, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -181,7 +314,7 @@ def test_a_folder_that_cannot_be_used(
     repository.ini(quantizer="results: one")
     assert "write results: FOLDER FILE" in repository.refused("--amct")
     assert cli.main(["export", str(exported)]) == 4
-    assert "is there already, and not empty" in capsys.readouterr().err
+    assert "already exists and is not empty" in capsys.readouterr().err
     assert cli.main(["export", "/proc/cases", "--framework", "caffe"]) == 4
     assert capsys.readouterr().err.startswith("pytest-amct: /proc/cases: cannot be written (")
 

@@ -22,6 +22,7 @@ from pytest_amct.cases.networks import Item, NetworkCase, everything, parse_case
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import UsageError
 from pytest_amct.explore import Explorer
+from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.options import Settings
@@ -30,6 +31,7 @@ from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.reports.json_report import schema
 from pytest_amct.runner import Runner, focal_layers
 from pytest_amct.tables.loader import load_spec
+from pytest_amct.verdicts import Finding
 
 NotImplemented_ = onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented
 TRANS_A = "uniform/onnx/Gemm/trans_a"
@@ -270,6 +272,38 @@ def test_layers_left_in_float_in_networks_are_missed_as_in_the_gate(tmp_path: Pa
     claimed = explorer(wrong.quantize, tmp_path, claims=("uniform/onnx/ConvTranspose",))
     result = claimed.check("uniform/onnx/ConvTranspose")
     assert {f.kind for f in result.findings if f.status == "failed"} == {"missed"}
+
+
+def test_what_is_missed_is_told_by_a_case_that_can_be_built_again(tmp_path: Path) -> None:
+    def no_calls(model: Any, request: Any) -> Any:
+        """Leaves in float what has its weight out of a function."""
+        decisions = Reference().decide(request.network, request)
+        for layer in request.network.layers:
+            made = layer.inputs[1].producer if len(layer.inputs) > 1 and layer.inputs[1] else None
+            if made is not None and made.type == "PartitionedCall":
+                decisions[layer.name] = Decision.float()
+        return decisions
+
+    claims = ("uniform/tensorflow/*",)
+    for seed in (1, 2):
+        found = explorer(
+            no_calls, tmp_path, seed=seed, max_examples=100, claims=claims, frameworks=FRAMEWORKS
+        )
+        for row in ("MatMul", "Conv2D"):
+            result = found.check(f"uniform/tensorflow/{row}/weight_source")
+            assert result.failure is not None
+            (finding,) = [f for f in result.findings if f.status == "failed"]
+            assert finding.kind == "missed"
+            assert parse_case(finding.case).id == finding.case
+            assert f"case       {finding.case}\n" in result.failure
+
+
+def test_a_drawn_case_that_nobody_has_kept_can_be_explained(tmp_path: Path) -> None:
+    runner = explorer(Reference(), tmp_path).runner
+    case = "uniform/onnx/Gemm@default:in(uniform/onnx/Conv@default,_<1)+opset17"
+    finding = Finding("missed", "uniform/onnx/Gemm", case, "Gemm", "failed", "it was left in float")
+    failure = runner.result("uniform/onnx/Gemm", [], [finding]).failure
+    assert failure is not None and f"case       {case}\n" in failure
 
 
 # --- in pytest ----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from pytest_amct import Answer, Treatment, answer
 from pytest_amct.cases import catalog
 from pytest_amct.graphs.network import Network
 from pytest_amct.runner import focal_layers
+from pytest_amct.tables.facts import facts_of
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.plainly import hold, steps
 
@@ -75,7 +76,7 @@ def test_the_short_way_is_taken_by_all_that_is_plain() -> None:
             network = built.native.network()
             (layer, *_) = focal_layers(network, built.focal)
             plain, checks = answer(layer).verdict == "quantizable", steps(row)
-            if plain and checks is not None and hold(layer, row, checks):
+            if plain and checks is not None and hold(layer, row, checks, facts_of(network, SPEC)):
                 taken.add(f"{row.id} {deviation}")
             else:
                 assert not plain or row.id.removeprefix("uniform/") in ALWAYS_LONG, row.id

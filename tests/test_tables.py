@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import tomllib
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date
 from functools import cache
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import pytest_amct
-from pytest_amct import Treatment
-from pytest_amct.cases.catalog import gate_cases, groups
-from pytest_amct.tables.model import Condition, Row, condition_id
+from pytest_amct import Answer, Treatment
+from pytest_amct.cases import catalog
+from pytest_amct.cases.catalog import gate_cases, groups, parse_case
+from pytest_amct.cases.networks import Item, NetworkCase
+from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.tables.loader import read_document
+from pytest_amct.tables.model import Condition, Ports, Row, Spec, condition_id
 
 SMALL = """
 release = "0.1"
@@ -72,9 +83,41 @@ def test_an_unknown_release_is_told_which_there_are(tmp_path: Path) -> None:
         pytest_amct.load_spec(missing)
 
 
+def test_a_path_is_read_where_it_leads_to_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "own.toml").write_text(SMALL.replace("A table of one row", name))
+        monkeypatch.chdir(tmp_path / name)
+        assert pytest_amct.load_spec("own.toml").title == name
+        assert pytest_amct.load_spec("own.toml") is pytest_amct.load_spec("own.toml")
+    path = tmp_path / "two" / "own.toml"
+    path.write_text(SMALL.replace("A table of one row", "changed"))
+    os.utime(path, ns=(0, 0))  # a change within one tick of the clock shows here, too
+    assert pytest_amct.load_spec(path).title == "changed"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("cann-7.0.1", r"did you mean 'cann-7\.0\.0'\?"),
+        ("gone/own.toml", "no such file"),
+        ("a\0.toml", "cannot be read"),
+        (7, "must be the name of a release or a path"),
+        (None, "must be the name of a release or a path"),
+    ],
+)
+def test_what_is_no_release_is_told(name: Any, told: str) -> None:
+    with pytest.raises(pytest_amct.UsageError, match=told) as raised:
+        pytest_amct.load_spec(name)
+    assert "\n" not in str(raised.value)
+
+
 ROW = "uniform/onnx/Gemm"
 MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "no TOML": ("[[row]]", "[[row]", ["TOML"]),
+    "tables in tables": ("[lists]", "a = " + "[" * 10_000 + "\n[lists]", ["nested too deep"]),
     "release missing": ('release = "0.1"', "", ["'release'", "missing"]),
     "key of nobody": ("[lists]", "colour = 1\n[lists]", ["'colour'"]),
     "basis of a list": ('uniform = "stated"', 'uniform = "perhaps"', ["[lists]", "inferred"]),
@@ -99,7 +142,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "table of nobody": (f'id = "{ROW}"', 'id = "odd/onnx/Gemm"', ["odd/onnx/Gemm", "[lists]"]),
     "framework of nobody": (f'id = "{ROW}"', 'id = "uniform/x/Gemm"', ["uniform/x/Gemm", "onnx"]),
     "type that is no text": ('types = ["Gemm"]', "types = [7]", [ROW, "'types'", "list of str"]),
-    "port that is no number": ("data = [0]", 'data = ["x"]', [ROW, "ports", "list of int"]),
+    "port that is no number": ("data = [0]", 'data = ["x"]', [ROW, "ports", "'data'", "integer"]),
     "index that is no number": ("equals = false,", 'equals = false, index = "a",', ["'index'"]),
     "rank of another type": (
         'ir = ["MatMulV2"]',
@@ -117,6 +160,15 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         '[[row.condition]]\nid = "trans_a"',
         [ROW, "two conditions", "'trans_a'"],
     ),
+    "closed by a table": ('closed = ["Add"]', "closed = [{}]", ["[float16]", "'closed'"]),
+    "list of nobody": ("[lists]", '[lists]\nunifrom = "stated"', ["[lists]", "'unifrom'"]),
+    "port that is true": ("weight = 1", "weight = true", [ROW, "ports", "'weight'", "integer"]),
+    "port below 0": ("weight = 1", "weight = -1", [ROW, "ports", "'weight'", "from 0"]),
+    "no data": ("data = [0]", "data = []", [ROW, "ports", "'data'"]),
+    "no default": (", default = false", "", [ROW, "trans_a", "'default'"]),
+    "nothing to compare with": ("equals = false, ", "", [ROW, "trans_a", "every"]),
+    "requirement that is always met": ("nested = false", "nested = true", ["'nested'", "false"]),
+    "id with a space": ('id = "trans_a"', 'id = "trans a"', [ROW, "trans a", "one word"]),
     "implied by nobody": (
         'default = false }\nbasis = "stated"',
         'default = false }\nbasis = "stated"\nimplied_by = "nobody"',
@@ -139,6 +191,86 @@ def test_a_mistake_is_told_with_file_row_and_key(
     assert "\n" not in message
 
 
+VALUES: Mapping[str, Any] = {
+    "string": "x",
+    "empty string": "",
+    "integer": 7,
+    "negative": -1,
+    "float": 1.5,
+    "true": True,
+    "false": False,
+    "date": date(2026, 1, 1),
+    "list": [],
+    "list of strings": ["x"],
+    "list of integers": [1],
+    "list of tables": [{}],
+    "table": {},
+    "table of tables": {"x": {}},
+}
+"""A value of each TOML type."""
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of every value of a document."""
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in items:
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from places(value, (*path, key))
+
+
+def shipped() -> Any:
+    return tomllib.loads((resources.files("pytest_amct.tables") / "cann-7.0.0.toml").read_text())
+
+
+def _each_kind_of_place() -> dict[str, tuple[Any, ...]]:
+    """Of all places that differ in the numbers of rows and conditions alone, one."""
+    document, found = shipped(), {}
+    for path in places(document):
+        holder: Any = document
+        for key in path[:-1]:
+            holder = holder[key]
+        kinds = "".join(sorted(holder)) if isinstance(holder, dict) and "require" in path else ""
+        found[".".join("*" if isinstance(k, int) else k for k in path) + kinds] = path
+    return found
+
+
+PLACES = _each_kind_of_place()
+
+
+@pytest.fixture(scope="module")
+def layers() -> list[Layer]:
+    """A conforming layer of each row, and what stands around it."""
+    found: list[Layer] = []
+    for framework in ("onnx", "tensorflow", "caffe"):
+        rows = [f"uniform/{framework}/{row}" for row in catalog.rows(framework).DEFAULTS]
+        network = NetworkCase(tuple(Item(row, "default") for row in rows))
+        found += network.build().native.network().layers
+    return found
+
+
+@pytest.mark.parametrize("path", PLACES.values(), ids=PLACES)
+def test_a_value_of_any_type_works_or_is_refused_in_one_sentence(
+    path: tuple[Any, ...], layers: list[Layer]
+) -> None:
+    document = shipped()
+    holder = document
+    for key in path[:-1]:
+        holder = holder[key]
+    for name, value in VALUES.items():
+        holder[path[-1]] = value
+        try:
+            spec = read_document(document, "own.toml")
+        except pytest_amct.SpecError as error:
+            assert str(error).startswith("own.toml: "), name
+            assert "\n" not in str(error), name
+            continue
+        for layer in layers:
+            for scheme in ("uniform", "weight_only"):
+                treatment = Treatment(scheme, data=True, weights=True, shift=True)  # type: ignore[arg-type]
+                assert pytest_amct.answer(layer, treatment, spec).reasons, name
+
+
 def test_two_rows_of_one_id_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(SMALL + SMALL[SMALL.index("[[row]]") :])
@@ -155,6 +287,44 @@ def test_a_type_has_one_row(tmp_path: Path) -> None:
     path.write_text(SMALL + second.replace('types = ["Gemm"]', 'types = []\nspellings = ["Gemm"]'))
     with pytest.raises(pytest_amct.SpecError, match=f"Other: Gemm is a type of {ROW} already"):
         pytest_amct.load_spec(str(path))
+
+
+# --- several releases and one network -----------------------------------------------------------
+
+SPEC = pytest_amct.load_spec()
+
+
+def without_weight(row: str) -> Spec:
+    """The tables as if a row's layers had no weight; they come from the same file."""
+    rows = [replace(r, ports=Ports((0,))) if r.id == row else r for r in SPEC.rows]
+    return replace(SPEC, rows=tuple(rows))
+
+
+def network_of(case: str) -> Network:
+    return parse_case(case).build().native.network()
+
+
+def answers(network: Network, spec: Spec) -> list[Answer]:
+    return [pytest_amct.answer(layer, spec=spec) for layer in network.layers]
+
+
+@pytest.mark.parametrize(
+    ("case", "other"),
+    [
+        ("uniform/onnx/Conv@shared-weight", without_weight("uniform/onnx/Conv")),
+        ("uniform/onnx/Gemm@shared-weight", without_weight("uniform/onnx/Gemm")),
+        ("float16/onnx/Add@conv-weight-elsewhere", without_weight("uniform/onnx/Conv")),
+        ("uniform/onnx/unlisted/Relu@plain", replace(SPEC, lists={"uniform": "inferred"})),
+    ],
+    ids=["shared", "shared by Gemms", "float16", "unlisted"],
+)
+def test_answers_do_not_depend_on_tables_that_were_asked_before(case: str, other: Spec) -> None:
+    first, second = answers(network_of(case), SPEC), answers(network_of(case), other)
+    assert first != second
+    network = network_of(case)
+    assert answers(network, other) == second
+    assert answers(network, SPEC) == first
+    assert answers(network, other) == second
 
 
 # --- every condition is met and broken by some case -----------------------------------------------

@@ -30,6 +30,7 @@ from pytest_amct.cases.tensorflow.source import TensorFlowSource
 from pytest_amct.cases.writing import write_case
 from pytest_amct.errors import UsageError
 from pytest_amct.frameworks import FRAMEWORKS
+from pytest_amct.nearest import instead, written
 
 _SOURCES: Mapping[str, CaseSource] = {
     "onnx": OnnxSource(),
@@ -93,7 +94,8 @@ def deviations(group: str) -> Deviations:
 def _group(id_: str) -> Group:
     found = _groups(framework_of(id_)).get(id_)
     if found is None:
-        raise UsageError(f"{id_!r} is no condition or row that has cases")
+        every = [group for f in FRAMEWORKS for group in _groups(f)]
+        raise UsageError(f"{written(id_)} has no cases{instead(id_, every)}")
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from random import Random
 from typing import Any
 
@@ -21,6 +21,9 @@ from pytest_amct.cases.networks import (
 from pytest_amct.cases.plan import CONTEXTS, Case, Context
 from pytest_amct.cases.requests import needs
 from pytest_amct.errors import UsageError
+from pytest_amct.nearest import instead, written
+from pytest_amct.request_options import SCHEMES, WEIGHT_SETTINGS, RequestOptions
+from pytest_amct.tables.model import Scheme
 
 
 def _opsets(group: str) -> tuple[str, ...]:
@@ -72,15 +75,19 @@ def caffe_cases(*, row: str, condition: str | None = None) -> st.SearchStrategy[
 
 
 def _cases(framework: str, row: str, condition: str | None) -> st.SearchStrategy[Case]:
-    prefix = row if condition is None else f"{row}/{condition}"
-    groups = [
-        g
-        for g in catalog.groups(frameworks=(framework,))
-        if g == prefix or (condition is None and g.startswith(f"{row}/"))
-    ]
+    for name, value in (("row", row), ("condition", condition)):
+        if not isinstance(value, str) and (name == "row" or value is not None):
+            raise UsageError(f"{name}: {written(value)} is no id: give a string")
+    known = catalog.groups(frameworks=(framework,))
+    of_row = [g for g in known if g == row or g.startswith(f"{row}/")]
+    if not of_row:
+        rows = dict.fromkeys("/".join(g.split("/")[:3]) for g in known)
+        raise UsageError(f"row: {written(row)} has no cases{instead(row, rows)}")
+    groups = [g for g in of_row if condition is None or g == f"{row}/{condition}"]
     if not groups:
-        example = catalog.groups(frameworks=(framework,))[0]
-        raise UsageError(f"{prefix!r} has no cases: rows are named like {example!r}")
+        conditions = [g.removeprefix(f"{row}/") for g in of_row if g != row]
+        hint = instead(condition, conditions) if conditions else ": it has no conditions"
+        raise UsageError(f"condition: {row} has no cases of {written(condition)}{hint}")
     return st.one_of([group_cases(group) for group in groups])
 
 
@@ -104,8 +111,8 @@ def onnx_networks(*, max_layers: int = 30) -> st.SearchStrategy[NetworkCase]:
     say of a layer is never part of it: ask `answer`. Shrinks towards one conforming layer. Raises
     `UsageError` unless `max_layers` is a number from 1 on.
     """
-    if not isinstance(max_layers, int) or max_layers < 1:
-        raise UsageError(f"onnx_networks(max_layers={max_layers!r}): give a number, 1 or more")
+    if type(max_layers) is not int or max_layers < 1:
+        raise UsageError(f"max_layers: {written(max_layers)} must be a whole number, 1 or more")
     return networks("onnx", max_layers)
 
 
@@ -224,14 +231,17 @@ def _one_opset(names: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
     return st.sampled_from([(), *((name,) for name in names)])
 
 
-def requests(
-    *, schemes: Sequence[str] = ("uniform", "nonuniform", "weight_only")
-) -> st.SearchStrategy[dict[str, Any]]:
+def requests(*, schemes: Sequence[Scheme] = SCHEMES) -> st.SearchStrategy[dict[str, Any]]:
     """What a quantizer may be asked for: keywords of `judge` and `Request`.
 
-    Shrinks towards plain uniform quantization, the first of `schemes`.
+    Shrinks towards plain uniform quantization, the first of `schemes`. Raises `UsageError` for a
+    scheme that cannot be asked for.
     """
-    settings = st.fixed_dictionaries(
-        {}, optional={"channel_wise": st.booleans(), "asymmetric": st.booleans()}
-    )
-    return st.fixed_dictionaries({"scheme": st.sampled_from(list(schemes)), "settings": settings})
+    if isinstance(schemes, str) or not isinstance(schemes, Iterable) or not (names := [*schemes]):
+        raise UsageError(
+            f"schemes: {written(schemes)} is no list of schemes: use {', '.join(SCHEMES)}"
+        )
+    for scheme in names:
+        RequestOptions(scheme)
+    settings = st.fixed_dictionaries({}, optional={name: st.booleans() for name in WEIGHT_SETTINGS})
+    return st.fixed_dictionaries({"scheme": st.sampled_from(names), "settings": settings})

@@ -11,6 +11,7 @@ import numpy as np
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Basis
+from pytest_amct.nearest import written
 
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
     "inputs": list,
@@ -44,7 +45,7 @@ def checked_decision(decision: Decision, place: str) -> Decision:
     if isinstance(values["inputs"], list | tuple | set | frozenset | np.ndarray):
         values["inputs"] = [_plain(port) for port in values["inputs"]]
     if not isinstance(decision.evidence, str) or decision.evidence not in get_args(Basis):
-        raise OutputError(f"{place}.evidence: {decision.evidence!r} is not of its type")
+        raise OutputError(f"{place}.evidence: {written(decision.evidence)} is not of its type")
     checked = _checked(values, place)
     return Decision(**checked, evidence=decision.evidence, seen=str(decision.seen))
 
@@ -64,10 +65,12 @@ def _decision(value: Any, place: str) -> Decision:
 def _checked(value: Mapping[str, Any], place: str) -> Mapping[str, Any]:
     for key, found in value.items():
         if key not in _KINDS:
-            raise OutputError(f"{place}: {key!r} is no field of a decision: {', '.join(_KINDS)}")
+            raise OutputError(
+                f"{place}: {written(key)} is no field of a decision: {', '.join(_KINDS)}"
+            )
         is_number = _KINDS[key] is int and isinstance(found, bool)
         if found is not None and (is_number or not isinstance(found, _KINDS[key])):
-            raise OutputError(f"{place}.{key}: {found!r} is not of its type")
+            raise OutputError(f"{place}.{key}: {written(found)} is not of its type")
     inputs = value.get("inputs")
     if inputs is not None:
         if not all(isinstance(port, int) and not isinstance(port, bool) for port in inputs):

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from pytest_amct.errors import ModelError
 from pytest_amct.frameworks import BLOBS_FILE, FRAMEWORK_OF
 from pytest_amct.graphs.caffe.reader import read_caffe
+from pytest_amct.graphs.files import read_bytes
 from pytest_amct.graphs.network import Network
 from pytest_amct.graphs.onnx.external import external_files
 from pytest_amct.graphs.onnx.protos import parse_onnx
@@ -68,7 +69,7 @@ def read_files(path: str | os.PathLike[str]) -> ModelFiles:
     if framework == "tensorflow":
         return ModelFiles(framework, parse_tensorflow(path).SerializeToString(deterministic=True))
     try:
-        data = path.read_bytes()
+        data = read_bytes(path, str(path))
         blobs = path.with_suffix(".caffemodel")
         files = {BLOBS_FILE: blobs.read_bytes()} if framework == "caffe" and blobs.is_file() else {}
         if framework == "onnx":

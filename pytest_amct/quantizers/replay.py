@@ -8,15 +8,18 @@ look like one that did well.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pytest_amct.decisions.messages import read_layers_message
 from pytest_amct.errors import OutputError, UsageError
+from pytest_amct.graphs.network import printable
 from pytest_amct.quantizers.folders import FORMAT, MANIFEST, export_id, model_id
 from pytest_amct.quantizers.protocol import Lost, Refused, Request, Unsupported
+from pytest_amct.typed import describe, is_of
 
 PREFIX = "results:"
 RESULTS = "pytest-amct-results/1"
@@ -28,11 +31,28 @@ _RAISED: Mapping[str, Callable[[str], Exception]] = {
 }
 
 
+_MANIFEST: Mapping[str, Any] = {
+    "export": str,
+    "version": str,
+    "frameworks": list[Literal["onnx", "tensorflow", "caffe"]],
+    "schemes": list[Literal["uniform", "nonuniform", "weight_only"]],
+    "settings": list[
+        Literal["channel_wise", "asymmetric", "tensor_quantize", "skip_layers", "skip_layer_types"]
+    ],
+    "models": list,
+}
+"""What is read of a manifest, with the types."""
+
+_RESULTS: Mapping[str, Any] = {"export": str, "models": dict}
+_MEMBERS = {"layers", "file", *_RAISED}
+_ID = re.compile("[0-9a-f]{16}")
+
+
 class Recorded:
     """A quantizer that looks up what was decided, see `Quantizer`."""
 
     def __init__(self, manifest: Mapping[str, Any], results: Mapping[str, Any], home: Path) -> None:
-        self.name = str(results.get("quantizer", "results"))
+        self.name = printable(results.get("quantizer", "results"))
         self.frameworks = tuple(manifest["frameworks"])
         self.schemes = tuple(manifest["schemes"])
         self.settings = tuple(manifest["settings"])
@@ -46,13 +66,19 @@ class Recorded:
         result = self.models[id_]
         for key, make in _RAISED.items():
             if key in result:
-                raise make(str(result[key]))
+                raise make(result[key])
         if "file" in result:
-            path = (self.home / str(result["file"])).resolve()
-            if not path.is_relative_to(self.home.resolve()) or not path.is_file():
-                raise OutputError(f"{result['file']!r} is no file beside the results")
-            return path
+            return self._file(result["file"])
         return read_layers_message(result["layers"], id_)
+
+    def _file(self, name: str) -> Path:
+        try:
+            path = (self.home / name).resolve()
+            if path.is_relative_to(self.home.resolve()) and path.is_file():
+                return path
+        except (OSError, ValueError):  # no path at all
+            pass
+        raise OutputError(f"{name!r} is no file beside the results")
 
 
 def load_recorded(name: str, rootdir: Path | None) -> Recorded:
@@ -60,36 +86,28 @@ def load_recorded(name: str, rootdir: Path | None) -> Recorded:
 
     Raises `UsageError` if they do not belong together, or some are missing.
     """
-    words = shlex.split(name.removeprefix(PREFIX))
+    try:
+        words = shlex.split(name.removeprefix(PREFIX))
+    except ValueError as error:
+        raise UsageError(f"quantizer {name!r}: {error}: write {PREFIX} FOLDER FILE") from None
     if len(words) != 2:
         raise UsageError(f"quantizer {name!r}: write {PREFIX} FOLDER FILE")
     folder, file = (Path(rootdir or Path.cwd(), word) for word in words)
     manifest = _read(folder / MANIFEST, FORMAT, "a folder that pytest-amct export wrote")
     results = _read(file, RESULTS, "results of a tool, as docs/elsewhere.md shows")
-    try:
-        ids = [str(entry["id"]) for entry in manifest["models"]]
-        whole = manifest["export"] == export_id(ids)
-        written = manifest["version"]
-        given = results["export"], set(results["models"])
-    except (KeyError, TypeError) as error:
-        raise UsageError(f"{file} or {folder / MANIFEST}: lacks {error}: write it again") from None
-    if not isinstance(results["models"], dict):
-        raise UsageError(f"{file}: models must be an object with a result for each id")
-    models = results["models"].items()
-    wrong = [i for i, r in models if not isinstance(r, dict) or len(set(r) & _KEYS) != 1]
-    _check_version(folder, str(written))
-    if not whole:
-        raise UsageError(f"{folder / MANIFEST}: its list of models was changed: export again")
-    if given[0] != manifest["export"]:
+    ids = _ids_of(manifest, folder)
+    _check_results(results, file)
+    if results["export"] != manifest["export"]:
         raise UsageError(
-            f"{file}: is of the export {given[0]!r}, {folder} is {manifest['export']!r}: run the"
-            " tool on this folder"
+            f"{file}: is of the export {results['export']!r}, {folder} is"
+            f" {manifest['export']!r}: run the tool on this folder"
         )
-    for id_ in sorted(given[1] - set(ids)):
-        raise UsageError(f"{file}: models.{id_}: {folder} has no such model: use its ids")
-    for id_ in sorted(wrong):
-        raise UsageError(f"{file}: models.{id_}: give one of {', '.join(sorted(_KEYS))}")
-    missing = sorted(set(ids) - given[1])
+    given = set(results["models"])
+    for id_ in sorted(given.difference(ids)):
+        raise UsageError(
+            f"{file}: models.{printable(id_)}: {folder} has no such model: use its ids"
+        )
+    missing = sorted(set(ids) - given)
     if missing:
         raise UsageError(
             f"{file}: {len(missing)} of {len(ids)} models have no result, the first is"
@@ -98,16 +116,51 @@ def load_recorded(name: str, rootdir: Path | None) -> Recorded:
     return Recorded(manifest, results, file.parent)
 
 
-_KEYS = {"layers", "file", *_RAISED}
-
-
-def _check_version(folder: Path, written: str) -> None:
+def _ids_of(manifest: Mapping[str, Any], folder: Path) -> list[str]:
+    """The ids of the models of a manifest. Raises `UsageError` if `export` did not write it so."""
     from pytest_amct import __version__
 
-    if written != __version__:
+    path = folder / MANIFEST
+    _check_members(manifest, _MANIFEST, path, "export again")
+    if manifest["version"] != __version__:
         raise UsageError(
-            f"{folder}: was written by pytest-amct {written}, this is {__version__}: export again"
+            f"{folder}: was written by pytest-amct {printable(manifest['version'])}, this is"
+            f" {__version__}: export again"
         )
+    ids = []
+    for i, entry in enumerate(manifest["models"]):
+        id_ = entry.get("id") if isinstance(entry, dict) else None
+        if not isinstance(id_, str) or not _ID.fullmatch(id_):
+            raise UsageError(f"{path}: models[{i}] has no id of 16 hex digits: export again")
+        ids.append(id_)
+    if manifest["export"] != export_id(ids):
+        raise UsageError(f"{path}: its list of models was changed: export again")
+    return ids
+
+
+def _check_results(results: Mapping[str, Any], file: Path) -> None:
+    """Raises `UsageError` for members of a wrong type."""
+    _check_members(results, _RESULTS, file, "see docs/elsewhere.md")
+    if not isinstance(results.get("quantizer", ""), str):
+        raise UsageError(f"{file}: 'quantizer' must be a string: name the tool")
+    for id_, result in results["models"].items():
+        place = f"{file}: models.{printable(id_)}"
+        if not isinstance(result, dict) or len(result) != 1 or not set(result) <= _MEMBERS:
+            raise UsageError(f"{place}: give one of {', '.join(sorted(_MEMBERS))}, and no more")
+        ((key, value),) = result.items()
+        kind = dict if key == "layers" else str
+        if not isinstance(value, kind):
+            raise UsageError(f"{place}: {key!r} must be {describe(kind, 'an object')}")
+
+
+def _check_members(
+    found: Mapping[str, Any], kinds: Mapping[str, Any], path: Path, cure: str
+) -> None:
+    for key, kind in kinds.items():
+        if key not in found:
+            raise UsageError(f"{path}: lacks {key!r}: {cure}")
+        if not is_of(found[key], kind):
+            raise UsageError(f"{path}: {key!r} must be {describe(kind, 'an object')}: {cure}")
 
 
 def _read(path: Path, format_: str, what: str) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from pytest_amct.graphs import walk
-from pytest_amct.graphs.collecting import uncollected
-from pytest_amct.graphs.network import Basis, Layer, Network, Tensor
-from pytest_amct.tables.float16 import float16_rule
-from pytest_amct.tables.kinds import KINDS, Seen, weight_rank_of
-from pytest_amct.tables.loader import load_spec
+from pytest_amct.errors import UsageError
+from pytest_amct.graphs.network import Basis, Layer
+from pytest_amct.nearest import written
+from pytest_amct.tables.facts import Facts, facts_of
+from pytest_amct.tables.kinds import KINDS, Given, Seen, weight_rank_of
+from pytest_amct.tables.loader import spec_or_default
 from pytest_amct.tables.model import (
     Answer,
     Condition,
@@ -29,8 +29,13 @@ def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None =
     """What the tables say of treating a layer so (`spec`: CANN 7.0.0 unless given).
 
     Conditions combine by Kleene's logic: one that is broken forbids, whatever else is unknown.
+    Raises `UsageError` for arguments of another type.
     """
-    spec = spec or load_spec()
+    if not isinstance(layer, Layer):
+        raise UsageError(f"answer: {written(layer)} is no layer: take one of a network's layers")
+    if not isinstance(treatment, Treatment):
+        raise UsageError(f"answer: {written(treatment)} is no Treatment: give Treatment(...)")
+    spec = spec_or_default(spec)
     table = "uniform" if treatment.scheme == "tensor" else treatment.scheme
     if table not in spec.lists:
         why = f"no table of this release judges {treatment.scheme}"
@@ -40,21 +45,20 @@ def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None =
     row = find_row(layer, spec, table)
     if row is None:
         return _unlisted(layer, table, spec)
-    network = layer.network
-    if "weights" not in network.memo:
-        _prepare(network, spec)
-    if _plainly(layer, row, treatment, spec):
-        explained = partial(_explained, layer, row, treatment, spec)
+    facts = facts_of(layer.network, spec)
+    if _plainly(layer, row, treatment, facts):
+        explained = partial(_explained, layer, row, treatment, facts)
         return Answer("quantizable", "stated", row.id, explained)
-    return _combine(row.id, _explained(layer, row, treatment, spec))
+    return _combine(row.id, _explained(layer, row, treatment, facts))
 
 
-def _explained(layer: Layer, row: Row, treatment: Treatment, spec: Spec) -> tuple[Reason, ...]:
-    return tuple(_reasons(layer, row, treatment, spec))
+def _explained(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> tuple[Reason, ...]:
+    return tuple(_reasons(layer, row, treatment, facts))
 
 
-def _plainly(layer: Layer, row: Row, treatment: Treatment, spec: Spec) -> bool:
+def _plainly(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> bool:
     """Whether all conditions hold on the document's own words, by the short way of each."""
+    spec = facts.spec
     known = spec.memo.get(row.id)
     if known is None:
         # Specs share rows, but not what the Float16 rule closes.
@@ -64,9 +68,9 @@ def _plainly(layer: Layer, row: Row, treatment: Treatment, spec: Spec) -> bool:
         return False
     if not _says_nothing(treatment):
         return False
-    if closed and (layer.type != row.types[0] or not float16_rule(layer.network, spec).holds):
+    if closed and (layer.type != row.types[0] or not facts.float16.holds):
         return False
-    return hold(layer, row, checks)
+    return hold(layer, row, checks, facts)
 
 
 def _says_nothing(treatment: Treatment) -> bool:
@@ -113,8 +117,8 @@ def _combine(row: str | None, reasons: tuple[Reason, ...]) -> Answer:
 
 
 def _unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
-    known: dict[tuple[str, str, str], Answer] = layer.network.memo.setdefault("unlisted", {})
-    key = (spec.source, table, layer.qualified_type)
+    known = facts_of(layer.network, spec).unlisted
+    key = (table, layer.qualified_type)
     if key not in known:
         known[key] = _answer_unlisted(layer, table, spec)
     return known[key]
@@ -127,11 +131,12 @@ def _answer_unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
     return Answer("forbidden", basis, None, (Reason(id_, "broken", why, basis, ""),))
 
 
-def _reasons(layer: Layer, row: Row, treatment: Treatment, spec: Spec) -> Iterator[Reason]:
+def _reasons(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> Iterator[Reason]:
     spelling = layer.type in row.spellings
+    spec, given = facts.spec, Given(treatment, facts.sharers)
     # The rule names Ascend IR types; which one a type that the row does not name has is not said.
     if closed_by_float16(row, spec) and (spelling or layer.type == row.types[0]):
-        seen = float16_rule(layer.network, spec)
+        seen = facts.float16
         basis: Basis = "inferred" if spelling else spec.float16_basis
         yield Reason(float16_id(row), _state(seen.holds), seen.observed, basis, row.id)
     if spelling:
@@ -141,17 +146,15 @@ def _reasons(layer: Layer, row: Row, treatment: Treatment, spec: Spec) -> Iterat
         why = f"a function of the model bears the name of {layer.type}"
         yield Reason(f"{row.id}/function", "unknown", why, "stated", row.id)
     for condition in row.conditions:
-        yield _reason(layer, row, condition, treatment, spelling)
+        yield _reason(layer, row, condition, given, spelling)
 
 
-def _reason(
-    layer: Layer, row: Row, condition: Condition, treatment: Treatment, spelling: bool
-) -> Reason:
+def _reason(layer: Layer, row: Row, condition: Condition, given: Given, spelling: bool) -> Reason:
     id_ = condition_id(row, condition)
-    guard = _see(layer, row, condition.when, treatment) if condition.when else Seen(True, "")
+    guard = _see(layer, row, condition.when, given) if condition.when else Seen(True, "")
     if guard.holds is False:
         return Reason(id_, "vacuous", guard.observed, condition.basis, row.id)
-    seen = _see(layer, row, condition.require, treatment)
+    seen = _see(layer, row, condition.require, given)
     observed = f"{guard.observed}, {seen.observed}" if guard.observed else seen.observed
     # Implication: a guard that is not known settles nothing unless the requirement holds anyway.
     holds = True if seen.holds else (seen.holds if guard.holds else None)
@@ -164,41 +167,11 @@ def _reason(
     return Reason(id_, _state(holds), observed, "inferred" if weaker else "stated", row.id)
 
 
-def _see(layer: Layer, row: Row, require: Mapping[str, Any], treatment: Treatment) -> Seen:
+def _see(layer: Layer, row: Row, require: Mapping[str, Any], given: Given) -> Seen:
     # The loader lets nothing else pass.
     kind = next(key for key in require if key in KINDS)
-    return KINDS[kind][0](layer, row.ports, treatment, require)
+    return KINDS[kind].predicate(layer, row.ports, given, require)
 
 
 def _state(holds: bool | None) -> State:
     return "unknown" if holds is None else "holds" if holds else "broken"
-
-
-def _prepare(network: Network, spec: Spec) -> None:
-    """Work out once what is asked about every layer: it stays, so that no garbage is looked for."""
-    with uncollected():
-        network.memo["weights"], network.memo["shared weights"] = _weights(network, spec)
-        walk.note_dtypes(network)
-        float16_rule(network, spec)
-
-
-def _weights(network: Network, spec: Spec) -> tuple[dict[Tensor, Layer], dict[Tensor, list[Layer]]]:
-    """Which layer has which stored constant at its weight port, and which several have."""
-    owners: dict[Tensor, Layer] = {}
-    shared: dict[Tensor, list[Layer]] = {}
-
-    def own(constant: Tensor, layer: Layer) -> None:
-        first = owners.setdefault(constant, layer)
-        if first is not layer:
-            shared.setdefault(constant, [first]).append(layer)
-
-    for layer in network.layers:
-        row = find_row(layer, spec)
-        weight = layer.input(row.ports.weight) if row and row.ports.weight is not None else None
-        if weight is not None and weight.origin == "constant":  # by far the most
-            own(weight, layer)
-        # Only constants can be shared weights; behind anything else stands half the network.
-        elif weight is not None and walk.source(weight).kind == "constant":
-            for constant in {weight, *walk.stored(weight)}:
-                own(constant, layer)
-    return owners, shared

@@ -1,6 +1,6 @@
 """The Float16 rule: one Float16 input or weight closes some types for the whole network.
 
-READING.md section 4. Evaluated once for a network and a spec.
+READING.md section 4. `facts` keeps what it says of a network.
 """
 
 from __future__ import annotations
@@ -17,14 +17,6 @@ _F16 = "float16"
 
 def float16_rule(network: Network, spec: Spec) -> Seen:
     """Whether the network is free of what fires the rule (``None``: the document does not say)."""
-    key = f"float16/{spec.source}"
-    if key not in network.memo:
-        network.memo[key] = _evaluate(network, spec)
-    seen: Seen = network.memo[key]
-    return seen
-
-
-def _evaluate(network: Network, spec: Spec) -> Seen:
     doubt: str | None = None
     for tensor in network.inputs:
         if tensor.dtype == _F16:

@@ -1,14 +1,14 @@
 """The kinds of conditions that a table file may use, one predicate each.
 
-A predicate takes the layer, its ports, the treatment and the parameters of `require`; it tells
-whether the condition holds (``None``: not known), what it saw, and on which basis.
+A predicate takes the layer, its ports, what is given besides, and the parameters of `require`. It
+tells whether the condition holds (``None``: not known), what it saw, and on which basis.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import UNKNOWN, Basis, Layer, Tensor
@@ -24,23 +24,64 @@ class Seen:
     basis: Basis = "stated"
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a predicate is given besides the layer itself."""
+
+    #: what was done to the layer
+    treatment: Treatment
+    #: stored constants at the weight ports of several layers, with these layers
+    sharers: Mapping[Tensor, Sequence[Layer]]
+
+
 Parameters = Mapping[str, Any]
-Predicate = Callable[[Layer, Ports, Treatment, Parameters], Seen]
+Predicate = Callable[[Layer, Ports, Given, Parameters], Seen]
 
-KINDS: dict[str, tuple[Predicate, frozenset[str]]] = {}
-"""Predicates by the key that names them in `require`, with the other keys they take."""
+SCALAR = str | int | float | bool
+"""What an attribute may be compared with."""
+
+PORT = range(100)
+"""Ports of a layer; ranks, too."""
 
 
-def _kind(name: str, *others: str) -> Callable[[Predicate], Predicate]:
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of condition, and what a table file may write of it."""
+
+    predicate: Predicate
+    #: the types of its parameters, that of the key which names it included
+    types: Mapping[str, Any]
+    optional: frozenset[str]
+    #: parameters of which a requirement has exactly one
+    one_of: tuple[str, ...]
+
+
+KINDS: dict[str, Kind] = {}
+"""Kinds by the key that names them in `require`."""
+
+
+def _kind(
+    name: str, optional: Sequence[str] = (), one_of: Sequence[str] = (), **types: Any
+) -> Callable[[Predicate], Predicate]:
     def register(predicate: Predicate) -> Predicate:
-        KINDS[name] = (predicate, frozenset(others))
+        KINDS[name] = Kind(predicate, types, frozenset((*optional, *one_of)), tuple(one_of))
         return predicate
 
     return register
 
 
-@_kind("attribute", "equals", "every", "among", "index", "default")
-def attribute(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+@_kind(
+    "attribute",
+    optional=["index"],
+    one_of=["equals", "every", "among"],
+    attribute=str,
+    equals=SCALAR,
+    every=SCALAR,
+    among=list[SCALAR],
+    index=int,
+    default=SCALAR,
+)
+def attribute(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """An attribute, one entry (`index`) or `every` entry has the value; absent = `default`.
 
     `among` takes one of several values.
@@ -66,8 +107,8 @@ def attribute(layer: Layer, ports: Ports, treatment: Treatment, wanted: Paramete
     return Seen(entry == expected, shown)
 
 
-@_kind("axis", "default")
-def axis(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+@_kind("axis", axis=int, default=int)
+def axis(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The attribute ``axis`` is this one; one that counts from the end is never more than open."""
     value = layer.attribute("axis")
     shown = f"axis absent = {wanted['default']}" if value is None else f"axis = {value}"
@@ -81,8 +122,8 @@ def axis(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -
     return Seen(None if value + rank == wanted["axis"] else False, f"{shown} of rank {rank}")
 
 
-@_kind("spatial", "index", "equals", "default")
-def spatial(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+@_kind("spatial", optional=["index"], spatial=str, index=int, equals=int, default=int)
+def spatial(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Of a list with an entry for each axis the spatial ones, or one of them, have the value.
 
     ``data_format`` says which axes are spatial; without it the channels stand last.
@@ -108,14 +149,14 @@ def _meets(entries: tuple[object, ...], wanted: Parameters) -> bool:
     return all(entry == wanted["equals"] for entry in chosen)
 
 
-@_kind("type")
-def type_(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+@_kind("type", type=str)
+def type_(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The layer is of this type and no other of the row."""
     return Seen(layer.type == wanted["type"], f"the layer is a {layer.type}")
 
 
-@_kind("weight_source")
-def weight_source(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+@_kind("weight_source", weight_source=Literal["constant"])
+def weight_source(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Nothing behind the weight can change (READING.md section 3)."""
     weight = _at(layer, ports.weight)
     if weight is None:
@@ -123,8 +164,8 @@ def weight_source(layer: Layer, ports: Ports, treatment: Treatment, wanted: Para
     return _source(weight, "weight")
 
 
-@_kind("bias_source")
-def bias_source(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+@_kind("bias_source", bias_source=Literal["constant"])
+def bias_source(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The bias is constant, or there is none."""
     bias = _at(layer, ports.bias)
     if bias is None:
@@ -138,8 +179,8 @@ def _source(tensor: Tensor, noun: str) -> Seen:
     return Seen(holds, f"{noun} {tensor.name!r} comes from {found.why}", found.basis)
 
 
-@_kind("weight_rank")
-def weight_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+@_kind("weight_rank", weight_rank=list[int])
+def weight_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The weight has one of these ranks (READING.md section 2 says where it is read from)."""
     rank, how = weight_rank_of(layer, ports)
     if rank is None:
@@ -168,8 +209,8 @@ def weight_rank_of(layer: Layer, ports: Ports) -> tuple[int | None, str]:
     return None, "the rank of the weight is not known"
 
 
-@_kind("constant_of_rank")
-def constant_of_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+@_kind("constant_of_rank", constant_of_rank=int)
+def constant_of_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The second input is a constant of this rank, itself or behind Identity and Transpose."""
     second = _at(layer, ports.weight)
     if second is None:
@@ -187,15 +228,16 @@ def constant_of_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: P
     return Seen(True, f"second input {second.name!r} is a constant of rank {rank}", basis)
 
 
-@_kind("weight_shared")
-def weight_shared(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+@_kind("weight_shared", weight_shared=Literal[False])
+def weight_shared(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """No other layer has the same tensor or stored constant at its weight port."""
     weight = _at(layer, ports.weight)
-    sharers = layer.network.memo.get("shared weights", {})
     if weight is None or walk.source(weight).kind != "constant":
         return Seen(True, "no stored weight")
     for constant in (weight, *sorted(walk.stored(weight), key=lambda t: t.name)):
-        other = next((found for found in sharers.get(constant, ()) if found is not layer), None)
+        other = next(
+            (found for found in given.sharers.get(constant, ()) if found is not layer), None
+        )
         # One number is no weight: a scale may well serve many.
         number = walk.is_constant(constant) and not set(constant.shape or ()) - {1}
         if other and (constant is weight or not number):
@@ -203,8 +245,8 @@ def weight_shared(layer: Layer, ports: Ports, treatment: Treatment, wanted: Para
     return Seen(True, f"weight {weight.name!r} is the layer's own")
 
 
-@_kind("pool_rank")
-def pool_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+@_kind("pool_rank", pool_rank=int)
+def pool_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The pool works on tensors of this rank: kernel_shape + 2, else the data's rank."""
     kernel = layer.attribute("kernel_shape")
     if isinstance(kernel, tuple):
@@ -216,8 +258,8 @@ def pool_rank(layer: Layer, ports: Ports, treatment: Treatment, wanted: Paramete
     return Seen(rank == wanted["pool_rank"], f"data of rank {rank}")
 
 
-@_kind("dtype")
-def dtype(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+@_kind("dtype", dtype=list[str])
+def dtype(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Data inputs and the output have one of these element types."""
     seen = element_types(layer, ports)
     if not seen:
@@ -234,14 +276,14 @@ def element_types(layer: Layer, ports: Ports) -> set[str]:
     return {found for t in (*taken, layer.output(0)) if (found := walk.dtype(t)) is not None}
 
 
-@_kind("nested")
-def nested(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+@_kind("nested", nested=Literal[False])
+def nested(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The layer stands in the main graph."""
     return Seen(not layer.where, f"in {layer.where}" if layer.where else "in the main graph")
 
 
-@_kind("output_used", "equals")
-def output_used(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+@_kind("output_used", output_used=PORT, equals=bool)
+def output_used(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Whether somebody reads this output of the layer."""
     output = layer.output(wanted["output_used"])
     used = output is not None and (output.is_output or bool(output.consumers))
@@ -249,11 +291,15 @@ def output_used(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parame
     return Seen(used == wanted["equals"], f"output {wanted['output_used']} {words}")
 
 
-@_kind("treatment", "equals")
-def treated(layer: Layer, ports: Ports, treatment: Treatment, wanted: Parameters) -> Seen:
+@_kind(
+    "treatment",
+    treatment=Literal["data", "weights", "weight_channel_wise", "weight_asymmetric", "shift"],
+    equals=bool,
+)
+def treated(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """A field of the treatment has this value; a treatment that does not show it is not judged."""
     name = wanted["treatment"]
-    value = getattr(treatment, name)
+    value = getattr(given.treatment, name)
     if value is None:
         return Seen(None, f"{name}: not visible")
     return Seen(value == wanted["equals"], f"{name} = {str(value).lower()}")

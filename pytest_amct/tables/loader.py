@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pytest_amct.errors import SpecError, UsageError
-from pytest_amct.tables.kinds import KINDS
+from pytest_amct.graphs.network import Basis
+from pytest_amct.nearest import written
+from pytest_amct.tables.fields import WHOLE, Fields
+from pytest_amct.tables.kinds import KINDS, PORT
 from pytest_amct.tables.model import Condition, Ports, Row, Spec
+from pytest_amct.typed import describe, is_of
 
 DEFAULT_RELEASE = "cann-7.0.0"
 
-_BASES = ("stated", "inferred")
-_PARTS = ("weights", "data", "factor")
 _FRAMEWORKS = ("onnx", "tensorflow", "caffe")
+_PARTS = Literal["weights", "data", "factor"]
+_TABLES = ("uniform", "nonuniform", "weight_only")
+_CONDITION = re.compile(r"[\w.-]+|settings/[\w.-]+/[\w.-]+/[\w.-]+")
+"""A condition's id: one word, or one that stands in the table of settings."""
 
 
 def releases() -> list[str]:
@@ -28,24 +37,59 @@ def releases() -> list[str]:
     )
 
 
-@cache
-def load_spec(name: str = DEFAULT_RELEASE) -> Spec:
+def load_spec(name: str | os.PathLike[str] = DEFAULT_RELEASE) -> Spec:
     """The tables of a release by its name (``cann-7.0.0``) or by the path of a TOML file.
 
-    Raises `UsageError` if there is no such release, `SpecError` if the file is broken.
+    The same object for the same release, or for a file that has not changed. Raises `UsageError`
+    if there is no such release, `SpecError` if the file is broken.
     """
-    if name.endswith(".toml"):
-        path = Path(name)
-        if not path.is_file():
-            raise UsageError(f"spec {name!r}: no such file")
-        return parse_spec(path.read_bytes(), name)
-    if name not in releases():
+    if not isinstance(name, str | os.PathLike):
+        raise UsageError(f"spec {written(name)}: must be the name of a release or a path")
+    text = os.fsdecode(name)
+    if not text.endswith(".toml"):
+        return _load_release(text)
+    try:
+        path = Path(text).resolve()
+        changed = path.stat()
+        return _load_file(path, changed.st_mtime_ns, changed.st_size, text)
+    except (FileNotFoundError, NotADirectoryError):
         raise UsageError(
-            f"spec {name!r} is not a known release: use one of {', '.join(releases())}, "
-            "or the path of a .toml file"
+            f"spec {text!r}: no such file: correct the path, or name a release"
+        ) from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"spec {text!r}: cannot be read ({why}): name another file") from None
+
+
+def spec_or_default(spec: Spec | None) -> Spec:
+    """The tables that a caller gives, those of the default release for ``None``.
+
+    Raises `UsageError` for anything else.
+    """
+    if isinstance(spec, Spec):
+        return spec
+    if spec is None:
+        return load_spec()
+    raise UsageError(f"spec {written(spec)}: is no table: give what load_spec(name) returns")
+
+
+@cache
+def _load_release(name: str) -> Spec:
+    known = releases()
+    if name not in known:
+        close = get_close_matches(name, known)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise UsageError(
+            f"spec {name!r} is not a known release: use one of {', '.join(known)}, "
+            f"or the path of a .toml file{hint}"
         )
-    text = (resources.files("pytest_amct.tables") / f"{name}.toml").read_bytes()
-    return parse_spec(text, f"{name}.toml")
+    data = (resources.files("pytest_amct.tables") / f"{name}.toml").read_bytes()
+    return parse_spec(data, f"{name}.toml")
+
+
+@cache
+def _load_file(path: Path, changed: int, size: int, name: str) -> Spec:
+    return parse_spec(path.read_bytes(), name)
 
 
 def parse_spec(data: bytes, source: str) -> Spec:
@@ -54,158 +98,140 @@ def parse_spec(data: bytes, source: str) -> Spec:
         document = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(f"{source}: not a TOML file: {error}") from None
-    top = _Table(document, source, "the file")
-    lists = top.get("lists", dict)
-    if not set(lists.values()) <= set(_BASES):
-        raise SpecError(f"{source}: [lists]: values must be one of {', '.join(_BASES)}")
-    float16 = _Table(top.get("float16", dict), source, "[float16]")
-    shared = [_condition(entry, source, "[[open]]", True) for entry in top.tables("open")]
+    except RecursionError:
+        raise SpecError(f"{source}: not a table file: it is nested too deep") from None
+    return read_document(document, source)
+
+
+def read_document(document: Mapping[str, Any], source: str) -> Spec:
+    """The tables in a parsed TOML file, see `parse_spec`."""
+    top = Fields(document, source, WHOLE)
+    lists, float16 = top.table("lists"), top.table("float16")
+    shared = [_condition(c, source, "[[open]]", True) for c in top.get("open", list, [])]
     spec = Spec(
         release=top.get("release", str),
         title=top.get("title", str),
-        float16_closed=frozenset(float16.get("closed", list)),
-        float16_basis=float16.choice("basis", _BASES),
-        rows=tuple(_row(entry, source, shared) for entry in top.tables("row")),
-        lists=lists,
+        float16_closed=frozenset(float16.get("closed", list[str])),
+        float16_basis=float16.get("basis", Basis),
+        rows=tuple(_row(entry, source, shared) for entry in top.get("row", list, [])),
+        lists={name: lists.get(name, Basis) for name in _TABLES if name in lists.values},
         source=source,
     )
-    top.done()
-    float16.done()
+    for table in (top, float16, lists):
+        table.done()
+    _check_rows(spec, source)
+    return spec
+
+
+def _check_rows(spec: Spec, source: str) -> None:
+    """Raises `SpecError` for rows that do not go together, or if there are none."""
+    if not spec.rows:
+        raise SpecError(f"{source}: {WHOLE}: it has no [[row]]: add one")
     ids = [row.id for row in spec.rows]
     taken: dict[tuple[str, str, str], str] = {}
     for row in spec.rows:
         if ids.count(row.id) > 1:
             raise SpecError(f"{source}: row {row.id}: another row has the same 'id'")
         table, framework, _ = row.id.split("/")
-        if table not in lists or framework not in _FRAMEWORKS:
+        if table not in spec.lists or framework not in _FRAMEWORKS:
             raise SpecError(
                 f"{source}: row {row.id}: 'id' must begin with a table of [lists]"
-                f" ({', '.join(lists)}) and one of {', '.join(_FRAMEWORKS)}"
+                f" ({', '.join(spec.lists)}) and one of {', '.join(_FRAMEWORKS)}"
             )
         for type_ in (*row.types, *row.spellings):
             other = taken.setdefault((table, framework, type_), row.id)
             if other != row.id:
                 raise SpecError(f"{source}: row {row.id}: {type_} is a type of {other} already")
-    return spec
 
 
-class _Table:
-    """One TOML table; remembers what was asked for, so that a misspelt key is an error."""
-
-    def __init__(self, values: Mapping[str, Any], source: str, place: str) -> None:
-        if not isinstance(values, dict):
-            raise SpecError(f"{source}: {place}: must be a table")
-        self.values, self.source, self.place = values, source, place
-        self.asked: set[str] = set()
-
-    def get(self, key: str, kind: type, default: Any = ...) -> Any:
-        self.asked.add(key)
-        value = self.values.get(key, default)
-        if value is ...:
-            raise SpecError(f"{self.source}: {self.place}: {key!r} is missing")
-        if value is not default and not isinstance(value, kind):
-            raise SpecError(f"{self.source}: {self.place}: {key!r} must be a {kind.__name__}")
-        return value
-
-    def choice(self, key: str, values: tuple[str, ...]) -> Any:
-        value = self.get(key, str)
-        if value not in values:
-            raise SpecError(
-                f"{self.source}: {self.place}: {key!r} must be one of {', '.join(values)}"
-            )
-        return value
-
-    def tables(self, key: str) -> list[Mapping[str, Any]]:
-        return list(self.get(key, list, []))
-
-    def all_of(self, key: str, kind: type, default: Any = ...) -> tuple[Any, ...]:
-        """A list of which every entry is of one kind."""
-        found = self.get(key, list, default)
-        if not all(type(entry) is kind for entry in found):
-            raise SpecError(
-                f"{self.source}: {self.place}: {key!r} must be a list of {kind.__name__}"
-            )
-        return tuple(found)
-
-    def done(self) -> None:
-        extra = sorted(set(self.values) - self.asked)
-        if extra:
-            raise SpecError(f"{self.source}: {self.place}: {extra[0]!r} is not a key of this table")
-
-
-def _row(values: Mapping[str, Any], source: str, shared: list[Condition]) -> Row:
-    name = values.get("id", "?") if isinstance(values, dict) else "?"
-    table = _Table(values, source, f"row {name}")
-    id_ = table.get("id", str)
-    if len(id_.split("/")) != 3:
-        raise SpecError(f"{source}: row {id_}: 'id' must be scheme/framework/name")
-    ports = _Table(table.get("ports", dict), source, f"row {id_}: ports")
-    quantizes = table.get("quantizes", list)
-    if not set(quantizes) <= set(_PARTS):
-        raise SpecError(f"{source}: row {id_}: 'quantizes' takes {', '.join(_PARTS)}")
-    own = [_condition(c, source, f"row {id_}", False) for c in table.tables("condition")]
-    own += [_condition(c, source, f"row {id_}", True) for c in table.tables("open")]
-    names = {c.id for c in own}
+def _row(values: Any, source: str, shared: list[Condition]) -> Row:
+    row = Fields(values, source, f"row {_name(values)}")
+    id_ = row.get("id", str)
+    if not re.fullmatch(r"([\w.-]+/){2}[\w.-]+", id_):
+        raise row.error(f"'id' is {id_!r}: it must be scheme/framework/name")
+    ports = row.table("ports")
+    own = [_condition(c, source, row.place, False) for c in row.get("condition", list, [])]
+    own += [_condition(c, source, row.place, True) for c in row.get("open", list, [])]
+    names = [c.id for c in own]
     for condition in own:
-        if sum(c.id == condition.id for c in own) > 1:
-            raise SpecError(f"{source}: row {id_}: two conditions have the id {condition.id!r}")
-    for condition in own:
-        if condition.implied_by and condition.implied_by not in names:
-            raise SpecError(
-                f"{source}: row {id_}: condition {condition.id}: "
-                "'implied_by' names no condition of the row"
-            )
-    row = Row(
+        if names.count(condition.id) > 1:
+            raise row.error(f"two conditions have the id {condition.id!r}")
+        if condition.implied_by is not None and condition.implied_by not in names:
+            raise row.error(f"condition {condition.id}: 'implied_by' names no condition of the row")
+    made = Row(
         id=id_,
-        types=table.all_of("types", str),
-        spellings=table.all_of("spellings", str, []),
-        ir=table.all_of("ir", str),
-        quantizes=tuple(quantizes),
+        types=_texts(row, "types"),
+        spellings=_texts(row, "spellings", []),
+        ir=_texts(row, "ir"),
+        quantizes=tuple(row.get("quantizes", list[_PARTS])),
         ports=Ports(
-            data=ports.all_of("data", int),
-            weight=ports.get("weight", int, None),
-            bias=ports.get("bias", int, None),
+            data=tuple(ports.get("data", list[PORT])),  # type: ignore[valid-type]
+            weight=ports.get("weight", PORT, None),
+            bias=ports.get("bias", PORT, None),
         ),
         conditions=(*own, *shared),
-        ir_of_rank={_rank(k, source, id_): v for k, v in table.get("ir_of_rank", dict, {}).items()},
+        ir_of_rank=_ir_of_rank(row),
     )
-    if not set(row.ir_of_rank.values()) <= set(row.ir):
-        raise SpecError(f"{source}: row {id_}: 'ir_of_rank' names a type that 'ir' does not")
-    table.done()
+    if not made.ports.data:
+        raise ports.error("'data' names no port: each layer has data")
+    if not set(made.ir_of_rank.values()) <= set(made.ir):
+        raise row.error("'ir_of_rank' names a type that 'ir' does not")
+    row.done()
     ports.done()
-    return row
+    return made
 
 
-def _rank(key: str, source: str, row: str) -> int:
-    if not key.isdecimal():
-        raise SpecError(f"{source}: row {row}: 'ir_of_rank' takes ranks, not {key!r}")
-    return int(key)
+def _texts(row: Fields, key: str, default: Any = ...) -> tuple[str, ...]:
+    return tuple(row.get(key, list[str], default))
 
 
-def _condition(values: Mapping[str, Any], source: str, place: str, is_open: bool) -> Condition:
-    name = values.get("id", "?") if isinstance(values, dict) else "?"
-    place = f"{place}: condition {name}"
-    table = _Table(values, source, place)
+def _ir_of_rank(row: Fields) -> dict[int, str]:
+    named = row.table("ir_of_rank", {})
+    ranks = {str(rank): rank for rank in PORT}
+    for key in named.values:
+        if key not in ranks:
+            raise row.error(f"'ir_of_rank' takes ranks, not {key!r}")
+    return {ranks[key]: named.get(key, str) for key in named.values}
+
+
+def _name(values: Any) -> str:
+    """What errors call a row or a condition, whatever stands there."""
+    name = values.get("id") if isinstance(values, dict) else None
+    return name if isinstance(name, str) else "?"
+
+
+def _condition(values: Any, source: str, place: str, is_open: bool) -> Condition:
+    table = Fields(values, source, f"{place}: condition {_name(values)}")
     condition = Condition(
         id=table.get("id", str),
-        require=_requirement(table.get("require", dict), source, place),
-        when=_requirement(table.get("when", dict), source, place) if "when" in values else None,
-        basis="stated" if is_open else table.choice("basis", _BASES),
+        require=_requirement(table, "require"),
+        when=_requirement(table, "when") if "when" in table.values else None,
+        basis="stated" if is_open else table.get("basis", Basis),
         implied_by=table.get("implied_by", str, None),
         unobservable=table.get("unobservable", str, None),
         open=is_open,
     )
+    if not _CONDITION.fullmatch(condition.id):
+        raise table.error("'id' must be one word, or settings/framework/row/name")
     table.done()
     return condition
 
 
-def _requirement(values: Mapping[str, Any], source: str, place: str) -> Mapping[str, Any]:
-    kinds = [key for key in values if key in KINDS]
+def _requirement(condition: Fields, key: str) -> Mapping[str, Any]:
+    values: Mapping[str, Any] = condition.get(key, dict)
+    kinds = [k for k in values if k in KINDS]
     if len(kinds) != 1:
-        raise SpecError(f"{source}: {place}: a requirement names one of {', '.join(sorted(KINDS))}")
-    extra = sorted(set(values) - {kinds[0]} - KINDS[kinds[0]][1])
-    if extra:
-        raise SpecError(f"{source}: {place}: {extra[0]!r} is not a parameter of {kinds[0]!r}")
-    if type(values.get("index", 0)) is not int:
-        raise SpecError(f"{source}: {place}: 'index' must be an int")
+        raise condition.error(f"a requirement names one of {', '.join(sorted(KINDS))}")
+    (name,) = kinds
+    kind = KINDS[name]
+    for parameter, value in values.items():
+        if parameter not in kind.types:
+            raise condition.error(f"{parameter!r} is not a parameter of {name!r}")
+        if not is_of(value, kind.types[parameter]):
+            raise condition.error(f"{parameter!r} must be {describe(kind.types[parameter])}")
+    for parameter in kind.types:
+        if parameter not in values and parameter not in kind.optional:
+            raise condition.error(f"{name!r} needs {parameter!r}, too")
+    if kind.one_of and sum(p in values for p in kind.one_of) != 1:
+        raise condition.error(f"{name!r} needs one of {', '.join(kind.one_of)}")
     return values

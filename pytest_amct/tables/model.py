@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Basis
+from pytest_amct.nearest import instead, written
 
 Verdict = Literal["quantizable", "forbidden", "unspecified"]
 State = Literal["holds", "broken", "unknown", "vacuous"]
 Scheme = Literal["uniform", "tensor", "nonuniform", "weight_only"]
+_SCHEMES: tuple[str, ...] = get_args(Scheme)
+_SHOWN = ("data", "weights", "weight_channel_wise", "weight_asymmetric", "shift")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,20 @@ class Treatment:
     shift: bool | None = None
 
     def __post_init__(self) -> None:
-        """The schemes of tables 2 and 3 are about weights: by their names those were quantized."""
+        """The schemes of tables 2 and 3 are about weights: by their names those were quantized.
+
+        Raises `UsageError` for a scheme or a value that there is not.
+        """
+        if type(self.scheme) is not str or self.scheme not in _SCHEMES:
+            raise UsageError(
+                f"Treatment: {written(self.scheme)} is no scheme{instead(self.scheme, _SCHEMES)}"
+            )
+        for name in _SHOWN:
+            value = getattr(self, name)
+            if value is not None and type(value) is not bool:
+                raise UsageError(
+                    f"Treatment: {name} is {written(value)}: it must be True, False or None"
+                )
         if self.weights is None and self.scheme in ("nonuniform", "weight_only"):
             object.__setattr__(self, "weights", True)
 

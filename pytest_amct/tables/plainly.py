@@ -12,10 +12,11 @@ from typing import Any
 
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import UNKNOWN, Layer, Tensor
+from pytest_amct.tables.facts import Facts
 from pytest_amct.tables.model import Ports, Row
 
 Parameters = Mapping[str, Any]
-Check = Callable[[Layer, Ports, Parameters], bool | None]
+Check = Callable[[Layer, Ports, Facts, Parameters], bool | None]
 
 
 def _at(layer: Layer, port: int | None) -> Tensor | None:
@@ -23,7 +24,7 @@ def _at(layer: Layer, port: int | None) -> Tensor | None:
     return None if port is None or port >= len(inputs) else inputs[port]
 
 
-def _attribute(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+def _attribute(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters) -> bool | None:
     value = layer.attribute(wanted["attribute"])
     if value is None or value == ():
         value = wanted["default"]
@@ -40,39 +41,38 @@ def _constant(layer: Layer, port: int | None) -> Tensor | None:
     return tensor
 
 
-def _weight_source(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+def _weight_source(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters) -> bool | None:
     return True if _constant(layer, ports.weight) is not None else None
 
 
-def _bias_source(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+def _bias_source(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters) -> bool | None:
     bias = _at(layer, ports.bias)
     return True if bias is None or _constant(layer, ports.bias) is not None else None
 
 
-def _weight_rank(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+def _weight_rank(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters) -> bool | None:
     weight = _constant(layer, ports.weight)
     if weight is None or weight.shape is None:
         return None
     return bool(len(weight.shape) in wanted["weight_rank"])
 
 
-def _constant_of_rank(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+def _constant_of_rank(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters) -> bool | None:
     weight = _constant(layer, ports.weight)
     if weight is None or weight.shape is None:
         return None
     return True if len(weight.shape) == wanted["constant_of_rank"] else None
 
 
-def _weight_shared(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+def _weight_shared(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters) -> bool | None:
     if ports.weight is None:
         return True
     weight = _constant(layer, ports.weight)
-    memo = layer.network.memo
-    mine = weight is not None and memo["weights"].get(weight) is layer
-    return True if mine and weight not in memo["shared weights"] else None
+    mine = weight is not None and facts.owners.get(weight) is layer
+    return True if mine and weight not in facts.sharers else None
 
 
-def _dtype(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+def _dtype(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters) -> bool | None:
     memo = layer.network.memo.get("dtype", {})  # gone, once shapes have been inferred
     allowed, found = wanted["dtype"], False
     for tensor in (*layer.inputs, *layer.outputs[:1]):
@@ -84,15 +84,15 @@ def _dtype(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
     return True if found else None
 
 
-def _nested(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+def _nested(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters) -> bool | None:
     return not layer.where
 
 
-def _type(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+def _type(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters) -> bool | None:
     return bool(layer.type == wanted["type"])
 
 
-def _pool_rank(layer: Layer, ports: Ports, wanted: Parameters) -> bool | None:
+def _pool_rank(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters) -> bool | None:
     kernel = layer.attribute("kernel_shape")
     return bool(len(kernel) + 2 == wanted["pool_rank"]) if isinstance(kernel, tuple) else None
 
@@ -130,13 +130,13 @@ def steps(row: Row) -> tuple[Step, ...] | None:
     return tuple(found)
 
 
-def hold(layer: Layer, row: Row, found: tuple[Step, ...]) -> bool:
+def hold(layer: Layer, row: Row, found: tuple[Step, ...], facts: Facts) -> bool:
     """Whether all of a row's conditions on the layer plainly hold, or do not concern it."""
     ports = row.ports
     for check, require, guard, when in found:
-        if guard is not None and guard(layer, ports, when) is False:
+        if guard is not None and guard(layer, ports, facts, when) is False:
             continue
-        if check(layer, ports, require) is not True:
+        if check(layer, ports, facts, require) is not True:
             return False
     return True
 

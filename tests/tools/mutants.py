@@ -30,8 +30,8 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 ROOT = Path(__file__).parents[2]
-MODULES = ("tables/answers", "tables/float16", "tables/kinds", "tables/loader", "tables/model")
-MODULES += ("tables/plainly", "verdicts")
+MODULES = ("tables/answers", "tables/facts", "tables/fields", "tables/float16", "tables/kinds")
+MODULES += ("tables/loader", "tables/model", "tables/plainly", "verdicts")
 REASONS = Path(__file__).with_name("surviving_mutants.toml")
 
 _SWAPS = "Eq_NotEq NotEq_Eq Is_IsNot IsNot_Is Lt_LtE LtE_Lt Gt_GtE GtE_Gt Lt_GtE LtE_Gt"

@@ -11,6 +11,7 @@ from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import shown
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import printable
+from pytest_amct.nearest import written
 
 _NOT_LAYERS = frozenset(
     (
@@ -42,6 +43,10 @@ def read_config(text: str) -> AmctDecisions:
 
     Raises `OutputError` with the path of the key that is wrong.
     """
+    if not isinstance(text, str):
+        raise OutputError(
+            f"the configuration is {written(text)}: give its text, or return its path"
+        )
     config = _object("", _parse(text))
     offset = config.get("weight_offset")
     layers: dict[str, AmctLayer | None] = {}

@@ -17,6 +17,7 @@ from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import shown
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import printable
+from pytest_amct.nearest import written
 
 _FIELDS = {
     "scale_d": "FLOAT",
@@ -42,6 +43,8 @@ def read_record(text: str) -> AmctDecisions:
 
     Fields that are not known are passed over. Raises `OutputError` with line and column.
     """
+    if not isinstance(text, str):
+        raise OutputError(f"the record is {written(text)}: give its text, or return its path")
     record = _message()()
     try:
         text_format.Parse(text.removeprefix("\ufeff"), record, allow_unknown_field=True)

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from pytest_amct.errors import ModelError
 from pytest_amct.graphs.caffe.schema import Message, message
-from pytest_amct.graphs.files import read_bytes
+from pytest_amct.graphs.files import path_of, read_bytes
 
 Text = str | bytes | os.PathLike[str]
 """A prototxt: its text, or the path of a file (a string without braces, quotes or line breaks)."""
@@ -50,7 +50,7 @@ def parse_caffemodel(caffemodel: Stored) -> tuple[Mapping[str, list[Sequence[Mes
     if isinstance(caffemodel, bytes):
         data, name = caffemodel, "the caffemodel"
     else:
-        name = os.fspath(caffemodel)
+        name = path_of(caffemodel, "the bytes of a caffemodel or its path")
         data = read_bytes(caffemodel, name)
     net = message("StoredNet")
     try:
@@ -77,7 +77,7 @@ def _read_text(prototxt: Text, name: str) -> tuple[str, str]:
     elif isinstance(prototxt, bytes):
         data = prototxt
     else:
-        name = os.fspath(prototxt)
+        name = path_of(prototxt, "the text of a prototxt or its path")
         data = read_bytes(prototxt, name)
     try:
         # Comments say nothing, in whatever encoding.

@@ -36,7 +36,7 @@ def read_caffe(prototxt: Text, caffemodel: Stored | None = None, name: str = "")
     net, label = parse_prototxt(prototxt, name)
     blobs: Mapping[str, Sequence[Sequence[Message]]] = {}
     stored = ""
-    if caffemodel is not None and caffemodel != b"":
+    if caffemodel is not None and not (isinstance(caffemodel, bytes) and not caffemodel):
         blobs, stored = parse_caffemodel(caffemodel)
     return _Reader(net, label, blobs, stored).network
 

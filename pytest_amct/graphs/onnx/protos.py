@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import ModelProto, TensorShapeProto, ValueInfoProto
 
 from pytest_amct.errors import ModelError
-from pytest_amct.graphs.files import read_bytes
+from pytest_amct.graphs.files import path_of, read_bytes
 from pytest_amct.graphs.network import Shape
 from pytest_amct.graphs.onnx.ops import DTYPES
 
@@ -22,7 +22,7 @@ def parse_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = "
         if isinstance(model, bytes):
             data, name = model, name or "the model"
         else:
-            name = name or os.fspath(model)
+            name = name or path_of(model, "a ModelProto, its bytes or a path")
             data = read_bytes(model, name)
         model = ModelProto()
         try:

@@ -1,0 +1,63 @@
+"""What the tables of one release need to know of a network as a whole, worked out once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pytest_amct.graphs import walk
+from pytest_amct.graphs.collecting import uncollected
+from pytest_amct.graphs.network import Layer, Network, Tensor
+from pytest_amct.tables.float16 import float16_rule
+from pytest_amct.tables.kinds import Seen
+from pytest_amct.tables.model import Answer, Spec
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Facts:
+    """What follows from a network under one spec: another one lists other types as weighted."""
+
+    spec: Spec
+    #: which layer has which stored constant at its weight port: the first one that has
+    owners: dict[Tensor, Layer]
+    #: the layers of constants that several have there
+    sharers: dict[Tensor, list[Layer]]
+    #: whether the network is free of what fires the Float16 rule
+    float16: Seen
+    #: answers about types that no row lists, by table and type
+    unlisted: dict[tuple[str, str], Answer] = field(default_factory=dict)
+
+
+def facts_of(network: Network, spec: Spec) -> Facts:
+    """The facts of a network under a spec, the same object each time."""
+    known: dict[int, Facts] | None = network.memo.get("facts")
+    if known is None:
+        known = network.memo["facts"] = {}
+    # A spec cannot be hashed; the facts hold it, so that its id stays its own.
+    facts = known.get(id(spec))
+    if facts is None:
+        with uncollected():  # it stays, so that there is no garbage to look for
+            owners, sharers = _weights(network, spec)
+            walk.note_dtypes(network)
+            facts = known[id(spec)] = Facts(spec, owners, sharers, float16_rule(network, spec))
+    return facts
+
+
+def _weights(network: Network, spec: Spec) -> tuple[dict[Tensor, Layer], dict[Tensor, list[Layer]]]:
+    owners: dict[Tensor, Layer] = {}
+    sharers: dict[Tensor, list[Layer]] = {}
+
+    def own(constant: Tensor, layer: Layer) -> None:
+        first = owners.setdefault(constant, layer)
+        if first is not layer:
+            sharers.setdefault(constant, [first]).append(layer)
+
+    for layer in network.layers:
+        row = spec.by_type.get(("uniform", layer.framework, layer.qualified_type))
+        weight = layer.input(row.ports.weight) if row and row.ports.weight is not None else None
+        if weight is not None and weight.origin == "constant":  # by far the most
+            own(weight, layer)
+        # Only constants can be shared weights; behind anything else stands half the network.
+        elif weight is not None and walk.source(weight).kind == "constant":
+            for constant in {weight, *walk.stored(weight)}:
+                own(constant, layer)
+    return owners, sharers

@@ -243,7 +243,7 @@ def layers() -> list[Layer]:
     """A conforming layer of each row, and what stands around it."""
     found: list[Layer] = []
     for framework in ("onnx", "tensorflow", "caffe"):
-        rows = [f"uniform/{framework}/{row}" for row in catalog.rows(framework).DEFAULTS]
+        rows = [f"uniform/{framework}/{row}" for row in catalog.source_of(framework).defaults]
         network = NetworkCase(tuple(Item(row, "default") for row in rows))
         found += network.build().native.network().layers
     return found

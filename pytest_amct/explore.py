@@ -22,12 +22,13 @@ from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 from hypothesis.errors import Flaky
 
 from pytest_amct.cases import catalog, neutral
-from pytest_amct.cases.networks import NETWORKS, AnyCase, NetworkCase
+from pytest_amct.cases.networks import AnyCase, NetworkCase
 from pytest_amct.cases.neutral import NeutralCase
 from pytest_amct.cases.plan import Built, Case
 from pytest_amct.cases.requests import needs
 from pytest_amct.cases.strategies import every_deviation, explored_cases, networks
 from pytest_amct.graphs.network import Network
+from pytest_amct.ids import NETWORKS, ConditionId
 from pytest_amct.runner import Result, Runner, focal_layers, known_as
 from pytest_amct.stability import check_pairs, look
 from pytest_amct.verdicts import Finding, Record, missed
@@ -91,7 +92,7 @@ class Explorer:
 
     def check_networks(self, framework: str) -> Result:
         """Judge whole networks: every layer of a type that cases are about."""
-        group = f"{NETWORKS}{framework}"
+        group = str(ConditionId(NETWORKS, framework))
         if not self.runner.gate.is_whole(group):
             return self.runner.check(group)
         self._kept, self._left = {}, set()
@@ -164,7 +165,7 @@ class Explorer:
             records = self._records(case)
             found = (
                 self.runner.findings(group, records)
-                if not group.startswith(NETWORKS)
+                if not ConditionId.parse(group).is_network
                 else [f for r in records for f in r.findings]
             )
             new = []

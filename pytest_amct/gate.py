@@ -8,10 +8,11 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from pytest_amct.cases import catalog, neutral
-from pytest_amct.cases.networks import NETWORKS, AnyCase, parse_case
+from pytest_amct.cases.networks import AnyCase, parse_case
 from pytest_amct.cases.neutral import NeutralCase, parse_neutral
 from pytest_amct.errors import UsageError
 from pytest_amct.frameworks import FRAMEWORKS
+from pytest_amct.ids import NETWORKS, ConditionId
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.tables.model import Spec, condition_id
@@ -49,7 +50,7 @@ class Gate:
                 groups.insert(at + 1, condition)
         # A network or a pair that was lost can be named in either profile.
         if self.explores or any(":in(" in pattern for pattern in self.select):
-            groups += [f"{NETWORKS}{framework}" for framework in self.frameworks]
+            groups += [str(ConditionId(NETWORKS, f)) for f in self.frameworks]
             if "onnx" in self.frameworks:
                 groups += [f"{neutral.GROUP}/{change}" for change in neutral.changes()]
         return groups

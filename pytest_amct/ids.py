@@ -14,6 +14,7 @@ Ids are paths and public, and they never change meaning:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 UNLISTED = "unlisted"
 """Stands in place of the row for types that no row lists."""
@@ -43,6 +44,7 @@ class RowId:
         return f"{self.table}/{self.framework}/{self.name}"
 
     @staticmethod
+    @lru_cache(maxsize=1024)
     def parse(text: str) -> RowId:
         """Return the row of an id. Raises `ValueError` if it is not one."""
         parts = text.split("/")
@@ -147,6 +149,11 @@ class CaseId:
     def with_variations(self, *names: str) -> CaseId:
         """Return the case under these variations instead of its own."""
         return replace(self, variations=names)
+
+
+def framework_of(text: str) -> str:
+    """Return the framework that an id names, of a condition or a case; ``""`` if none."""
+    return ConditionId.parse(text.partition("@")[0]).framework
 
 
 def is_case(text: str) -> bool:

@@ -18,11 +18,11 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_amct.cases.networks import NETWORKS
 from pytest_amct.cases.neutral import GROUP as PAIRS
 from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.gate import Gate, frameworks_of
 from pytest_amct.graphs.reading import read_files
+from pytest_amct.ids import ConditionId
 from pytest_amct.journal import Journal, read_journal
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.loading import load_quantizer
@@ -137,7 +137,7 @@ class Suite:
     def _conditions(self) -> dict[str, tuple[str, list[str]]]:
         """The tests that are picked by id: of conditions, of networks, of neutral changes."""
         pairs = [g for g in self.groups if g.startswith(f"{PAIRS}/")]
-        networks = [g for g in self.groups if g.startswith(NETWORKS)]
+        networks = [g for g in self.groups if ConditionId.parse(g).is_network]
         others = [g for g in self.groups if g not in networks and g not in pairs]
         explores = self.settings.profile == "explore"
         found = {

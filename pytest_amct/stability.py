@@ -16,7 +16,7 @@ from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.graphs.text import network_text
 from pytest_amct.runner import Result, Runner, last_words, sentence
 from pytest_amct.saved import Note, save_pair
-from pytest_amct.tables.answers import answer, find_row
+from pytest_amct.tables.answers import answer, find_row, unlisted_id
 from pytest_amct.tables.model import Answer
 from pytest_amct.verdicts import Finding, Level, asked_treatment
 
@@ -171,7 +171,7 @@ def _finding(
     runner: Runner, case: str, layer: Layer, told: Answer, message: str, level: Level
 ) -> Finding:
     row = find_row(layer, runner.spec)
-    condition = row.id if row else f"uniform/{layer.framework}/unlisted/{layer.qualified_type}"
+    condition = row.id if row else unlisted_id("uniform", layer)
     return Finding("unstable", condition, case, str(layer), level, message, row=told.row)
 
 

@@ -222,7 +222,7 @@ def test_the_pair_is_the_smallest_network_and_is_judged_again_from_its_file(
 ) -> None:
     result = unstable("unrelated", tmp_path)
     (finding,) = {f.case for f in result.findings}
-    assert finding == f"neutral/onnx/unrelated@0{CONV.spelled}"
+    assert finding == f"neutral/onnx/unrelated@0:in({CONV.position})"
     (saved,) = {f.model for f in result.findings}
     assert saved is not None
     again = explorer(Unstable().unrelated, tmp_path).runner.check_model(tmp_path / saved)

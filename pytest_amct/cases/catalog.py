@@ -30,6 +30,7 @@ from pytest_amct.cases.tensorflow.source import TensorFlowSource
 from pytest_amct.cases.writing import write_case
 from pytest_amct.errors import UsageError
 from pytest_amct.frameworks import FRAMEWORKS
+from pytest_amct.ids import UNLISTED, CaseId, ConditionId, framework_of
 from pytest_amct.nearest import instead, written
 
 _SOURCES: Mapping[str, CaseSource] = {
@@ -59,17 +60,22 @@ def _groups(framework: str) -> Mapping[str, Group]:
     listed, found = source_of(framework), dict[str, Group]()
     for row, by_condition in listed.deviations.items():
         for condition, deviations in by_condition.items():
-            id_ = f"uniform/{framework}/{row}" + (f"/{condition}" if condition else "")
-            found[id_] = Group(listed.defaults[row], deviations)
+            id_ = ConditionId("uniform", framework, row, condition)
+            found[str(id_)] = Group(listed.defaults[row], deviations)
     for row in listed.float16_rows:
-        found[f"float16/{framework}/{row}"] = Group(listed.defaults[row], listed.float16)
+        found[str(ConditionId("float16", framework, row))] = Group(
+            listed.defaults[row], listed.float16
+        )
     for name, plan in listed.unlisted.items():
         with_constant = plan.second == "branch" and listed.has_constants
         constant: Deviations = {"constant": {"second": "constant"}} if with_constant else {}
-        found[f"uniform/{framework}/unlisted/{name}"] = Group(plan, {"plain": {}, **constant})
+        id_ = ConditionId("uniform", framework, UNLISTED, name)
+        found[str(id_)] = Group(plan, {"plain": {}, **constant})
     for (row, condition), deviations in listed.requested.items():
-        id_ = row + (f"/{condition}" if condition else "")
-        found[id_] = Group(listed.defaults[row.rpartition("/")[2]], deviations)
+        of_row = ConditionId.parse(row)
+        # A type that a table does not list is the conforming layer of table 1's row.
+        default = listed.defaults[of_row.name if of_row.is_unlisted else of_row.row]
+        found[str(replace(of_row, name=condition or of_row.name))] = Group(default, deviations)
     return MappingProxyType(found)
 
 
@@ -97,16 +103,6 @@ def _group(id_: str) -> Group:
         every = [group for f in FRAMEWORKS for group in _groups(f)]
         raise UsageError(f"{written(id_)} has no cases{instead(id_, every)}")
     return found
-
-
-def framework_of(id_: str) -> str:
-    """The framework that an id of a condition, row or case names, ``""`` if none."""
-    return id_.split("@")[0].split("/")[1] if "/" in id_.split("@")[0] else ""
-
-
-def is_unlisted(id_: str) -> bool:
-    """Return whether an id is that of a type without a row."""
-    return id_.split("@")[0].split("/")[2:3] == ["unlisted"]
 
 
 def variations(framework: str) -> Mapping[str, Changes]:
@@ -201,11 +197,11 @@ def gate_cases(group: str, declared: Set[str] = frozenset()) -> Iterator[Case]:
 
 def parse_case(id_: str) -> Case:
     """The case of an id, as reports print it. Raises `UsageError` if it names none."""
-    group, at, rest = id_.partition("@")
-    if not at:
-        raise UsageError(f"{id_!r} is no case id: it needs the form condition@deviation")
-    name, *variations = rest.split("+")
-    deviation, colon, context = name.partition(":")
-    if colon and context != "chain":
-        raise UsageError(f"{id_!r}: {context!r} is no context")
-    return make_case(group, deviation, "chain" if colon else "plain", tuple(variations))
+    try:
+        case = CaseId.parse(id_)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if case.position:
+        raise UsageError(f"{written(id_)} is a network, not a case of its own")
+    context: Context = "chain" if case.context else "plain"
+    return make_case(case.condition, case.deviation, context, case.variations)

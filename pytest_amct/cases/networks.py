@@ -29,9 +29,7 @@ from pytest_amct.cases.plan import (
 from pytest_amct.cases.requests import needs
 from pytest_amct.cases.writing import write_network
 from pytest_amct.errors import UsageError
-
-NETWORKS = "networks/"
-"""What the groups of networks whose layers are all asserted start with: ``networks/onnx``."""
+from pytest_amct.ids import NETWORKS, UNLISTED, CaseId, ConditionId, framework_of
 
 _WHOLE = "all"
 _NEWEST = 21
@@ -89,7 +87,7 @@ class NetworkCase:
     def group(self) -> str:
         """The condition or row of the focal layer, else that of whole networks."""
         if self.focal is None:
-            return f"{NETWORKS}{self.framework}"
+            return str(ConditionId(NETWORKS, self.framework))
         return self.items[self.focal].group
 
     @property
@@ -100,20 +98,19 @@ class NetworkCase:
     @property
     def id(self) -> str:
         """The network as a path; public, and enough to build it again."""
-        return f"{self.group}@{self.deviation}{self.spelled}"
+        return str(CaseId(self.group, self.deviation, "", self.position, self.variations))
 
     @property
-    def spelled(self) -> str:
-        """The part of the id that says what the network looks like."""
-        shown = [
+    def position(self) -> str:
+        """The part of the id that says which layers the network has."""
+        return ",".join(
             f"_{item.wires}" if i == self.focal else str(item) for i, item in enumerate(self.items)
-        ]
-        return f":in({','.join(shown)})" + "".join(f"+{v}" for v in self.variations)
+        )
 
     @property
     def framework(self) -> str:
         """``onnx``, ``tensorflow`` or ``caffe``."""
-        return catalog.framework_of(self.items[0].group)
+        return framework_of(self.items[0].group)
 
     def plan(self, item: Item) -> Plan:
         """An item's layer under those of the variations that go with it."""
@@ -182,7 +179,7 @@ def _least_opset(item: Item) -> int:
     plan = item.plan
     if plan.opset > _NEWEST:
         return plan.opset
-    return _OTHERS if catalog.is_unlisted(item.group) else _ROWS
+    return _OTHERS if ConditionId.parse(item.group).is_unlisted else _ROWS
 
 
 def fits(group: str, deviation: str, focal: bool = False) -> bool:
@@ -204,8 +201,9 @@ def fits(group: str, deviation: str, focal: bool = False) -> bool:
 def neighbours(framework: str) -> tuple[tuple[str, str], ...]:
     """What stands around a focal layer: conforming layers of each row, and types without one."""
     found = catalog.source_of(framework)
-    listed = [(f"uniform/{framework}/{name}", "default") for name in found.defaults]
-    return (*listed, *((f"uniform/{framework}/unlisted/{t}", "plain") for t in found.around))
+    listed = [(str(ConditionId("uniform", framework, name)), "default") for name in found.defaults]
+    unlisted = [ConditionId("uniform", framework, UNLISTED, type_) for type_ in found.around]
+    return (*listed, *((str(id_), "plain") for id_ in unlisted))
 
 
 @lru_cache(maxsize=8)
@@ -245,28 +243,31 @@ _ITEM = re.compile(
 
 def parse_case(id_: str) -> AnyCase:
     """The case or network of an id, as reports print it. Raises `UsageError` if it names none."""
-    if ":in(" not in id_:
+    try:
+        case = CaseId.parse(id_)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if not case.position:
         return catalog.parse_case(id_)
-    head, _, rest = id_.partition(":in(")
-    group, _, deviation = head.partition("@")
-    whole = group.startswith(NETWORKS)
-    network = parse_network(rest, None if whole else (group, deviation), id_)
-    if (network.focal is None) != whole or network.framework != catalog.framework_of(group):
+    whole = ConditionId.parse(case.condition).is_network
+    network = parse_network(case, None if whole else (case.condition, case.deviation))
+    if (network.focal is None) != whole or network.framework != framework_of(id_):
         raise UsageError(
             f"{id_!r} must have one focal layer, _, or start with"
-            f" {NETWORKS}{network.framework}@{_WHOLE}"
+            f" {NETWORKS}/{network.framework}@{_WHOLE}"
         )
     return network
 
 
-def parse_network(text: str, focal: tuple[str, str] | None, id_: str) -> NetworkCase:
-    """The network that stands behind ``:in(`` in an id; `focal` is what ``_`` stands for."""
-    inner, closed, after = text.rpartition(")")
-    if not closed or (after and not after.startswith("+")):
-        raise UsageError(f"{id_!r} is no network: it does not end as one")
+def parse_network(case: CaseId, focal: tuple[str, str] | None) -> NetworkCase:
+    """Return the network at an id's position; `focal` is what ``_`` stands for.
+
+    Raises `UsageError` if there is no such network.
+    """
+    id_ = str(case)
     items: list[Item] = []
     at = None
-    for spelled in inner.split(","):
+    for spelled in case.position.split(","):
         found = _ITEM.fullmatch(spelled)
         if found is None or (found["focal"] and (focal is None or at is not None)):
             raise UsageError(f"{id_!r} is no network: {spelled!r} is no layer of one")
@@ -278,9 +279,9 @@ def parse_network(text: str, focal: tuple[str, str] | None, id_: str) -> Network
         items.append(Item(group, deviation, back, second))
         if not fits(group, plan_name(items[-1]), focal=bool(found["focal"])):
             raise UsageError(f"{id_!r} is no network: {spelled!r} cannot stand in one")
-    network = NetworkCase(tuple(items), at, tuple(after.split("+")[1:]))
+    network = NetworkCase(tuple(items), at, case.variations)
     for item in items:
-        if catalog.framework_of(item.group) != network.framework:
+        if framework_of(item.group) != network.framework:
             raise UsageError(f"{id_!r} is no network: its layers are of several frameworks")
     for name in network.variations:
         if name not in variations(network.framework):

@@ -7,6 +7,7 @@ changes may move a decision.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -22,8 +23,9 @@ from pytest_amct.cases.onnx.builder import NUMBERS, value_info
 from pytest_amct.cases.plan import Built
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.onnx.ops import DTYPES
+from pytest_amct.ids import METAMORPHIC, CaseId, ConditionId
 
-GROUP = "neutral/onnx"
+GROUP = f"{METAMORPHIC}/onnx"
 
 DATA_FILE = "weights.bin"
 """The file that external data stands in, beside the model."""
@@ -56,12 +58,13 @@ class NeutralCase:
     @property
     def group(self) -> str:
         """The change, as a path."""
-        return f"{GROUP}/{self.change}"
+        return str(ConditionId(METAMORPHIC, "onnx", self.change))
 
     @property
     def id(self) -> str:
         """The pair as a path; public, and enough to build it again."""
-        return f"{self.group}@{self.seed}{self.network.spelled}"
+        network = self.network
+        return str(CaseId(self.group, str(self.seed), "", network.position, network.variations))
 
     def build(self) -> Trial | None:
         """The calls, ``None`` if the change does not apply to this network."""
@@ -77,15 +80,16 @@ def changes() -> dict[str, str]:
 
 def parse_neutral(id_: str) -> NeutralCase:
     """The pair of an id, as reports print it. Raises `UsageError` if it names none."""
-    head, opened, rest = id_.partition(":in(")
-    group, _, seed = head.partition("@")
-    change = group.removeprefix(f"{GROUP}/")
-    if change not in _CHANGES or not seed.isdigit() or not opened:
+    case, change = None, ""
+    with contextlib.suppress(ValueError):
+        case = CaseId.parse(id_)
+        change = ConditionId.parse(case.condition).row
+    if case is None or change not in _CHANGES or not (case.deviation.isdigit() and case.position):
         raise UsageError(
             f"{id_!r} is no pair of models: it needs the form {GROUP}/change@seed:in(...), the"
             f" changes are {', '.join(_CHANGES)}"
         )
-    return NeutralCase(parse_network(rest, None, id_), change, int(seed))
+    return NeutralCase(parse_network(case, None), change, int(case.deviation))
 
 
 def _outputs(model: ModelProto) -> list[str]:

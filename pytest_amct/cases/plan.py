@@ -14,6 +14,7 @@ from typing import Any, Literal, TypedDict
 from onnx import ModelProto
 
 from pytest_amct.graphs.reading import ModelFiles
+from pytest_amct.ids import CHAIN, CaseId, framework_of
 
 Context = Literal["plain", "chain"]
 CONTEXTS: tuple[Context, ...] = ("plain", "chain")
@@ -186,13 +187,13 @@ class Case:
     @property
     def id(self) -> str:
         """The case as a path; public, and enough to build it again."""
-        chain = ":chain" if self.context == "chain" else ""
-        return f"{self.group}@{self.deviation}{chain}" + "".join(f"+{v}" for v in self.variations)
+        context = CHAIN if self.context == CHAIN else ""
+        return str(CaseId(self.group, self.deviation, context, "", self.variations))
 
     @property
     def framework(self) -> str:
         """``onnx``, ``tensorflow`` or ``caffe``."""
-        return self.group.split("/")[1]
+        return framework_of(self.group)
 
     def build(self) -> Built:
         """The case's model, the same bytes on every run and machine."""

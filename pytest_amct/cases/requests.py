@@ -67,9 +67,8 @@ def settings_of(
     of the rows that are data only. `other` are two rows of types of their own: the first is what
     is skipped beside a layer, the second if the layer is of that row itself.
     """
-    ir = {
-        row.name: row.ir for row in load_spec().rows if row.id.startswith(f"uniform/{framework}/")
-    }
+    listed = (r for r in load_spec().rows if (r.table, r.framework) == ("uniform", framework))
+    ir = {row.name: row.ir for row in listed}
     found: Requested = {}
     for row in weight_settings:
         for setting in ("channel_wise", "asymmetric"):

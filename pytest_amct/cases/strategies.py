@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -21,6 +22,7 @@ from pytest_amct.cases.networks import (
 from pytest_amct.cases.plan import CONTEXTS, Case, Context
 from pytest_amct.cases.requests import needs
 from pytest_amct.errors import UsageError
+from pytest_amct.ids import ConditionId, framework_of
 from pytest_amct.nearest import instead, written
 from pytest_amct.request_options import SCHEMES, WEIGHT_SETTINGS, RequestOptions
 from pytest_amct.tables.model import Scheme
@@ -28,14 +30,14 @@ from pytest_amct.tables.model import Scheme
 
 def _opsets(group: str) -> tuple[str, ...]:
     """Variations of which there can be one alone."""
-    if catalog.is_unlisted(group):
+    if ConditionId.parse(group).is_unlisted:
         return ()
-    found = catalog.variations(catalog.framework_of(group))
+    found = catalog.variations(framework_of(group))
     return tuple(name for name, changes in found.items() if "opset" in changes)
 
 
 def _others(group: str) -> tuple[str, ...]:
-    framework = catalog.framework_of(group)
+    framework = framework_of(group)
     found = catalog.variations(framework)
     of_model = [name for name, changes in found.items() if "opset" not in changes]
     return (*of_model, *catalog.layer_variations(framework))
@@ -45,7 +47,7 @@ def _case(
     group: str, deviation: str, context: Context, opset: tuple[str, ...], names: Collection[str]
 ) -> Case:
     """A case in that context, if it can stand there, under the variations that go together."""
-    of_layers = catalog.layer_variations(catalog.framework_of(group))
+    of_layers = catalog.layer_variations(framework_of(group))
     of_model = sorted(name for name in names if name not in of_layers)
     context = context if context in catalog.contexts(group, deviation) else "plain"
     case = catalog.make_case(group, deviation, context, (*opset, *of_model))
@@ -81,7 +83,7 @@ def _cases(framework: str, row: str, condition: str | None) -> st.SearchStrategy
     known = catalog.groups(frameworks=(framework,))
     of_row = [g for g in known if g == row or g.startswith(f"{row}/")]
     if not of_row:
-        rows = dict.fromkeys("/".join(g.split("/")[:3]) for g in known)
+        rows = dict.fromkeys(str(replace(ConditionId.parse(g), name="")) for g in known)
         raise UsageError(f"row: {written(row)} has no cases{instead(row, rows)}")
     groups = [g for g in of_row if condition is None or g == f"{row}/{condition}"]
     if not groups:
@@ -198,7 +200,7 @@ _KIN = 3
 def _unpacked(group: str, packed: bytes) -> tuple[Item, ...]:
     """A layer for each byte: what stands around any layer, and the focal layer's like."""
     kin = (group, next(iter(catalog.deviations(group))))
-    kinds = [*neighbours(catalog.framework_of(group)), *[kin] * _KIN * fits(*kin)]
+    kinds = [*neighbours(framework_of(group)), *[kin] * _KIN * fits(*kin)]
     items = []
     for byte in packed:
         wires, kind = divmod(byte, len(kinds))

@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Basis, Layer
+from pytest_amct.ids import UNLISTED, ConditionId
 from pytest_amct.nearest import written
 from pytest_amct.tables.facts import Facts, facts_of
 from pytest_amct.tables.kinds import KINDS, Given, Seen, weight_rank_of
@@ -95,9 +96,14 @@ def ir_types(layer: Layer, row: Row) -> tuple[str, ...]:
     return (known,) if known else row.ir
 
 
+def unlisted_id(table: str, layer: Layer) -> str:
+    """Return the id of a layer's type as one that no row of a table lists."""
+    return str(ConditionId(table, layer.framework, UNLISTED, layer.qualified_type))
+
+
 def float16_id(row: Row) -> str:
     """The id of the Float16 rule for the layers of a row."""
-    return f"float16/{row.framework}/{row.name}"
+    return str(ConditionId("float16", row.framework, row.name))
 
 
 def closed_by_float16(row: Row, spec: Spec) -> bool:
@@ -125,7 +131,7 @@ def _unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
 
 
 def _answer_unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
-    id_ = f"{table}/{layer.framework}/unlisted/{layer.qualified_type}"
+    id_ = unlisted_id(table, layer)
     basis = spec.lists[table]
     why = f"no row lists {layer.qualified_type}"
     return Answer("forbidden", basis, None, (Reason(id_, "broken", why, basis, ""),))

@@ -132,7 +132,7 @@ def _check_rows(spec: Spec, source: str) -> None:
     for row in spec.rows:
         if ids.count(row.id) > 1:
             raise SpecError(f"{source}: row {row.id}: another row has the same 'id'")
-        table, framework, _ = row.id.split("/")
+        table, framework = row.table, row.framework
         if table not in spec.lists or framework not in _FRAMEWORKS:
             raise SpecError(
                 f"{source}: row {row.id}: 'id' must begin with a table of [lists]"

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Basis
+from pytest_amct.ids import RowId
 from pytest_amct.nearest import instead, written
 
 Verdict = Literal["quantizable", "forbidden", "unspecified"]
@@ -155,14 +156,19 @@ class Row:
     ir_of_rank: Mapping[int, str] = field(default_factory=dict)
 
     @property
+    def table(self) -> str:
+        """The table that it is in: ``uniform``, ``nonuniform`` or ``weight_only``."""
+        return RowId.parse(self.id).table
+
+    @property
     def framework(self) -> str:
         """``onnx``, ``tensorflow`` or ``caffe``."""
-        return self.id.split("/")[1]
+        return RowId.parse(self.id).framework
 
     @property
     def name(self) -> str:
-        """The row as the document prints it, without scheme and framework."""
-        return self.id.split("/", 2)[2]
+        """The row as the document prints it, without table and framework."""
+        return RowId.parse(self.id).name
 
 
 @dataclass(frozen=True)
@@ -184,7 +190,7 @@ class Spec:
     def by_type(self) -> Mapping[tuple[str, str, str], Row]:
         """Rows by scheme, framework and layer type (spellings included)."""
         return {
-            (row.id.split("/")[0], row.framework, name): row
+            (row.table, row.framework, name): row
             for row in self.rows
             for name in (*row.types, *row.spellings)
         }

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 from collections.abc import Sequence
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # for scripts; `conftest` says why
+
+_HAS_ONEDNN = platform.machine() in ("x86_64", "AMD64")
+_NO_KERNEL = re.compile(
+    r"only supports (the )?NHWC|only supported for NHWC"
+    r"|not (yet )?support dilation|only supports dilated rates of 1"
+)
+
+
+def lacks_kernel(error: Exception) -> bool:
+    """Whether a graph was imported and fails only because the oneDNN kernels are off."""
+    off = not _HAS_ONEDNN or os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
+    return off and _NO_KERNEL.search(str(error)) is not None
 
 
 def run(data: bytes, wanted: str = "") -> tuple[int, ...]:

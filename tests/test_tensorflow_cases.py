@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from running_tensorflow import run
+from running_tensorflow import lacks_kernel, run
 from second_opinion_tensorflow import opinions
 
 import pytest_amct
@@ -555,13 +556,6 @@ def test_the_same_layer_stands_in_one_function_and_shared_weights_are_one() -> N
 
 # --- legal for TensorFlow -------------------------------------------------------------------------
 
-# TensorFlow's own kernels for the CPU; those of oneDNN, which most builds have, do all of it.
-WITHOUT_ONEDNN = re.compile(
-    r"only supports the NHWC|only supports NHWC|only supported for NHWC"
-    r"|not support dilation|not yet support dilation|only supports dilated rates of 1"
-)
-MAY_LACK_KERNELS = re.compile(r"@(nc|dilation|[dh]\d)")
-
 
 def _failure(case: Case | NetworkCase) -> str:
     """What is wrong with a graph; the shape of a layer's result must be what networks count on."""
@@ -570,10 +564,22 @@ def _failure(case: Case | NetworkCase) -> str:
     try:
         shape = run(built.data, built.focal[0] if sized else "")
     except Exception as error:
-        excused = MAY_LACK_KERNELS.search(case.id) and WITHOUT_ONEDNN.search(str(error))
-        return "" if excused else f"{case.id}: {error}"
+        return "" if lacks_kernel(error) else f"{case.id}: {error}"
     counted = result_shape(plan) if plan is not None and sized else shape
     return "" if shape == counted else f"{case.id}: gives {shape}, but we count on {counted}"
+
+
+ON_X86 = platform.machine() in ("x86_64", "AMD64")
+
+
+def test_the_kernels_of_onednn_are_on_unless_the_user_switches_them_off() -> None:
+    assert "TF_ENABLE_ONEDNN_OPTS" in os.environ
+    channels_first = ValueError("The Conv2D op currently only supports the NHWC tensor format")
+    for value, excused in (("0", True), ("1", not ON_X86)):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv("TF_ENABLE_ONEDNN_OPTS", value)
+            assert lacks_kernel(channels_first) == excused
+            assert not lacks_kernel(ValueError("NHWC"))
 
 
 @pytest.mark.filterwarnings("ignore")

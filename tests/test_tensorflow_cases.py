@@ -478,6 +478,25 @@ def test_layers_have_weights_of_their_own() -> None:
         assert len(set(large)) == len(large), case.id
 
 
+ENDS = {"Cos", "Neg", "Identity", "Cast", "BiasAdd"}
+"""What stands at the end of a branch; a graph's outputs are what nothing reads."""
+
+
+def test_no_graph_holds_what_nothing_reads() -> None:
+    """Tools remove it; what is meant to stand there unread is an input, and says so."""
+    for case in CASES:
+        built = case.build()
+        nodes = parse_tensorflow(built.data).node
+        read = {text.lstrip("^").split(":")[0] for node in nodes for text in node.input}
+        ends = [node for node in nodes if node.name not in read]
+        unread = [node.name for node in ends if node.op in ("Placeholder", "Const")]
+        assert len(unread) == (case.deviation == "input-unread"), case.id
+        for node in ends:
+            given = node.name in (*built.focal, *unread) or node.op in ENDS
+            # At the output a function may be called that holds the focal layer.
+            assert given or case.plan.inside, f"{case.id}: {node.op} {node.name!r}"
+
+
 # --- networks -------------------------------------------------------------------------------------
 
 

@@ -137,9 +137,9 @@ def layer_inputs(
     extra = [g.values(dtype, values) for dtype, values in plan.extra]
     if plan.weight is None:
         return [data, *extra]
-    weight = weight or build_source(plan.source, g, plan.weight, plan.dtype)
     if plan.form == "constant-first":
-        return [g.constant(data_shape(plan), plan.dtype), weight]
+        return [g.constant(data_shape(plan), plan.dtype), data]
+    weight = weight or build_source(plan.source, g, plan.weight, plan.dtype)
     if plan.type in SIZED:
         return [_input_sizes(g, plan, data), weight, data]
     return [data, weight, *extra]

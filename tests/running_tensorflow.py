@@ -59,8 +59,22 @@ def _fed(placeholder: Any) -> Any:
 
     for reader in placeholder.consumers():
         if reader.type == "Conv2DBackpropInput" and reader.inputs[0] is placeholder:
-            return np.array((1, 5, 5, 32), np.int32)  # a shape
+            return np.array(_given_shape(reader), np.int32)
     return np.ones([n or 1 for n in placeholder.shape], placeholder.dtype.as_numpy_dtype)
+
+
+def _given_shape(transposed: Any) -> list[int]:
+    """The smallest shape that a transposed convolution can give."""
+    weight, data = ([n or 1 for n in given.shape] for given in transposed.inputs[1:3])
+    first = transposed.get_attr("data_format") == b"NCHW"
+    axes = (2, 3) if first else (1, 2)
+    made = [data[0], 0, 0, weight[2]] if not first else [data[0], weight[2], 0, 0]
+    for axis, kernel in zip(axes, weight[:2], strict=True):
+        stride, dilation = (transposed.get_attr(n)[axis] for n in ("strides", "dilations"))
+        valid = transposed.get_attr("padding") == b"VALID"
+        reach = dilation * (kernel - 1) + 1 if valid else 1
+        made[axis] = (data[axis] - 1) * stride + reach
+    return made
 
 
 def _filled(tf: Any, node: Any) -> Any:

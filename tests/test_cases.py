@@ -18,7 +18,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 from validity import PARSERS
 
 import pytest_amct
-from pytest_amct.cases.catalog import gate_cases, groups, make_case, parse_case
+from pytest_amct.cases.catalog import deviations, gate_cases, groups, make_case, parse_case
 from pytest_amct.cases.onnx_rows import DEFAULTS
 from pytest_amct.cases.strategies import every_deviation
 
@@ -95,6 +95,14 @@ def test_onnxruntime_runs_every_model_that_it_has_kernels_for() -> None:
         for context, rows in contexts.items()
         for row in rows
     }
+
+
+def test_onnxruntime_runs_models_whose_batch_callers_choose() -> None:
+    """A dimension that is no batch, but that which a product sums up, is never open."""
+    for group in groups(EVERYTHING):
+        for deviation in deviations(group):
+            if deviation not in WITHOUT_KERNEL:
+                PARSERS["onnx"](make_case(group, deviation, "plain", ("batch",)).build())
 
 
 def test_no_model_holds_what_nothing_reads() -> None:

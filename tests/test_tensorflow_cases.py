@@ -611,6 +611,23 @@ def test_tensorflow_imports_and_runs_every_case(group: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "id_",
+    [
+        # A dimension that is no batch, but that which a product sums up, is never open.
+        "uniform/tensorflow/BatchMatMulV2/second_input@constant-first+batch",
+        "uniform/tensorflow/BatchMatMulV2/second_input@constant-first+batch+adj_y+bias-add",
+        "uniform/tensorflow/MatMul/weight_source@constant-first+batch",
+        "uniform/tensorflow/MatMul/transpose_a@true+batch",
+        "uniform/tensorflow/Conv2DBackpropInput@sizes-input+strides",
+    ],
+)
+def test_tensorflow_runs_what_explore_draws(id_: str) -> None:
+    pytest.importorskip("tensorflow")
+    assert _failure(parse_case(id_)) == ""
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_tensorflow_imports_and_runs_drawn_networks() -> None:
     pytest.importorskip("tensorflow")
 

@@ -68,10 +68,15 @@ def declare_outputs(model: ModelProto, ranks: Mapping[str, int], rank: int) -> N
 def fed_input(g: GraphBuilder, plan: Plan) -> str:
     """The graph input of a plan's data, cast to what the focal layer takes."""
     shape = list(plan.data)
-    if plan.symbolic_batch and not plan.attributes.get("transA"):
-        shape[0] = "n"  # with transA it is no batch, but what the product sums up
+    if plan.symbolic_batch and not _summed_up(plan):
+        shape[0] = "n"
     fed = g.input(plan.fed_as or plan.dtype, shape)
     return g.node("Cast", [fed], {"to": NUMBERS[plan.dtype]}) if plan.fed_as else fed
+
+
+def _summed_up(plan: Plan) -> bool:
+    """Whether the first dimension of the data is no batch, but that which a product sums up."""
+    return bool(plan.attributes.get("transA")) or plan.form == "constant-first"
 
 
 def neutral(g: GraphBuilder, dtype: str, data: str, first: bool) -> str:

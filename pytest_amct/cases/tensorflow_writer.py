@@ -60,7 +60,7 @@ def fed_input(g: GraphBuilder, plan: Plan) -> str:
 def _summed_up(plan: Plan) -> bool:
     """Whether the first dimension of the data is no batch, but that which a product sums up."""
     turned = plan.attributes.get("transpose_a") or plan.attributes.get("adj_x")
-    return bool(turned) and len(plan.data) == 2
+    return (bool(turned) and len(plan.data) == 2) or plan.form == "constant-first"
 
 
 def neutral(g: GraphBuilder, dtype: str, data: str, first: bool, name: str = "") -> str:

@@ -357,6 +357,12 @@ def test_variations_change_the_graph_and_no_answer(name: str) -> None:
     assert changed > 500
 
 
+def test_no_bias_stands_behind_what_tensorflow_aborts_on() -> None:
+    group = "uniform/tensorflow/DepthwiseConv2dNative"
+    with pytest.raises(pytest_amct.UsageError, match="'bias-add' does not go with"):
+        make_case(group, "padding-explicit", "plain", ("bias-add",))
+
+
 # --- reproducible ---------------------------------------------------------------------------------
 
 

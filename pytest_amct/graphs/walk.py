@@ -356,20 +356,23 @@ def _taken(layer: Layer, found: Sequence[Source]) -> list[Source]:
     """The sources of what an operator takes from its inputs, given those of their values."""
     takes = layer.network.ops.takes(layer)
     given = [(p, t) for p in _ports_that_matter(layer) if (t := layer.input(p)) is not None]
-    return [
+    taken = [
         _shape_of(layer, tensor, value) if takes.get(port) == "shape" else value
         for (port, tensor), value in zip(given, found, strict=True)
     ]
+    if any(what == "shape" and layer.input(port) is None for port, what in takes.items()):
+        taken.append(_shape_of(layer, None, Source("unknown", "an input that is left out")))
+    return taken
 
 
-def _shape_of(layer: Layer, tensor: Tensor, value: Source) -> Source:
+def _shape_of(layer: Layer, tensor: Tensor | None, value: Source) -> Source:
     if value.kind == "constant":
         if not value.parameters:
             return value
         why = f"{layer} of what the callers of the function pass, which differs"
         return Source("unknown", why)
     entries = shape(tensor)
-    if entries is None:
+    if tensor is None or entries is None:
         return Source("unknown", f"{layer} of a tensor whose shape is not known")
     where = repr(tensor.name)
     first, last = layer.attribute("start"), layer.attribute("end")

@@ -68,10 +68,15 @@ def declare_outputs(model: ModelProto, ranks: Mapping[str, int], rank: int) -> N
 def fed_input(g: GraphBuilder, plan: Plan) -> str:
     """The graph input of a plan's data, cast to what the focal layer takes."""
     shape = list(plan.data)
-    if plan.symbolic_batch:
+    if plan.symbolic_batch and not _summed_up(plan):
         shape[0] = "n"
     fed = g.input(plan.fed_as or plan.dtype, shape)
     return g.node("Cast", [fed], {"to": NUMBERS[plan.dtype]}) if plan.fed_as else fed
+
+
+def _summed_up(plan: Plan) -> bool:
+    """Whether the first dimension of the data is no batch, but that which a product sums up."""
+    return bool(plan.attributes.get("transA")) or plan.form == "constant-first"
 
 
 def neutral(g: GraphBuilder, dtype: str, data: str, first: bool) -> str:
@@ -153,9 +158,9 @@ def layer_inputs(
         return _operands(g, plan, data, second)
     if plan.weight is None:
         return [data, *(g.values(dtype, values) for dtype, values in plan.extra)]
-    weight = weight or build_source(plan.source, g, plan.weight, plan.dtype)
     if plan.form == "constant-first":
-        return [g.initializer(plan.weight, plan.dtype), weight]
+        return [g.initializer(plan.weight, plan.dtype), data]
+    weight = weight or build_source(plan.source, g, plan.weight, plan.dtype)
     bias = [build_source(plan.bias, g, (32,), plan.dtype)] if plan.bias else []
     return [data, weight, *bias]
 

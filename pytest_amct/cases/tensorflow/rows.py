@@ -502,6 +502,9 @@ def _turned(plan: Plan) -> Changes | None:
 
 def _biased(plan: Plan) -> Changes | None:
     fits = plan.type in _WITH_WEIGHT and "bias-add" not in plan.beside and plan.dtype == "float32"
+    # TensorFlow 2.21 fuses the two with oneDNN, and aborts.
+    padded = plan.attributes.get("padding") == "EXPLICIT"
+    fits &= not (padded and plan.type == "DepthwiseConv2dNative")
     return {"beside": ("bias-add",)} if fits and not plan.inside else None
 
 

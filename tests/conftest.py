@@ -20,3 +20,8 @@ def repository(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> ToyR
 # Under CI pytest prints whole failures twice; tests that are about CI set it themselves.
 for name in ("CI", "BUILD_NUMBER"):
     os.environ.pop(name, None)
+
+# TensorFlow switches its oneDNN kernels on by default on some processors only. Without them it has
+# no kernel for NCHW or for dilations of some operators, and legal graphs fail as they run. It reads
+# the variable when it is imported. Whoever sets 0 runs fewer graphs, see `running_tensorflow`.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -187,6 +187,19 @@ def test_names_tell_nothing() -> None:
         assert all(re.fullmatch(r"[ntp]\d+", name) for name in names), case.id
 
 
+def test_no_net_holds_what_nothing_reads() -> None:
+    """Tools remove it; tops that no layer takes are a net's outputs."""
+    for case in CASES:
+        network = case.build().native.network()
+        assert [t.name for t in network.inputs if not t.consumers] == [], case.id
+        built = case.build()
+        for layer in network.layers:
+            read = any(top is not None and top.consumers for top in layer.outputs)
+            end = layer.type == "TanH" or case.plan.branches
+            names = (layer.name, *(top.name for top in layer.outputs if top is not None))
+            assert read or end or {*names} & {*built.focal}, f"{case.id}: {layer}"
+
+
 def runs(case: Case) -> str:
     """What OpenCV says against a case."""
     try:

@@ -7,6 +7,7 @@ from typing import Any
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from test_second_opinion import differences
 from tiny_models import (
     FLOAT,
     FLOAT16,
@@ -21,7 +22,9 @@ from tiny_models import (
     verdict,
 )
 
+import pytest_amct
 from pytest_amct import Treatment
+from pytest_amct.graphs import walk
 
 CONV = node("Conv", ["x", "w"], ["y"])
 MATMUL = node("MatMul", ["x", "w"], ["y"])
@@ -113,6 +116,85 @@ def test_10_weights_out_of_shapes() -> None:
     assert broken(*nodes, x=("n", 4, 8, 8)) == {"uniform/onnx/Conv/weight_source"}
     assert broken(*nodes, x=(None, 4, 8, 8)) == {"uniform/onnx/Conv/weight_source"}
     assert verdict(*nodes, x=(4, 4, 3, 3)) == "unspecified"
+
+
+SCALED = [node("Mul", ["w", "v"], ["u"]), node("Conv", ["x", "u"], ["y"])]
+TAKEN: dict[str, tuple[str, str, list[Any]]] = {
+    # What Mul takes the weight times: the answer if the shape of x can change, and if it cannot.
+    "CastLike": ("quantizable", "quantizable", [node("CastLike", ["w", "x"], ["v"])]),
+    "a bias as exporters write it": (
+        "quantizable",
+        "quantizable",
+        [
+            node("Constant", [], ["a"], value_floats=[0.5]),
+            node("CastLike", ["a", "x"], ["b"]),
+            node("Constant", [], ["n"], value_ints=[4, 1, 1, 1]),
+            node("Expand", ["b", "n"], ["v"]),
+        ],
+    ),
+    "CastLike of x": ("forbidden", "forbidden", [node("CastLike", ["x", "w"], ["v"])]),
+    "EyeLike": (
+        "forbidden",
+        "unspecified",
+        [node("Flatten", ["x"], ["a"]), node("EyeLike", ["a"], ["v"])],
+    ),
+    "Size": (
+        "forbidden",
+        "unspecified",
+        [node("Size", ["x"], ["a"]), node("CastLike", ["a", "x"], ["v"])],
+    ),
+    "SequenceLength": (
+        "unspecified",
+        "unspecified",
+        [
+            node("SplitToSequence", ["x"], ["a"]),
+            node("SequenceLength", ["a"], ["n"]),
+            node("CastLike", ["n", "x"], ["v"]),
+        ],
+    ),
+    "EyeLike of a constant": (
+        "quantizable",
+        "quantizable",
+        [node("Flatten", ["w"], ["a"]), node("EyeLike", ["a"], ["v"])],
+    ),
+    **{
+        f"{like} with a seed": (
+            "forbidden",
+            "unspecified",
+            [node(like, ["x"], ["v"], seed=1.0)],
+        )
+        for like in ("RandomNormalLike", "RandomUniformLike")
+    },
+    "RandomNormalLike": ("forbidden", "forbidden", [node("RandomNormalLike", ["x"], ["v"])]),
+    "RandomNormalLike of a constant": (
+        "unspecified",
+        "unspecified",
+        [node("RandomNormalLike", ["w"], ["v"], seed=1.0)],
+    ),
+    "Bernoulli with a seed": (
+        "forbidden",
+        "forbidden",
+        [node("Bernoulli", ["x"], ["v"], seed=1.0)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_10_what_an_operator_takes_from_a_tensor_decides(name: str) -> None:
+    changes, static, nodes = TAKEN[name]
+    assert verdict(*nodes, *SCALED, x=("n", 4, 8, 8), **IMAGES) == changes
+    assert verdict(*nodes, *SCALED, x=(4, 4, 8, 8), **IMAGES) == static
+    for sizes in (("n", 4, 8, 8), (4, 4, 8, 8)):
+        assert differences(model(*nodes, *SCALED, x=sizes, **IMAGES)) == []
+
+
+def test_10_of_what_is_fed_a_shape_or_a_type_is_no_data() -> None:
+    for like in ("CastLike", "EyeLike"):
+        taken = ["w", "x"] if like == "CastLike" else ["x"]
+        nodes = [node(like, taken, ["v"]), node("Add", ["v", "w"], ["y"])]
+        network = pytest_amct.read_onnx(model(*nodes, x=(4, 4), w=(4, 4)))
+        add = next(layer for layer in network.layers if layer.type == "Add")
+        assert not walk.is_fed(add.inputs[0])
 
 
 def test_10_an_initializer_that_is_an_input() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from running_tensorflow import run
+from running_tensorflow import lacks_kernel, run
 from second_opinion_tensorflow import opinions
 
 import pytest_amct
@@ -357,6 +358,12 @@ def test_variations_change_the_graph_and_no_answer(name: str) -> None:
     assert changed > 500
 
 
+def test_no_bias_stands_behind_what_tensorflow_aborts_on() -> None:
+    group = "uniform/tensorflow/DepthwiseConv2dNative"
+    with pytest.raises(pytest_amct.UsageError, match="'bias-add' does not go with"):
+        make_case(group, "padding-explicit", "plain", ("bias-add",))
+
+
 # --- reproducible ---------------------------------------------------------------------------------
 
 
@@ -478,6 +485,25 @@ def test_layers_have_weights_of_their_own() -> None:
         assert len(set(large)) == len(large), case.id
 
 
+ENDS = {"Cos", "Neg", "Identity", "Cast", "BiasAdd"}
+"""What stands at the end of a branch; a graph's outputs are what nothing reads."""
+
+
+def test_no_graph_holds_what_nothing_reads() -> None:
+    """Tools remove it; what is meant to stand there unread is an input, and says so."""
+    for case in CASES:
+        built = case.build()
+        nodes = parse_tensorflow(built.data).node
+        read = {text.lstrip("^").split(":")[0] for node in nodes for text in node.input}
+        ends = [node for node in nodes if node.name not in read]
+        unread = [node.name for node in ends if node.op in ("Placeholder", "Const")]
+        assert len(unread) == (case.deviation == "input-unread"), case.id
+        for node in ends:
+            given = node.name in (*built.focal, *unread) or node.op in ENDS
+            # At the output a function may be called that holds the focal layer.
+            assert given or case.plan.inside, f"{case.id}: {node.op} {node.name!r}"
+
+
 # --- networks -------------------------------------------------------------------------------------
 
 
@@ -556,13 +582,6 @@ def test_the_same_layer_stands_in_one_function_and_shared_weights_are_one() -> N
 
 # --- legal for TensorFlow -------------------------------------------------------------------------
 
-# TensorFlow's own kernels for the CPU; those of oneDNN, which most builds have, do all of it.
-WITHOUT_ONEDNN = re.compile(
-    r"only supports the NHWC|only supports NHWC|only supported for NHWC"
-    r"|not support dilation|not yet support dilation|only supports dilated rates of 1"
-)
-MAY_LACK_KERNELS = re.compile(r"@(nc|dilation|[dh]\d)")
-
 
 def _failure(case: Case | NetworkCase) -> str:
     """What is wrong with a graph; the shape of a layer's result must be what networks count on."""
@@ -571,10 +590,22 @@ def _failure(case: Case | NetworkCase) -> str:
     try:
         shape = run(built.data, built.focal[0] if sized else "")
     except Exception as error:
-        excused = MAY_LACK_KERNELS.search(case.id) and WITHOUT_ONEDNN.search(str(error))
-        return "" if excused else f"{case.id}: {error}"
+        return "" if lacks_kernel(error) else f"{case.id}: {error}"
     counted = result_shape(plan) if plan is not None and sized else shape
     return "" if shape == counted else f"{case.id}: gives {shape}, but we count on {counted}"
+
+
+ON_X86 = platform.machine() in ("x86_64", "AMD64")
+
+
+def test_the_kernels_of_onednn_are_on_unless_the_user_switches_them_off() -> None:
+    assert "TF_ENABLE_ONEDNN_OPTS" in os.environ
+    channels_first = ValueError("The Conv2D op currently only supports the NHWC tensor format")
+    for value, excused in (("0", True), ("1", not ON_X86)):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv("TF_ENABLE_ONEDNN_OPTS", value)
+            assert lacks_kernel(channels_first) == excused
+            assert not lacks_kernel(ValueError("NHWC"))
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -584,6 +615,23 @@ def test_tensorflow_imports_and_runs_every_case(group: str) -> None:
     cases = list(gate_cases(group, EVERYTHING)) + draw_examples(group, 4, EVERYTHING)
     failed = [_failure(case) for case in cases]
     assert [failure for failure in failed if failure] == []
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "id_",
+    [
+        # A dimension that is no batch, but that which a product sums up, is never open.
+        "uniform/tensorflow/BatchMatMulV2/second_input@constant-first+batch",
+        "uniform/tensorflow/BatchMatMulV2/second_input@constant-first+batch+adj_y+bias-add",
+        "uniform/tensorflow/MatMul/weight_source@constant-first+batch",
+        "uniform/tensorflow/MatMul/transpose_a@true+batch",
+        "uniform/tensorflow/Conv2DBackpropInput@sizes-input+strides",
+    ],
+)
+def test_tensorflow_runs_what_explore_draws(id_: str) -> None:
+    pytest.importorskip("tensorflow")
+    assert _failure(parse_case(id_)) == ""
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -283,6 +283,7 @@ CONSTANTS: dict[str, tuple[Any, ...]] = {
     ),
 }
 TYPES = {"component_types": ["float32"], "output_types": ["float32"]}
+VARIABLE = node("VarHandleOp", "v", dtype="float32", shape=(3, 3, 4, 4))
 DYNAMIC: dict[str, tuple[Any, ...]] = {
     "Placeholder": (fed("w", 3, 3, 4, 4),),
     "PlaceholderWithDefault": (
@@ -307,6 +308,18 @@ DYNAMIC: dict[str, tuple[Any, ...]] = {
         node("Shape", "s", "k", T="float32"),
         node("Cast", "w", "s", SrcT="int32", DstT="float32"),
     ),
+    **{
+        f"{like} of a symbolic tensor": (
+            fed("k", -1, 3, 4, 4),
+            node(like, "w", "k", T="float32"),
+        )
+        for like in ("ZerosLike", "OnesLike")
+    },
+    "a tensor of constants in the shape of a symbolic one": (
+        fed("k", -1, 8, 8, 4),
+        const("c", 3, 3, 4, 4),
+        node("Conv3DBackpropInput", "w", "k", "c", "c", T="float32"),
+    ),
     "Size behind operators": (
         fed("k", -1, 8),
         node("Relu", "r", "k", T="float32"),
@@ -322,6 +335,96 @@ UNDECIDED: dict[str, tuple[Any, ...]] = {
     "VarHandleOp": (
         node("VarHandleOp", "v", dtype="float32", shape=(3, 3, 4, 4)),
         node("ReadVariableOp", "w", "v", dtype="float32"),
+    ),
+    "a variable behind Identity": (
+        VARIABLE,
+        node("Identity", "i", "v", T="resource"),
+        node("ReadVariableOp", "w", "i", dtype="float32"),
+    ),
+    "a variable behind Switch": (
+        *COND,
+        VARIABLE,
+        node("Switch", "i", "v", "c", T="resource"),
+        node("ReadVariableOp", "w", "i:1", dtype="float32"),
+    ),
+    "a variable behind Enter": (
+        VARIABLE,
+        node("Enter", "i", "v", T="resource", frame_name=Text("f")),
+        node("ReadVariableOp", "w", "i", dtype="float32"),
+    ),
+    "a reference behind RefIdentity": (
+        node("VariableV2", "v", dtype="float32", shape=(3, 3, 4, 4)),
+        node("RefIdentity", "w", "v", T="float32"),
+    ),
+    "AutoReloadVariable": (node("AutoReloadVariable", "w", dtype="float32"),),
+    "several variables": (
+        node("_VarHandlesOp", "v", N=1),
+        node("_ReadVariablesOp", "w", "v", N=1, dtypes=["float32"]),
+    ),
+    "VarIsInitializedOp": (
+        VARIABLE,
+        node("VarIsInitializedOp", "i", "v"),
+        node("Cast", "w", "i", SrcT="bool", DstT="float32"),
+    ),
+    "VariableShape": (
+        VARIABLE,
+        node("VariableShape", "i", "v", out_type="int32"),
+        node("Cast", "w", "i", SrcT="int32", DstT="float32"),
+    ),
+    "ResourceGather": (
+        VARIABLE,
+        ints("i", 0, 1),
+        node("ResourceGather", "w", "v", "i", dtype="float32", Tindices="int32"),
+    ),
+    "a hash table": (
+        node("HashTableV2", "t", key_dtype="int32", value_dtype="float32"),
+        ints("i", 0, 1),
+        const("k"),
+        node("LookupTableFindV2", "w", "t", "i", "k", Tin="int32", Tout="float32"),
+    ),
+    **{
+        f"{op} of a resource": (
+            node(op, "v", *rest, **{name: "resource"}),
+            node("ReadVariableOp", "w", "v", dtype="float32"),
+        )
+        for op, name, rest in (
+            ("Placeholder", "dtype", ()),
+            ("PlaceholderV2", "dtype", ()),
+            ("_Arg", "T", ()),
+        )
+    },
+    "ResourceGather of a resource that is fed": (
+        node("Placeholder", "v", dtype="resource"),
+        ints("i", 0, 1),
+        node("ResourceGather", "w", "v", "i", dtype="float32", Tindices="int32"),
+    ),
+    **{
+        f"{like} of a static tensor": (
+            fed("k", 3, 3, 4, 4),
+            node(like, "w", "k", T="float32"),
+        )
+        for like in ("ZerosLike", "OnesLike")
+    },
+    "ZerosLike of a variable": (
+        VARIABLE,
+        node("ReadVariableOp", "k", "v", dtype="float32"),
+        node("ZerosLike", "w", "k", T="float32"),
+    ),
+    "a tensor of constants in the shape of a static one": (
+        fed("k", 1, 8, 8, 4),
+        const("c", 3, 3, 4, 4),
+        node("Conv3DBackpropInput", "w", "k", "c", "c", T="float32"),
+    ),
+    "a filter of constants in the shape of a static one": (
+        fed("k", 1, 8, 8, 4),
+        const("c", 3, 3, 4, 4),
+        node("Conv2DBackpropFilterV2", "w", "c", "k", "c", T="float32"),
+    ),
+    "the length of a list": (
+        fed("k", 1, 8, 8, 4),
+        node("TensorListFromTensor", "l", "k", "k", element_dtype="float32"),
+        node("TensorListLength", "n", "l"),
+        node("Cast", "w", "n", SrcT="int32", DstT="float32"),
     ),
     "Shape of a static tensor": (
         fed("k", 4, 8),
@@ -537,6 +640,46 @@ def test_layers_in_functions(op: str, attrs: dict[str, Any]) -> None:
     assert pytest_amct.answer(network.layer("conv")).verdict == "unspecified"
     dynamic = called(op, fed("w", 3, 3, 4, 4), **attrs)
     assert broken(answer(dynamic, "conv")) == {"weight_source"}
+
+
+READS = node("ReadVariableOp", "r", "a", dtype="float32")
+
+
+@pytest.mark.parametrize("handle", [VARIABLE, node("Placeholder", "v", dtype="resource")])
+@pytest.mark.parametrize(("op", "attrs"), CALLERS, ids=[op for op, _ in CALLERS])
+def test_a_variable_that_is_passed_to_a_function_is_undecided(
+    op: str, attrs: dict[str, Any], handle: Any
+) -> None:
+    inside = node("Conv2D", "conv", "b", "r:value:0", T="float32")
+    takes = {"a": "resource", "b": "float32"}
+    body = function("f", [READS, inside], takes, {"y": "conv:output:0", "w": "r:value:0"})
+    given = ["c", "v", "x"] if op in ("If", "StatelessIf") else ["v", "x"]
+    types = {"Tin": ["resource", "float32"], "Tout": ["float32"] * 2}
+    if op.endswith("While"):
+        types = {"T": ["resource", "float32"]}
+    caller = node(op, "k", *given, **types, **attrs)
+    behind = node("Conv2D", "y", "x", "k:1", T="float32")
+    made = graph(fed(), const("c"), handle, caller, behind, functions=[body])
+    for name in ("conv", "y"):
+        found = answer(made, name)
+        assert (found.verdict, broken(found)) == ("unspecified", set())
+
+
+def test_a_variable_in_a_function_without_calls_is_undecided() -> None:
+    inside = node("Conv2D", "conv", "b", "r:value:0", T="float32")
+    takes = {"a": "resource", "b": "float32"}
+    body = function("f", [READS, inside], takes, {"y": "conv:output:0"})
+    made = graph(fed(), node("Relu", "y", "x", T="float32"), functions=[body])
+    assert answer(made, "conv").verdict == "unspecified"
+
+
+def test_a_handle_that_is_fed_is_no_data() -> None:
+    nodes = (fed(), node("Placeholder", "v", dtype="resource"))
+    read = node("ReadVariableOp", "r", "v", dtype="float32")
+    last = node("Add", "y", "x", "r", T="float32")
+    network = read_tensorflow(graph(*nodes, read, last))
+    assert [t.name for t in network.inputs] == ["x"]
+    assert [walk.is_fed(t) for t in network.layer("y").inputs] == [True, False]
 
 
 def test_values_go_through_calls() -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_amct.cases import catalog
+from pytest_amct.cases.tensorflow.builder import Dtype, GraphBuilder
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import UsageError
+from pytest_amct.graphs.network import Network
+from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 from pytest_amct.options import Settings
+from pytest_amct.quantizers.builtin.tflite import Operator, Tensor, matched
 from pytest_amct.quantizers.loading import load_quantizer
 from pytest_amct.quantizers.running import run_quantizer
 from pytest_amct.runner import Runner, focal_layers
@@ -85,6 +90,125 @@ def test_findings_that_were_checked_by_hand(
     record = runner.record(catalog.make_case(group, deviation))
     assert record.decided == "quantized"
     assert condition in {f.condition for f in record.findings if f.status == "failed"}
+
+
+# --- networks, and the names in them --------------------------------------------------------------
+
+
+def small_network(keras: Any) -> Any:
+    """What Keras users build: biases, batch normalization behind and before convolutions."""
+    layers = keras.layers
+    given = layers.Input((8, 8, 3), batch_size=1)
+    first = layers.Conv2D(32, 3, padding="same", activation="relu", name="c1")(given)
+    data = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="c11")(first)
+    data = layers.ReLU(6.0)(layers.BatchNormalization(name="b1")(data))
+    data = layers.Conv2D(32, 1, use_bias=False, name="c111")(data)
+    data = layers.Add(name="a1")([first, layers.BatchNormalization(name="b11")(data)])
+    data = layers.ReLU()(layers.BatchNormalization(name="b111")(layers.MaxPooling2D(2)(data)))
+    return keras.Model(given, layers.Dense(8, name="d1")(layers.Flatten()(data)))
+
+
+def frozen(model: Any) -> bytes:
+    """A Keras model as one graph, its variables constants and no two of them alike."""
+    import numpy as np
+    import tensorflow as tf
+    from tensorflow.python.framework import convert_to_constants
+
+    drawn = np.random.default_rng(0)
+    for variable in model.variables:
+        variable.assign(drawn.uniform(0.5, 1.5, variable.shape))
+    given = tf.TensorSpec(model.inputs[0].shape, tf.float32)
+    traced = tf.function(lambda x: model(x, training=False)).get_concrete_function(given)
+    made = convert_to_constants.convert_variables_to_constants_v2(traced)
+    return bytes(made.graph.as_graph_def().SerializeToString())
+
+
+@WITH_TENSORFLOW
+@pytest.mark.filterwarnings("ignore")
+def test_nobody_is_accused_of_what_was_folded_into_a_neighbour(tmp_path: Path) -> None:
+    import keras
+
+    keras.backend.clear_session()
+    path = tmp_path / "model.pb"
+    path.write_bytes(frozen(small_network(keras)))
+    runner = Runner(load_quantizer("tflite"), load_spec(), Settings("tflite", scratch=tmp_path))
+    result = runner.check_model(path)
+    quantized = [r.layer.partition("/")[2] for r in result.records if r.decided == "quantized"]
+    assert [name.rstrip("'") for name in quantized] == [
+        "c1_1/convolution",
+        "c11_1/depthwise",
+        "c111_1/convolution",
+        "a1_1/Add",
+        "max_pooling2d_1/MaxPool2d",
+        "b111_1/batchnorm/mul_1",
+        "b111_1/batchnorm/add_1",
+        "d1_1/MatMul",
+    ]
+    # Checked by hand: behind the pooling stands an operator MUL on INT8, and the weight of the
+    # FULLY_CONNECTED has a factor for each channel. Nothing else.
+    assert sorted(f.condition for f in result.findings if f.status == "failed") == [
+        "settings/tensorflow/MatMul/channel_wise",
+        f"{T}/unlisted/Mul",
+    ]
+
+
+def graph(*nodes: tuple[str, str]) -> Network:
+    """Layers in a chain behind an input; each takes a constant of its own, too."""
+    built = GraphBuilder()
+    before = built.input("float32", (1, 4, 4, 32))
+    for name, type_ in nodes:
+        constant = built.constant((1, 1, 32, 32), "float32")
+        before = built.node(type_, [before, constant], {"T": Dtype("float32")}, name)
+    return read_tensorflow(built.serialize())
+
+
+def operator(type_: str, output: str, weight: str = "w") -> Operator:
+    x, w, y = (Tensor(name, "INT8", (0.1,), (0,)) for name in ("x", weight, output))
+    return Operator(type_, (x, w), (y,))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "operators", "found"),
+    [
+        # A tensor belongs to the longest of the names that it begins with.
+        ("c1:Conv2D c11:Conv2D", [("CONV_2D", "c111")], {"c11": 0}),
+        ("c1:Conv2D c11:Mul", [("CONV_2D", "c111")], {}),
+        ("c1:Conv2D c11:Conv2D", [("CONV_2D", "c1"), ("CONV_2D", "c11")], {"c1": 0, "c11": 1}),
+        ("c1:Conv2D", [("CONV_2D", "c17"), ("CONV_2D", "c18")], {}),
+        # What was folded into an operator lends it its name, and is not that operator.
+        ("c1:Conv2D b1:BiasAdd", [("CONV_2D", "b1;c1")], {"c1": 0}),
+        ("c1:Conv2D m1:Mul s1:Sub", [("CONV_2D", "s1;m1;c1")], {"c1": 0}),
+        ("c1:Conv2D n1:FusedBatchNormV3", [("MUL", "n1"), ("CONV_2D", "c1")], {"c1": 1}),
+        ("m1:Mul", [("MUL", "m1")], {"m1": 0}),
+        ("r1:RealDiv", [("MUL", "r1")], {"r1": 0}),
+        # Two of one type in one operator: nobody can tell what became of each.
+        ("m1:Mul m2:Mul", [("MUL", "m1;m2")], {}),
+        ("b1:BiasAdd a1:AddV2", [("ADD", "b1;a1")], {}),
+        # A weight is called after its layer, if the output is not; other layers have no weight.
+        ("c1:Conv2D", [("CONV_2D", "y", "c1")], {"c1": 0}),
+        ("b1:BiasAdd", [("CONV_2D", "y", "b1")], {}),
+        ("m1:Mul", [("MUL", "y", "m1")], {}),
+        ("c1:Conv2D c2:Conv2D", [("CONV_2D", "c2", "c1")], {"c2": 0}),
+        ("c1:Conv2D c2:Conv2D", [("CONV_2D", "c1"), ("CONV_2D", "y", "c1")], {"c1": 0}),
+    ],
+)
+def test_an_operator_belongs_to_one_layer_that_it_can_have_been(
+    nodes: str, operators: list[tuple[str, ...]], found: dict[str, int]
+) -> None:
+    pairs = [node.split(":") for node in nodes.split()]
+    made = [operator(*texts) for texts in operators]
+    became = matched(graph(*((name, type_) for name, type_ in pairs)), made)
+    assert {name: made.index(one) for name, one in became.items()} == found
+
+
+def test_what_is_computed_of_constants_is_no_operator() -> None:
+    built = GraphBuilder()
+    w = [built.constant((32,), "float32") for _ in range(2)]
+    given = {"T": Dtype("float32")}
+    scale = built.node("Mul", w, given, "m2")
+    built.node("Mul", [built.input("float32", (4, 32)), scale], given, "m1")
+    made = operator("MUL", "m1;m2")
+    assert matched(read_tensorflow(built.serialize()), [made]) == {"m1": made}
 
 
 @WITH_TENSORFLOW

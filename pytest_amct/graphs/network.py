@@ -47,13 +47,16 @@ class Unknown(Enum):
 UNKNOWN = Unknown.UNKNOWN
 
 
+Takes = Literal["value", "shape", "type"]
+"""What an operator takes from an input: its values, or nothing but its shape or element type."""
+
+
 class Role(Enum):
     """What an operator means for the value that comes out of it."""
 
     CONSTANT = auto()  #: stores its value itself
     OPERATOR = auto()  #: as constant as its inputs are
     IDENTITY = auto()  #: hands on its first input
-    SHAPE_OF = auto()  #: depends on its first input's shape alone
     RANDOM = auto()  #: another value on each run
     OPEN = auto()  #: the document does not decide (control flow, variables, seeded random)
     FOREIGN = auto()  #: of a domain that is not known: constant inputs prove nothing
@@ -159,6 +162,9 @@ class Ops(Protocol):
 
     def role(self, layer: Layer) -> Role:
         """What the operator means for its output's value."""
+
+    def takes(self, layer: Layer) -> Mapping[int, Takes]:
+        """The input ports from which the operator does not take the values, and what it takes."""
 
     def dtype(self, layer: Layer, port: int) -> str | int | None:
         """Dtype of an output: its name, or the input port that it follows, or ``None``."""

@@ -6,7 +6,7 @@ for every weight of a network is linear in its size. A cycle (illegal everywhere
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -48,9 +48,13 @@ def _data_needs(tensor: Tensor) -> Sequence[Tensor]:
     layer = tensor.producer
     if layer is None:
         return [t for t in tensor.bound if t is not None]
-    if layer.network.ops.role(layer) is Role.SHAPE_OF:
-        return ()
-    return _present(layer, range(len(layer.inputs)))
+    return _present(layer, _value_ports(layer))
+
+
+def _value_ports(layer: Layer) -> Collection[int]:
+    ports = range(len(layer.inputs))
+    takes = layer.network.ops.takes(layer)
+    return [p for p in ports if p not in takes] if takes else ports
 
 
 def dtype(tensor: Tensor | None) -> str | None:
@@ -283,14 +287,21 @@ def _source_needs(tensor: Tensor) -> Sequence[Tensor]:
         return [t for t in tensor.bound if t] if tensor.origin == "carried" else ()
     role = layer.network.ops.role(layer)
     if role in (Role.OPERATOR, Role.FOREIGN):
-        return _present(layer, range(len(layer.inputs)))
-    if role in (Role.IDENTITY, Role.SHAPE_OF):
+        return _present(layer, _ports_that_matter(layer))
+    if role is Role.IDENTITY:
         return _present(layer, (0,))
     if role is Role.CALL:
         port = _port(layer, tensor)
         body = layer.body[port] if port < len(layer.body) else None
         return [*([body] if body else []), *_present(layer, range(len(layer.inputs)))]
     return ()
+
+
+def _ports_that_matter(layer: Layer) -> Iterable[int]:
+    """The inputs whose values or shapes the operator takes; types never change."""
+    ports = range(len(layer.inputs))
+    takes = layer.network.ops.takes(layer)
+    return [p for p in ports if takes.get(p) != "type"] if takes else ports
 
 
 _LEAVES: dict[str, tuple[Kind, str]] = {
@@ -320,11 +331,9 @@ def _source_of(tensor: Tensor, found: Sequence[Source]) -> Source:
         return Source("dynamic", f"random values of {layer}")
     if role is Role.OPEN:
         return Source("unknown", f"value out of {layer}")
-    if role is Role.SHAPE_OF:
-        return _shape_of(layer, found)
     if role is Role.CALL:
         return _call(layer, found)
-    joined = _join(found)
+    joined = _join(_taken(layer, found) if layer.network.ops.takes(layer) else found)
     if role is Role.FOREIGN and joined.kind == "constant":
         why = f"value of {layer}, which constants alone do not settle"
         return Source("unknown", why, parameters=joined.parameters)
@@ -343,16 +352,29 @@ def _join(found: Sequence[Source]) -> Source:
     return Source(worst.kind, worst.why, basis, parameters)
 
 
-def _shape_of(layer: Layer, found: Sequence[Source]) -> Source:
-    if found and found[0].kind == "constant":
-        if not found[0].parameters:
-            return found[0]
+def _taken(layer: Layer, found: Sequence[Source]) -> list[Source]:
+    """The sources of what an operator takes from its inputs, given those of their values."""
+    takes = layer.network.ops.takes(layer)
+    given = [(p, t) for p in _ports_that_matter(layer) if (t := layer.input(p)) is not None]
+    taken = [
+        _shape_of(layer, tensor, value) if takes.get(port) == "shape" else value
+        for (port, tensor), value in zip(given, found, strict=True)
+    ]
+    if any(what == "shape" and layer.input(port) is None for port, what in takes.items()):
+        taken.append(_shape_of(layer, None, Source("unknown", "an input that is left out")))
+    return taken
+
+
+def _shape_of(layer: Layer, tensor: Tensor | None, value: Source) -> Source:
+    if value.kind == "constant":
+        if not value.parameters:
+            return value
         why = f"{layer} of what the callers of the function pass, which differs"
         return Source("unknown", why)
-    entries = shape(layer.input(0))
-    if entries is None:
+    entries = shape(tensor)
+    if tensor is None or entries is None:
         return Source("unknown", f"{layer} of a tensor whose shape is not known")
-    where = repr(layer.inputs[0].name) if layer.inputs[0] else "its input"
+    where = repr(tensor.name)
     first, last = layer.attribute("start"), layer.attribute("end")
     used = entries[first if isinstance(first, int) else 0 : last if isinstance(last, int) else None]
     if any(isinstance(entry, str) for entry in used):
@@ -451,7 +473,9 @@ def _value_needs(tensor: Tensor) -> Sequence[Tensor]:
     if role is Role.IDENTITY:
         return _present(layer, (0,))
     if role is Role.OPERATOR:
-        return _present(layer, layer.network.ops.operands(layer, _port(layer, tensor)))
+        values = _value_ports(layer)
+        operands = layer.network.ops.operands(layer, _port(layer, tensor))
+        return _present(layer, (port for port in operands if port in values))
     body = _returned_by(tensor) if role is Role.CALL else ()
     return [*body, *_present(layer, range(len(layer.inputs)))] if body else ()
 

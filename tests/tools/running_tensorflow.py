@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 from collections.abc import Sequence
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # for scripts; `conftest` says why
+
+_HAS_ONEDNN = platform.machine() in ("x86_64", "AMD64")
+_NO_KERNEL = re.compile(
+    r"only supports (the )?NHWC|only supported for NHWC"
+    r"|not (yet )?support dilation|only supports dilated rates of 1"
+)
+
+
+def lacks_kernel(error: Exception) -> bool:
+    """Whether a graph was imported and fails only because the oneDNN kernels are off."""
+    off = not _HAS_ONEDNN or os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
+    return off and _NO_KERNEL.search(str(error)) is not None
 
 
 def run(data: bytes, wanted: str = "") -> tuple[int, ...]:
@@ -44,8 +59,22 @@ def _fed(placeholder: Any) -> Any:
 
     for reader in placeholder.consumers():
         if reader.type == "Conv2DBackpropInput" and reader.inputs[0] is placeholder:
-            return np.array((1, 5, 5, 32), np.int32)  # a shape
+            return np.array(_given_shape(reader), np.int32)
     return np.ones([n or 1 for n in placeholder.shape], placeholder.dtype.as_numpy_dtype)
+
+
+def _given_shape(transposed: Any) -> list[int]:
+    """The smallest shape that a transposed convolution can give."""
+    weight, data = ([n or 1 for n in given.shape] for given in transposed.inputs[1:3])
+    first = transposed.get_attr("data_format") == b"NCHW"
+    axes = (2, 3) if first else (1, 2)
+    made = [data[0], 0, 0, weight[2]] if not first else [data[0], weight[2], 0, 0]
+    for axis, kernel in zip(axes, weight[:2], strict=True):
+        stride, dilation = (transposed.get_attr(n)[axis] for n in ("strides", "dilations"))
+        valid = transposed.get_attr("padding") == b"VALID"
+        reach = dilation * (kernel - 1) + 1 if valid else 1
+        made[axis] = (data[axis] - 1) * stride + reach
+    return made
 
 
 def _filled(tf: Any, node: Any) -> Any:

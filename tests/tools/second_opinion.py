@@ -426,12 +426,15 @@ class Reader:
             return [constant(node, key)]
         if op in ("If", "Loop", "Scan", "SequenceMap"):
             return [Value(unsure if op == "SequenceMap" else UNKNOWN)] * count
-        if op in ("Shape", "Size"):
+        if op in ("Shape", "Size", "EyeLike", "SequenceLength"):  # their input's shape, no more
             of = CONSTANT if status == CONSTANT else shape_status(node, first)
-            return [Value(of, roots=frozenset({key}))]
+            typed = (setting(node, "dtype", 0) or first.dtype) if op == "EyeLike" else None
+            return [Value(of, typed, roots=frozenset({key}))]
         if op in RANDOM:
-            default = first.dtype if op.endswith("Like") else FLOAT if first.absent else None
-            drawn = DYNAMIC if attribute(node, "seed") is None else unsure
+            like = op.endswith("Like")
+            default = first.dtype if like else FLOAT if first.absent else None
+            seeded = shape_status(node, first) if like else unsure
+            drawn = DYNAMIC if attribute(node, "seed") is None else seeded
             return [Value(drawn, setting(node, "dtype", 0) or default)] * count
         if op == "Dropout":
             training = training_status(layer)
@@ -446,6 +449,8 @@ class Reader:
                 order = perm or range(len(turned))[::-1]
                 turned = tuple(turned[axis] for axis in order if axis < len(turned))
             return [replace(first, shape=turned, flag=None)]
+        if op == "CastLike":  # the type of the other never changes
+            status = worst(first)
         data = layer.inputs[:1] if op in FIRST_ONLY else layer.inputs[op == "Where" :]
         data = [value for value in data if not value.absent]
         if op == "ConstantOfShape" or not data:

@@ -30,7 +30,7 @@ CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 SAME_SHAPE = {"Identity", "Relu", "Sin", "Cast", "StopGradient", "Softmax", "BiasAdd"}
 ELEMENTWISE = {"Add", "AddV2", "Mul", "Sub"}
 KNOWN = SAME_SHAPE | ELEMENTWISE | WEIGHT_PORT | {"AvgPool", "MaxPool", "Reshape", "Transpose"}
-KNOWN |= {"Pad", "ConcatV2", "Pack", "Fill", "Split", "Dequantize", "ZerosLike", "MaxPoolV2"}
+KNOWN |= {"Pad", "ConcatV2", "Pack", "Fill", "Split", "Dequantize", "MaxPoolV2"}
 KNOWN |= {"StridedSlice"}
 
 
@@ -212,7 +212,8 @@ class Reader:
             if "shape" in node.attr and not node.attr["shape"].shape.unknown_rank:
                 dims = node.attr["shape"].shape.dim
                 shape_ = tuple(d.size if d.size >= 0 else "symbolic" for d in dims)
-            return [Value(DYNAMIC, dtype, shape_)]
+            # What callers keep behind a handle is a variable.
+            return [Value(UNKNOWN if dtype == RESOURCE else DYNAMIC, dtype, shape_)]
         for name, loops, start in self.run(node):
             self.calls[name].append(given[start:])
             if loops:
@@ -224,10 +225,13 @@ class Reader:
             return [Value(UNKNOWN, dtype)] * 2
         if op == "Identity":
             return [first]
-        if op in ("Shape", "Size"):
+        if op in ("Shape", "Size", "ZerosLike", "OnesLike"):  # their input's shape, no more
             status = first.status
             if status != CONSTANT:
                 status = DYNAMIC if "symbolic" in (first.shape or ()) else UNKNOWN
+            if op.endswith("Like"):
+                kind, key = dtype or first.dtype, f"{place.where}#{node.name}"
+                return [Value(status, kind, first.shape, roots=frozenset({key}))]
             length = (len(first.shape),) if first.shape is not None else (None,)
             return [Value(status, 3, length if op == "Shape" else ())]
         status = worst(given)
@@ -264,7 +268,7 @@ class Reader:
 
     def shape(self, node: Any, given: list[Value]) -> Shape | None:
         op, first = node.op, given[0].shape if given else None
-        if op in SAME_SHAPE or op == "ZerosLike":
+        if op in SAME_SHAPE:
             return first
         if op == "Transpose" and first is not None:
             perm = given[1].ints

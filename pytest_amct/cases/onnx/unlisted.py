@@ -15,7 +15,7 @@ _2D = (1, 32, 4, 4)
 
 UNLISTED: Mapping[str, Plan] = {
     **{t: Plan(t, _2D, second="branch") for t in ("Mul", "Sub", "Div", "Sum", "Max", "PRelu")},
-    "Concat": Plan("Concat", _2D, attributes={"axis": 1}, second="branch"),
+    "Concat": Plan("Concat", _2D, attributes={"axis": 2}, second="branch"),
     **{
         t: Plan(t, _2D)
         for t in ("Relu", "Sigmoid", "Tanh", "HardSwish", "Softmax", "LeakyRelu", "Softplus")

@@ -38,7 +38,7 @@ class Writer:
 
     def fed(self, plan: Plan) -> str:
         shape: tuple[int | str, ...] = plan.data
-        if plan.symbolic_batch:
+        if plan.symbolic_batch and not _summed_up(plan):
             shape = ("n", *shape[1:])
         fed = self.g.input(plan.fed_as or plan.dtype, shape)
         return self._cast(fed, plan.dtype) if plan.fed_as else fed
@@ -180,6 +180,11 @@ def declare_outputs(model: ModelProto, ranks: Mapping[str, int]) -> None:
                 output.type.tensor_type.shape.dim.add()
 
 
+def _summed_up(plan: Plan) -> bool:
+    """Return whether the data's first dimension is not a batch but the one that a product sums."""
+    return bool(plan.attributes.get("transA")) or plan.form == "constant-first"
+
+
 def neutral(g: GraphBuilder, dtype: str, data: str, first: bool) -> str:
     """An operator that no quantizer touches."""
     if dtype == "int64":
@@ -216,9 +221,9 @@ def layer_inputs(
         return operands(plan, data, second, lambda shape: g.initializer(shape, plan.dtype))
     if plan.weight is None:
         return [data, *(g.values(dtype, values) for dtype, values in plan.extra)]
-    weight = weight or build_source(plan.source, g, plan.weight, plan.dtype)
     if plan.form == "constant-first":
-        return [g.initializer(plan.weight, plan.dtype), weight]
+        return [g.initializer(plan.weight, plan.dtype), data]
+    weight = weight or build_source(plan.source, g, plan.weight, plan.dtype)
     bias = [build_source(plan.bias, g, (32,), plan.dtype)] if plan.bias else []
     return [data, weight, *bias]
 

@@ -54,6 +54,8 @@ def _turned(plan: Plan) -> Changes | None:
 
 def _biased(plan: Plan) -> Changes | None:
     fits = plan.type in _WITH_WEIGHT and "bias-add" not in plan.around and plan.dtype == "float32"
+    # TensorFlow 2.21 does not run all of these with oneDNN.
+    fits &= plan.attributes.get("padding") != "EXPLICIT"
     return {"around": ("bias-add",)} if fits and not plan.inside else None
 
 

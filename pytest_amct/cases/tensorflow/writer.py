@@ -139,7 +139,7 @@ class Writer:
 def _summed_up(plan: Plan) -> bool:
     """Whether the first dimension of the data is no batch, but that which a product sums up."""
     turned = plan.attributes.get("transpose_a") or plan.attributes.get("adj_x")
-    return bool(turned) and len(plan.data) == 2
+    return (bool(turned) and len(plan.data) == 2) or plan.form == "constant-first"
 
 
 def neutral(g: GraphBuilder, dtype: str, data: str, first: bool, name: str = "") -> str:
@@ -183,9 +183,9 @@ def layer_inputs(
     extra = [g.values(dtype, values) for dtype, values in plan.extra]
     if plan.weight is None:
         return [data, *extra]
-    weight = weight or build_source(plan.source, g, plan.weight, plan.dtype)
     if plan.form == "constant-first":
-        return [g.constant(plan.data, plan.dtype), weight]
+        return [g.constant(plan.data, plan.dtype), data]
+    weight = weight or build_source(plan.source, g, plan.weight, plan.dtype)
     if plan.type in SIZED:
         return [_input_sizes(g, plan, data), weight, data]
     return [data, weight, *extra]

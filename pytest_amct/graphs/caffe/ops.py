@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pytest_amct.graphs.caffe.schema import Message, is_repeated
-from pytest_amct.graphs.network import Layer, Role
+from pytest_amct.graphs.network import Layer, Role, Takes
 
 WEIGHTED = ("Convolution", "Deconvolution", "InnerProduct")
 """Layer types with a row and blobs: the first blob is the weight, the second the bias."""
@@ -67,6 +67,10 @@ class CaffeOps:
     def role(self, layer: Layer) -> Role:
         """Split hands on its bottom, as Dropout does at inference; the rest computes."""
         return Role.IDENTITY if layer.type in ("Split", "Dropout") else Role.OPERATOR
+
+    def takes(self, layer: Layer) -> Mapping[int, Takes]:
+        """Every layer takes the values of its bottoms."""
+        return {}
 
     def dtype(self, layer: Layer, port: int) -> str | int | None:
         """Every blob that flows through a Caffe net is Float32."""

@@ -10,7 +10,7 @@ from typing import Any
 import onnx
 from onnx import AttributeProto, TensorProto, defs
 
-from pytest_amct.graphs.network import UNKNOWN, Layer, Role, Tensor
+from pytest_amct.graphs.network import UNKNOWN, Layer, Role, Takes, Tensor
 
 DTYPES: dict[int, str] = {
     number: {"FLOAT": "float32", "DOUBLE": "float64"}.get(name, name.lower())
@@ -39,7 +39,14 @@ _FIELDS = {
 }
 
 _IDENTITIES = {"Identity", "Dropout"}
-_SHAPES = {"Shape", "Size"}
+_VALUES: Mapping[int, Takes] = MappingProxyType({})
+_SHAPE_OF_FIRST: Mapping[int, Takes] = MappingProxyType({0: "shape"})
+#: a sequence's length follows from shapes, too
+_TAKES: Mapping[str, Mapping[int, Takes]] = {
+    **dict.fromkeys(("Shape", "Size", "EyeLike", "SequenceLength"), _SHAPE_OF_FIRST),
+    **dict.fromkeys(("RandomNormalLike", "RandomUniformLike"), _SHAPE_OF_FIRST),
+    "CastLike": MappingProxyType({1: "type"}),
+}
 #: by name, too: in a function their graphs may be what the call passes
 _CONTROL_FLOW = {"If", "Loop", "Scan", "SequenceMap"}
 #: another value on each run unless the attribute ``seed`` is set
@@ -182,8 +189,6 @@ class OnnxOps:
             return _dropout(layer)
         if type_ in _IDENTITIES:
             return Role.IDENTITY
-        if type_ in _SHAPES:
-            return Role.SHAPE_OF
         if type_ in _RANDOM:
             return Role.RANDOM if layer.attribute("seed") is None else Role.FOREIGN
         if type_ in _CONTROL_FLOW or any(a.HasField("g") or a.graphs for a in node.attribute):
@@ -191,6 +196,10 @@ class OnnxOps:
         if _schema(type_, "", layer.version) is None:
             return Role.FOREIGN
         return Role.OPERATOR
+
+    def takes(self, layer: Layer) -> Mapping[int, Takes]:
+        """The input ports from which the operator takes the shape or the type alone."""
+        return _VALUES if layer.domain else _TAKES.get(layer.type, _VALUES)
 
     def dtype(self, layer: Layer, port: int) -> str | int | None:
         """Dtype of an output by the operator's schema and attributes."""

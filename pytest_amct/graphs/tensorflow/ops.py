@@ -6,9 +6,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
-from pytest_amct.graphs.network import UNKNOWN, Layer, Role
+from pytest_amct.graphs.network import UNKNOWN, Layer, Role, Takes
 from pytest_amct.graphs.tensorflow.schema import DTYPES
 from pytest_amct.graphs.tensorflow.signatures import DETERMINISTIC, NO_OUTPUT, OTHERS
 
@@ -34,7 +35,22 @@ _ITERATES = re.compile(r"Iterator.*GetNext")
 _QUEUES = re.compile(r"Iterator|Queue|^InfeedDequeue|^(OrderedMap|Map)?Unstage|^ReaderRead")
 
 _CONSTANTS = frozenset({"Const", "HostConst", "ImmutableConst"})
-_SHAPES = frozenset({"Shape", "Size", "Rank", "ShapeN"})
+_VALUES: Mapping[int, Takes] = MappingProxyType({})
+_SHAPE_OF_FIRST: Mapping[int, Takes] = MappingProxyType({0: "shape"})
+_SHAPE_OF_SECOND: Mapping[int, Takes] = MappingProxyType({1: "shape"})
+#: a list's length follows from shapes, too
+_TAKES: Mapping[str, Mapping[int, Takes]] = {
+    **dict.fromkeys(
+        """Shape ShapeN Size Rank ZerosLike OnesLike Conv2DBackpropInputV2 Conv3DBackpropInput
+        VariableShape TensorListLength TensorListElementShape""".split(),
+        _SHAPE_OF_FIRST,
+    ),
+    **dict.fromkeys(
+        """Conv2DBackpropFilterV2 Conv3DBackpropFilter ResizeBilinearGrad
+        ResizeBicubicGrad""".split(),
+        _SHAPE_OF_SECOND,
+    ),
+}
 _RANDOM = frozenset(
     {
         "RandomUniform",
@@ -210,8 +226,6 @@ class TensorflowOps:
             return Role.CONSTANT
         if type_ == "Identity":
             return Role.IDENTITY
-        if type_ in _SHAPES:
-            return Role.SHAPE_OF
         if type_ in _RANDOM:
             seeds = layer.attribute("seed"), layer.attribute("seed2")
             return Role.FOREIGN if any(seeds) else Role.RANDOM
@@ -220,6 +234,10 @@ class TensorflowOps:
         if type_.startswith("Stateless") or known is None or not known[1]:
             return Role.FOREIGN
         return Role.OPERATOR
+
+    def takes(self, layer: Layer) -> Mapping[int, Takes]:
+        """The input ports from which the operator takes the shape or the type alone."""
+        return _TAKES.get(layer.type, _VALUES)
 
     def dtype(self, layer: Layer, port: int) -> str | int | None:
         """Dtype of an output by the operator's signature and attributes."""

@@ -181,8 +181,10 @@ class _Reader:
         declared = layer.attribute("_output_shapes") if "_output_shapes" in stated else None
         if isinstance(declared, tuple) and port < len(declared):
             tensor.shape = _shape(declared[port])
-        if ops.is_dynamic(layer.type):
-            dtype = self.network.ops.dtype(layer, port)
+        dynamic = ops.is_dynamic(layer.type)
+        dtype = self.network.ops.dtype(layer, port) if dynamic else None
+        # Callers keep variables behind handles; what is read from them is nothing that is fed.
+        if dynamic and not (dtype == "resource" and layer.type in ops.NETWORK_INPUTS):
             tensor.origin, tensor.producer = "input", None
             tensor.dtype = dtype if isinstance(dtype, str) else None
             tensor.shape = self.fed_shape(layer, port, declared)

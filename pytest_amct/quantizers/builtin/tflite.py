@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pytest_amct.decisions.decision import UNTRACEABLE, Decision
 from pytest_amct.decisions.value_types import SHOWS_NOTHING_ELSEWHERE
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.graphs.walk import source
 from pytest_amct.quantizers.builtin.onnxruntime import quiet
 from pytest_amct.quantizers.protocol import Quantizer, Request, Unsupported
 from pytest_amct.tables.answers import find_row
@@ -38,8 +39,17 @@ _OPERATORS: Mapping[str, tuple[str, ...]] = {
     "MaxPool": ("MAX_POOL_2D",),
     "Add": ("ADD",),
     "AddV2": ("ADD",),
+    "AddN": ("ADD_N", "ADD"),
+    "BiasAdd": ("ADD",),
+    "RealDiv": ("DIV", "MUL"),
+    "Sigmoid": ("LOGISTIC",),
+    "SparseMatMul": ("FULLY_CONNECTED", "BATCH_MATMUL"),
+    "Einsum": ("FULLY_CONNECTED", "BATCH_MATMUL"),
+    "Conv3DBackpropInputV2": ("CONV_3D_TRANSPOSE",),
+    # Where it is not folded, it becomes two operators, neither of which is all of it.
+    **dict.fromkeys(("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"), ()),
 }
-"""What the converter makes of types that have a row; all else is called as its output is."""
+"""What the converter makes of a type; one that is not here keeps its name (Mul becomes MUL)."""
 
 _WEIGHT = frozenset(
     "CONV_2D DEPTHWISE_CONV_2D TRANSPOSE_CONV CONV_3D FULLY_CONNECTED BATCH_MATMUL".split()
@@ -68,8 +78,9 @@ class _TfLite:
         with quiet():
             converted = _convert(tf, network, request)
             operators = [*_operators(tf, converted)]
+        became = matched(network, operators)
         return {
-            layer.name: _decision(layer, operators) or UNTRACEABLE
+            layer.name: _decision(layer, became.get(layer.name)) or UNTRACEABLE
             for layer in network.layers
             if not layer.where and layer.type not in (*_NO_LAYERS, *SHOWS_NOTHING_ELSEWHERE)
         }
@@ -138,7 +149,9 @@ def _feeds(request: Request, names: list[str]) -> Iterator[list[Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tensor:
+class Tensor:
+    """A tensor of the converted model; names of several layers stand between semicolons."""
+
     name: str
     type: str
     scales: tuple[float, ...]
@@ -151,13 +164,15 @@ class _Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class _Operator:
+class Operator:
+    """An operator of the converted model."""
+
     type: str
-    inputs: tuple[_Tensor | None, ...]
-    outputs: tuple[_Tensor, ...]
+    inputs: tuple[Tensor | None, ...]
+    outputs: tuple[Tensor, ...]
 
 
-def _operators(tf: Any, converted: bytes) -> Iterator[_Operator]:
+def _operators(tf: Any, converted: bytes) -> Iterator[Operator]:
     """The operators of a converted model, as its flatbuffer has them."""
     tool = importlib.import_module("tensorflow.lite.tools.flatbuffer_utils")
     schema = importlib.import_module("tensorflow.lite.python.schema_py_generated")
@@ -169,52 +184,88 @@ def _operators(tf: Any, converted: bytes) -> Iterator[_Operator]:
     for found in graph.operators or []:
         code = model.operatorCodes[found.opcodeIndex]
         number = max(code.builtinCode, code.deprecatedBuiltinCode)
-        yield _Operator(
+        yield Operator(
             codes[number],
             tuple(tensors[i] if i >= 0 else None for i in found.inputs),
             tuple(tensors[i] for i in found.outputs),
         )
 
 
-def _tensor(found: Any, kinds: Mapping[int, str]) -> _Tensor:
+def _tensor(found: Any, kinds: Mapping[int, str]) -> Tensor:
     held = found.quantization
     scales = () if held is None or held.scale is None else tuple(map(float, held.scale))
     points = () if held is None or held.zeroPoint is None else tuple(map(int, held.zeroPoint))
-    return _Tensor(found.name.decode(), kinds[found.type], scales, points)
+    return Tensor(found.name.decode(), kinds[found.type], scales, points)
 
 
 # --- decisions ------------------------------------------------------------------------------------
 
 
-def _decision(layer: Layer, operators: list[_Operator]) -> Decision | None:
-    """The decision on a layer; ``None`` if no operator is plainly what became of it."""
-    row = find_row(layer, load_spec())
-    wanted = _OPERATORS.get(layer.type) if row else None
-    found = [op for op in operators if op.type in (wanted or (op.type,)) and _is(layer, op)]
-    found = [op for op in found if op.type not in ("QUANTIZE", "DEQUANTIZE")]
-    if len(found) != 1:
-        return None
-    if row is None or row.ports.weight is None:
-        return _plain(found[0])
-    return _weighted(found[0], row.ports.data)
+def matched(network: Network, operators: Iterable[Operator]) -> dict[str, Operator]:
+    """The operators that layers became, by the layers' names.
 
-
-def _is(layer: Layer, operator: _Operator) -> bool:
-    """Whether what an operator gives, or its weight, is called as the layer is.
-
-    Several names stand for layers that were fused; a number behind a name makes it unique.
+    An operator is called as its layer is, and as all layers that were folded into it. It belongs to
+    the one layer whose type it can be; where several remain, nobody can tell what became of each.
+    Where its output bears no such name, that of its weight may.
     """
-    weight = operator.inputs[1:2] if operator.type in _WEIGHT else ()
-    tensors = (*operator.outputs, *(t for t in weight if t is not None))
-    parts = {part.split(":")[0] for tensor in tensors for part in tensor.name.split(";")}
-    if layer.name in parts:
-        return True
-    taken = {other.name for other in layer.network.layers}
-    numbered = re.compile(re.escape(layer.name) + r"\d+")
-    return any(numbered.fullmatch(part) and part not in taken for part in parts)
+    layers = {layer.name: layer for layer in network.layers if not layer.where}
+    found: defaultdict[str, list[Operator]] = defaultdict(list)
+    by_weight: defaultdict[str, list[Operator]] = defaultdict(list)
+    for operator in operators:
+        owners = _candidates(layers, operator, operator.outputs)
+        if len(owners) == 1:
+            found[owners[0].name].append(operator)
+        if owners or operator.type not in _WEIGHT:
+            continue
+        owners = _candidates(layers, operator, operator.inputs[1:2])
+        if len(owners) == 1 and _has_weight(owners[0]):
+            by_weight[owners[0].name].append(operator)
+    for name, several in by_weight.items():
+        if name not in found:
+            found[name] = several
+    return {name: several[0] for name, several in found.items() if len(several) == 1}
 
 
-def _plain(operator: _Operator) -> Decision:
+def _candidates(
+    layers: Mapping[str, Layer], operator: Operator, tensors: Iterable[Tensor | None]
+) -> list[Layer]:
+    """The layers named by tensors that the operator can be; constants are computed beforehand."""
+    parts = {part.split(":")[0] for t in tensors if t is not None for part in t.name.split(";")}
+    owners = {owner.name: owner for p in parts if (owner := _owner(layers, p)) is not None}
+    return [owner for owner in owners.values() if _can_be(owner, operator)]
+
+
+def _owner(layers: Mapping[str, Layer], name: str) -> Layer | None:
+    """The layer that a tensor is called after: digits behind its name make a tensor's unique."""
+    while name not in layers and name[-1:].isdigit():
+        name = name[:-1]
+    return layers.get(name)
+
+
+def _can_be(layer: Layer, operator: Operator) -> bool:
+    same = operator.type.replace("_", "") == layer.type.upper()
+    types = _OPERATORS.get(layer.type)
+    if not (same if types is None else operator.type in types):
+        return False
+    return any(t is not None and source(t).kind != "constant" for t in layer.outputs[:1])
+
+
+def _has_weight(layer: Layer) -> bool:
+    row = find_row(layer, load_spec())
+    return row is not None and row.ports.weight is not None
+
+
+def _decision(layer: Layer, operator: Operator | None) -> Decision | None:
+    """The decision on a layer that became an operator."""
+    if operator is None:
+        return None
+    row = find_row(layer, load_spec())
+    if row is None or row.ports.weight is None:
+        return _plain(operator)
+    return _weighted(operator, row.ports.data)
+
+
+def _plain(operator: Operator) -> Decision:
     """Of a layer without a weight: data is quantized if all of it, and what comes out, is."""
     data = [t for t in operator.inputs if t is not None and t.type not in ("INT32", "INT64")]
     if not data or not all(t.quantized for t in (*data, *operator.outputs)):
@@ -224,7 +275,7 @@ def _plain(operator: _Operator) -> Decision:
     return Decision(inputs=ports, weights=False, shift=0, nonuniform=False, seen=seen)
 
 
-def _weighted(operator: _Operator, ports: tuple[int, ...]) -> Decision | None:
+def _weighted(operator: Operator, ports: tuple[int, ...]) -> Decision | None:
     weight = operator.inputs[1]
     others = [t for t in (operator.inputs[0], *operator.inputs[2:3]) if t is not None]
     data = [t for t in others if t.type in ("FLOAT32", "FLOAT16", *_INTEGERS)]

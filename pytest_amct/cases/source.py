@@ -19,7 +19,7 @@ class CaseSource(Protocol):
     #: rows whose types the Float16 rule closes, and the deviations of each
     float16_rows: tuple[str, ...]
     float16: Deviations
-    #: types without a row, and their deviations
+    #: layers of types without a row
     unlisted: Mapping[str, Plan]
     #: those of them that stand around a focal layer in networks
     around: tuple[str, ...]
@@ -35,7 +35,6 @@ class CaseSource(Protocol):
     varied: Mapping[str, tuple[str, ...]]
     #: variations of whole models under which it shows them, too
     varied_by: tuple[str, ...]
-
     #: whether an operand of a layer can be a constant
     has_constants: bool
 

@@ -54,7 +54,7 @@ class Writer:
         result, label = focal_layer(b, plan, bottoms, blobs, weight)
 
         def again(data: str) -> str:
-            # In a case both layers store blobs; by the name they have the weight in common.
+            # In a case the second layer stores blobs of its own under the name that both share.
             stored = blobs if name else blobs_of(b, plan)
             return focal_layer(b, plan, [data], stored, weight)[0]
 

@@ -19,7 +19,10 @@ _MOST_REASONS = 3
 _LONGEST_WARNING = 150
 """Characters of a warning; the report has all of it."""
 
-_LEGEND = "✗ violations  ! warnings  w waived  ✓ judged, nothing found  - not judged"
+_LEGEND = (
+    "✗ violations (how many)  ! warnings  w waived  ✓ judged, nothing found  - not judged"
+    "  n of m: quantizable layers"
+)
 
 _MARKS = {"failed": "✗", "warned": "!", "waived": "w"}
 
@@ -47,9 +50,9 @@ class _Row:
             return "  ".join(self._mark(label) for label in labels)
         parts = [self._mark(label) for label in labels if label in self.findings]
         rest = [judged for label, judged in self.conditions.items() if label not in self.findings]
-        others = "others" if parts else "types"
-        parts += [f"✓ {rest.count(True)} {others}"] if True in rest else []
-        parts += [f"- {rest.count(False)} {others}"] if False in rest else []
+        noun = "other" if parts else "type"
+        for mark, judged in (("✓", True), ("-", False)):
+            parts += [f"{mark} {_number(rest.count(judged), noun)}"] if judged in rest else []
         return "  ".join(parts)
 
     def _mark(self, label: str) -> str:
@@ -83,7 +86,7 @@ def summary_lines(report: dict[str, Any]) -> Iterator[Line]:
         line = f"  {row.label:<{widths[0]}}  {row.counts:<{widths[1]}}  {row.marks}"
         yield line.rstrip(), ["red"] if row.failed else []
     if rows:
-        yield f"  {_LEGEND}; (n) findings", []
+        yield f"  {_LEGEND}", []
     yield from _not_judged(report)
     yield from _warnings([f for f in report["findings"] if f["status"] == "warned"])
     whole = report["complete"] and not _is_narrowed(report)
@@ -165,8 +168,8 @@ def _table(report: dict[str, Any]) -> Iterator[_Row]:
         types, of_types = conditions[place], findings.pop(place, {})
         name = "types without a row"
         label = name if len(unlisted) == 1 else f"{place.removesuffix(_UNLISTED)} {name}"
-        wrong = sum(of_types.get(type_, {}) != {} for type_ in types)
-        yield _Row(label, f"{wrong} of {len(types)} types", types, of_types, folded=True)
+        counts = f"{sum(type_ in of_types for type_ in types)} of {len(types)} types quantized"
+        yield _Row(label, counts, types, of_types, folded=True)
     for place, others in sorted(findings.items()):
         yield _Row(place, "", {}, others)
 
@@ -185,6 +188,8 @@ def _counts(row: dict[str, Any]) -> str:
     """What became of the quantizable layers of a row."""
     if row["skipped"]:
         return "skipped on purpose"
+    if not row["offered"]:
+        return "no layer shown"
     words = {"untold": "cannot be told", "unknown": "not known"}
     names = ("untold", "unknown", "untraceable", "refused", "unsupported", "errored")
     others = [f"{row[name]} {words.get(name, name)}" for name in names if row[name]]

@@ -43,7 +43,7 @@ def account(
         alike = re.sub(r"'[^']*'", "", reason)  # but for names
         group = groups.setdefault(alike, {"reason": reason, "first": str(layer), "layers": 0})
         group["layers"] += 1
-    others = sorted(groups.values(), key=lambda g: (-g["layers"], g["reason"]))
+    others = sorted(groups.values(), key=lambda g: -g["layers"])  # else as in the model
     return {"name": name, "layers": listed, "judged": judged, "not_judged": others}
 
 

@@ -331,7 +331,7 @@ class Runner:
             case = self._seen[finding.case][0]
             assert isinstance(case, Case)
             for fewer in _with_fewer_variations(case):
-                same = [f for f in self.record(fewer).findings if f.condition == finding.condition]
+                same = [f for f in self.record(fewer).findings if _is_like(f, finding)]
                 if same:
                     finding = same[0]
                     break
@@ -399,6 +399,10 @@ def known_as(layer: Layer) -> list[str]:
     if layer.framework == "caffe":
         return [layer.name]
     return [tensor.name for tensor in layer.outputs if tensor is not None]
+
+
+def _is_like(one: Finding, other: Finding) -> bool:
+    return (one.kind, one.condition) == (other.kind, other.condition)
 
 
 def _with_fewer_variations(case: Case) -> Iterator[Case]:

@@ -292,16 +292,20 @@ def _though_skipped(
 
 
 def left_in_float(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
-    """By row, the owed deviations that were decided in both contexts: missed ones and others.
+    """By row, the owed deviations of which something is known: missed ones and others.
 
-    Returns for each row the records of each deviation; `is_missed` tells which were missed.
+    Returns for each row the records of each deviation; `is_missed` tells which were missed. Of
+    what cannot be told a layer may have been quantized: it keeps a deviation from being missed.
     """
     rows: dict[str, dict[str, list[Record]]] = {}
     for record in records:
-        if record.owed and record.row is not None and record.decided in ("quantized", "float"):
+        if record.owed and record.row is not None and (record.is_known or record.untold):
             deviation = record.case.split("+")[0].removesuffix(":chain")
             rows.setdefault(record.row, {}).setdefault(deviation, []).append(record)
-    return rows
+    return {
+        row: {d: found for d, found in by_deviation.items() if any(r.is_known for r in found)}
+        for row, by_deviation in rows.items()
+    }
 
 
 def is_missed(records: list[Record]) -> bool:

@@ -443,6 +443,17 @@ def test_what_is_missed_is_owed_decided_and_told_row_by_row() -> None:
     assert found("r@one", owed=False) == []
     assert found("r@one", row=None) == []
     assert found("r@one", decided="unknown") == []
+    assert found("r@one", decided="unknown", untold="it is hidden") == []
+
+
+def test_what_cannot_be_told_in_one_context_is_not_missed() -> None:
+    left = judged(gemm(), Decision.float())
+    cases = ("r@one", "r@one:chain", "r@one:chain+renamed", "r@two", "r@two:chain")
+    records = [replace(left, case=case) for case in cases]
+    records[2] = replace(records[2], decided="unknown", untold="it is hidden")
+    (finding,) = missed(records, Policy())
+    assert finding.message.startswith("1 of 2 quantizable layers")
+    assert finding.message.endswith(": two")
 
 
 def test_an_addition_behind_a_pool_is_no_bias() -> None:

@@ -163,13 +163,14 @@ def _table(report: dict[str, Any]) -> Iterator[_Row]:
         if _is_narrowed(report) and not row["offered"] and not found_here:
             continue  # it was not asked about
         yield _Row(row["id"], _counts(row), conditions.get(row["id"], {}), found_here)
-    unlisted = [place for place in conditions if place.endswith(_UNLISTED)]
+    unlisted = sorted(p for p in {*conditions, *findings} if p.endswith(_UNLISTED))
     for place in unlisted:
-        types, of_types = conditions[place], findings.pop(place, {})
+        types, of_types = conditions.get(place, {}), findings.pop(place, {})
         name = "types without a row"
         label = name if len(unlisted) == 1 else f"{place.removesuffix(_UNLISTED)} {name}"
-        counts = f"{sum(type_ in of_types for type_ in types)} of {len(types)} types quantized"
-        yield _Row(label, counts, types, of_types, folded=True)
+        # Types of a table that was not asked for are known by their findings alone.
+        count = f"{sum(t in of_types for t in types)} of {len(types)} types quantized"
+        yield _Row(label, count if types else "", types, of_types, folded=True)
     for place, others in sorted(findings.items()):
         yield _Row(place, "", {}, others)
 

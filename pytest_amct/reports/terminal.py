@@ -218,8 +218,10 @@ def _not_judged(report: dict[str, Any]) -> Iterator[Line]:
         yield from _of_model(model)
     elif report["untold"]["layers"]:
         untold = report["untold"]
-        shown = [f"{r['reason']} ({r['layers']})" for r in untold["reasons"][:_MOST_REASONS]]
-        more = len(untold["reasons"]) - len(shown)
+        reasons = untold["reasons"]
+        shown = [f"{r['reason']} ({r['layers']})" for r in reasons[:_MOST_REASONS]]
+        shown = shown if len(reasons) > 1 else [reasons[0]["reason"]]
+        more = len(reasons) - len(shown)
         shown += [f"{_number(more, 'other reason')}: see the report"] if more else []
         count = f"{_number(untold['layers'], 'layer')} in {_number(untold['cases'], 'case')}"
         yield f"  {count} cannot be told: {'; '.join(shown)}", []

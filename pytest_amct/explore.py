@@ -85,6 +85,8 @@ class Explorer:
         """Judge a condition (or a row): one focal layer, alone or among others."""
         if not self.runner.gate.is_whole(group):
             return self.runner.check(group)
+        if (stopped := self.runner.stopped(catalog.framework_of(group))) is not None:
+            return stopped
         self._kept, self._left = {}, set()
         search, known = self._conditions(group)
         return self._result(group, search, known)
@@ -94,6 +96,8 @@ class Explorer:
         group = f"{NETWORKS}{framework}"
         if not self.runner.gate.is_whole(group):
             return self.runner.check(group)
+        if (stopped := self.runner.stopped(framework)) is not None:
+            return stopped
         self._kept, self._left = {}, set()
         search, known = self._cases(group, networks(framework, MAX_LAYERS))
         return self._result(group, search, known)
@@ -103,6 +107,8 @@ class Explorer:
         group, runner = f"{neutral.GROUP}/{change}", self.runner
         if not runner.gate.is_whole(group):
             return check_pairs(runner, runner.gate.pairs(group))
+        if (stopped := runner.stopped("onnx")) is not None:
+            return stopped
         search = self.search_neutral(change)
         if search.shrunk is None:
             return Result((), tuple(search.findings), examples=search.examples)
@@ -275,7 +281,7 @@ class Explorer:
         for record in records:
             said = (
                 *(record.group, record.row, record.verdict, record.status, record.decided),
-                *(record.owed, record.checked, tuple(record.states.items())),
+                *(record.owed, record.checked, record.untold, tuple(record.states.items())),
             )
             if said not in self._kept:
                 self._kept[said] = record

@@ -28,7 +28,7 @@ from pytest_amct.cases.plan import Built, Case
 from pytest_amct.cases.requests import needs
 from pytest_amct.cases.strategies import every_deviation, explored_cases, networks
 from pytest_amct.graphs.network import Network
-from pytest_amct.ids import NETWORKS, ConditionId
+from pytest_amct.ids import NETWORKS, ConditionId, framework_of
 from pytest_amct.runner import Result, Runner, focal_layers, known_as
 from pytest_amct.stability import check_pairs, look
 from pytest_amct.verdicts import Finding, Record, missed
@@ -86,6 +86,8 @@ class Explorer:
         """Judge a condition (or a row): one focal layer, alone or among others."""
         if not self.runner.gate.is_whole(group):
             return self.runner.check(group)
+        if (stopped := self.runner.stopped(framework_of(group))) is not None:
+            return stopped
         self._kept, self._left = {}, set()
         search, known = self._conditions(group)
         return self._result(group, search, known)
@@ -95,6 +97,8 @@ class Explorer:
         group = str(ConditionId(NETWORKS, framework))
         if not self.runner.gate.is_whole(group):
             return self.runner.check(group)
+        if (stopped := self.runner.stopped(framework)) is not None:
+            return stopped
         self._kept, self._left = {}, set()
         search, known = self._cases(group, networks(framework, MAX_LAYERS))
         return self._result(group, search, known)
@@ -104,6 +108,8 @@ class Explorer:
         group, runner = f"{neutral.GROUP}/{change}", self.runner
         if not runner.gate.is_whole(group):
             return check_pairs(runner, runner.gate.pairs(group))
+        if (stopped := runner.stopped("onnx")) is not None:
+            return stopped
         search = self.search_neutral(change)
         if search.shrunk is None:
             return Result((), tuple(search.findings), examples=search.examples)
@@ -276,7 +282,7 @@ class Explorer:
         for record in records:
             said = (
                 *(record.group, record.row, record.verdict, record.status, record.decided),
-                *(record.owed, record.checked, tuple(record.states.items())),
+                *(record.owed, record.checked, record.untold, tuple(record.states.items())),
             )
             if said not in self._kept:
                 self._kept[said] = record

@@ -10,10 +10,12 @@ import hashlib
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pytest_amct.account import account
+from pytest_amct.alive import came_back, nothing_came_back, plain_cases
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import AnyCase, NetworkCase, parse_case
 from pytest_amct.cases.plan import Built, Case
@@ -22,6 +24,7 @@ from pytest_amct.gate import Gate
 from pytest_amct.graphs.network import Layer, Network, printable
 from pytest_amct.graphs.reading import ModelFiles, read_files
 from pytest_amct.graphs.text import network_text
+from pytest_amct.ids import ConditionId
 from pytest_amct.journal import Journal
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.isolation import Isolated
@@ -45,6 +48,10 @@ class Result:
     failure: str | None = None
     #: how many examples were drawn; of those alike only one is among the records
     examples: int = 0
+    #: by framework: why nothing more was asked, and the test was not run to its end
+    stopped: Mapping[str, str] = field(default_factory=dict)
+    #: of a single model: how many layers were judged, and why others were not
+    model: Mapping[str, Any] | None = None
 
     def to_json(self) -> str:
         """One JSON value, as it crosses processes."""
@@ -53,6 +60,8 @@ class Result:
                 "records": [asdict(r) for r in self.records],
                 "findings": [asdict(f) for f in self.findings],
                 "examples": self.examples,
+                "stopped": dict(self.stopped),
+                "model": self.model,
             }
         )
 
@@ -60,6 +69,14 @@ class Result:
 def policy_of(settings: Settings) -> Policy:
     """The policy that the user's settings ask for."""
     return Policy(settings.strict, settings.claims, settings.skips, settings.waivers)
+
+
+class Stopped(Exception):
+    """Not one plain layer of a framework came back, so that it makes no sense to go on."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(*result.stopped.values())
+        self.result = result
 
 
 class Runner:
@@ -75,13 +92,22 @@ class Runner:
         if settings.isolate:
             self.isolated = Isolated(settings.quantizer, settings.rootdir, settings.timeout)
         self._outcomes: dict[bytes, Outcome] = {}
+        self._alive: dict[str, Result | None] = {}
         self._seen: dict[str, tuple[AnyCase, tuple[Record, ...], Outcome]] = {}
 
     def check(self, group: str) -> Result:
         """Judge a condition (or a row): its enumerated cases, then examples over networks."""
+        try:
+            return self._check(group)
+        except Stopped as stopped:
+            return stopped.result
+
+    def _check(self, group: str) -> Result:
         cases = self.gate.cases(group)
-        self._run_batch(cases)
-        records = [record for case in cases for record in self.records(case)]
+        # Who picks single cases wants to see what becomes of them, whatever it is.
+        stops = self.gate.is_whole(group)
+        self._run_batch(cases, stops)
+        records = [record for case in cases for record in self.records(case, stops)]
         mine = self.findings(group, records)
         if not any(f.status == "failed" for f in mine):
             drawn = [self.record(case) for case in self.gate.examples(group)]
@@ -92,22 +118,48 @@ class Runner:
 
     def check_alive(self, framework: str) -> Result:
         """Whether the quantizer quantizes anything plain at all."""
-        listed = catalog.groups(frameworks=(framework,))
-        groups = [g for g in listed if g.count("/") == 2 and "unlisted" not in g]
-        plain = [catalog.make_case(g, "default") for g in groups if g.startswith("uniform/")]
-        chained = [catalog.make_case(c.group, c.deviation, "chain") for c in plain]
-        records = [self.record(case) for case in (*plain, *chained)]
+        cases = plain_cases(framework)
+        stopped = self.stopped(framework)
+        if stopped is not None:
+            records = tuple(r for case in cases for r in self._unsaved(case)[1])
+            return replace(stopped, records=records)
+        records = tuple(self._asserted("", [self.record(case) for case in cases]))
         if any(r.decided == "quantized" for r in records):
-            return Result(tuple(records))
+            return Result(records)
         ways = sorted({r.decided if r.status == "decided" else r.status for r in records})
         failure = (
             f"{self.quantizer.name} quantized none of {len(records)} plain {framework} layers"
-            f" ({', '.join(ways)}): what it returns may not be what this suite reads"
+            f" ({', '.join(ways)}): check that it returns a form that this suite reads"
         )
         outputs = [
             o.message or o.output for _, _, o in self._seen.values() if o.message or o.output
         ]
-        return Result(tuple(records), failure="\n".join([failure, *outputs[:1]]))
+        return Result(records, failure="\n".join([failure, *outputs[:1]]))
+
+    def stopped(self, framework: str) -> Result | None:
+        """Why nothing more is asked in a framework: not one plain layer came back. Looks once."""
+        if framework not in self._alive:
+            self._alive[framework] = None  # while it looks, nothing is stopped
+            self._alive[framework] = self._look(framework)
+        return self._alive[framework]
+
+    def _look(self, framework: str) -> Result | None:
+        cases = plain_cases(framework)
+        outcomes = (self._unsaved(case)[0] for case in cases)
+        why = nothing_came_back(self.quantizer.name, framework, outcomes)
+        if not why:
+            return None
+        select = shlex.quote(f"--amct-select={cases[0].id}")
+        lines = [why, f"again      {self.settings.command} {select}"]
+        lines += last_words(self._unsaved(cases[0])[0])
+        return Result((), failure="\n".join(lines), stopped={framework: why})
+
+    def _unsaved(self, case: Case) -> tuple[Outcome, tuple[Record, ...]]:
+        """Run and judge a case, without keeping its model."""
+        built = case.build()
+        network = built.native.network()
+        outcome = self._run(case.id, built.native, network, built.asked)
+        return outcome, self.judge(case, built, network, outcome)
 
     def check_model(self, path: Path) -> Result:
         """Judge one model: the layers that the JSON beside it names, else all of them."""
@@ -130,24 +182,33 @@ class Runner:
         )
         if broke and not note.focal:
             records = self._broken(network, records)
+        told = account(path.name, layers, records, outcome, self.spec, note.asked)
         findings = [f for r in records for f in r.findings]
         failed = [f for f in findings if f.status == "failed"]
         if not failed:
-            return Result(records, tuple(findings))
+            return Result(records, tuple(findings), model=told)
         lines = [sentence(f) for f in failed[:_MOST_SHOWN]]
-        return Result(records, tuple(findings), "\n".join([*lines, *last_words(outcome)]))
+        failure = "\n".join([*lines, *last_words(outcome)])
+        return Result(records, tuple(findings), failure, model=told)
 
     def record(self, case: AnyCase) -> Record:
         """Run and judge one case with one focal layer, once."""
         (record,) = self.records(case)
         return record
 
-    def records(self, case: AnyCase) -> tuple[Record, ...]:
-        """Run and judge a case or a network, once; a model that shows a failure is saved."""
+    def records(self, case: AnyCase, stops: bool = False) -> tuple[Record, ...]:
+        """Run and judge a case or a network, once; a model that shows a failure is saved.
+
+        Raises `Stopped` if it `stops` where the quantizer gives nothing back at all.
+        """
         if case.id not in self._seen:
             built = case.build()
             network = built.native.network()
             outcome = self._run(case.id, built.native, network, built.asked)
+            if stops and not came_back(outcome):
+                stopped = self.stopped(case.framework)
+                if stopped is not None:
+                    raise Stopped(stopped)
             records = self.judge(case, built, network, outcome)
             if any(f.status == "failed" for r in records for f in r.findings):
                 saved = save_model(case, built, self.folder)
@@ -229,7 +290,7 @@ class Runner:
             self.journal.returned(case)
         return outcome
 
-    def _run_batch(self, cases: Sequence[AnyCase]) -> None:
+    def _run_batch(self, cases: Sequence[AnyCase], stops: bool) -> None:
         """Let a quantizer that takes many models at once see those of a group together.
 
         If it fails as a whole, each is given to it alone: only what fails then is told of.
@@ -239,7 +300,7 @@ class Runner:
             return
         built = {_key(b.native, b.asked): b for b in (case.build() for case in cases)}
         new = {key: b for key, b in built.items() if key not in self._outcomes}
-        if len(new) > 1:
+        if len(new) > 1 and not (stops and self.stopped(cases[0].framework)):
             outcomes = run_batch(self.quantizer, [(b.native, b.asked) for b in new.values()])
             self._outcomes.update(zip(new, outcomes, strict=False))
 
@@ -250,12 +311,19 @@ class Runner:
 
     def findings(self, group: str, records: Iterable[Record]) -> list[Finding]:
         """The findings that this group's test tells; what was done to a layer has its own tests."""
+        return [f for r in records for f in r.findings if self._asserts(group, f.condition)]
+
+    def _asserts(self, group: str, condition: str) -> bool:
+        """Whether the test of a group fails if a condition is broken; that of networks always."""
         treated = self.gate.treated
+        alone = condition in treated or group in treated
+        return condition == group or ConditionId.parse(group).is_network or not alone
+
+    def _asserted(self, group: str, records: Iterable[Record]) -> list[Record]:
+        """The records of a group's test: what it does not assert it has not checked."""
         return [
-            f
-            for record in records
-            for f in record.findings
-            if f.condition == group or (f.condition not in treated and group not in treated)
+            replace(r, checked=tuple(c for c in r.checked if self._asserts(group, c)))
+            for r in records
         ]
 
     def _smallest(self, group: str, drawn: list[Record]) -> list[Finding]:
@@ -265,7 +333,7 @@ class Runner:
             case = self._seen[finding.case][0]
             assert isinstance(case, Case)
             for fewer in _with_fewer_variations(case):
-                same = [f for f in self.record(fewer).findings if f.condition == finding.condition]
+                same = [f for f in self.record(fewer).findings if _is_like(f, finding)]
                 if same:
                     finding = same[0]
                     break
@@ -277,7 +345,7 @@ class Runner:
         findings = tuple(findings)
         failed = [f for f in findings if f.status == "failed"]
         failure = self._explain(group, failed) if failed else None
-        return Result(tuple(records), findings, failure)
+        return Result(tuple(self._asserted(group, records)), findings, failure)
 
     def _explain(self, group: str, failed: list[Finding]) -> str:
         """A failing test's text: the finding, condition and row, the model, how to see it again."""
@@ -335,6 +403,10 @@ def known_as(layer: Layer) -> list[str]:
     if layer.framework == "caffe":
         return [layer.name]
     return [tensor.name for tensor in layer.outputs if tensor is not None]
+
+
+def _is_like(one: Finding, other: Finding) -> bool:
+    return (one.kind, one.condition) == (other.kind, other.condition)
 
 
 def _with_fewer_variations(case: Case) -> Iterator[Case]:

@@ -11,7 +11,7 @@ import fnmatch
 import importlib.util
 import json
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -34,12 +34,16 @@ from pytest_amct.reports.json_report import remove_report, write_report
 from pytest_amct.reports.terminal import summary_lines
 from pytest_amct.runner import Result, Runner, policy_of
 from pytest_amct.saved import read_note
+from pytest_amct.selection import Attendance, options_given
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
 from pytest_amct.watch import Watch, again
 
 MODULE = "test_conformance.py"
 """The suite's module; its tests are ``amct/test_conformance.py::...`` wherever it is installed."""
+
+_OURS = "amct/"
+"""What the ids of the suite's tests begin with."""
 
 _RESULT = pytest.StashKey[str]()
 
@@ -75,6 +79,9 @@ class Suite:
         self.interrupted: set[str] = set()
         self.complaint = ""
         self.deselected = 0
+        self.attendance = Attendance(self._planned())
+        self.narrowed_by = options_given(config.getoption, config.args)
+        self._told: set[str] = set()
         self._shown = ""
         self.sentence = ""
         self._add_suite()
@@ -134,6 +141,12 @@ class Suite:
             return conditions
         return {"test_quantizes_something": ("framework", self.frameworks), **conditions}
 
+    def _planned(self) -> frozenset[str]:
+        """The names of the tests of this run; a model's own test is told of otherwise."""
+        if self.settings.model:
+            return frozenset()
+        return frozenset(f"{name}[{v}]" for name, (_, vs) in self.tests.items() for v in vs)
+
     def _conditions(self) -> dict[str, tuple[str, list[str]]]:
         """The tests that are picked by id: of conditions, of networks, of neutral changes."""
         pairs = [g for g in self.groups if g.startswith(f"{PAIRS}/")]
@@ -156,6 +169,19 @@ class Suite:
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Count our tests that were deselected by hand."""
         self.deselected += sum(item.get_closest_marker("amct") is not None for item in items)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Take down which of our tests are about to run."""
+        self._about_to_run(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """The same of a worker, in the controller."""
+        self._about_to_run(ids)
+
+    def _about_to_run(self, ids: Iterable[str]) -> None:
+        ours = (id_.removeprefix(f"{_OURS}{MODULE}::") for id_ in ids if id_.startswith(_OURS))
+        self.attendance.collected.update(ours)
 
     # --- running ------------------------------------------------------------------------------
 
@@ -216,6 +242,10 @@ class Suite:
         item.user_properties.append(("amct_cases", len(result.records)))
         if kinds:
             item.user_properties.append(("amct_findings", ", ".join(kinds)))
+        # Of a framework of which nothing comes back the first test of a process tells.
+        if result.stopped and self._told.issuperset(result.stopped):
+            pytest.skip(f"nothing of {', '.join(result.stopped)} comes back from the quantizer")
+        self._told.update(result.stopped)
         if result.failure:
             pytest.fail(result.failure, pytrace=False)
 
@@ -232,10 +262,16 @@ class Suite:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take in a result, or note that a test has none: the report is not whole then."""
         result = getattr(report, "amct_result", None)
+        name = report.nodeid.removeprefix(f"{_OURS}{MODULE}::")
         if result is not None:
             self.collected.add(json.loads(result))
-        elif report.failed and report.when != "teardown" and report.nodeid.startswith("amct/"):
+            self.attendance.done.add(name)
+        elif not report.nodeid.startswith(_OURS) or report.when == "teardown":
+            return
+        elif report.failed:
             self.lost = True
+        elif report.skipped:
+            self.attendance.skipped.add(name)
 
     # --- pytest-xdist -------------------------------------------------------------------------
 
@@ -297,7 +333,7 @@ class Suite:
         fine = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         stopped = session.shouldstop or session.shouldfail
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not stopped
-        self.collected.complete = ended and not self.lost
+        self.collected.complete = ended and not self.lost and not self.attendance.unfinished
         if not self.collected.tests and exitstatus in fine and not self._deselected_by_hand():
             self.collected.complete = False
             self.sentence = (
@@ -322,6 +358,7 @@ class Suite:
             "keyword": self.config.getoption("keyword"),
             "markers": self.config.getoption("markexpr"),
             "model": self.settings.model.name if self.settings.model else None,
+            "left_out": self.attendance.left_out(self.narrowed_by),
             **({"seed": self.settings.seed} if explores else {}),
         }
 

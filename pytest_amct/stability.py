@@ -18,7 +18,7 @@ from pytest_amct.runner import Result, Runner, last_words, sentence
 from pytest_amct.saved import Note, save_pair
 from pytest_amct.tables.answers import answer, find_row, unlisted_id
 from pytest_amct.tables.model import Answer
-from pytest_amct.verdicts import Finding, Level, asked_treatment
+from pytest_amct.verdicts import Finding, asked_treatment, untold
 
 _TOLD = ("seen", "evidence")
 """Fields of a decision that say how it is known, not what it is."""
@@ -98,9 +98,8 @@ def _compared(
         for before, after, told in layers:
             moved = _moved(before, after, first, last)
             if moved is not None:
-                message, level = moved
-                message = f"{before} was {message}, although only {words}"
-                findings.append(_finding(runner, case, before, told, message, level))
+                message = f"{before} was {moved}, although only {words}"
+                findings.append(_finding(runner, case, before, told, message))
     elif broken[0] != broken[1]:
         ways = [f"{o.status} ({o.message})" if o.message else o.status for o in (first, last)]
         message = f"the model was {ways[0]} at first, then {ways[1]}, although only {words}"
@@ -142,37 +141,36 @@ def _came_back(outcome: Outcome) -> bool:
     return outcome.status in ("decided", "refused")
 
 
-def _moved(before: Layer, after: Layer, first: Outcome, last: Outcome) -> tuple[str, Level] | None:
-    """How the decision on a layer differs, and how sure that is; the unknown never does."""
+def _moved(before: Layer, after: Layer, first: Outcome, last: Outcome) -> str | None:
+    """How the decision on a layer differs; what is not known or cannot be told never does."""
     a, b = _decision(before, first), _decision(after, last)
     if a is None or b is None:
         return None
-    level: Level = "failed" if a.evidence == b.evidence == "stated" else "warned"
     if a.quantized != b.quantized:
-        return f"{_state(a)} at first, then {_state(b)}", level
+        return f"{_state(a)} at first, then {_state(b)}"
     for field in fields(Decision):
         x, y = getattr(a, field.name), getattr(b, field.name)
         if field.name not in _TOLD and x is not None and y is not None and x != y:
-            return f"quantized with {field.name} = {x} at first, then with {y}", level
+            return f"quantized with {field.name} = {x} at first, then with {y}"
     return None
 
 
 def _decision(layer: Layer, outcome: Outcome) -> Decision | None:
     if outcome.status == "refused":
         return Decision.float()
-    return outcome.decision(layer_index(layer))
+    index = layer_index(layer)
+    decision = outcome.decision(index)
+    return None if untold(outcome, index, decision) else decision
 
 
 def _state(decision: Decision) -> str:
     return "quantized" if decision.quantized else "left in float"
 
 
-def _finding(
-    runner: Runner, case: str, layer: Layer, told: Answer, message: str, level: Level
-) -> Finding:
+def _finding(runner: Runner, case: str, layer: Layer, told: Answer, message: str) -> Finding:
     row = find_row(layer, runner.spec)
     condition = row.id if row else unlisted_id("uniform", layer)
-    return Finding("unstable", condition, case, str(layer), level, message, row=told.row)
+    return Finding("unstable", condition, case, str(layer), "failed", message, row=told.row)
 
 
 def _told(findings: list[Finding], trial: Trial, networks: list[Network]) -> list[str]:

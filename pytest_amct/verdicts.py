@@ -12,7 +12,7 @@ from pytest_amct.decisions.value_types import SHOWS_NOTHING, SHOWS_NOTHING_ELSEW
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Basis, Layer, Tensor
 from pytest_amct.tables.answers import answer, find_row, ir_types
-from pytest_amct.tables.model import Answer, Reason, Row, Spec, Treatment, condition_id
+from pytest_amct.tables.model import Answer, Row, Spec, Treatment, condition_id
 
 Kind = Literal["over-quantized", "missed", "errored", "lost", "invalid-output", "unstable"]
 Level = Literal["failed", "warned", "waived"]
@@ -20,6 +20,9 @@ Decided = Literal["quantized", "float", "untraceable", "unknown"]
 
 ROW_WIDE = frozenset({"missed"})
 """Kinds that carry the id of a row, not of a condition."""
+
+NEIGHBOURS = "the neighbours explain the same result"
+"""Why a form cannot tell what was done to a layer whose evidence is inferred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,13 @@ class Record:
     #: treatment conditions whose field the decision showed
     checked: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    #: why what was returned cannot tell what was done to the layer; "" = it can
+    untold: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is known what was done to the layer; a refusal leaves it in float."""
+        return self.decided in ("quantized", "float")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +132,9 @@ def judge_layer(
     """What the outcome of a case says about one of its layers, given what was asked for."""
     index = layer_index(layer)
     decision = outcome.decision(index) if outcome.status == "decided" else None
+    why_untold = untold(outcome, index, decision)
     row = find_row(layer, spec)
-    decision = None if decision is None else _shown(layer, row, decision)
+    decision = None if decision is None or why_untold else _shown(layer, row, decision)
     scheme = asked.get("scheme", "uniform")
     listed = row if scheme == "tensor" else find_row(layer, spec, scheme)
     plain = answer(layer, asked_treatment(asked, row), spec)
@@ -164,7 +175,17 @@ def judge_layer(
         and owed(layer, listed, spec, asked),
         checked=checked,
         findings=tuple(policy.apply(f) for f in findings),
+        untold=why_untold,
     )
+
+
+def untold(outcome: Outcome, index: int, decision: Decision | None) -> str:
+    """Why what was returned cannot tell what was done to a layer, "" if it can."""
+    if outcome.status != "decided":
+        return ""
+    if index in outcome.untold:
+        return outcome.untold[index]
+    return NEIGHBOURS if decision is not None and decision.evidence == "inferred" else ""
 
 
 def _treated(layer: Layer, decision: Decision, spec: Spec, asked: Mapping[str, Any]) -> Answer:
@@ -266,30 +287,25 @@ def _though_skipped(
     message = f"{layer} was quantized, which {condition} forbids: the request skips it"
     if decision.seen:
         message += f"; shown by: {decision.seen}"
-    status: Level = "failed" if decision.evidence == "stated" else "warned"
-    return Finding(
-        "over-quantized",
-        condition,
-        case,
-        str(layer),
-        status,
-        message,
-        decision.evidence,
-        row.id if row else None,
-    )
+    row_id = row.id if row else None
+    return Finding("over-quantized", condition, case, str(layer), "failed", message, row=row_id)
 
 
 def left_in_float(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
-    """By row, the owed deviations that were decided in both contexts: missed ones and others.
+    """By row, the owed deviations of which something is known: missed ones and others.
 
-    Returns for each row the records of each deviation; `is_missed` tells which were missed.
+    Returns for each row the records of each deviation; `is_missed` tells which were missed. Of
+    what cannot be told a layer may have been quantized: it keeps a deviation from being missed.
     """
     rows: dict[str, dict[str, list[Record]]] = {}
     for record in records:
-        if record.owed and record.row is not None and record.decided in ("quantized", "float"):
+        if record.owed and record.row is not None and (record.is_known or record.untold):
             deviation = record.case.split("+")[0].removesuffix(":chain")
             rows.setdefault(record.row, {}).setdefault(deviation, []).append(record)
-    return rows
+    return {
+        row: {d: found for d, found in by_deviation.items() if any(r.is_known for r in found)}
+        for row, by_deviation in rows.items()
+    }
 
 
 def is_missed(records: list[Record]) -> bool:
@@ -341,24 +357,18 @@ def _over_quantized(
     case: str, group: str, layer: Layer, treated: Answer, decision: Decision
 ) -> Finding:
     reason = next((r for r in treated.broken if r.condition == group), treated.broken[0])
-    basis: Basis = "stated" if treated.basis == decision.evidence == "stated" else "inferred"
+    basis = treated.basis
     others = [r.condition for r in treated.broken if r is not reason]
     also = f" (and {', '.join(others)})" if others else ""
     message = f"{layer} was quantized, which {reason.condition} forbids: {reason.observed}{also}"
     if decision.seen:
         message += f"; shown by: {decision.seen}"
     if basis == "inferred":
-        message += "; " + _why_inferred(reason, treated, decision)
+        message += "; a warning, as the document does not say it in so many words"
     status: Level = "failed" if basis == "stated" else "warned"
     return Finding(
         "over-quantized", reason.condition, case, str(layer), status, message, basis, treated.row
     )
-
-
-def _why_inferred(reason: Reason, treated: Answer, decision: Decision) -> str:
-    if treated.basis == "inferred":
-        return "a warning, as the document does not say it in so many words"
-    return "a warning, as the neighbours would explain the same result"
 
 
 def _broke(

@@ -15,7 +15,14 @@ from pytest_amct.decisions.decision import Outcome
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 from pytest_amct.tables.model import Reason
-from pytest_amct.verdicts import Finding, Policy, Record, judge_layer, missed
+from pytest_amct.verdicts import (
+    NEIGHBOURS,
+    Finding,
+    Policy,
+    Record,
+    judge_layer,
+    missed,
+)
 
 SPEC = load_spec()
 
@@ -436,6 +443,17 @@ def test_what_is_missed_is_owed_decided_and_told_row_by_row() -> None:
     assert found("r@one", owed=False) == []
     assert found("r@one", row=None) == []
     assert found("r@one", decided="unknown") == []
+    assert found("r@one", decided="unknown", untold="it is hidden") == []
+
+
+def test_what_cannot_be_told_in_one_context_is_not_missed() -> None:
+    left = judged(gemm(), Decision.float())
+    cases = ("r@one", "r@one:chain", "r@one:chain+renamed", "r@two", "r@two:chain")
+    records = [replace(left, case=case) for case in cases]
+    records[2] = replace(records[2], decided="unknown", untold="it is hidden")
+    (finding,) = missed(records, Policy())
+    assert finding.message.startswith("1 of 2 quantizable layers")
+    assert finding.message.endswith(": two")
 
 
 def test_an_addition_behind_a_pool_is_no_bias() -> None:
@@ -480,12 +498,27 @@ def test_what_was_quantized_against_a_condition_says_what_shows_it() -> None:
     assert "; shown by: a record" in finding.message
 
 
-def test_evidence_that_neighbours_explain_warns_and_says_so() -> None:
-    decision = Decision(evidence="inferred")
-    (finding,) = judged(gemm("transA = 1"), decision).findings
-    assert finding.status == "warned"
-    assert finding.message.endswith("a warning, as the neighbours would explain the same result")
-    assert isinstance(answer(gemm()).reasons[0], Reason)
+@pytest.mark.parametrize("transposed", [0, 1])
+def test_what_neighbours_explain_cannot_be_told(transposed: int) -> None:
+    """Neither quantized nor float: no finding, nothing checked, and strictness changes nothing."""
+    layer = gemm(f"transA = {transposed}")
+    channels = Decision((0,), True, weight_channel_wise=True, evidence="inferred")
+    for decision in (Decision(evidence="inferred"), channels):
+        outcome = Outcome("decided", {0: decision})
+        for asked in ({}, {"skip_layers": ("n",)}):
+            record = judge_layer("c", "g", layer, outcome, SPEC, Policy(strict=True), asked)
+            assert (record.decided, record.findings, record.checked) == ("unknown", (), ())
+            assert (record.untold, record.is_known) == (NEIGHBOURS, False)
+
+
+def test_what_a_form_cannot_tell_of_a_layer_is_not_judged() -> None:
+    words = "it is hidden in a function"
+    for decisions in ({}, {0: Decision()}, {0: Decision.float()}):
+        record = judged(gemm("transA = 1"), Outcome("decided", decisions, untold={0: words}))
+        assert (record.decided, record.findings, record.untold) == ("unknown", (), words)
+    other = judged(gemm("transA = 1"), Outcome("decided", {0: Decision()}, untold={1: words}))
+    assert (other.decided, other.untold) == ("quantized", "")
+    assert judged(gemm(), Outcome("refused", untold={0: words})).untold == ""
 
 
 def test_a_finding_names_the_condition_that_was_asked_about_and_the_others() -> None:
@@ -517,11 +550,9 @@ def test_answers_are_alike_if_all_that_they_say_is() -> None:
     assert answer(gemm("transA = 2")) != answer(gemm("transA = 1"))  # for another reason
 
 
-def test_a_skipped_layer_that_neighbours_explain_warns() -> None:
-    for evidence, status in (("stated", "failed"), ("inferred", "warned")):
-        decision = Decision(evidence=evidence)  # type: ignore[arg-type]
-        (finding,) = judged(gemm(), decision, skip_layers=("n",)).findings
-        assert (finding.status, finding.row) == (status, "uniform/onnx/Gemm")
+def test_a_skipped_layer_that_is_quantized_is_of_its_row() -> None:
+    (finding,) = judged(gemm(), Decision(), skip_layers=("n",)).findings
+    assert (finding.status, finding.row) == ("failed", "uniform/onnx/Gemm")
 
 
 def test_what_is_asked_for_may_itself_be_forbidden() -> None:

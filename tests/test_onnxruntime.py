@@ -17,6 +17,7 @@ from pytest_amct.quantizers.protocol import Request
 from pytest_amct.quantizers.running import input_spec
 from pytest_amct.runner import Result, Runner
 from pytest_amct.tables.loader import load_spec
+from pytest_amct.verdicts import NEIGHBOURS
 
 GROUPS = [
     "uniform/onnx/Conv",
@@ -102,10 +103,12 @@ def test_what_it_is_known_to_break(static: dict[str, Result]) -> None:
     }
 
 
-def test_a_pool_that_its_neighbours_explain_warns(static: dict[str, Result]) -> None:
+def test_a_pool_that_its_neighbours_explain_cannot_be_told(static: dict[str, Result]) -> None:
     """It quantizes a MaxPool only between quantized layers, where nothing proves the choice."""
-    statuses = {(f.kind, f.status) for f in static["float16/onnx/MaxPool"].findings}
-    assert statuses == {("over-quantized", "warned")}
+    result = static["float16/onnx/MaxPool"]
+    assert {f.kind for f in result.findings} <= {"invalid-output"}
+    pools = [r for r in result.records if "broken" in r.states.values() and r.untold]
+    assert {(r.decided, r.untold) for r in pools} == {("unknown", NEIGHBOURS)}
 
 
 def test_its_conforming_layers_are_seen_as_quantized(static: dict[str, Result]) -> None:

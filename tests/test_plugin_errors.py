@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import re
 from pathlib import Path
 
 import pytest
@@ -235,7 +236,7 @@ def test_nonsense_is_one_finding_and_the_run_goes_on(
     repository.quantizer(body)
     toy = repository.path / "toy.py"
     toy.write_text("from os import _exit as leave\n" + toy.read_text())
-    run = repository.cheap(f"--amct-select={CHEAP}@0", "test_own.py")
+    run = repository.amct(f"--amct-select={CHEAP}@0", "--amct-report=rep", "test_own.py")
     assert run.code == 1, run.text
     first = next(f for f in repository.findings(kind) if f["case"] == f"{CHEAP}@0")
     assert told in first["message"]
@@ -336,3 +337,66 @@ def test_a_quantizer_that_fails_in_the_end_is_an_error(repository: ToyRepository
     assert run.code == 1
     assert "toy:Tool: close() raised OSError: still busy" in run.out
     assert "Traceback" not in run.text
+
+
+# --- a quantizer of which nothing comes back ------------------------------------------------------
+
+NOTHING = {
+    "invalid-output": "return None",
+    "errored": "raise ValueError('no device')",
+}
+
+
+@pytest.mark.parametrize("kind", NOTHING)
+@pytest.mark.parametrize("more", [["-p", "no:randomly"], ["-n2"], ["-k", "Gemm"]], ids=" ".join)
+def test_of_which_nothing_comes_back_is_told_once(
+    kind: str, more: list[str], repository: ToyRepository
+) -> None:
+    repository.quantizer(NOTHING[kind])
+    run = repository.amct("--amct-max-examples=0", "--amct-report=rep", "--tb=short", *more)
+    assert run.code == 1, run.text
+    told = rf"onnx: none of 14 plain layers came back from toy:quantize \(14 {kind}; the first: "
+    assert re.search(rf"^  {told}.*\), so nothing more of onnx was judged$", run.out, re.MULTILINE)
+    (last,) = re.findall(r"^.*\d failed.*$", run.out, re.MULTILINE)
+    assert int(re.findall(r"(\d+) failed", last)[0]) <= (2 if "-n2" in more else 1)
+    assert int(re.findall(r"(\d+) skipped", last)[0]) > 2
+    assert "passed" not in last
+    assert len(run.out.splitlines()) < 60
+    assert "✓" not in run.out.partition("✗ violations (")[0]
+    report = repository.report()
+    assert (report["complete"], report["findings"]) == (False, [])
+    assert re.match(told, report["stopped"]["onnx"])
+    assert not (repository.path / "rep" / "models").exists()
+
+
+def test_one_framework_of_which_nothing_comes_back_stops_no_other(
+    repository: ToyRepository,
+) -> None:
+    repository.ini('amct_frameworks = ["onnx", "caffe"]', quantizer="toy:quantize")
+    repository.quantizer("assert request.framework == 'onnx', 'no'", "return obey(model, request)")
+    run = repository.amct(
+        "--amct-select=uniform/*/MaxPool",
+        "--amct-select=uniform/caffe/Eltwise/*",
+        "--amct-select=uniform/onnx/Gemm/trans_a",
+        "--amct-max-examples=0",
+        "--amct-report=rep",
+    )
+    assert run.code == 1, run.text
+    report = repository.report()
+    assert [*report["stopped"]] == ["caffe"]
+    assert next(c for c in report["conditions"] if c["id"] == CHEAP)["judged"]["broken_alone"]
+
+
+def test_a_quantizer_that_fails_on_some_layers_alone_is_judged_on_all(
+    repository: ToyRepository,
+) -> None:
+    repository.quantizer("assert is_broken(model), 'no'", "return obey(model, request)")
+    run = repository.amct(f"--amct-select={CHEAP}", "--amct-max-examples=0", "--amct-report=rep")
+    assert "none of 14 plain layers came back" in run.out
+    repository.quantizer(
+        "assert not any(n.op_type == 'Gemm' for n in model.graph.node), 'no'",
+        "return obey(model, request)",
+    )
+    run = repository.amct(f"--amct-select={CHEAP}", "--amct-max-examples=0", "--amct-report=rep")
+    assert repository.report()["stopped"] == {}
+    assert {f["kind"] for f in repository.report()["findings"]} == {"errored"}

@@ -9,8 +9,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+import onnx
 import pytest
+import tensorflow_graphs as tf
 from toy_repository import BROKEN, CHEAP, ToyRepository
+
+from pytest_amct.reports.json_report import schema
 
 OVER = "over-quantized"
 
@@ -236,3 +241,180 @@ def test_the_sanity_test_fails_a_quantizer_that_does_nothing(repository: ToyRepo
     run = repository.amct("-k", "test_quantizes_something")
     assert run.code == 1
     assert "toy:quantize quantized none of " in run.out
+
+
+MODEL = """
+<ir_version: 10, opset_import: ["" : 21]>
+g (float[4, 32] x, float[32, 32] v1, float[32, 32] v2) => (float[4, 32] y, float[4, 32] z)
+<float[32, 32] v1 = {}, float[32, 32] v2 = {}, float[32, 32] s = {}, float[32, 32] w = {}>
+{
+   [own] a = Gemm (x, w)
+   [one] b = Gemm (a, v1)
+   [two] c = Gemm (b, v2)
+   [tied1] d = Gemm (c, s)
+   [tied2] y = Gemm (d, s)
+   [plain] z = Sin (y)
+}
+"""
+"""A model of which little can be judged: callers may replace weights, and two layers share one."""
+
+
+def test_of_a_model_it_is_told_how_much_was_judged_and_why_not_more(
+    repository: ToyRepository,
+) -> None:
+    model = repository.path / "m.onnx"
+    onnx.save(onnx.parser.parse_model(MODEL), model)
+    run = repository.amct(f"--amct-model={model}", "--amct-report=rep")
+    assert run.code == 0, run.text
+    lines = [line.strip() for line in run.out.splitlines()]
+    start = lines.index("m.onnx: 1 of 5 layers judged; 4 were not:")
+    assert lines[start + 1] == (
+        "2, the first Gemm 'one': weight 'v1' comes from initializer that callers may replace,"
+        " being a graph input too: 'v1': take the initializers out of the graph's inputs"
+    )
+    assert lines[start + 2].startswith("2, the first Gemm 'tied1': weight 's' is shared with ")
+    assert lines[start + 2].endswith(": give each layer a weight of its own")
+    assert "1 of 5 layers judged" in run.out
+    assert repository.report()["model"]["judged"] == 1
+    jsonschema.validate(repository.report(), schema())
+
+
+@pytest.mark.parametrize(
+    ("body", "judged", "reason"),
+    [
+        ("return ['own']", 1, None),
+        ("return {n.name: False for n in model.graph.node}", 1, None),
+        ("return []", 0, "what the quantizer returned does not say what was done to it"),
+        ("return {'own': 'untraceable'}", 0, "it cannot be found again in what the quantizer"),
+        (
+            "from pytest_amct import Decision\n    return {'own': Decision(evidence='inferred')}",
+            0,
+            "the neighbours explain the same result",
+        ),
+        ("from pytest_amct import Unsupported\n    raise Unsupported('no')", 0, "unsupported: no"),
+    ],
+    ids=["named", "float", "silent", "untraceable", "inferred", "unsupported"],
+)
+def test_of_a_model_it_is_told_what_the_quantizer_does_not_show(
+    body: str, judged: int, reason: str | None, repository: ToyRepository
+) -> None:
+    repository.quantizer(body)
+    model = repository.path / "m.onnx"
+    onnx.save(onnx.parser.parse_model(MODEL), model)
+    repository.amct(f"--amct-model={model}", "--amct-report=rep")
+    told = repository.report()["model"]
+    assert (told["layers"], told["judged"]) == (5, judged)
+    reasons = [g["reason"] for g in told["not_judged"] if g["first"] == "Gemm 'own'"]
+    assert [r[: len(reason or "")] for r in reasons] == ([reason] if reason else [])
+
+
+def test_a_model_of_variables_says_to_freeze_them(repository: ToyRepository) -> None:
+    repository.ini('amct_frameworks = ["tensorflow"]')
+    repository.quantizer("return {}")
+    variable = tf.node("VarHandleOp", "v", dtype="float32", shape=(32, 32))
+    read = tf.node("ReadVariableOp", "r", "v", dtype="float32")
+    product = tf.node("MatMul", "m", "x", "r", T="float32")
+    graph = tf.graph(tf.fed("x", 4, 32), variable, read, product)
+    (repository.path / "m.pb").write_bytes(graph.SerializeToString())
+    run = repository.amct(f"--amct-model={repository.path / 'm.pb'}")
+    assert run.code == 0, run.text
+    assert "m.pb: 0 of 1 layer judged; 1 was not:" in run.out
+    assert re.search(r"1, the first MatMul 'm': .*: freeze the variables$", run.out, re.MULTILINE)
+
+
+def test_a_model_without_a_listed_layer_says_so(repository: ToyRepository) -> None:
+    model = repository.path / "m.onnx"
+    text = '<ir_version: 10, opset_import: ["" : 21]> g (float[4] x) => (float[4] y) {y = Sin (x)}'
+    onnx.save(onnx.parser.parse_model(text), model)
+    run = repository.amct(f"--amct-model={model}")
+    assert "m.onnx: no layer is of a type that a table lists" in run.out
+
+
+# --- what was left out --------------------------------------------------------------------------
+
+TWO = [f"--amct-select={CHEAP}", "--amct-select=uniform/onnx/Conv/dilation_d"]
+LEFT_TEST = f"amct/test_conformance.py::test_condition[{TWO[1].partition('=')[2]}]"
+LEFT = "uniform/onnx/Conv/dilation_d"
+
+DROPS = (
+    "def pytest_collection_modifyitems(items):\n"
+    "    items[:] = [i for i in items if 'dilation_d' not in i.name]\n"
+)
+SKIPS = (
+    "import pytest\n"
+    "def pytest_collection_modifyitems(items):\n"
+    "    for item in items:\n"
+    "        if 'dilation_d' in item.name: item.add_marker(pytest.mark.skip)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "conftest", "by"),
+    [
+        ([f"amct/test_conformance.py::test_condition[{CHEAP}]"], "", "test ids on the command"),
+        ([f"--deselect={LEFT_TEST}"], "", "--deselect"),
+        (["-k", "trans_a"], "", "-k"),
+        ([], DROPS, "a plugin or a conftest.py"),
+        ([], SKIPS, "skip marks"),
+    ],
+    ids=["id", "deselect", "keyword", "dropped", "skipped"],
+)
+@pytest.mark.parametrize("more", [[], ["-n2"]], ids=["one process", "xdist"])
+def test_what_is_left_out_is_told(
+    given: list[str], conftest: str, by: str, more: list[str], repository: ToyRepository
+) -> None:
+    repository.write("conftest.py", conftest)
+    run = repository.amct(*given, *TWO, "--amct-max-examples=0", "--amct-report=rep", *more)
+    assert run.code == 0, run.text
+    report = repository.report()
+    assert report["complete"] is True
+    left = report["selection"]["left_out"]
+    assert (left["tests"], left["of"], left["first"]) == (1, 2, [LEFT])
+    assert left["by"][0].startswith(by)
+    assert f"(partial: --amct-select; 1 of 2 tests left out by {by}" in run.out
+
+
+def test_last_failed_leaves_out_what_passed(repository: ToyRepository) -> None:
+    repository.ini(quantizer="toy:gemm_always")
+    given = [*TWO, "--amct-max-examples=0", "--amct-report=rep"]
+    repository.amct(*given)
+    assert repository.report()["selection"]["left_out"] is None
+    assert repository.amct(*given, "--lf").code == 1
+    left = repository.report()["selection"]["left_out"]
+    assert (left["by"], left["first"]) == (["--lf"], [LEFT])
+
+
+def test_a_whole_run_leaves_nothing_out(repository: ToyRepository) -> None:
+    """Also where tests beside the suite are skipped, and each test is run twice."""
+    repository.write(
+        "repeating.py",
+        "import pytest\n"
+        "@pytest.hookimpl(trylast=True)\n"
+        "def pytest_generate_tests(metafunc):\n"
+        "    metafunc.fixturenames.append('again')\n"
+        "    metafunc.parametrize('again', range(2))\n",
+    )
+    repository.write("test_own.py", "import pytest\ndef test_own(): pytest.skip('no')\n")
+    options = ["-p", "repeating", "--amct-max-examples=0", "--amct-report=rep"]
+    run = repository.amct(".", *TWO, *options)
+    assert "4 passed, 2 skipped" in run.out, run.text
+    assert (repository.report()["complete"], repository.report()["selection"]["left_out"]) == (
+        True,
+        None,
+    )
+    assert "(partial: --amct-select)" in run.out
+
+
+@pytest.mark.parametrize("more", [["-p", "no:randomly"], ["-n2"]], ids=" ".join)
+def test_a_run_is_not_complete_if_a_test_that_was_to_run_has_no_result(
+    more: list[str], repository: ToyRepository
+) -> None:
+    """Whatever the exit status: after a second Ctrl-C that is 0 for those who write reports."""
+    repository.write(
+        "conftest.py",
+        "def pytest_runtest_protocol(item):\n    return 'dilation_d' in item.name or None\n",
+    )
+    run = repository.amct(*TWO, "--amct-max-examples=0", "--amct-report=rep", *more)
+    report = repository.report()
+    assert (report["complete"], report["selection"]["left_out"]) == (False, None)
+    assert "(partial: the run did not complete; --amct-select)" in run.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import jsonschema
 import pytest
 from pytest_amct.fixtures.wrong_quantizers import WRONG
 
+from pytest_amct import Decision, Refused, Unsupported
 from pytest_amct.journal import Remains
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference
@@ -19,6 +21,7 @@ from pytest_amct.reports.json_report import schema, write_report
 from pytest_amct.reports.terminal import summary_lines
 from pytest_amct.runner import Result, Runner
 from pytest_amct.tables.loader import load_spec
+from pytest_amct.verdicts import NEIGHBOURS, Finding
 
 SPEC = load_spec()
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -101,6 +104,152 @@ def test_conditions_count_both_ways(tmp_path: Path) -> None:
         "implied_by": "uniform/onnx/MatMul/second_input",
     }
     assert conditions["uniform/onnx/AveragePool/shift"]["checked"] == 0
+    known = [r for r in results[0].records if r.is_known]
+    assert sum(gemm["judged"].values()) == len(known) == len(results[0].records)
+
+
+GEMM = ["uniform/onnx/Gemm", "uniform/onnx/Gemm/trans_a", "settings/onnx/Gemm/channel_wise"]
+
+
+def refuses_everything(model: Any, request: Any) -> Any:
+    raise Refused("no")
+
+
+def supports_nothing(model: Any, request: Any) -> Any:
+    raise Unsupported("no")
+
+
+def loses_everything(model: Any, request: Any) -> Any:
+    return {n.name or n.output[0]: "untraceable" for n in model.graph.node}
+
+
+def names_nothing(model: Any, request: Any) -> Any:
+    return []
+
+
+def leaves_all_in_float(model: Any, request: Any) -> Any:
+    return {n.name or n.output[0]: False for n in model.graph.node}
+
+
+def judge_by(quantize: Any, groups: list[str], folder: Path, **settings: Any) -> dict[str, Any]:
+    """The report on a quantizer of one's own."""
+    given = Settings("own", max_examples=0, scratch=folder, **settings)
+    runner = Runner(FunctionQuantizer("own", quantize), SPEC, given)
+    return report_of(given, [runner.check(group) for group in groups])
+
+
+def line_of(report: dict[str, Any], row: str) -> str:
+    """The line of a row in the summary."""
+    return next(x for x, _ in summary_lines(report) if x.startswith(f"  {row} "))
+
+
+@pytest.mark.parametrize("quantize", [supports_nothing, loses_everything, names_nothing])
+def test_nothing_has_a_tick_where_nothing_is_known(quantize: Any, tmp_path: Path) -> None:
+    report = judge_by(quantize, [*GEMM, "uniform/onnx/unlisted/Mul"], tmp_path)
+    jsonschema.validate(report, schema())
+    lines = [line for line, _ in summary_lines(report)]
+    assert "✓" not in "".join(line for line in lines if "✗ violations (" not in line)
+    assert " 0 of 22 conditions judged" in lines[0]
+    shown = next(c for c in report["conditions"] if c["id"] == GEMM[1])
+    assert shown["satisfied"] and shown["broken_alone"]
+    assert shown["judged"] == {"satisfied": 0, "broken_alone": 0}
+    assert "not judged: of 36 36 " in line_of(report, "uniform/onnx/Gemm")
+
+
+@pytest.mark.parametrize("quantize", [refuses_everything, leaves_all_in_float])
+def test_float_is_a_decision(quantize: Any, tmp_path: Path) -> None:
+    report = judge_by(quantize, [*GEMM, "uniform/onnx/unlisted/Mul"], tmp_path)
+    line = line_of(report, "uniform/onnx/Gemm")
+    assert "✓ trans_a" in line
+    assert "- channel_wise" in line  # nothing showed how a weight is quantized
+    assert "✓ 1 type" in line_of(report, "types without a row")
+
+
+def test_what_a_row_s_layers_became_adds_up(tmp_path: Path) -> None:
+    def mixed(model: Any, request: Any) -> Any:
+        name = next(n.name for n in model.graph.node if n.op_type == "Gemm")
+        size = len(request.model_bytes) % 7
+        if size == 0:
+            raise Refused("no")
+        if size == 1:
+            raise Unsupported("no")
+        if size == 2:
+            return None
+        by_size = [False, True, "untraceable", Decision(evidence="inferred")]
+        return {name: by_size[size - 3]}
+
+    report = judge_by(mixed, GEMM[:2], tmp_path)
+    row = next(r for r in report["rows"] if r["id"] == GEMM[0])
+    parts = ("quantized", "float", "untold", "unknown", "untraceable", "refused")
+    parts += ("unsupported", "errored")
+    assert row["offered"] == sum(row[key] for key in parts) > 0
+    assert sum(row[key] > 0 for key in parts) >= 4
+
+
+def test_what_no_test_asserts_was_not_checked(tmp_path: Path) -> None:
+    """A Gemm per channel: only the test of that setting fails it, so that others say nothing."""
+
+    def per_channel(model: Any, request: Any) -> Any:
+        done = Decision((0,), True, weight_channel_wise=True, weight_asymmetric=False)
+        gemms = [n.name for n in model.graph.node if n.op_type == "Gemm"]
+        return dict.fromkeys(gemms, done)
+
+    for groups in (GEMM[:1], GEMM[1:2], GEMM[:2], ["settings/onnx/Gemm/asymmetric"]):
+        report = judge_by(per_channel, groups, tmp_path)
+        line = line_of(report, "uniform/onnx/Gemm")
+        assert "- channel_wise" in line, groups
+        assert ("✓ asymmetric" in line) == ("asymmetric" in groups[0])
+    report = judge_by(per_channel, [GEMM[0], GEMM[2]], tmp_path)
+    assert "✗ channel_wise (" in line_of(report, "uniform/onnx/Gemm")
+    assert judge_by(per_channel, GEMM, tmp_path) == judge_by(per_channel, GEMM[::-1], tmp_path)
+
+
+def test_waived_findings_have_a_mark_of_their_own(tmp_path: Path) -> None:
+    def always(model: Any, request: Any) -> Any:
+        return {n.name: True for n in model.graph.node if n.op_type in ("Gemm", "Mul")}
+
+    groups = ["uniform/onnx/Gemm/trans_a", "uniform/onnx/unlisted/Mul"]
+    waivers = dict.fromkeys([*groups, f"{groups[0]}@1"], "known")
+    report = judge_by(always, groups, tmp_path, waivers=waivers)
+    count = sum(f["condition"] == groups[0] for f in report["findings"])
+    assert f"w trans_a ({count})" in line_of(report, "uniform/onnx/Gemm")
+    assert "w Mul (4)" in line_of(report, "types without a row")
+    del waivers[groups[0]]
+    report = judge_by(always, groups, tmp_path, waivers=waivers)
+    assert f"✗ trans_a ({count - 1}, 1 waived)" in line_of(report, "uniform/onnx/Gemm")
+
+
+def test_the_numbers_of_the_table_are_those_of_the_headline(tmp_path: Path) -> None:
+    names = ["uniform/onnx/Gemm/trans_a", "uniform/onnx/Conv", "uniform/onnx/unlisted/Mul"]
+    settings, results = run("trans-a-ignored", tmp_path, names)
+    pair = Finding("unstable", "neutral/onnx/opset", "a pair", "", "failed", "it moved")
+    results.append(Result((), (pair,)))
+    headline, *table = (line for line, _ in summary_lines(report_of(settings, results)))
+    shown = [int(n) for line in table for n in re.findall(r"✗ \S+ \((\d+)", line)]
+    assert headline.startswith(f"{sum(shown)} violations, ")
+    assert any("neutral/onnx/opset" in line and "✗ unstable (1)" in line for line in table)
+    ticked = sum(len(re.findall(r"[✗!✓w] [a-z_\d]+", line)) for line in table[:-2])
+    assert ticked > 0
+
+
+def test_what_cannot_be_told_is_told_in_one_line(tmp_path: Path) -> None:
+    """A pair that neighbours explain is neither an accusation nor a quantized layer."""
+
+    def explained(model: Any, request: Any) -> Any:
+        return {n.name or n.output[0]: Decision(evidence="inferred") for n in model.graph.node}
+
+    groups = [*GEMM, "uniform/onnx/unlisted/Mul"]
+    for strict in (False, True):
+        report = judge_by(explained, groups, tmp_path, strict=strict)
+        assert report["findings"] == []
+        (reason,) = report["untold"]["reasons"]
+        assert reason == {"reason": NEIGHBOURS, "layers": report["untold"]["layers"]}
+        row = next(r for r in report["rows"] if r["id"] == GEMM[0])
+        assert (row["quantized"], row["missed"], row["untold"]) == (0, 0, row["offered"])
+        told = [x for x, _ in summary_lines(report) if "cannot be told: the neighbours" in x]
+        assert len(told) == 1
+        assert "0 of 1 types quantized" in line_of(report, "types without a row")
+        jsonschema.validate(report, schema())
 
 
 def test_failing_models_are_saved_with_a_note(tmp_path: Path) -> None:
@@ -136,6 +285,8 @@ def test_every_condition_of_every_table_is_seen_both_ways(tmp_path: Path) -> Non
     ]
     jsonschema.validate(report, schema())
     assert unseen == []
+    unjudged = [c["id"] for c in report["conditions"] if not all(c.get("judged", {}).values())]
+    assert unjudged == []  # the reference decides on every layer
     assert len(report["conditions"]) > 190
     assert report["findings"] == []
 

@@ -10,7 +10,7 @@ import contextlib
 import platform
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from typing import Any
 
@@ -38,11 +38,17 @@ class Collected:
     #: what explore drew; of examples alike only one is among the records
     examples: int = 0
     complete: bool = False
+    #: by framework: why nothing more of it was judged
+    stopped: dict[str, str] = field(default_factory=dict)
+    #: of a run of a single model: how many of its layers were judged
+    model: dict[str, Any] | None = None
 
     def add(self, result: dict[str, Any]) -> None:
         """Take in the result of a test, as its JSON value."""
         self.tests += 1
-        self.examples += result.get("examples", 0)
+        self.examples += result["examples"]
+        self.stopped |= result["stopped"]
+        self.model = result["model"] or self.model
         self._records(result["records"])
         for values in result["findings"]:
             self._finding(Finding(**values))
@@ -68,7 +74,10 @@ class Collected:
         for value in values:
             findings = tuple(Finding(**f) for f in value["findings"])
             record = Record(**{**value, "findings": findings, "checked": tuple(value["checked"])})
-            self.records[record.case, record.layer] = record
+            known = self.records.get((record.case, record.layer), record)
+            # Several tests may have run the case: each has checked what it asserts.
+            checked = tuple(sorted({*record.checked, *known.checked}))
+            self.records[record.case, record.layer] = replace(record, checked=checked)
 
     def _finding(self, finding: Finding) -> None:
         if finding.kind != "missed":  # counted once for each row, over all tests
@@ -83,7 +92,8 @@ def assemble(
     records = sorted(collected.records.values(), key=lambda r: (r.case, r.layer))
     policy = policy_of(settings)
     tables = {"uniform", *(c.partition("/")[0] for r in records for c in r.states)}
-    frameworks = {"onnx"} if not records else {_framework(c) for r in records for c in r.states}
+    frameworks = {_framework(c) for r in records for c in r.states} | {*collected.stopped}
+    frameworks = frameworks or {"onnx"}
     rows = [
         row
         for framework in FRAMEWORKS
@@ -103,13 +113,16 @@ def assemble(
         "spec": {"release": spec.release, "title": spec.title, "source": spec.source},
         "quantizer": quantizer,
         "profile": settings.profile,
-        "complete": collected.complete,
+        "complete": collected.complete and not collected.stopped,
+        "stopped": dict(sorted(collected.stopped.items())),
         "selection": selection,
         "versions": _versions(),
         "cases": len({r.case for r in records}),
         **({"examples": collected.examples} if settings.profile == "explore" else {}),
         "conditions": [*_conditions(spec, rows, records)],
         "rows": [_row(row, records, policy.skipped(row.id)) for row in rows],
+        "untold": _untold(records),
+        **({"model": collected.model} if collected.model else {}),
         "findings": [asdict(f) for f in findings],
         "waivers": [
             {"pattern": pattern, "reason": reason, "used": pattern in used}
@@ -155,8 +168,10 @@ def _conditions(spec: Spec, rows: list[Row], records: list[Record]) -> Iterator[
         counted = _seen(name, spec.lists[name.partition("/")[0]], records, implied)
         # The condition is "a row lists the type": every layer of a row satisfies it.
         table = name.partition("unlisted/")[0]
-        counted["satisfied"] = sum(any(c.startswith(table) for c in r.states) for r in records)
-        counted["satisfied"] -= counted["broken_alone"]
+        listed_ones = [r for r in records if any(c.startswith(table) for c in r.states)]
+        known = sum(r.is_known for r in listed_ones)
+        counted["satisfied"] = len(listed_ones) - counted["broken_alone"]
+        counted["judged"]["satisfied"] = known - counted["judged"]["broken_alone"]
         yield counted
     for name in sorted(c for c in others if c.startswith("settings/")):
         yield _seen(name, "stated", records, implied)
@@ -171,41 +186,83 @@ def _condition(
     if condition.unobservable:
         return {"id": id_, "basis": condition.basis, "unobservable": condition.unobservable}
     seen = _seen(id_, condition.basis, records, implied)
-    if condition.on_treatment and not seen["broken_alone"]:
-        checked = sum(id_ in r.checked for r in records)
-        return {"id": id_, "basis": condition.basis, "checked": checked}
-    return seen
+    if not condition.on_treatment:
+        return seen
+    checked = sum(id_ in r.checked for r in records)
+    asked_for = seen if seen["broken_alone"] else {"id": id_, "basis": condition.basis}
+    return {**asked_for, "checked": checked}
 
 
 def _seen(id_: str, basis: str, records: list[Record], implied: dict[str, str]) -> dict[str, Any]:
-    count: Counter[str] = Counter()
+    """In how many cases a condition was seen; `judged`, of those, where the decision is known."""
+    shown: Counter[str] = Counter()
+    judged: Counter[str] = Counter()
     for record in records:
         state = record.states.get(id_)
         if state == "holds":
-            count["satisfied"] += 1
+            key = "satisfied"
         elif state == "unknown":
-            count["unspecified"] += 1
-        elif state == "broken":
-            broken = {c for c, s in record.states.items() if s == "broken"}
-            count["broken_alone"] += all(c == id_ or implied.get(c) == id_ for c in broken)
-    keys = ("satisfied", "broken_alone", "unspecified")
-    return {"id": id_, "basis": basis, **{key: count[key] for key in keys}}
+            key = "unspecified"
+        elif state == "broken" and _is_alone(id_, record, implied):
+            key = "broken_alone"
+        else:
+            continue
+        shown[key] += 1
+        judged[key] += record.is_known
+    sides = ("satisfied", "broken_alone")
+    return {
+        "id": id_,
+        "basis": basis,
+        **{key: shown[key] for key in (*sides, "unspecified")},
+        "judged": {key: judged[key] for key in sides},
+    }
+
+
+def _is_alone(id_: str, record: Record, implied: dict[str, str]) -> bool:
+    """Whether no other condition is broken, but for those that this one implies."""
+    broken = {c for c, s in record.states.items() if s == "broken"}
+    return all(c == id_ or implied.get(c) == id_ for c in broken)
+
+
+def _untold(records: list[Record]) -> dict[str, Any]:
+    """Layers that a form cannot tell of, and why."""
+    untold = [r for r in records if r.untold]
+    reasons = Counter(r.untold for r in untold)
+    return {
+        "layers": len(untold),
+        "cases": len({r.case for r in untold}),
+        "reasons": [
+            {"reason": reason, "layers": reasons[reason]}
+            for reason in sorted(reasons, key=lambda reason: (-reasons[reason], reason))
+        ],
+    }
 
 
 def _row(row: Row, records: list[Record], skipped: bool) -> dict[str, Any]:
     left = left_in_float(records).get(row.id, {})
     offered = [r for r in records if r.row == row.id and r.verdict == "quantizable"]
-    count = Counter(r.decided if r.status == "decided" else r.status for r in offered)
-    not_judged = count["untraceable"] * 2 > len(offered) > 0
+    count = Counter(_became(r) for r in offered)
+    known = count["quantized"] + count["float"] + count["refused"]
+    mostly_lost = count["untraceable"] * 2 > len(offered)
     return {
         "id": row.id,
         "offered": len(offered),
         "quantized": count["quantized"],
-        "missed": sum(is_missed(found) for found in left.values()),
+        "float": count["float"],
+        "untold": count["untold"],
+        "unknown": count["unknown"],
         "untraceable": count["untraceable"],
         "refused": count["refused"],
         "unsupported": count["unsupported"],
         "errored": count["errored"] + count["invalid-output"] + count["lost"],
+        "missed": sum(is_missed(found) for found in left.values()),
         "skipped": skipped,
-        "judged": not not_judged,
+        "judged": not offered or (known > 0 and not mostly_lost),
     }
+
+
+def _became(record: Record) -> str:
+    """What became of a layer, in the words of the report's rows."""
+    if record.status != "decided":
+        return record.status
+    return "untold" if record.untold else record.decided

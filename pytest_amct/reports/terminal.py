@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 Line = tuple[str, list[str]]
@@ -12,19 +13,81 @@ Line = tuple[str, list[str]]
 _MOST_WARNED = 12
 """Groups of warnings that the summary lists."""
 
+_MOST_REASONS = 3
+"""Reasons why layers were not judged that the summary lists."""
+
 _LONGEST_WARNING = 150
 """Characters of a warning; the report has all of it."""
+
+_LEGEND = (
+    "✗ violations (how many)  ! warnings  w waived  ✓ judged, nothing found  - not judged"
+    "  n of m: quantizable layers"
+)
+
+_MARKS = {"failed": "✗", "warned": "!", "waived": "w"}
+
+Counts = Mapping[str, Mapping[str, int]]
+"""How many findings a condition (or kind) has of each status, by its label."""
+
+
+@dataclass(slots=True)
+class _Row:
+    """A line of the table."""
+
+    label: str
+    counts: str
+    #: the conditions, and whether each was judged
+    conditions: dict[str, bool] = field(default_factory=dict)
+    findings: Counts = field(default_factory=dict)
+    #: whether conditions without findings are counted, not listed
+    folded: bool = False
+
+    @property
+    def marks(self) -> str:
+        """What was found of each condition."""
+        labels = dict.fromkeys([*self.conditions, *self.findings])
+        if not self.folded:
+            return "  ".join(self._mark(label) for label in labels)
+        parts = [self._mark(label) for label in labels if label in self.findings]
+        rest = [judged for label, judged in self.conditions.items() if label not in self.findings]
+        noun = "other" if parts else "type"
+        for mark, judged in (("✓", True), ("-", False)):
+            parts += [f"{mark} {_number(rest.count(judged), noun)}"] if judged in rest else []
+        return "  ".join(parts)
+
+    def _mark(self, label: str) -> str:
+        found = self.findings.get(label, {})
+        if not found:
+            return f"✓ {label}" if self.conditions[label] else f"- {label}"
+        (worst, count), *others = ((s, found[s]) for s in _MARKS if s in found)
+        more = "".join(f", {number} {status}" for status, number in others)
+        return f"{_MARKS[worst]} {label} ({count}{more})"
+
+    @property
+    def judged(self) -> int:
+        """How many of the conditions were judged: those whose mark is not ``-``."""
+        return sum(judged or label in self.findings for label, judged in self.conditions.items())
+
+    @property
+    def failed(self) -> bool:
+        """Whether something in this line is a violation."""
+        return any("failed" in found for found in self.findings.values())
 
 
 def summary_lines(report: dict[str, Any]) -> Iterator[Line]:
     """The summary of a report, line by line."""
-    failed = _by_row(report["findings"], "failed")
-    warned = _by_row(report["findings"], "warned")
-    yield _headline(report), ["bold", "red" if failed else "green"]
-    table = [*_table(report, failed, warned)]
-    widths = [max(len(row[i]) for row in table) for i in range(2)] if table else []
-    for label, counts, marks, markup in table:
-        yield f"  {label:<{widths[0]}}  {counts:<{widths[1]}}  {marks}".rstrip(), markup
+    rows = [*_table(report)]
+    failed = any(f["status"] == "failed" for f in report["findings"]) or report["stopped"]
+    yield _headline(report, rows), ["bold", "red" if failed else "green"]
+    for sentence in report["stopped"].values():
+        yield f"  {sentence}", ["red"]
+    widths = [max(len(text) for text in column) for column in _columns(rows)]
+    for row in rows:
+        line = f"  {row.label:<{widths[0]}}  {row.counts:<{widths[1]}}  {row.marks}"
+        yield line.rstrip(), ["red"] if row.failed else []
+    if rows:
+        yield f"  {_LEGEND}", []
+    yield from _not_judged(report)
     yield from _warnings([f for f in report["findings"] if f["status"] == "warned"])
     whole = report["complete"] and not _is_narrowed(report)
     for waiver in report["waivers"]:
@@ -32,25 +95,49 @@ def summary_lines(report: dict[str, Any]) -> Iterator[Line]:
             yield f"  the waiver {waiver['pattern']!r} covers nothing: remove it", ["yellow"]
 
 
-def _headline(report: dict[str, Any]) -> str:
-    rows = [row for row in report["rows"] if row["offered"]]
+def _columns(rows: list[_Row]) -> list[list[str]]:
+    return [[row.label for row in rows] or [""], [row.counts for row in rows] or [""]]
+
+
+def _headline(report: dict[str, Any], rows: list[_Row]) -> str:
+    offered = [row for row in report["rows"] if row["offered"]]
     count = {
         status: sum(f["status"] == status for f in report["findings"])
         for status in ("failed", "warned", "waived")
     }
-    seen = [c for c in report["conditions"] if "satisfied" in c]
-    both = sum(c["satisfied"] > 0 and c["broken_alone"] > 0 for c in seen)
     parts = [
-        f"{count['failed']} violation{'' if count['failed'] == 1 else 's'}",
-        f"{sum(row['quantized'] > 0 for row in rows)} of {len(rows)} rows quantized",
+        _number(count["failed"], "violation"),
+        _number(count["warned"], "warning"),
         f"{count['waived']} waived",
-        f"{count['warned']} warned",
-        f"{both} of {len(seen)} conditions seen both ways in {report['cases']}"
-        f" case{'' if report['cases'] == 1 else 's'}",
+        f"{sum(row['quantized'] > 0 for row in offered)} of {len(offered)} rows quantized",
     ]
+    model = report.get("model")
+    if model:
+        parts.append(f"{model['judged']} of {_number(model['layers'], 'layer')} judged")
+    else:
+        judged, known = sum(r.judged for r in rows), sum(len(r.conditions) for r in rows)
+        parts.append(f"{judged} of {_number(known, 'condition')} judged")
+        parts.append(_number(report["cases"], "case"))
     if "examples" in report:
         parts.append(f"{report['examples']} examples explored")
-    return ", ".join(parts) + ("" if report["complete"] else " (the run did not complete)")
+    return ", ".join(parts) + _partial(report)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _partial(report: dict[str, Any]) -> str:
+    """Why the report does not tell of all, in brackets; nothing, if it does."""
+    selection = report["selection"]
+    why = [] if report["complete"] else ["the run did not complete"]
+    if selection.get("select"):
+        why.append("--amct-select")
+    left = selection.get("left_out")
+    if left:
+        count = f"{left['tests']} of {_number(left['of'], 'test')}"
+        why.append(f"{count} left out by {', '.join(left['by'])}")
+    return f" (partial: {'; '.join(why)})" if why else ""
 
 
 def _is_narrowed(report: dict[str, Any]) -> bool:
@@ -58,72 +145,63 @@ def _is_narrowed(report: dict[str, Any]) -> bool:
     return any(value for key, value in report["selection"].items() if key != "seed")
 
 
-def _by_row(findings: list[Any], status: str) -> dict[str, dict[str, int]]:
-    """Findings of a status: by row, how many of each condition (or of each kind without one)."""
-    counted: dict[str, dict[str, int]] = {}
-    for finding in findings:
-        if finding["status"] == status:
-            row, label = _row_of(finding["condition"]), finding["kind"]
-            if label == "over-quantized":
-                label = _short(finding["condition"])
-            by_label = counted.setdefault(row, {})
-            by_label[label] = by_label.get(label, 0) + 1
-    return counted
-
-
-def _table(
-    report: dict[str, Any], failed: dict[str, dict[str, int]], warned: dict[str, dict[str, int]]
-) -> Iterator[tuple[str, str, str, list[str]]]:
+def _table(report: dict[str, Any]) -> Iterator[_Row]:
     conditions: dict[str, dict[str, bool]] = {}
     for condition in report["conditions"]:
         if "implied_by" not in condition and "unobservable" not in condition:
             of_row = conditions.setdefault(_row_of(condition["id"]), {})
-            of_row[_short(condition["id"])] = _was_seen(condition)
+            of_row[_short(condition["id"])] = _was_judged(condition)
+    findings: dict[str, dict[str, dict[str, int]]] = {}
+    for found in report["findings"]:
+        label = _short(found["condition"])
+        if found["kind"] != "over-quantized":
+            label = found["kind"]
+        by_status = findings.setdefault(_row_of(found["condition"]), {}).setdefault(label, {})
+        by_status[found["status"]] = by_status.get(found["status"], 0) + 1
     for row in report["rows"]:
-        id_ = row["id"]
-        wrong, doubtful = failed.get(id_, {}), warned.get(id_, {})
-        if _is_narrowed(report) and not row["offered"] and not wrong and not doubtful:
+        found_here = findings.pop(row["id"], {})
+        if _is_narrowed(report) and not row["offered"] and not found_here:
             continue  # it was not asked about
-        seen = conditions.get(id_, {})
-        labels = dict.fromkeys([*seen, *wrong, *doubtful])
-        marks = "  ".join(_mark(label, wrong, doubtful, seen.get(label, True)) for label in labels)
-        yield id_, _counts(row), marks, ["red"] if wrong else []
-    types = conditions.get("unlisted", {})
-    if types:
-        wrong, doubtful = failed.get("unlisted", {}), warned.get("unlisted", {})
-        found = [label for label in types if label in wrong or label in doubtful]
-        marks = "  ".join(_mark(label, wrong, doubtful) for label in found) or "✓ none"
-        counts = f"{len(found)} of {len(types)} quantized"
-        yield "types without a row", counts, marks, ["red"] if wrong else []
+        yield _Row(row["id"], _counts(row), conditions.get(row["id"], {}), found_here)
+    unlisted = sorted(p for p in {*conditions, *findings} if p.endswith(_UNLISTED))
+    for place in unlisted:
+        types, of_types = conditions.get(place, {}), findings.pop(place, {})
+        name = "types without a row"
+        label = name if len(unlisted) == 1 else f"{place.removesuffix(_UNLISTED)} {name}"
+        # Types of a table that was not asked for are known by their findings alone.
+        count = f"{sum(t in of_types for t in types)} of {len(types)} types quantized"
+        yield _Row(label, count if types else "", types, of_types, folded=True)
+    for place, others in sorted(findings.items()):
+        yield _Row(place, "", {}, others)
 
 
-def _was_seen(condition: dict[str, Any]) -> bool:
-    """Whether any case could have shown a violation: what was not seen was not kept."""
-    return bool(condition.get("checked") or condition.get("broken_alone"))
+_UNLISTED = "/unlisted"
 
 
-def _mark(label: str, failed: dict[str, int], warned: dict[str, int], seen: bool = True) -> str:
-    if label in failed:
-        return f"✗ {label} ({failed[label]})"
-    if label in warned:
-        return f"! {label} ({warned[label]})"
-    return f"✓ {label}" if seen else f"- {label}"
+def _was_judged(condition: dict[str, Any]) -> bool:
+    """Whether a violation would have shown: a decision is known on each side of the condition."""
+    if "checked" in condition:
+        return bool(condition["checked"])
+    return all(condition["judged"].values())
 
 
 def _counts(row: dict[str, Any]) -> str:
+    """What became of the quantizable layers of a row."""
     if row["skipped"]:
         return "skipped on purpose"
+    if not row["offered"]:
+        return "no layer shown"
+    words = {"untold": "cannot be told", "unknown": "not known"}
+    names = ("untold", "unknown", "untraceable", "refused", "unsupported", "errored")
+    others = [f"{row[name]} {words.get(name, name)}" for name in names if row[name]]
     if not row["judged"]:
-        return f"not judged: {row['untraceable']} of {row['offered']} untraceable"
-    refused = f", {row['refused']} refused" if row["refused"] else ""
-    return f"{row['quantized']} of {row['offered']} quantized{refused}"
+        return f"not judged: of {row['offered']} " + ", ".join(others)
+    return ", ".join([f"{row['quantized']} of {row['offered']} quantized", *others])
 
 
 def _row_of(condition: str) -> str:
     """The row that a condition's line belongs to."""
     scheme, framework, rest = [*condition.split("/", 2), "", ""][:3]
-    if rest.startswith("unlisted/"):
-        return "unlisted"
     # What is not a table of its own is told of in the row that it restricts.
     table = "uniform" if scheme in ("float16", "settings") else scheme
     return f"{table}/{framework}/{rest.split('/')[0]}"
@@ -131,6 +209,37 @@ def _row_of(condition: str) -> str:
 
 def _short(condition: str) -> str:
     return "float16" if condition.startswith("float16/") else condition.rpartition("/")[2]
+
+
+def _not_judged(report: dict[str, Any]) -> Iterator[Line]:
+    """What could not be judged, and why."""
+    model = report.get("model")
+    if model:
+        yield from _of_model(model)
+    elif report["untold"]["layers"]:
+        untold = report["untold"]
+        reasons = untold["reasons"]
+        shown = [f"{r['reason']} ({r['layers']})" for r in reasons[:_MOST_REASONS]]
+        shown = shown if len(reasons) > 1 else [reasons[0]["reason"]]
+        more = len(reasons) - len(shown)
+        shown += [f"{_number(more, 'other reason')}: see the report"] if more else []
+        count = f"{_number(untold['layers'], 'layer')} in {_number(untold['cases'], 'case')}"
+        yield f"  {count} cannot be told: {'; '.join(shown)}", []
+
+
+def _of_model(model: dict[str, Any]) -> Iterator[Line]:
+    name = model["name"]
+    if not model["layers"]:
+        yield f"  {name}: no layer is of a type that a table lists", ["yellow"]
+        return
+    others = model["layers"] - model["judged"]
+    told = f"  {name}: {model['judged']} of {_number(model['layers'], 'layer')} judged"
+    if not others:
+        yield told, []
+        return
+    yield f"{told}; {others} {'was' if others == 1 else 'were'} not:", ["yellow"]
+    for group in model["not_judged"]:
+        yield f"    {group['layers']}, the first {group['first']}: {group['reason']}", ["yellow"]
 
 
 def _warnings(findings: list[Any]) -> Iterator[Line]:

@@ -1,0 +1,66 @@
+"""How much of a single model was judged, and why the rest was not, in words that name a cure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_amct.decisions.decision import Outcome
+from pytest_amct.graphs.network import Layer
+from pytest_amct.tables.answers import answer, find_row
+from pytest_amct.tables.model import Spec
+from pytest_amct.verdicts import Record, asked_treatment
+
+_CURES = (
+    (r"network variable|Variable|VarHandle|ReadVariable", "freeze the variables"),
+    (r"initializer", "take the initializers out of the graph's inputs"),
+    (r"is shared with", "give each layer a weight of its own"),
+    (r"parameter", "inline the functions"),
+)
+"""What can be done about a model of which something is not known, by what its reason says."""
+
+
+def account(
+    name: str,
+    layers: Sequence[Layer],
+    records: Sequence[Record],
+    outcome: Outcome,
+    spec: Spec,
+    asked: Mapping[str, Any],
+) -> dict[str, Any]:
+    """How many of the layers that a table lists were judged, and the others grouped by reason."""
+    listed = judged = 0
+    groups: dict[str, dict[str, Any]] = {}
+    for layer, record in zip(layers, records, strict=True):
+        if record.row is None:
+            continue
+        listed += 1
+        reason = "" if record.findings else _why_not(layer, record, outcome, spec, asked)
+        if not reason:
+            judged += 1
+            continue
+        alike = re.sub(r"'[^']*'", "", reason)  # but for names
+        group = groups.setdefault(alike, {"reason": reason, "first": str(layer), "layers": 0})
+        group["layers"] += 1
+    others = sorted(groups.values(), key=lambda g: -g["layers"])  # else as in the model
+    return {"name": name, "layers": listed, "judged": judged, "not_judged": others}
+
+
+def _why_not(
+    layer: Layer, record: Record, outcome: Outcome, spec: Spec, asked: Mapping[str, Any]
+) -> str:
+    """Why a layer was not judged, "" if it was."""
+    if record.verdict == "unspecified":
+        row = find_row(layer, spec)
+        unknown = answer(layer, asked_treatment(asked, row), spec).unknown
+        words = unknown[0].observed if unknown else "the document does not decide it"
+        cures = (cure for pattern, cure in _CURES if re.search(pattern, words))
+        return ": ".join([words, *cures][:2])
+    if record.is_known:
+        return ""
+    if outcome.status != "decided":
+        return f"{outcome.status}: {outcome.message}" if outcome.message else outcome.status
+    if record.decided == "untraceable":
+        return "it cannot be found again in what the quantizer returned"
+    return record.untold or "what the quantizer returned does not say what was done to it"

@@ -1,0 +1,41 @@
+"""Whether a quantizer gives back anything at all, asked on the plainest layers of a framework."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import cache
+
+from pytest_amct.cases import catalog
+from pytest_amct.cases.plan import Case
+from pytest_amct.decisions.decision import Outcome
+from pytest_amct.ids import ConditionId
+
+
+@cache
+def plain_cases(framework: str) -> tuple[Case, ...]:
+    """The plainest case of each row of table 1, in both contexts."""
+    listed = catalog.groups(frameworks=(framework,))
+    rows = [g for g in listed if (id_ := ConditionId.parse(g)).is_row and id_.table == "uniform"]
+    plain = [catalog.make_case(row, "default") for row in rows]
+    return (*plain, *(catalog.make_case(c.group, c.deviation, "chain") for c in plain))
+
+
+def came_back(outcome: Outcome) -> bool:
+    """Whether a quantizer answered, if only that it refuses or does not support what it got."""
+    return outcome.status in ("decided", "refused", "unsupported")
+
+
+def nothing_came_back(quantizer: str, framework: str, outcomes: Iterable[Outcome]) -> str:
+    """The sentence that tells why nothing more is asked, "" if any of the outcomes came back."""
+    seen = []
+    for outcome in outcomes:
+        if came_back(outcome):
+            return ""
+        seen.append(outcome)
+    count = Counter(outcome.status for outcome in seen)
+    ways = ", ".join(f"{number} {status}" for status, number in sorted(count.items()))
+    return (
+        f"{framework}: none of {len(seen)} plain layers came back from {quantizer} ({ways}; the"
+        f" first: {seen[0].message}), so nothing more of {framework} was judged"
+    )

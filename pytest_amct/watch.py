@@ -32,8 +32,9 @@ from typing import Any, NoReturn
 
 import pytest
 
-from pytest_amct.journal import Remains, mark_hung, read_journal
+from pytest_amct.journal import mark_hung, read_journal
 from pytest_amct.losses import tell
+from pytest_amct.quantizers.temporary import cut
 
 LINK = pytest.StashKey["Link"]()
 """Where the configuration of a watched run keeps its link."""
@@ -45,9 +46,6 @@ _POLL = 0.2
 
 _GRACE = 10.0
 """Seconds that pytest has to end after it was told to."""
-
-_MOST_RECORDED = 1 << 23
-"""Bytes on disk of what a quantizer prints in one call."""
 
 
 @dataclass(slots=True)
@@ -199,20 +197,11 @@ class _Silences:
                 if size != before:
                     continue
                 remains = read_journal(journal)
-                _bound_output(remains)
+                cut(f"{remains.temporary}output")
                 limited = begun is not None and not begun["elsewhere"]
                 if limited and remains.case and self.since[journal][1] > timeout:
                     mark_hung(journal)
                     os.kill(remains.process, signal.SIGKILL)
-
-
-def _bound_output(remains: Remains) -> None:
-    """Cut what is being printed without end: it must not fill the disk. Writers append."""
-    if remains.temporary:
-        path = Path(f"{remains.temporary}output")
-        with contextlib.suppress(OSError):
-            if path.stat().st_size > _MOST_RECORDED:
-                os.truncate(path, 0)
 
 
 def _end(child: int, told: _Told, code: int, killed: str) -> int:

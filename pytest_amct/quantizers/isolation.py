@@ -8,6 +8,7 @@ All are pickles, length first; both sides are this package.
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import pickle
@@ -25,9 +26,11 @@ from pytest_amct.errors import UsageError
 from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.losses import cause
 from pytest_amct.quantizers.protocol import Outcome
-from pytest_amct.quantizers.temporary import noted, private_folder
+from pytest_amct.quantizers.temporary import cut, noted, private_folder
 
 _LENGTH = struct.Struct("<Q")
+_POLL = 0.2
+"""Seconds between two looks at what the process prints."""
 
 
 class Isolated:
@@ -37,6 +40,7 @@ class Isolated:
         self.name, self.rootdir, self.timeout = name, rootdir, timeout
         self._process: subprocess.Popen[bytes] | None = None
         self._end = contextlib.ExitStack()
+        self._folder = ""
 
     def start(self) -> None:
         """Start the process and let it load the quantizer.
@@ -99,10 +103,11 @@ class Isolated:
     def _started(self) -> subprocess.Popen[bytes]:
         # What it leaves behind if it is killed goes with the folder.
         folder = self._end.enter_context(private_folder())
+        self._folder = os.fspath(folder)
         given = (self.name, os.fspath(self.rootdir), json.dumps(sys.path))
         return subprocess.Popen(
             [sys.executable, "-P", "-m", __name__, *given],
-            env={**os.environ, "TMPDIR": os.fspath(folder)},
+            env={**os.environ, "TMPDIR": self._folder},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
@@ -110,8 +115,14 @@ class Isolated:
 
     def _receive(self) -> bytes:
         assert self._process is not None
-        deadline = time.monotonic() + self.timeout
-        return _receive(self._process.stdout, deadline)
+        stream, deadline = self._process.stdout, time.monotonic() + self.timeout
+        assert stream is not None
+        while not select.select([stream], [], [], _POLL)[0]:
+            for output in glob.glob(f"{glob.escape(self._folder)}/*-output"):
+                cut(output)
+            if time.monotonic() > deadline:
+                raise TimeoutError
+        return _receive(stream, deadline)
 
     def _ended(self) -> str:
         assert self._process is not None

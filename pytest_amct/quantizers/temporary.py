@@ -13,6 +13,9 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
+_LONGEST = 1 << 23
+"""Bytes on disk of what a quantizer prints in one call."""
+
 
 @cache
 def prefix() -> str:
@@ -56,6 +59,13 @@ def remove_all(beginning: str) -> None:
         else:
             with contextlib.suppress(OSError):
                 os.unlink(path)
+
+
+def cut(path: str) -> None:
+    """Cut what is being printed to a file without end; who writes to it appends."""
+    with contextlib.suppress(OSError):
+        if os.stat(path).st_size > _LONGEST:
+            os.truncate(path, 0)
 
 
 def remove_tree(folder: str) -> None:

@@ -119,7 +119,8 @@ def tell(
     if not sentence:
         during = f"during case {', '.join(cases)}, " if cases else ""
         judged = len(collected.records)
-        sentence = f"pytest {ended} {during}after {judged} cases: nobody is accused"
+        after = "its report was written" if reported else f"{judged} cases"
+        sentence = f"pytest {ended} {during}after {after}: nobody is accused"
     if settings.report and not reported:
         report = assemble(
             collected, load_spec(settings.spec), settings, quantizer, begun["selection"]

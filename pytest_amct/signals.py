@@ -101,14 +101,17 @@ def _handle(signo: int, frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def kept() -> Iterator[None]:
-    """Put the handlers back that foreign code replaces."""
+    """Put the handlers back that foreign code replaces, and cancel an alarm that it leaves."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {signo: signal.getsignal(signo) for signo in _KEPT}
+    alarm, _ = signal.getitimer(signal.ITIMER_REAL)
     try:
         yield
     finally:
+        if not alarm and signal.getitimer(signal.ITIMER_REAL)[0]:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for signo, handler in before.items():
             if handler is not None and signal.getsignal(signo) is not handler:
                 signal.signal(signo, handler)

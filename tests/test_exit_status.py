@@ -27,7 +27,7 @@ def test_an_end_after_the_report_keeps_the_report(repository: ToyRepository) -> 
     repository.write("conftest.py", "import os\ndef pytest_unconfigure(): os._exit(0)\n")
     run = repository.cheap()
     assert run.code == pytest.ExitCode.TESTS_FAILED
-    assert "amct: pytest ended (exit status 0) after" in run.err
+    assert "amct: pytest ended (exit status 0) after its report was written" in run.err
     assert repository.report()["complete"] is True
 
 

@@ -182,6 +182,32 @@ def test_what_belongs_to_the_process_is_put_back(tmp_path: Path) -> None:
     assert sys.getrecursionlimit() == limit
 
 
+def test_an_alarm_that_is_left_does_not_go_off_in_another_case() -> None:
+    import signal
+
+    def quantize(model: Any, request: Any) -> list[str]:
+        signal.signal(signal.SIGALRM, lambda *_: None)
+        signal.alarm(1000)
+        return ["g"]
+
+    assert outcome(quantize).status == "decided"
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+
+
+def test_the_network_that_is_judged_is_not_the_quantizers_to_change(
+    repository: ToyRepository,
+) -> None:
+    repository.quantizer(
+        "decisions = obey(model, request)",
+        "request.network.layers.clear()",
+        "return decisions",
+    )
+    assert repository.cheap().code == 0
+    assert repository.report()["findings"] == []
+    assert repository.report()["cases"] > 20
+
+
 # --- a full disk ----------------------------------------------------------------------------------
 
 FULL = OSError(28, "No space left on device")

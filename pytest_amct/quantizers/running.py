@@ -101,12 +101,15 @@ def run_batch(
 def make_request(
     model: ModelFiles, network: Network, folder: Path, asked: Mapping[str, Any]
 ) -> Request:
-    """The request for a model; what belongs to the model stands in the folder already."""
+    """The request for a model; what belongs to the model stands in the folder already.
+
+    It reads a network of its own when asked for one: what a quantizer does to that is not judged.
+    """
     for name, content in model.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     inputs = tuple(input_spec(tensor) for tensor in network.inputs)
-    return Request(model.framework, model.data, folder, inputs, _network=network, **asked)
+    return Request(model.framework, model.data, folder, inputs, **asked)
 
 
 def _give(result: Any) -> Any:

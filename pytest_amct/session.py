@@ -83,11 +83,11 @@ class Suite:
         self._shown = ""
         self.sentence = ""
         self._add_suite()
+        install()
         self.isolated: Isolated | None = None
         if settings.isolate and not self.worker:
             self.isolated = Isolated(settings.quantizer, settings.rootdir, settings.timeout)
             self.isolated.start()
-        install()
 
     def _add_suite(self) -> None:
         """Collect the suite too; alone, if the command line names nothing else."""
@@ -343,10 +343,11 @@ class Suite:
         """Give back what belongs to the process, and remove what workers have left."""
         if self.isolated:
             self.isolated.close()
-        for path in () if self.worker else self._journals():
-            clean_up(path, read_journal(path))
-        with contextlib.suppress(OSError):  # an empty one was made for journals alone
-            self.settings.scratch.rmdir()
+        if not self.worker:
+            for path in self._journals():
+                clean_up(path, read_journal(path))
+            with contextlib.suppress(OSError):  # an empty one was made for journals alone
+                self.settings.scratch.rmdir()
         uninstall()
 
     def selection(self) -> dict[str, Any]:

@@ -59,6 +59,9 @@ class Isolated:
             refused = self._ended()
         except OSError as error:
             refused = str(error)
+        except BaseException:  # Ctrl-C
+            self.close()
+            raise
         if refused:
             self.close()
             raise UsageError(

@@ -38,6 +38,9 @@ _LAST_LINES = 12
 _MOST_FRAMES = 3
 """Lines that tell where a quantizer raised."""
 
+_MOST_READ = 50
+"""Frames of which those lines are taken."""
+
 _OURS = frozenset(Path(__file__).with_name(f"{n}.py") for n in ("running", "loading", "programs"))
 
 _LONGEST_LINE = 400
@@ -121,7 +124,7 @@ def _give(result: Any) -> Any:
 def _repeatable(text: str) -> str:
     """Temporary folders and addresses differ in each run; what is told of a case must not."""
     drawn = r"([^/\\\s]*[._-]|tmp)[a-z0-9_]{8}(?![^/\\\s])"  # as Python's tempfile draws names
-    names = rf"[/\\](amct-[^/\\\s]+|{drawn})"
+    names = rf"[/\\](amct-[\w-]+|{drawn})"
     text = re.sub(re.escape(os.path.dirname(prefix())) + names, "<tmp>", text)
     return re.sub(r"\bat 0x[0-9a-fA-F]+", "at 0x...", text)
 
@@ -213,7 +216,8 @@ def _as_file(result: Any, folder: Path) -> Path | None:
 
 def _print_place(error: BaseException) -> None:
     """Where the quantizer raised, among what it printed last: innermost last."""
-    frames = traceback.extract_tb(error.__traceback__)
+    # The last ones: a recursion may have gone through millions.
+    frames = traceback.extract_tb(error.__traceback__, limit=-_MOST_READ)
     theirs = [f for f in frames if Path(f.filename) not in _OURS and f.filename[:1] != "<"]
     for frame in theirs[-_MOST_FRAMES:]:
         print(f"at {frame.filename}:{frame.lineno}, in {frame.name}")

@@ -1,12 +1,14 @@
 """What is being judged, on disk before each call: a quantizer may take the process with it.
 
-One JSON value a line: ``{"call": case}`` before a call and ``{"back": case}`` after it,
-``{"record": {...}}`` for what came of it, ``{"hung": true}`` from who ends a process that hangs.
+One JSON value a line: ``{"process": pid, "temporary": prefix}`` at the start, ``{"call": case}``
+before a call and ``{"back": case}`` after it, ``{"record": {...}}`` for what came of it, and
+``{"hung": true}`` from who ends a process that hangs.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,11 @@ from typing import Any
 class Journal:
     """Appends to the journal of one process."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, temporary: str = "") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._file = path.open("w", encoding="utf-8")
+        self._write({"process": os.getpid(), "temporary": temporary})
 
     def calling(self, case: str) -> None:
         """Note that the quantizer is about to get this case."""
@@ -32,10 +35,11 @@ class Journal:
         """Note what came of a case."""
         self._write({"record": record})
 
-    def close(self) -> None:
-        """Remove the journal: everything in it has arrived."""
+    def close(self, *, arrived: bool = True) -> None:
+        """End the journal, and remove it if everything in it has arrived."""
         self._file.close()
-        self.path.unlink(missing_ok=True)
+        if arrived:
+            self.path.unlink(missing_ok=True)
 
     def _write(self, value: dict[str, Any]) -> None:
         self._file.write(json.dumps(value) + "\n")
@@ -51,6 +55,10 @@ class Remains:
     records: tuple[dict[str, Any], ...]
     #: whether the process was ended because that call took too long
     hung: bool = False
+    #: the process, 0 = not known
+    process: int = 0
+    #: how its temporary files begin
+    temporary: str = ""
 
 
 def mark_hung(path: Path) -> None:
@@ -61,7 +69,7 @@ def mark_hung(path: Path) -> None:
 
 def read_journal(path: Path) -> Remains:
     """Read what is left of a journal; a last line that was cut off is passed over."""
-    case, records, hung = None, [], False
+    case, records, hung, process, temporary = None, [], False, 0, ""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -71,10 +79,12 @@ def read_journal(path: Path) -> Remains:
             value = json.loads(line)
         except ValueError:
             continue
-        if "call" in value:
+        if "process" in value:
+            process, temporary = value["process"], value["temporary"]
+        elif "call" in value:
             case = value["call"]
         elif "record" in value:
             records.append(value["record"])
         case = None if "back" in value else case
         hung = hung or "hung" in value
-    return Remains(case, tuple(records), hung)
+    return Remains(case, tuple(records), hung, process, temporary)

@@ -6,6 +6,9 @@ neither onnx nor hypothesis. What the suite needs is in `session`, which is load
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import Any
+
 import pytest
 
 from pytest_amct.options import add_options, read_settings, refuse_alone
@@ -14,6 +17,30 @@ from pytest_amct.options import add_options, read_settings, refuse_alone
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register our options."""
     add_options(parser)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
+    """Go on in a process that is watched, before anything foreign is loaded."""
+    if early_config.known_args_namespace.amct:
+        from pytest_amct.watch import LINK, is_command, watched
+
+        if is_command(early_config):
+            early_config.stash[LINK] = watched()
+    yield
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
+    """Tell the watching process the exit status: what ends without has been taken down."""
+    status = yield
+    if config.getoption("--amct"):
+        from pytest_amct.watch import LINK
+
+        link = config.stash.get(LINK, None)
+        if link is not None:
+            link.say(status=int(status or 0))
+    return status
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -83,14 +83,21 @@ class Runner:
     """Judges one quantizer under one spec."""
 
     def __init__(
-        self, quantizer: Quantizer, spec: Spec, settings: Settings, journal: Journal | None = None
+        self,
+        quantizer: Quantizer,
+        spec: Spec,
+        settings: Settings,
+        journal: Journal | None = None,
+        isolated: Isolated | None = None,
     ) -> None:
         self.quantizer, self.spec, self.settings = quantizer, spec, settings
         self.policy, self.journal = policy_of(settings), journal
         self.gate = Gate.of(quantizer, spec, settings)
         self.isolated: Isolated | None = None
         if settings.isolate:
-            self.isolated = Isolated(settings.quantizer, settings.rootdir, settings.timeout)
+            self.isolated = isolated or Isolated(
+                settings.quantizer, settings.rootdir, settings.timeout
+            )
         self._outcomes: dict[bytes, Outcome] = {}
         self._alive: dict[str, Result | None] = {}
         self._seen: dict[str, tuple[AnyCase, tuple[Record, ...], Outcome]] = {}
@@ -301,8 +308,13 @@ class Runner:
         built = {_key(b.native, b.asked): b for b in (case.build() for case in cases)}
         new = {key: b for key, b in built.items() if key not in self._outcomes}
         if len(new) > 1 and not (stops and self.stopped(cases[0].framework)):
+            if self.journal:
+                self.journal.calling(cases[0].group)
             outcomes = run_batch(self.quantizer, [(b.native, b.asked) for b in new.values()])
-            self._outcomes.update(zip(new, outcomes, strict=False))
+            if self.journal:
+                self.journal.returned(cases[0].group)
+            found = zip(new, outcomes, strict=False)
+            self._outcomes.update({key: outcome for key, outcome in found if outcome})
 
     def _judge(
         self, case: str, group: str, layer: Layer, outcome: Outcome, asked: Mapping[str, Any]

@@ -12,7 +12,7 @@ import importlib.util
 import json
 import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,20 +24,25 @@ from pytest_amct.gate import Gate, frameworks_of
 from pytest_amct.graphs.reading import read_files
 from pytest_amct.ids import ConditionId
 from pytest_amct.journal import Journal, read_journal
+from pytest_amct.losses import again, clean_up, tell_worker
 from pytest_amct.options import Settings
+from pytest_amct.quantizers.containing import recorder
+from pytest_amct.quantizers.isolation import Isolated
 from pytest_amct.quantizers.loading import load_quantizer
 from pytest_amct.quantizers.programs import PREFIXES
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.quantizers.running import words
+from pytest_amct.quantizers.temporary import prefix
 from pytest_amct.reports.assembly import Collected, assemble
 from pytest_amct.reports.json_report import remove_report, write_report
 from pytest_amct.reports.terminal import summary_lines
 from pytest_amct.runner import Result, Runner, policy_of
 from pytest_amct.saved import read_note
 from pytest_amct.selection import Attendance, options_given
+from pytest_amct.signals import install, stopped_by, uninstall
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
-from pytest_amct.watch import Watch, again
+from pytest_amct.watch import LINK
 
 MODULE = "test_conformance.py"
 """The suite's module; its tests are ``amct/test_conformance.py::...`` wherever it is installed."""
@@ -75,7 +80,7 @@ class Suite:
             _check_model(settings.model, self.quantizer, self.frameworks)
         self.folder = _suite_folder()
         self.collected = Collected()
-        self.lost = False
+        self.lost = self.stopped = False
         self.interrupted: set[str] = set()
         self.complaint = ""
         self.deselected = 0
@@ -85,6 +90,11 @@ class Suite:
         self._shown = ""
         self.sentence = ""
         self._add_suite()
+        install()
+        self.isolated: Isolated | None = None
+        if settings.isolate and not self.worker:
+            self.isolated = Isolated(settings.quantizer, settings.rootdir, settings.timeout)
+            self.isolated.start()
 
     def _add_suite(self) -> None:
         """Collect the suite too; alone, if the command line names nothing else."""
@@ -204,33 +214,29 @@ class Suite:
                 reporter.rewrite(f"  {text}" if text else "", erase=True)
             self._shown = text
 
-    def _watched(self) -> Settings:
-        """The settings for the watcher; what has a time limit of its own is not watched for one."""
-        limited = self.settings.isolate or self.settings.quantizer.startswith(PREFIXES)
-        return replace(self.settings, timeout=10**9) if limited else self.settings
+    @property
+    def _elsewhere(self) -> bool:
+        """Whether the quantizer runs in a process of its own, with a time limit of its own."""
+        return self.settings.isolate or self.settings.quantizer.startswith(PREFIXES)
+
+    def _tell_watch(self, **values: Any) -> None:
+        """Tell the process that watches this one, if one does."""
+        link = self.config.stash.get(LINK, None)
+        if link is not None:
+            link.say(**values)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Runner]:
-        """The runner of this process, watched, until the last test of ours is done."""
-        journal = Journal(self._journal_path(self.worker))
-        capture = self.config.pluginmanager.getplugin("capturemanager")
-        # The watcher speaks when nobody else can: it gets the real standard error.
-        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
-            watch = Watch(
-                journal.path,
-                self._watched(),
-                self.quantizer.name,
-                self.selection(),
-                bool(self.worker),
-            )
-        runner = Runner(self.quantizer, self.spec, self.settings, journal)
+        """The runner of this process, with a journal, until the last test of ours is done."""
+        journal = Journal(self._journal_path(self.worker), prefix())
+        runner = Runner(self.quantizer, self.spec, self.settings, journal, self.isolated)
         try:
             yield runner
         finally:
             if runner.isolated:
                 runner.isolated.close()
-            watch.close()
-            journal.close()
+            recorder().close()
+            journal.close(arrived=not self.stopped)
         failure = _close(self.quantizer)
         if failure:
             pytest.fail(failure, pytrace=False)
@@ -289,13 +295,12 @@ class Suite:
         self.lost = self.lost or crashitem.startswith("amct/")
         if not crashitem.startswith("amct/") or worker in self.interrupted:
             return
-        journal = self._journal_path(worker)
-        remains = read_journal(journal)
-        journal.unlink(missing_ok=True)
-        sentence = self.collected.add_remains(remains, self.quantizer.name, hung=remains.hung)
+        sentence, case = tell_worker(
+            self.collected, self._journal_path(worker), self.quantizer.name, self._elsewhere
+        )
         lines = [f"lost: {sentence}", "", str(report.longrepr)]
-        if remains.case is not None:
-            lines.append(f"again      {again(self.settings, remains.case)}")
+        if case is not None:
+            lines.append(f"again      {again(self.settings, case)}")
         report.longrepr = "\n".join(lines)
 
     @pytest.hookimpl(optionalhook=True)
@@ -317,11 +322,27 @@ class Suite:
 
     def pytest_sessionstart(self) -> None:
         """Remove an older report: if this run is cut off, nobody shall take that for its own."""
-        if self.settings.report and not self._silent():
+        if self._silent():
+            return
+        if self.settings.report:
             try:
                 remove_report(self.settings.report)
             except AmctError as error:
                 raise pytest.UsageError(str(error)) from error
+        begun = {
+            "settings": asdict(self.settings),
+            "quantizer": self.quantizer.name,
+            "selection": self.selection(),
+            "elsewhere": self._elsewhere,
+        }
+        self._tell_watch(begun=begun)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Note that a test was broken off: what it judged is in the journal alone."""
+        self.stopped = True
+
+    def _journals(self) -> list[Path]:
+        return sorted(self.settings.scratch.glob(f"journal-{os.getpid()}-*.jsonl"))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -333,6 +354,8 @@ class Suite:
         fine = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         stopped = session.shouldstop or session.shouldfail
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not stopped
+        for path in self._journals() if self.stopped else ():
+            self.collected.add_remains(read_journal(path), self.quantizer.name, accused=False)
         self.collected.complete = ended and not self.lost and not self.attendance.unfinished
         if not self.collected.tests and exitstatus in fine and not self._deselected_by_hand():
             self.collected.complete = False
@@ -341,14 +364,27 @@ class Suite:
                 f" pytest from collecting or running amct/{MODULE}{self.complaint}"
             )
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        if stopped_by():
+            self.sentence = f"amct: stopped by {stopped_by()}: nobody is accused"
         if self.settings.report:
             try:
-                write_report(self.report(), self.settings.report)
+                path = write_report(self.report(), self.settings.report)
+                self.sentence += f"; what was judged is in {path}" if stopped_by() else ""
             except AmctError as error:
                 self.sentence = str(error)
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        with contextlib.suppress(OSError):  # an empty one was made for the journal alone
-            self.settings.scratch.rmdir()
+        self._tell_watch(reported=True)
+
+    def pytest_unconfigure(self) -> None:
+        """Give back what belongs to the process, and remove what workers have left."""
+        if self.isolated:
+            self.isolated.close()
+        if not self.worker:
+            for path in self._journals():
+                clean_up(path, read_journal(path))
+            with contextlib.suppress(OSError):  # an empty one was made for journals alone
+                self.settings.scratch.rmdir()
+        uninstall()
 
     def selection(self) -> dict[str, Any]:
         """What the user picked out of the suite, and by which seed explore drew."""

@@ -1,8 +1,19 @@
-"""A second process that outlives the first: it tells what a quantizer took down.
+"""The process that was started as pytest forks: the child runs the tests, the parent watches it.
 
-A function that kills the process, or hangs where no signal reaches Python, leaves nobody to say
-so. The watcher holds one end of a pipe: if the other end closes without a farewell, or one call
-lasts too long, it says which case it was and writes the report from the journal.
+Native code can end a process with status 0 at any time (C's ``exit``, ``execv``), and the status of
+a process that is gone cannot be corrected. So the process whose status the shell sees never calls a
+quantizer. It waits for its child, which tells it through a pipe what is judged and, at the end, the
+exit status. A child that ends without that has been taken down: the parent knows by which signal,
+says which case it was, writes the report from the journals, and ends with a failure. It also ends
+processes whose call hangs, and passes signals on.
+
+The fork comes before conftest files are loaded. It costs milliseconds, where a second interpreter
+would cost as much as the start of pytest. Both processes are in the same process group and have the
+same streams, so that Ctrl-C, Ctrl-Z, pdb, capture and coverage work as ever.
+
+Only the command is watched (``pytest``, ``python -m pytest``, ``coverage run -m pytest``), on
+systems with ``sigtimedwait`` (Linux). What calls `pytest.main` keeps its process for itself: a
+quantizer that ends that process ends it without a word.
 """
 
 from __future__ import annotations
@@ -10,135 +21,225 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shlex
 import signal
-import subprocess
 import sys
-import threading
 import time
-from dataclasses import asdict
+import traceback
+import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
+
+import pytest
 
 from pytest_amct.journal import mark_hung, read_journal
+from pytest_amct.losses import tell
+from pytest_amct.quantizers.temporary import cut
 
-if TYPE_CHECKING:
-    from pytest_amct.options import Settings
+LINK = pytest.StashKey["Link"]()
+"""Where the configuration of a watched run keeps its link."""
 
-_FAREWELL = b"done"
-_POLL = 0.5
-"""Seconds between two looks at the journal."""
+_ENDING = (signal.SIGHUP, signal.SIGTERM)
+_PASSED_ON = (*_ENDING, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+_POLL = 0.2
+"""Seconds between two looks at the journals."""
 
-
-class Watch:
-    """The watcher of this process. `close` bids it farewell.
-
-    The watcher of a worker ends it if it hangs and says nothing: the controller will.
-    """
-
-    def __init__(
-        self,
-        journal: Path,
-        settings: Settings,
-        quantizer: str,
-        selection: dict[str, Any],
-        worker: bool,
-    ) -> None:
-        told = {
-            "journal": journal,
-            "settings": asdict(settings),
-            "quantizer": quantizer,
-            "selection": selection,
-            "parent": os.getpid(),
-            "worker": worker,
-        }
-        # -P: nothing in the working directory may stand in for a module.
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "pytest_amct.watch", json.dumps(told, default=os.fspath)],
-            stdin=subprocess.PIPE,
-        )
-
-    def close(self) -> None:
-        """End the watcher; nothing was lost."""
-        with contextlib.suppress(OSError):
-            self._process.communicate(_FAREWELL)
+_GRACE = 10.0
+"""Seconds that pytest has to end after it was told to."""
 
 
-def main(told: dict[str, Any]) -> int:
-    """Wait for the end of the watched process. Returns 0 if it said farewell."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    journal, parent = Path(told["journal"]), told["parent"]
-    said: list[bytes] = []
-    listener = threading.Thread(target=_listen, args=[said], daemon=True)
-    listener.start()
-    silence = _Silence(journal)
-    # A fork of the watched process may hold the pipe open, so its end shows in two ways.
-    while listener.is_alive() and os.getppid() == parent:
-        listener.join(_POLL)
-        if silence.seconds() > told["settings"]["timeout"] and read_journal(journal).case:
-            mark_hung(journal)
-            if not told["worker"]:
-                _tell(told, journal)
+@dataclass(slots=True)
+class Link:
+    """The child's end: what it tells the process that watches it."""
+
+    file: int
+    owner: int
+
+    def say(self, **values: Any) -> None:
+        """Tell something; a fork of this process says nothing."""
+        if os.getpid() == self.owner:
+            with contextlib.suppress(OSError):  # who should read it is gone
+                os.write(self.file, json.dumps(values, default=os.fspath).encode() + b"\n")
+
+
+def is_command(config: pytest.Config) -> bool:
+    """Whether pytest was started as a command and not by a program that goes on after it."""
+    program = Path(sys.argv[0])
+    named = program.name in ("pytest", "py.test")
+    module = program == Path(pytest.__file__).with_name("__main__.py")
+    given = tuple(map(str, config.invocation_params.args))
+    return (named or module) and given == tuple(sys.argv[1:]) and hasattr(signal, "sigtimedwait")
+
+
+def watched() -> Link:
+    """Fork; returns in the child. The parent waits for it and ends as it did."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    blocked = {*_PASSED_ON, signal.SIGCHLD}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of threads that a plugin may have started
+        child = os.fork()
+    if child:
+        os.close(writing)
+        _watch(child, reading, blocked)
+    os.close(reading)
+    _end_with_parent()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return Link(writing, os.getpid())
+
+
+def _end_with_parent() -> None:
+    """Have the kernel send SIGTERM when the parent is killed, which could not tell anybody."""
+    with contextlib.suppress(Exception):  # where there is no prctl
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, int(signal.SIGTERM))  # PR_SET_PDEATHSIG
+
+
+# --- the parent -----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the child has said so far."""
+
+    file: int
+    #: what is judged: settings, quantizer, selection, scratch folder, time limit of a call
+    begun: dict[str, Any] | None = None
+    #: whether pytest has written the report itself
+    reported: bool = False
+    #: the exit status that pytest has come to
+    status: int | None = None
+    _rest: bytes = b""
+
+    def listen(self) -> None:
+        """Take in what has been said since."""
+        with contextlib.suppress(BlockingIOError):
+            while part := os.read(self.file, 1 << 16):
+                self._rest += part
+        *lines, self._rest = self._rest.split(b"\n")
+        for line in lines:
+            said = json.loads(line)
+            self.begun = said.get("begun", self.begun)
+            self.reported = said.get("reported", self.reported)
+            self.status = said.get("status", self.status)
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a call may take."""
+        return float(self.begun["settings"]["timeout"]) if self.begun else 300.0
+
+    def journals(self, child: int) -> list[Path]:
+        """The journals of the run: that of the child, or those of its workers."""
+        scratch = Path(self.begun["settings"]["scratch"]) if self.begun else None
+        return sorted(scratch.glob(f"journal-{child}-*.jsonl")) if scratch else []
+
+
+def _watch(child: int, reading: int, signals: set[signal.Signals]) -> NoReturn:
+    told = _Told(reading)
+    try:
+        code = _end(child, told, *_wait(child, told, signals))
+    except BaseException:  # never back into pytest, which would run everything twice
+        traceback.print_exc()
+        code = int(pytest.ExitCode.INTERNAL_ERROR)
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
+    if code < 0:
+        _die(-code)
+    os._exit(code)
+
+
+def _wait(child: int, told: _Told, signals: set[signal.Signals]) -> tuple[int, str]:
+    """How the child ended, as `os.waitstatus_to_exitcode` tells, and why we killed it, if so."""
+    killed, deadline, silences = "", float("inf"), _Silences()
+    while True:
+        about = signal.sigtimedwait(signals, _POLL)
+        told.listen()
+        if about is not None and about.si_signo in _PASSED_ON:
+            if about.si_code <= 0:  # sent by a process; a terminal sends to the child, too
+                os.kill(child, about.si_signo)
+            if about.si_signo in _ENDING and deadline == float("inf"):
+                killed = signal.Signals(about.si_signo).name
+                deadline = time.monotonic() + min(_GRACE, told.timeout)
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            told.listen()
+            return os.waitstatus_to_exitcode(status), killed
+        if told.status is not None and killed != "the end":
+            killed, deadline = "the end", time.monotonic() + told.timeout
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+        elif told.status is None:
+            silences.look(told.journals(child), told.timeout, told.begun)
+
+
+@dataclass(slots=True)
+class _Silences:
+    """For how long nothing was written to each journal; what was suspended does not count."""
+
+    since: dict[Path, tuple[int, float]] = field(default_factory=dict)
+    last: float = field(default_factory=time.monotonic)
+
+    def look(self, journals: list[Path], timeout: float, begun: dict[str, Any] | None) -> None:
+        """End the processes whose call takes longer than `timeout`."""
+        now, passed = time.monotonic(), min(time.monotonic() - self.last, 1.0)
+        self.last = now
+        for journal in journals:
             with contextlib.suppress(OSError):
-                os.kill(parent, signal.SIGKILL)
-            return 1
-    if b"".join(said) == _FAREWELL:
-        return 0
-    if not told["worker"]:
-        _tell(told, journal)
-    return 1
+                size, (before, seconds) = (
+                    journal.stat().st_size,
+                    self.since.get(journal, (-1, 0.0)),
+                )
+                self.since[journal] = (size, seconds + passed if size == before else 0.0)
+                if size != before:
+                    continue
+                remains = read_journal(journal)
+                cut(f"{remains.temporary}output")
+                limited = begun is not None and not begun["elsewhere"]
+                if limited and remains.case and self.since[journal][1] > timeout:
+                    mark_hung(journal)
+                    os.kill(remains.process, signal.SIGKILL)
 
 
-def _listen(said: list[bytes]) -> None:
-    while part := os.read(sys.stdin.fileno(), 64):
-        said.append(part)
+def _end(child: int, told: _Told, code: int, killed: str) -> int:
+    """The exit status of the command, after telling what there is to tell."""
+    if told.status is not None:
+        if killed == "the end" and code == -signal.SIGKILL:
+            _say("pytest did not end after its last test (a thread that was left?): killed")
+            return told.status
+        return code or told.status
+    if told.begun is None:
+        if code not in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
+            return code
+        _say(f"pytest ended with exit status {code} before anything was judged")
+        return int(pytest.ExitCode.INTERNAL_ERROR)
+    found = [(path, read_journal(path)) for path in told.journals(child)]
+    for _, remains in found:
+        if remains.process != child:  # a worker, which nobody hears any more
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(remains.process, signal.SIGKILL)
+    stopped = killed if code == -signal.SIGKILL else ""
+    _say(tell(told.begun, found, child, code, stopped=stopped, reported=told.reported))
+    return code if code not in (0, pytest.ExitCode.NO_TESTS_COLLECTED) else 1
 
 
-class _Silence:
-    """For how long nothing was written to a file, on a clock that stands still in suspension."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.size, self.since = path, -1, time.monotonic()
-
-    def seconds(self) -> float:
-        with contextlib.suppress(OSError):
-            size = self.path.stat().st_size
-            if size != self.size:
-                self.size, self.since = size, time.monotonic()
-        return time.monotonic() - self.since
+def _say(sentence: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # the terminal may be gone
+        sys.stderr.write(f"\namct: {sentence}\n")
+        sys.stderr.flush()
 
 
-def _tell(told: dict[str, Any], journal: Path) -> None:
-    from pytest_amct.errors import AmctError
-    from pytest_amct.options import settings_from
-    from pytest_amct.reports.assembly import Collected, assemble
-    from pytest_amct.reports.json_report import write_report
-    from pytest_amct.tables.loader import load_spec
+def _die(signo: int) -> NoReturn:
+    """End by the same signal, for the shell to see; one core file is enough."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
 
-    settings, quantizer = settings_from(told["settings"]), told["quantizer"]
-    collected, remains = Collected(), read_journal(journal)
-    sentence = collected.add_remains(remains, quantizer, hung=remains.hung)
-    if settings.report:
-        report = assemble(
-            collected, load_spec(settings.spec), settings, quantizer, told["selection"]
-        )
-        try:
-            sentence += f"; what was judged is in {write_report(report, settings.report)}"
-        except AmctError as error:
-            sentence += f"; {error}"
-    if remains.case is not None:
-        sentence += f"; again: {again(settings, remains.case)}"
-    sys.stderr.write(f"\namct: {sentence}\n")
-    sys.stderr.flush()
-    journal.unlink(missing_ok=True)
-
-
-def again(settings: Settings, case: str) -> str:
-    """The command that judges a lost case again."""
-    if settings.model:
-        return f"{settings.command} {shlex.quote(f'--amct-model={settings.model}')}"
-    return f"{settings.command} {shlex.quote(f'--amct-select={case}')}"
-
-
-if __name__ == "__main__":
-    sys.exit(main(json.loads(sys.argv[1])))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError):
+        signal.signal(signo, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signo})
+    os.kill(os.getpid(), signo)
+    os._exit(128 + signo)

@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 from toy_repository import BROKEN, CHEAP, Run, ToyRepository
 
 WAYS = {
-    "killed": "os.kill(os.getpid(), 9)",
     "aborted": "os.abort()",
     "crashed": "import ctypes; ctypes.string_at(0)",
+    "exited": "import ctypes; ctypes.CDLL(None).exit(0)",
+    "left": "import ctypes; ctypes.CDLL(None)._exit(5)",
+    "replaced": "os.execv('/bin/sh', ['sh', '-c', 'exit 0'])",
     "looping": "while True: pass",
     "sleeping": "time.sleep(10**6)",
     "deaf": "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(10**6)",
 }
 """Ways of not coming back; the last three need a timeout."""
 
+KILLED = {"killed": "os.kill(os.getpid(), 9)"}
+"""What might be an operator's, or the kernel's for lack of memory."""
+
+
+ENDS = {
+    "killed": "SIGKILL",
+    "aborted": "SIGABRT",
+    "crashed": "SIGSEGV",
+    "exited": "exit status 0",
+    "left": "exit status 5",
+    "replaced": "exit status 0",
+}
+
 
 def what(way: str) -> str:
     """What is told of it."""
-    hangs = way in ("looping", "sleeping", "deaf")
-    return "did not come back from" if hangs else "took the process down in"
+    return f"took the process down ({ENDS[way]}) in" if way in ENDS else "did not come back from"
 
 
 def lose(repository: ToyRepository, way: str, *arguments: str) -> Run:
     """Run Gemm's conditions with a quantizer that is lost in cases that break trans_a."""
     repository.ini('amct_timeout = "1"')
-    lost = [f"    {line}" for line in WAYS[way].splitlines()]
+    lost = [f"    {line}" for line in {**WAYS, **KILLED}[way].splitlines()]
     repository.quantizer("if is_broken(model):", *lost, "return obey(model, request)")
     return repository.cheap(f"--amct-select={CHEAP}@0", "--amct-select=*/weight_rank", *arguments)
 
@@ -46,11 +61,13 @@ def test_one_sentence_names_the_quantizer_and_the_case(way: str, repository: Toy
     assert re.fullmatch(rf"amct: {told}\d+{rest}", sentences[0])
 
 
-@pytest.mark.parametrize("way", ["killed", "sleeping"])
+@pytest.mark.parametrize("way", ["aborted", "exited", "sleeping"])
 def test_the_report_holds_what_was_judged_and_the_finding(
     way: str, repository: ToyRepository
 ) -> None:
+    home = repository.temporary()
     lose(repository, way, "-p", "no:randomly")
+    assert [*home.glob("amct-*")] == []
     report = repository.report()
     assert report["complete"] is False
     assert report["cases"] == 6
@@ -60,15 +77,17 @@ def test_the_report_holds_what_was_judged_and_the_finding(
     assert not list((repository.path / ".pytest_cache").rglob("journal-*"))
 
 
-@pytest.mark.parametrize("way", ["killed", "looping"])
+@pytest.mark.parametrize("way", ["killed", "exited", "looping"])
 def test_under_xdist_that_test_fails_and_the_others_go_on(
     way: str, repository: ToyRepository
 ) -> None:
+    home = repository.temporary()
     run = lose(repository, way, "-n2", "--junitxml=junit.xml")
     assert run.code == 1, run.text
     assert re.search(r"1 failed, 1 passed", run.out)
-    told = rf"toy:quantize {what(way)} case {BROKEN}, after \d+ cases"
+    told = rf"toy:quantize {re.escape(what(way))} case {BROKEN}, after \d+ cases"
     assert re.search(rf"^lost: {told}$", run.out, re.MULTILINE)
+    assert [*home.glob("amct-*")] == []
     assert re.search(told, (repository.path / "junit.xml").read_text())
     assert f"again      pytest --amct --amct-select={BROKEN}" in run.out
     (finding,) = repository.findings("lost")
@@ -77,6 +96,34 @@ def test_under_xdist_that_test_fails_and_the_others_go_on(
     assert report["complete"] is False
     judged = {c["id"] for c in report["conditions"] if c.get("broken_alone")}
     assert "uniform/onnx/ConvTranspose/weight_rank" in judged
+
+
+def test_a_process_that_was_killed_accuses_nobody(repository: ToyRepository) -> None:
+    run = lose(repository, "killed", "-p", "no:randomly")
+    assert run.code == -9
+    told = rf"amct: pytest was killed \(SIGKILL\) during case {BROKEN}, after \d+ cases: nobody is"
+    assert re.search(told, run.err)
+    assert repository.report()["findings"] == []
+    assert repository.report()["complete"] is False
+    assert repository.report()["cases"] == 6
+
+
+@pytest.mark.parametrize("where", ["command", "isolated"])
+def test_a_quantizer_elsewhere_is_not_accused_of_the_end_of_pytest(
+    where: str, repository: ToyRepository
+) -> None:
+    """Whatever its child does to it: here it is the stand-in for somebody else."""
+    crash = "import signal; os.kill(PARENT, signal.SIGABRT); time.sleep(100)"
+    if where == "command":
+        repository.write("tool.py", f"import os, time\n{crash.replace('PARENT', 'os.getppid()')}")
+        repository.ini(quantizer=f"command: {sys.executable} tool.py {{model}} {{output}}")
+    else:
+        repository.ini("amct_isolate = true")
+        repository.quantizer(crash.replace("PARENT", "os.getppid()"))
+    run = repository.cheap()
+    assert run.code == -6
+    assert "amct: pytest was killed (SIGABRT) during case" in run.err
+    assert repository.report()["findings"] == []
 
 
 def test_the_end_is_noticed_while_a_fork_lives_on(repository: ToyRepository) -> None:
@@ -89,9 +136,9 @@ def test_the_end_is_noticed_while_a_fork_lives_on(repository: ToyRepository) -> 
         "            break",
         "        time.sleep(0.1)",
         "    os._exit(0)",
-        "os.kill(os.getpid(), 9)",
+        "os.abort()",
     )
-    assert "took the process down in" in repository.cheap().err
+    assert "took the process down (SIGABRT) in" in repository.cheap().err
     assert seen.exists()
 
 
@@ -123,7 +170,8 @@ def test_an_older_report_is_not_left_for_that_of_a_lost_run(repository: ToyRepos
     assert repository.cheap().code == 0
     repository.write("conftest.py", "import os\ndef pytest_collection_finish(): os.abort()\n")
     assert repository.cheap().code != 0
-    assert not (repository.path / "rep" / "amct-report.json").exists()
+    assert repository.report()["complete"] is False
+    assert repository.report()["cases"] == 0
 
 
 def test_two_runs_in_one_repository_keep_apart(repository: ToyRepository) -> None:
@@ -132,7 +180,7 @@ def test_two_runs_in_one_repository_keep_apart(repository: ToyRepository) -> Non
         "inner = [sys.executable, '-m', 'pytest', '--amct', '--amct-quantizer=toy:obey']",
         f"inner += ['--amct-select={CHEAP}', '--amct-max-examples=0']",
         f"subprocess.run(inner, cwd={str(repository.path)!r}, check=True)",
-        "os.kill(os.getpid(), 9)",
+        "os.abort()",
     )
     run = repository.cheap("-p", "no:randomly")
-    assert f"took the process down in case {CHEAP}@0, after 0 cases" in run.err
+    assert f"took the process down (SIGABRT) in case {CHEAP}@0, after 0 cases" in run.err

@@ -121,6 +121,14 @@ def test_a_batch_that_dies_is_given_again_one_by_one(tmp_path: Path) -> None:
     assert {r.status for r in result.records if "@0" in r.case} == {"decided"}
 
 
+def test_models_that_a_batch_left_out_are_given_again_one_by_one(tmp_path: Path) -> None:
+    """It ended half way with status 0."""
+    mode = "if transposed and len(manifest['models']) > 1: sys.exit(0)"
+    runner = program(tmp_path, mode, "batch")
+    result = runner.check("uniform/onnx/Gemm/trans_a")
+    assert {r.status for r in result.records} == {"decided"}
+
+
 def test_a_batch_that_hangs_is_given_again_one_by_one(tmp_path: Path) -> None:
     """It may take as long as it likes, if only results appear."""
     runner = program(tmp_path, "if transposed: time.sleep(1000)", "batch", timeout=3)

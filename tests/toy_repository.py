@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +63,11 @@ class ToyRepository:
     """A repository with ``toy.py`` and one test of its own."""
 
     def __init__(self, path: Path, compiled: Path) -> None:
-        self.path, self.compiled = path, compiled
+        self.path = path
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+        # Starting Python takes twice as long where nothing is compiled beforehand.
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)
+        self.environment = {**kept, "PYTHONPYCACHEPREFIX": str(compiled)}
         self.ini()
         self.quantizer("return obey(model, request)")
         self.write("test_own.py", "def test_own():\n    pass\n")
@@ -88,20 +94,43 @@ class ToyRepository:
 
     def python(self, *arguments: str, timeout: float = 60, cwd: Path | None = None) -> Run:
         """Run Python of this environment."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-        # Starting Python takes twice as long where nothing is compiled beforehand.
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        environment["PYTHONPYCACHEPREFIX"] = str(self.compiled)
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=cwd or self.path,
-            env=environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=timeout,
             check=False,
         )
         return Run(done.returncode, done.stdout, done.stderr)
+
+    def temporary(self) -> Path:
+        """A folder of its own for the temporary files of runs."""
+        folder = self.path / "temporary"
+        folder.mkdir()
+        self.environment["TMPDIR"] = str(folder)
+        return folder
+
+    @contextmanager
+    def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """The suite on one condition in a process group of its own, while it runs."""
+        command = ("-m", "pytest", "--amct", f"--amct-select={CHEAP}", "--amct-max-examples=0")
+        process = subprocess.Popen(
+            [sys.executable, *command, "--amct-report=rep", *arguments],
+            cwd=self.path,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
     def amct(self, *arguments: str) -> Run:
         """Run the suite."""

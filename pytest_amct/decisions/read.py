@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +25,7 @@ from pytest_amct.decisions.onnx.layers import read_decisions
 from pytest_amct.decisions.onnx.results import read_result
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Network
+from pytest_amct.quantizers.plain import described, refuse_special, said
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
 
@@ -104,11 +107,19 @@ def read_text_form(path: str) -> AmctDecisions | None:
 
 def _path(result: str | os.PathLike[str]) -> str:
     try:
-        return os.fsdecode(result)
-    except Exception as error:  # of the quantizer's own
+        path = str.__str__(os.fsdecode(result))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # of the quantizer's own
         raise OutputError(
-            f"the quantizer returned a {type(result).__name__}, which gives no path: {error}"
+            f"the quantizer returned a {type(result).__name__}, which gives no path: {said(error)}"
         ) from error
+    with contextlib.suppress(OSError, ValueError):  # what cannot be read is told of later
+        about = os.stat(path)
+        if not stat.S_ISDIR(about.st_mode):
+            cure = "return the path of one"
+            refuse_special(about, f"the quantizer returned the path {path!r}", cure)
+    return path
 
 
 def _model(result: Any) -> bytes | str | ModelProto:
@@ -170,16 +181,18 @@ def _named(original: Network, decisions: Mapping[str, Decision | None]) -> Outco
 def _listed(items: Callable[[], Iterable[T]], result: object) -> list[T]:
     try:
         return list(items())
-    except Exception as error:  # a generator runs the quantizer's code
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a generator runs the quantizer's code
         raise OutputError(
             f"the quantizer returned a {type(result).__name__} that failed with "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {said(error)}"
         ) from error
 
 
 def _name(name: object, result: object) -> str:
     if isinstance(name, str):
-        return name
+        return str.__str__(name)  # without what a subclass makes of it
     kind = type(result).__name__
     raise OutputError(f"the quantizer returned a {kind} that holds {_described(name)}: {_ALLOWED}")
 
@@ -200,9 +213,6 @@ def _decision(name: object, value: object) -> Decision | None:
 def _described(value: object) -> str:
     if value is None:
         return "None"
-    try:
-        shown = repr(value)
-    except Exception:  # of the quantizer's own
-        shown = object.__repr__(value)
+    shown = described(value)
     shown = shown if len(shown) <= 60 else f"{shown[:60]}..."
     return f"{shown} of type {type(value).__name__}"

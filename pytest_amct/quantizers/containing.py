@@ -7,12 +7,14 @@ import contextlib
 import logging
 import os
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, NoReturn
+
+from pytest_amct.quantizers.temporary import prefix
+from pytest_amct.signals import kept, stop_again
 
 _leave = os._exit
 
@@ -29,18 +31,23 @@ def contained(folder: Path) -> Iterator[None]:
     """Run foreign code in `folder`, record what it prints, and put everything back.
 
     What was printed is in ``recorder().last_lines()`` until the next call. `os._exit` raises
-    `Left`.
+    `Left`. Raises `OSError` if there is no space for what is printed.
     """
-    home, environment = os.getcwd(), dict(os.environ)
+    # By descriptor: the working directory may have been removed.
+    home, environment = os.open(".", os.O_RDONLY), dict(os.environ)
+    depth = sys.getrecursionlimit()
     try:
-        with no_exit(), recorder().recording():
+        with kept(), no_exit(), recorder().recording():
             os.chdir(folder)
             yield
     finally:
-        os.chdir(home)
+        os.fchdir(home)
+        os.close(home)
         if dict(os.environ) != environment:
             os.environ.clear()
             os.environ.update(environment)
+        sys.setrecursionlimit(depth)
+    stop_again()
 
 
 # --- the end of the process ---------------------------------------------------------------------
@@ -82,16 +89,17 @@ def _exit(status: int) -> NoReturn:
 class Recorder:
     """Records what Python and what the libraries below it print, warnings, and the log.
 
-    All calls share one stream, as a tool that sets up logging keeps it.
+    All calls share one stream, as a tool that sets up logging keeps it. It is a file with a name:
+    the process that waits for this one cuts it when it grows too long.
     """
 
     def __init__(self) -> None:
+        self.path = Path(f"{prefix()}output")
         self._open()
 
     def _open(self) -> None:
-        self._file: IO[str] = tempfile.TemporaryFile(  # noqa: SIM115 - as long as the process
-            "w+", 1, encoding="utf-8", errors="backslashreplace"
-        )
+        # Appending: what is written after a cut stands at the beginning.
+        self._file: IO[str] = self.path.open("a+", 1, encoding="utf-8", errors="backslashreplace")
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
@@ -103,7 +111,6 @@ class Recorder:
                 stream.flush()
         fd = self._file.fileno()
         os.ftruncate(fd, 0)
-        os.lseek(fd, 0, os.SEEK_SET)
         saved = {1: os.dup(1), 2: os.dup(2)}
         for output in saved:
             os.dup2(fd, output)
@@ -122,13 +129,19 @@ class Recorder:
 
     def close(self) -> None:
         """Give the stream back."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # no space for what it still holds
+            self._file.close()
+        self.path.unlink(missing_ok=True)
 
     def last_lines(self, count: int) -> str:
         """The last lines that are not blank at the end."""
         if self._file.closed:
             return ""
-        self._file.flush()
+        try:
+            self._file.flush()
+        except OSError:  # no space: what it still holds must not appear in another case
+            self.close()
+            return ""
         fd = self._file.fileno()
         size = os.fstat(fd).st_size
         data = os.pread(fd, _MOST_READ, max(0, size - _MOST_READ))

@@ -1,12 +1,15 @@
 """A function in a process of its own (``amct_isolate``): what it takes down is one case.
 
-The process is kept from call to call and restarted after a loss. Requests and outcomes cross as
-pickles, length first; both sides are this package.
+The process is kept from call to call and restarted after a loss. It imports from where this one
+does. Its first message says whether it could load the quantizer; then requests and outcomes cross.
+All are pickles, length first; both sides are this package.
 """
 
 from __future__ import annotations
 
 import contextlib
+import glob
+import json
 import os
 import pickle
 import select
@@ -14,16 +17,20 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pytest_amct.decisions.decision import Outcome
+from pytest_amct.errors import UsageError
 from pytest_amct.graphs.reading import ModelFiles
+from pytest_amct.losses import cause
+from pytest_amct.quantizers.temporary import cut, noted, private_folder
 
 _LENGTH = struct.Struct("<Q")
+_POLL = 0.2
+"""Seconds between two looks at what the process prints."""
 
 
 class Isolated:
@@ -32,24 +39,54 @@ class Isolated:
     def __init__(self, name: str, rootdir: Path, timeout: float) -> None:
         self.name, self.rootdir, self.timeout = name, rootdir, timeout
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._end = contextlib.ExitStack()
+        self._folder = ""
+
+    def start(self) -> None:
+        """Start the process and let it load the quantizer.
+
+        Raises `UsageError` if it cannot. The first call does this too.
+        """
+        if self._process is not None:
+            return
+        try:
+            self._process = self._started()
+            self._end.enter_context(noted(self._process.pid))
+            refused = pickle.loads(self._receive())
+        except TimeoutError:
+            refused = f"it took longer than {self.timeout:g} s"
+        except EOFError:
+            refused = self._ended()
+        except OSError as error:
+            refused = str(error)
+        except BaseException:  # Ctrl-C
+            self.close()
+            raise
+        if refused:
+            self.close()
+            raise UsageError(
+                f"amct_isolate: quantizer {self.name!r} cannot be loaded in a process of its own:"
+                f" {refused}: correct that, or set amct_isolate to false"
+            )
 
     def run(self, model: ModelFiles, asked: Mapping[str, Any]) -> Outcome:
         """The outcome of one call; ``lost`` if the process does not survive it or hangs."""
-        process = self._process or self._start()
         try:
-            _send(
-                process.stdin,
-                pickle.dumps((model.framework, model.data, dict(model.files), dict(asked))),
-            )
-            answer = _receive(process.stdout, time.monotonic() + self.timeout)
+            self.start()
+        except UsageError as error:
+            return Outcome("errored", message=str(error))
+        assert self._process is not None
+        request = (model.framework, model.data, dict(model.files), dict(asked))
+        try:
+            _send(self._process.stdin, pickle.dumps(request))
+            answer = self._receive()
         except TimeoutError:
             self.close()
             return Outcome("lost", message=f"no answer within {self.timeout:g} s: killed")
         except (OSError, EOFError):
-            status = process.wait()
+            ended = self._ended()
             self.close()
-            return Outcome("lost", message=f"the process ended with {_cause(status)}")
+            return Outcome("lost", message=ended)
         outcome: Outcome = pickle.loads(answer)
         return outcome
 
@@ -64,25 +101,35 @@ class Isolated:
                 if stream is not None:
                     with contextlib.suppress(OSError):
                         stream.close()
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        self._end.close()
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _started(self) -> subprocess.Popen[bytes]:
         # What it leaves behind if it is killed goes with the folder.
-        self._folder = tempfile.TemporaryDirectory(prefix="amct-", ignore_cleanup_errors=True)
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__, self.name, os.fspath(self.rootdir)],
-            env={**os.environ, "TMPDIR": self._folder.name},
+        folder = self._end.enter_context(private_folder())
+        self._folder = os.fspath(folder)
+        given = (self.name, os.fspath(self.rootdir), json.dumps(sys.path))
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", __name__, *given],
+            env={**os.environ, "TMPDIR": self._folder},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
-        return self._process
 
+    def _receive(self) -> bytes:
+        assert self._process is not None
+        stream, deadline = self._process.stdout, time.monotonic() + self.timeout
+        assert stream is not None
+        while not select.select([stream], [], [], _POLL)[0]:
+            for output in glob.glob(f"{glob.escape(self._folder)}/*-output"):
+                cut(output)
+            if time.monotonic() > deadline:
+                raise TimeoutError
+        return _receive(stream, deadline)
 
-def _cause(status: int) -> str:
-    return signal.Signals(-status).name if status < 0 else f"exit status {status}"
+    def _ended(self) -> str:
+        assert self._process is not None
+        return f"the process ended with {cause(self._process.wait())}"
 
 
 def _send(stream: Any, message: bytes) -> None:
@@ -109,7 +156,7 @@ def _read(fd: int, count: int, deadline: float) -> bytes:
 
 
 def _serve(name: str, rootdir: Path) -> None:
-    """Answer requests until the other side closes."""
+    """Load the quantizer, then answer requests until the other side closes."""
     from pytest_amct.quantizers.loading import load_quantizer
     from pytest_amct.quantizers.running import run_quantizer
 
@@ -118,7 +165,12 @@ def _serve(name: str, rootdir: Path) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.dup2(2, 1)
-    quantizer = load_quantizer(name, rootdir)
+    try:
+        quantizer = load_quantizer(name, rootdir)
+    except UsageError as error:
+        _send(outgoing, pickle.dumps(str(error)))
+        return
+    _send(outgoing, pickle.dumps(""))
     while header := incoming.read(_LENGTH.size):
         *model, asked = pickle.loads(incoming.read(_LENGTH.unpack(header)[0]))
         _send(outgoing, pickle.dumps(run_quantizer(quantizer, ModelFiles(*model), **asked)))
@@ -126,4 +178,5 @@ def _serve(name: str, rootdir: Path) -> None:
 
 
 if __name__ == "__main__":
+    sys.path[:] = json.loads(sys.argv[3])
     _serve(sys.argv[1], Path(sys.argv[2]))

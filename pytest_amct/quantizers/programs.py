@@ -13,7 +13,6 @@ import os
 import shlex
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import threading
@@ -29,7 +28,9 @@ from pytest_amct.quantizers.messages import (
     request_message,
     write_calibration,
 )
+from pytest_amct.quantizers.plain import refuse_special
 from pytest_amct.quantizers.protocol import Lost, Refused, Request
+from pytest_amct.quantizers.temporary import noted
 from pytest_amct.tables.model import Scheme
 
 PREFIXES = ("command:", "batch:")
@@ -41,8 +42,6 @@ REFUSED_STATUS = 64
 _PLACEHOLDERS = ("model", "request", "calibration", "output")
 _MOST_KEPT = 64
 _CHUNK = 1 << 10
-_LARGEST = 1 << 31
-"""Bytes of a result that is read (what protobuf itself can hold)."""
 
 
 class Program:
@@ -85,8 +84,8 @@ class Program:
     def _batch(self, requests: Sequence[Request]) -> list[Any]:
         """Run the program once on a folder of models; a result or an exception for each.
 
-        The folder is as `write_folder` makes it. Raises what ended the program if it failed as a
-        whole.
+        ``None`` if it wrote nothing for one of several: it may have ended half way. The folder is
+        as `write_folder` makes it. Raises what ended the program if it failed as a whole.
         """
         folder = requests[0].workdir / "batch"
         folder.mkdir()
@@ -98,8 +97,12 @@ class Program:
         self._run(folder, frozenset(ids), **places)
         results: list[Any] = []
         for id_ in ids:
+            written = sorted(output.glob(f"{id_}.*"))
+            if not written and len(ids) > 1:
+                results.append(None)
+                continue
             try:
-                results.append(_result(sorted(output.glob(f"{id_}.*")), self.name))
+                results.append(_result(written, self.name))
             except Exception as error:
                 results.append(error)
         return results
@@ -135,7 +138,8 @@ class Program:
             reader = threading.Thread(target=_keep_tail, args=[process.stdout, tail], daemon=True)
             reader.start()
             try:
-                status = self._wait(process, places["output"], ids)
+                with noted(process.pid):
+                    status = self._wait(process, places["output"], ids)
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
@@ -219,13 +223,7 @@ def _result(paths: Sequence[Path], name: str) -> Any:
         found = ", ".join(p.name for p in paths) or "nothing"
         raise OutputError(f"{name} wrote {found}: write one file to {{output}}, with any ending")
     path = paths[0]
-    about = path.lstat()
-    if not stat.S_ISREG(about.st_mode):
-        raise OutputError(
-            f"{name} made {path.name}, which is no plain file: write one to {{output}}"
-        )
-    if about.st_size > _LARGEST:
-        raise OutputError(f"{name} wrote {about.st_size} bytes to {path.name}: too many")
+    refuse_special(path.lstat(), f"{name} made {path.name}", "write one to {output}")
     if path.suffix == ".json":
         text = path.read_text(encoding="utf-8", errors="replace")
         decisions = read_decisions_message(text, path.name)

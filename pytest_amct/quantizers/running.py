@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +21,7 @@ from pytest_amct.graphs.network import Network, Tensor
 from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.graphs.walk import dtype, shape
 from pytest_amct.quantizers.containing import Left, contained, recorder
+from pytest_amct.quantizers.plain import described, said
 from pytest_amct.quantizers.protocol import (
     CaffeModel,
     InputSpec,
@@ -31,12 +31,16 @@ from pytest_amct.quantizers.protocol import (
     Request,
     Unsupported,
 )
+from pytest_amct.quantizers.temporary import prefix, private_folder
 
 _LAST_LINES = 12
 """Lines of the tool's output that a finding shows."""
 
 _MOST_FRAMES = 3
 """Lines that tell where a quantizer raised."""
+
+_MOST_READ = 50
+"""Frames of which those lines are taken."""
 
 _OURS = frozenset(Path(__file__).with_name(f"{n}.py") for n in ("running", "loading", "programs"))
 
@@ -52,51 +56,64 @@ def run_quantizer(
     `network` is the same model, if it has been read already; `asked` goes into the `Request`.
     Never raises for what the quantizer does: that is in the outcome. Ctrl-C passes.
     """
-    network = network or model.network()
-    with tempfile.TemporaryDirectory(prefix="amct-", ignore_cleanup_errors=True) as folder:
-        request = make_request(model, network, Path(folder), asked)
-        with contained(request.workdir):
-            outcome = _call(quantizer, request, network)
-    message = _without_paths(outcome.message)
-    output = _without_paths(recorder().last_lines(_LAST_LINES))
-    return replace(outcome, message=message, output=output)
+    network, output = network or model.network(), ""
+    try:
+        with private_folder() as folder:
+            request = make_request(model, network, folder, asked)
+            with contained(folder):
+                outcome = _call(quantizer, request, network)
+        output = recorder().last_lines(_LAST_LINES)
+    except OSError as error:  # no space, as a rule
+        outcome = Outcome("errored", message=f"no files could be made for it: {words(error)}")
+    return replace(outcome, message=_repeatable(outcome.message), output=_repeatable(output))
 
 
 def run_batch(
     quantizer: Quantizer, models: Sequence[tuple[ModelFiles, Mapping[str, Any]]]
-) -> list[Outcome]:
-    """The outcomes of one call with many models, in their order; none if it failed as a whole."""
+) -> list[Outcome | None]:
+    """The outcomes of one call with many models, in their order.
+
+    ``None`` where there is no result, an empty list if the call failed as a whole: those models
+    are to be given to the quantizer one by one.
+    """
     networks = [model.network() for model, _ in models]
-    with tempfile.TemporaryDirectory(prefix="amct-", ignore_cleanup_errors=True) as folder:
-        requests = []
-        for i, (network, (model, asked)) in enumerate(zip(networks, models, strict=True)):
-            home = Path(folder, str(i))
-            home.mkdir()
-            requests.append(make_request(model, network, home, asked))
-        assert quantizer.quantize_batch is not None
-        with contained(Path(folder)):
-            try:
+    assert quantizer.quantize_batch is not None
+    try:
+        with private_folder() as folder:
+            requests = []
+            for i, (network, (model, asked)) in enumerate(zip(networks, models, strict=True)):
+                home = folder / str(i)
+                home.mkdir()
+                requests.append(make_request(model, network, home, asked))
+            with contained(folder):
                 results = list(quantizer.quantize_batch(requests))
-            except Exception:
-                return []
-            if len(results) != len(requests):
-                return []
-            found = [
-                _outcome(quantizer, request, network, partial(_give, result))
-                for request, network, result in zip(requests, networks, results, strict=True)
-            ]
-    return [replace(o, message=_without_paths(o.message)) for o in found]
+                if len(results) != len(requests):
+                    return []
+                found = [
+                    None
+                    if result is None
+                    else _outcome(quantizer, request, network, partial(_give, result))
+                    for request, network, result in zip(requests, networks, results, strict=True)
+                ]
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # told of when they are given alone
+        return []
+    return [o and replace(o, message=_repeatable(o.message)) for o in found]
 
 
 def make_request(
     model: ModelFiles, network: Network, folder: Path, asked: Mapping[str, Any]
 ) -> Request:
-    """The request for a model; what belongs to the model stands in the folder already."""
+    """The request for a model; what belongs to the model stands in the folder already.
+
+    It reads a network of its own when asked for one: what a quantizer does to that is not judged.
+    """
     for name, content in model.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     inputs = tuple(input_spec(tensor) for tensor in network.inputs)
-    return Request(model.framework, model.data, folder, inputs, _network=network, **asked)
+    return Request(model.framework, model.data, folder, inputs, **asked)
 
 
 def _give(result: Any) -> Any:
@@ -105,11 +122,12 @@ def _give(result: Any) -> Any:
     return result
 
 
-def _without_paths(text: str) -> str:
-    """Temporary folders have another name in each run; what is told of a case must not."""
+def _repeatable(text: str) -> str:
+    """Temporary folders and addresses differ in each run; what is told of a case must not."""
     drawn = r"([^/\\\s]*[._-]|tmp)[a-z0-9_]{8}(?![^/\\\s])"  # as Python's tempfile draws names
-    names = rf"[/\\](amct-[^/\\\s]+|{drawn})"
-    return re.sub(re.escape(tempfile.gettempdir()) + names, "<tmp>", text)
+    names = rf"[/\\](amct-[\w-]+|{drawn})"
+    text = re.sub(re.escape(os.path.dirname(prefix())) + names, "<tmp>", text)
+    return re.sub(r"\bat 0x[0-9a-fA-F]+", "at 0x...", text)
 
 
 def _call(quantizer: Quantizer, request: Request, network: Network) -> Outcome:
@@ -139,13 +157,13 @@ def _outcome(
         if isinstance(result, Iterator):  # a generator does its work only now
             result = list(result)
     except Refused as refusal:
-        return Outcome("refused", message=str(refusal))
+        return Outcome("refused", message=said(refusal))
     except Unsupported as error:
-        return Outcome("unsupported", message=str(error))
+        return Outcome("unsupported", message=said(error))
     except Lost as error:
-        return Outcome("lost", message=str(error))
+        return Outcome("lost", message=said(error))
     except OutputError as error:
-        return Outcome("invalid-output", message=str(error))
+        return Outcome("invalid-output", message=said(error))
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -154,7 +172,12 @@ def _outcome(
     try:
         return _read(quantizer, request, network, result)
     except (OutputError, ModelError) as error:
-        return Outcome("invalid-output", message=str(error))
+        return Outcome("invalid-output", message=said(error))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # of an object of the quantizer's own, as a rule
+        _print_place(error)
+        return Outcome("errored", message=f"reading what it returned failed: {words(error)}")
 
 
 def _read(quantizer: Quantizer, request: Request, network: Network, result: Any) -> Outcome:
@@ -194,7 +217,8 @@ def _as_file(result: Any, folder: Path) -> Path | None:
 
 def _print_place(error: BaseException) -> None:
     """Where the quantizer raised, among what it printed last: innermost last."""
-    frames = traceback.extract_tb(error.__traceback__)
+    # The last ones: a recursion may have gone through millions.
+    frames = traceback.extract_tb(error.__traceback__, limit=-_MOST_READ)
     theirs = [f for f in frames if Path(f.filename) not in _OURS and f.filename[:1] != "<"]
     for frame in theirs[-_MOST_FRAMES:]:
         print(f"at {frame.filename}:{frame.lineno}, in {frame.name}")
@@ -203,13 +227,10 @@ def _print_place(error: BaseException) -> None:
 def words(error: BaseException) -> str:
     """An exception in one line: its type, and the first line of what it says."""
     if isinstance(error, SystemExit):
-        return f"SystemExit: sys.exit({error.code!r})"
+        return f"SystemExit: sys.exit({described(error.code)})"
     if isinstance(error, Left):
         return f"SystemExit: {error}"
-    try:
-        lines = str(error).strip().splitlines()
-    except Exception:  # of another's making: it may not even print
-        lines = []
+    lines = said(error).strip().splitlines()
     first = lines[0][:_LONGEST_LINE] if lines else ""
     if first and isinstance(error, AmctError):
         return first

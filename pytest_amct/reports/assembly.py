@@ -53,8 +53,13 @@ class Collected:
         for values in result["findings"]:
             self._finding(Finding(**values))
 
-    def add_remains(self, remains: Remains, quantizer: str, *, hung: bool = False) -> str:
-        """Take in what a lost process left behind; returns the sentence that tells of it."""
+    def add_remains(
+        self, remains: Remains, quantizer: str, ended: str = "", *, accused: bool = True
+    ) -> str:
+        """Take in what a lost process left behind; returns the sentence that tells of it.
+
+        `ended` says how it ended, `accused` whether that is the quantizer's doing.
+        """
         self._records(remains.records)
         for record in remains.records:
             for values in record["findings"]:
@@ -64,8 +69,12 @@ class Collected:
         if remains.case is None:
             count = len(remains.records)
             return f"the process ended between two calls of {quantizer}, after {count} cases"
-        what = "did not come back from" if hung else "took the process down in"
-        sentence = f"{quantizer} {what} case {remains.case}, after {len(remains.records)} cases"
+        place = f"case {remains.case}, after {len(remains.records)} cases"
+        how = f" ({ended})" if ended else ""
+        if not accused:
+            return f"the process ended{how} in {place}: nobody is accused"
+        what = "did not come back from" if remains.hung else f"took the process down{how} in"
+        sentence = f"{quantizer} {what} {place}"
         group = remains.case.partition("@")[0]
         self._finding(Finding("lost", group, remains.case, "", "failed", sentence))
         return sentence

@@ -17,10 +17,16 @@ def write_report(report: dict[str, Any], folder: Path) -> Path:
     """Write the report into a folder (made if need be); returns the file's path."""
     path = folder / FILE_NAME
     partial = path.with_suffix(".partial")
+    text = json.dumps(report, indent=2, sort_keys=True) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(report, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        os.replace(partial, path)
+        partial.unlink(missing_ok=True)
+        try:
+            with partial.open("x", encoding="utf-8") as file:  # a new file, through no link
+                file.write(text)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from error
     return path

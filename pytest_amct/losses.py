@@ -1,0 +1,143 @@
+"""What is told of a process that is gone: how it ended, in which case, and whose fault it is.
+
+A crash is the quantizer's. A signal that an operator or the system sends accuses nobody, nor does
+the end of a process in which no quantizer ran (``command:``, ``batch:``, ``amct_isolate``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_amct.journal import Remains, read_journal
+from pytest_amct.options import Settings
+from pytest_amct.quantizers.temporary import remove_all
+
+if TYPE_CHECKING:
+    from pytest_amct.reports.assembly import Collected
+
+_OPERATORS = frozenset(
+    getattr(signal, f"SIG{name}", None)
+    for name in ("HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "XCPU")
+)
+
+
+def cause(code: int) -> str:
+    """How a process ended, in words; negative = by that signal."""
+    if code >= 0:
+        return f"exit status {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:  # a real-time signal has no name
+        return f"signal {-code}"
+
+
+def accuses(code: int, *, worker: bool = False) -> bool:
+    """Whether such an end is the quantizer's doing.
+
+    SIGKILL may come from an operator, or for lack of memory; only of a worker, which nobody kills
+    by hand, is it held against the quantizer.
+    """
+    return (worker and code == -signal.SIGKILL) or -code not in {*_OPERATORS, signal.SIGKILL}
+
+
+def _worker_end(process: int) -> int | None:
+    """How a child process of ours ended, left for its owner to collect; ``None``: not known."""
+    for _ in range(100):  # it may be about to end
+        try:
+            about = os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+        except (AttributeError, OSError):
+            return None
+        if about is not None:
+            return about.si_status if about.si_code == os.CLD_EXITED else -about.si_status
+        time.sleep(0.01)
+    return None
+
+
+def clean_up(journal: Path, remains: Remains) -> None:
+    """Remove the journal and the temporary files of a process that is gone."""
+    with contextlib.suppress(OSError):
+        journal.unlink(missing_ok=True)
+    if remains.temporary:
+        remove_all(remains.temporary)
+
+
+def tell_worker(
+    collected: Collected, journal: Path, quantizer: str, elsewhere: bool
+) -> tuple[str, str | None]:
+    """Take in what a lost worker leaves; returns the sentence that tells of it, and its case."""
+    remains = read_journal(journal)
+    code = _worker_end(remains.process) if remains.process else None
+    guilty = remains.hung or code is None or accuses(code, worker=True)
+    sentence = collected.add_remains(
+        remains,
+        quantizer,
+        "" if code is None else cause(code),
+        accused=guilty and not elsewhere,
+    )
+    clean_up(journal, remains)
+    return sentence, remains.case
+
+
+def tell(
+    begun: dict[str, Any],
+    found: Sequence[tuple[Path, Remains]],
+    child: int,
+    code: int,
+    *,
+    stopped: str,
+    reported: bool,
+) -> str:
+    """Write the report of a run whose process is gone; returns the sentence that tells of it.
+
+    `found` are its journals, `stopped` is the signal after which it was killed.
+    """
+    from pytest_amct.errors import AmctError
+    from pytest_amct.options import settings_from
+    from pytest_amct.reports.assembly import Collected, assemble
+    from pytest_amct.reports.json_report import write_report
+    from pytest_amct.tables.loader import load_spec
+
+    settings, quantizer = settings_from(begun["settings"]), begun["quantizer"]
+    collected, cases, sentence = Collected(), [], ""
+    ended = f"was killed ({cause(code)})" if code < 0 else f"ended ({cause(code)})"
+    if stopped:
+        ended = f"was stopped by {stopped}"
+    for journal, remains in found:
+        cases += [remains.case] if remains.case else []
+        mine = remains.process == child and not begun["elsewhere"]
+        accused = mine and (remains.hung or (not stopped and accuses(code)))
+        told = collected.add_remains(remains, quantizer, cause(code), accused=accused)
+        sentence = told if accused else sentence
+        clean_up(journal, remains)
+    if not sentence:
+        during = f"during case {', '.join(cases)}, " if cases else ""
+        judged = len(collected.records)
+        after = "its report was written" if reported else f"{judged} cases"
+        sentence = f"pytest {ended} {during}after {after}: nobody is accused"
+    if settings.report and not reported:
+        report = assemble(
+            collected, load_spec(settings.spec), settings, quantizer, begun["selection"]
+        )
+        try:
+            sentence += f"; what was judged is in {write_report(report, settings.report)}"
+        except AmctError as error:
+            sentence += f"; {error}"
+    if len(cases) == 1:
+        sentence += f"; again: {again(settings, cases[0])}"
+    with contextlib.suppress(OSError):  # an empty one was made for the journals alone
+        settings.scratch.rmdir()
+    return sentence
+
+
+def again(settings: Settings, case: str) -> str:
+    """The command that judges a lost case again."""
+    if settings.model:
+        return f"{settings.command} {shlex.quote(f'--amct-model={settings.model}')}"
+    return f"{settings.command} {shlex.quote(f'--amct-select={case}')}"

@@ -1,0 +1,117 @@
+"""SIGTERM and SIGHUP end a run as Ctrl-C does: what was judged is reported, children are ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_KEPT = (*_ENDING, signal.SIGALRM)
+"""Signals whose handlers a quantizer may not replace for longer than a call."""
+
+_ONE = 1.0
+"""Seconds in which signals count as one: they may come from the terminal and from the parent."""
+
+
+@dataclass(slots=True)
+class _State:
+    owner: int = 0
+    #: the signal that ended the run
+    name: str = ""
+    at: float = 0.0
+    before: dict[int, Any] = field(default_factory=dict)
+
+
+_state = _State()
+
+
+def install() -> None:
+    """Let these signals raise `KeyboardInterrupt`, unless somebody handles or ignores them."""
+    uninstall()
+    if threading.current_thread() is not threading.main_thread():
+        return
+    _state.owner, _state.name = os.getpid(), ""
+    for signo in _ENDING:
+        if signal.getsignal(signo) in (signal.SIG_DFL, signal.default_int_handler):
+            _state.before[signo] = signal.signal(signo, _handle)
+
+
+def _before_fork() -> None:
+    if _state.owner == os.getpid():
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+
+
+def _after_fork_in_parent() -> None:
+    if _state.owner == os.getpid():
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+
+
+def _after_fork_in_child() -> None:
+    """A fork of a quantizer's ends as it would without us, by a signal that comes at once too."""
+    if _state.owner:
+        for signo, handler in _state.before.items():
+            signal.signal(signo, handler)
+        _state.owner, _state.name = 0, ""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )
+
+
+def uninstall() -> None:
+    """Put back what was there before."""
+    for signo, handler in _state.before.items():
+        with contextlib.suppress(ValueError):
+            if signal.getsignal(signo) is _handle:
+                signal.signal(signo, handler)
+    _state.before.clear()
+    _state.owner = 0
+
+
+def stopped_by() -> str:
+    """The signal that ended the run, ``""`` if none did or it was Ctrl-C."""
+    return _state.name if _state.name != "SIGINT" else ""
+
+
+def stop_again() -> None:
+    """Raise `KeyboardInterrupt` if the run shall end, but a quantizer has caught that."""
+    if _state.name and os.getpid() == _state.owner:
+        raise KeyboardInterrupt(_state.name)
+
+
+def _handle(signo: int, frame: FrameType | None) -> None:
+    now = time.monotonic()
+    if _state.name and (signo != signal.SIGINT or now - _state.at < _ONE):
+        return
+    _state.name, _state.at = signal.Signals(signo).name, now
+    raise KeyboardInterrupt(_state.name)
+
+
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """Put the handlers back that foreign code replaces, and cancel an alarm that it leaves."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {signo: signal.getsignal(signo) for signo in _KEPT}
+    alarm, _ = signal.getitimer(signal.ITIMER_REAL)
+    try:
+        yield
+    finally:
+        if not alarm and signal.getitimer(signal.ITIMER_REAL)[0]:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for signo, handler in before.items():
+            if handler is not None and signal.getsignal(signo) is not handler:
+                signal.signal(signo, handler)

@@ -67,10 +67,10 @@ def case_cost() -> list[Measured]:
     from onnxruntime.quantization import QuantFormat, quantize_static
 
     from pytest_amct.cases.catalog import make_case
+    from pytest_amct.cases.plan import focal_layers
     from pytest_amct.decisions.read import read_outcome
     from pytest_amct.graphs.onnx.reader import read_onnx
     from pytest_amct.quantizers.builtin.onnxruntime import _Feeds, quiet
-    from pytest_amct.runner import focal_layers
     from pytest_amct.tables.loader import load_spec
     from pytest_amct.verdicts import Policy, judge_layer
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_amct.runner import Result, Runner
+from pytest_amct.audit import check_model
+from pytest_amct.results import Result
+from pytest_amct.runner import Runner
 
 if TYPE_CHECKING:
     from pytest_amct.explore import Explorer
@@ -69,4 +71,4 @@ def test_condition(amct: Runner, report: Report, condition: str) -> None:
 
 def test_model(amct: Runner, report: Report, model: str) -> None:
     """One model, judged as it is."""
-    report(amct.check_model(Path(model)))
+    report(check_model(amct, Path(model)))

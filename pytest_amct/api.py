@@ -18,11 +18,11 @@ from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.onnx.protos import parse_onnx
 from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.graphs.reading import is_model_file, read_files
-from pytest_amct.nearest import instead, written
 from pytest_amct.request_options import RequestOptions
 from pytest_amct.tables.loader import spec_or_default
 from pytest_amct.tables.model import Spec
 from pytest_amct.verdicts import Finding, Policy, judge_layer
+from pytest_amct.wording import instead, written
 
 Model = ModelProto | bytes | str | os.PathLike[str] | Network
 """A model: ONNX as a proto or bytes, a file of any framework, or what a reader returned."""

@@ -24,12 +24,13 @@ from hypothesis.errors import Flaky
 from pytest_amct.cases import catalog, neutral
 from pytest_amct.cases.networks import AnyCase, NetworkCase
 from pytest_amct.cases.neutral import NeutralCase
-from pytest_amct.cases.plan import Built, Case
+from pytest_amct.cases.plan import Built, Case, focal_layers, known_as
 from pytest_amct.cases.requests import needs
 from pytest_amct.cases.strategies import every_deviation, explored_cases, networks
 from pytest_amct.graphs.network import Network
 from pytest_amct.ids import NETWORKS, ConditionId, framework_of
-from pytest_amct.runner import Result, Runner, focal_layers, known_as
+from pytest_amct.results import Result
+from pytest_amct.runner import Runner
 from pytest_amct.stability import check_pairs, look
 from pytest_amct.verdicts import Finding, Record, missed
 

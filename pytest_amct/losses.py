@@ -9,42 +9,18 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_amct.journal import Remains, read_journal
 from pytest_amct.options import Settings
-from pytest_amct.quantizers.temporary import remove_all
+from pytest_amct.processes.endings import accuses, cause
+from pytest_amct.processes.journal import Remains, read_journal
+from pytest_amct.processes.temporary import remove_all
 
 if TYPE_CHECKING:
-    from pytest_amct.reports.assembly import Collected
-
-_OPERATORS = frozenset(
-    getattr(signal, f"SIG{name}", None)
-    for name in ("HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "XCPU")
-)
-
-
-def cause(code: int) -> str:
-    """How a process ended, in words; negative = by that signal."""
-    if code >= 0:
-        return f"exit status {code}"
-    try:
-        return signal.Signals(-code).name
-    except ValueError:  # a real-time signal has no name
-        return f"signal {-code}"
-
-
-def accuses(code: int, *, worker: bool = False) -> bool:
-    """Whether such an end is the quantizer's doing.
-
-    SIGKILL may come from an operator, or for lack of memory; only of a worker, which nobody kills
-    by hand, is it held against the quantizer.
-    """
-    return (worker and code == -signal.SIGKILL) or -code not in {*_OPERATORS, signal.SIGKILL}
+    from pytest_amct.results import Collected
 
 
 def _worker_end(process: int) -> int | None:
@@ -100,8 +76,9 @@ def tell(
     """
     from pytest_amct.errors import AmctError
     from pytest_amct.options import settings_from
-    from pytest_amct.reports.assembly import Collected, assemble
+    from pytest_amct.reports.assembly import assemble
     from pytest_amct.reports.json_report import write_report
+    from pytest_amct.results import Collected
     from pytest_amct.tables.loader import load_spec
 
     settings, quantizer = settings_from(begun["settings"]), begun["quantizer"]

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_amct.errors import UsageError
-from pytest_amct.nearest import instead, written
 from pytest_amct.tables.model import Scheme
+from pytest_amct.wording import instead, written
 
 SCHEMES: tuple[Scheme, ...] = ("uniform", "nonuniform", "weight_only")
 """The schemes that can be asked for."""

@@ -10,65 +10,30 @@ import hashlib
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from pytest_amct.account import account
 from pytest_amct.alive import came_back, nothing_came_back, plain_cases
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import AnyCase, NetworkCase, parse_case
-from pytest_amct.cases.plan import Built, Case
+from pytest_amct.cases.plan import Built, Case, focal_layers, known_as
 from pytest_amct.decisions.decision import Outcome
+from pytest_amct.failures import last_words, more, told
 from pytest_amct.gate import Gate
-from pytest_amct.graphs.network import Layer, Network, printable
-from pytest_amct.graphs.reading import ModelFiles, read_files
-from pytest_amct.graphs.text import network_text
+from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.ids import ConditionId
-from pytest_amct.journal import Journal
 from pytest_amct.options import Settings
+from pytest_amct.processes.journal import Journal
 from pytest_amct.quantizers.isolation import Isolated
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.quantizers.running import run_batch, run_quantizer
-from pytest_amct.saved import read_note, save_model
+from pytest_amct.results import Result, policy_of
+from pytest_amct.saved import save_model
 from pytest_amct.tables.answers import answer, find_row
 from pytest_amct.tables.model import Spec
-from pytest_amct.verdicts import Finding, Policy, Record, judge_layer, missed
-
-_MOST_SHOWN = 5
-"""Findings that a failing test lists."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What one test saw: its records, its own findings, and why it fails, if it does."""
-
-    records: tuple[Record, ...]
-    findings: tuple[Finding, ...] = ()
-    failure: str | None = None
-    #: how many examples were drawn; of those alike only one is among the records
-    examples: int = 0
-    #: by framework: why nothing more was asked, and the test was not run to its end
-    stopped: Mapping[str, str] = field(default_factory=dict)
-    #: of a single model: how many layers were judged, and why others were not
-    model: Mapping[str, Any] | None = None
-
-    def to_json(self) -> str:
-        """One JSON value, as it crosses processes."""
-        return json.dumps(
-            {
-                "records": [asdict(r) for r in self.records],
-                "findings": [asdict(f) for f in self.findings],
-                "examples": self.examples,
-                "stopped": dict(self.stopped),
-                "model": self.model,
-            }
-        )
-
-
-def policy_of(settings: Settings) -> Policy:
-    """The policy that the user's settings ask for."""
-    return Policy(settings.strict, settings.claims, settings.skips, settings.waivers)
+from pytest_amct.verdicts import Finding, Record, judge_layer, missed
 
 
 class Stopped(Exception):
@@ -165,38 +130,8 @@ class Runner:
         """Run and judge a case, without keeping its model."""
         built = case.build()
         network = built.native.network()
-        outcome = self._run(case.id, built.native, network, built.asked)
+        outcome = self.run(case.id, built.native, network, built.asked)
         return outcome, self.judge(case, built, network, outcome)
-
-    def check_model(self, path: Path) -> Result:
-        """Judge one model: the layers that the JSON beside it names, else all of them."""
-        model = read_files(path)
-        network = model.network(str(path))
-        note = read_note(path)
-        if note.calls:
-            from pytest_amct.stability import check_pair
-
-            return check_pair(self, path, note)
-        outcome = self._run(note.case, model, network, note.asked)
-        layers = network.layers
-        broke = outcome.status not in ("decided", "refused")
-        if note.focal:
-            layers = focal_layers(network, note.focal)
-        elif broke:
-            layers = [x for x in layers if self.is_judged(x)] or layers
-        records = tuple(
-            self._judge(note.case, note.condition, layer, outcome, note.asked) for layer in layers
-        )
-        if broke and not note.focal:
-            records = self._broken(network, records)
-        told = account(path.name, layers, records, outcome, self.spec, note.asked)
-        findings = [f for r in records for f in r.findings]
-        failed = [f for f in findings if f.status == "failed"]
-        if not failed:
-            return Result(records, tuple(findings), model=told)
-        lines = [sentence(f) for f in failed[:_MOST_SHOWN]]
-        failure = "\n".join([*lines, *last_words(outcome)])
-        return Result(records, tuple(findings), failure, model=told)
 
     def record(self, case: AnyCase) -> Record:
         """Run and judge one case with one focal layer, once."""
@@ -211,7 +146,7 @@ class Runner:
         if case.id not in self._seen:
             built = case.build()
             network = built.native.network()
-            outcome = self._run(case.id, built.native, network, built.asked)
+            outcome = self.run(case.id, built.native, network, built.asked)
             if stops and not came_back(outcome):
                 stopped = self.stopped(case.framework)
                 if stopped is not None:
@@ -247,11 +182,11 @@ class Runner:
                 if layer in groups or self.is_judged(layer)
             }
         records = [
-            self._judge(case.id, group, layer, outcome, built.asked)
+            self.judge_layer(case.id, group, layer, outcome, built.asked)
             for layer, group in groups.items()
         ]
         if isinstance(case, NetworkCase) and outcome.status not in ("decided", "refused"):
-            return self._broken(network, records)
+            return self.broken(network, records)
         return tuple(records)
 
     def is_judged(self, layer: Layer) -> bool:
@@ -259,7 +194,7 @@ class Runner:
         unlisted = catalog.source_of(layer.framework).unlisted
         return find_row(layer, self.spec) is not None or layer.qualified_type in unlisted
 
-    def _broken(self, network: Network, records: Sequence[Record]) -> tuple[Record, ...]:
+    def broken(self, network: Network, records: Sequence[Record]) -> tuple[Record, ...]:
         """One finding for the whole network, of a layer that may be why, if there is one."""
         if not records:
             return ()
@@ -275,9 +210,10 @@ class Runner:
         )
         return tuple(replace(r, findings=findings if r is worst else ()) for r in records)
 
-    def _run(
+    def run(
         self, case: str, model: ModelFiles, network: Network, asked: Mapping[str, Any]
     ) -> Outcome:
+        """Give a model to the quantizer, unless it has seen the same request for it."""
         key = _key(model, asked)
         if key not in self._outcomes:
             self._outcomes[key] = self.call(case, model, network, asked)
@@ -316,9 +252,10 @@ class Runner:
             found = zip(new, outcomes, strict=False)
             self._outcomes.update({key: outcome for key, outcome in found if outcome})
 
-    def _judge(
+    def judge_layer(
         self, case: str, group: str, layer: Layer, outcome: Outcome, asked: Mapping[str, Any]
     ) -> Record:
+        """What the outcome of a case says of one layer."""
         return judge_layer(case, group, layer, outcome, self.spec, self.policy, asked)
 
     def findings(self, group: str, records: Iterable[Record]) -> list[Finding]:
@@ -360,31 +297,16 @@ class Runner:
         return Result(tuple(self._asserted(group, records)), findings, failure)
 
     def _explain(self, group: str, failed: list[Finding]) -> str:
-        """A failing test's text: the finding, condition and row, the model, how to see it again."""
+        """A failing test's text, about the first finding."""
         # Of one deviation under many variations one is shown, as long as there are others.
         first, others = failed[0], sorted(failed[1:], key=lambda f: "+" in f.case)
         if first.case not in self._seen:  # drawn, and judged without being kept
             self.records(parse_case(first.case))
         case, _, outcome = self._seen[first.case]
-        lines = [sentence(first), "", f"case       {first.case}", f"condition  {first.condition}"]
-        if first.row:
-            lines.append(f"row        {first.row} of {self.spec.title}")
-        built = case.build()
-        network = built.native.network()
-        focal = focal_layers(network, built.focal)
-        marked = [layer for layer in focal if str(layer) == first.layer] or focal
-        lines += ["", network_text(network, frozenset(marked)), ""]
-        if first.model:
-            path = self.folder / first.model
-            lines += [f"model      {path}", f"again      {self.again(path)}"]
-        lines += last_words(outcome)
-        if others:
-            lines += ["", f"{len(others)} more of {group}:"]
-            lines += [f"  {f.case}: {f.message}" for f in others[: _MOST_SHOWN - 1]]
-        if len(others) >= _MOST_SHOWN:
-            rest = len(others) - _MOST_SHOWN + 1
-            lines.append(f"  ... and {rest} more: see the report (--amct-report=DIR)")
-        return "\n".join(lines)
+        path = self.folder / first.model if first.model else None
+        lines = told(first, case.build(), self.spec.title)
+        lines += [f"model      {path}", f"again      {self.again(path)}"] if path else []
+        return "\n".join([*lines, *last_words(outcome), *more(group, others)])
 
     def again(self, model: Path) -> str:
         """The command that judges a saved model again."""
@@ -403,20 +325,6 @@ def _key(model: ModelFiles, asked: Mapping[str, Any]) -> bytes:
     return digest.digest()
 
 
-def focal_layers(network: Network, focal: tuple[str, ...]) -> list[Layer]:
-    """The layers that are known by one of these names."""
-    wanted = set(focal)
-    return [layer for layer in network.layers if not wanted.isdisjoint(known_as(layer))]
-
-
-def known_as(layer: Layer) -> list[str]:
-    """What asserted layers are called by: their outputs; of Caffe, where several layers in place
-    give one output, their names."""
-    if layer.framework == "caffe":
-        return [layer.name]
-    return [tensor.name for tensor in layer.outputs if tensor is not None]
-
-
 def _is_like(one: Finding, other: Finding) -> bool:
     return (one.kind, one.condition) == (other.kind, other.condition)
 
@@ -425,16 +333,3 @@ def _with_fewer_variations(case: Case) -> Iterator[Case]:
     yield catalog.make_case(case.group, case.deviation, case.context)
     for name in case.variations:
         yield catalog.make_case(case.group, case.deviation, case.context, (name,))
-
-
-def sentence(finding: Finding) -> str:
-    """A finding as failures tell it."""
-    return f"{finding.kind}: {finding.message}"
-
-
-def last_words(outcome: Outcome) -> list[str]:
-    """The end of what the quantizer printed, as failures tell it."""
-    if not outcome.output:
-        return []
-    said = (f"  {printable(line)}" for line in outcome.output.splitlines())
-    return ["", "the quantizer's last words:", *said]

@@ -23,23 +23,24 @@ from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.gate import Gate, frameworks_of
 from pytest_amct.graphs.reading import read_files
 from pytest_amct.ids import ConditionId
-from pytest_amct.journal import Journal, read_journal
 from pytest_amct.losses import again, clean_up, tell_worker
 from pytest_amct.options import Settings
+from pytest_amct.processes.journal import Journal, read_journal
+from pytest_amct.processes.signals import install, stopped_by, uninstall
+from pytest_amct.processes.temporary import prefix
 from pytest_amct.quantizers.containing import recorder
 from pytest_amct.quantizers.isolation import Isolated
 from pytest_amct.quantizers.loading import load_quantizer
 from pytest_amct.quantizers.programs import PREFIXES
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.quantizers.running import words
-from pytest_amct.quantizers.temporary import prefix
-from pytest_amct.reports.assembly import Collected, assemble
+from pytest_amct.reports.assembly import assemble
 from pytest_amct.reports.json_report import remove_report, write_report
 from pytest_amct.reports.terminal import summary_lines
-from pytest_amct.runner import Result, Runner, policy_of
+from pytest_amct.results import Collected, Result, policy_of
+from pytest_amct.runner import Runner
 from pytest_amct.saved import read_note
 from pytest_amct.selection import Attendance, options_given
-from pytest_amct.signals import install, stopped_by, uninstall
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
 from pytest_amct.watch import LINK

@@ -10,11 +10,13 @@ from pytest_amct.cases import neutral
 from pytest_amct.cases.neutral import Call, NeutralCase, Trial
 from pytest_amct.decisions.decision import Decision, Outcome, layer_index
 from pytest_amct.errors import ModelError
+from pytest_amct.failures import last_words, sentence
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.graphs.text import network_text
-from pytest_amct.runner import Result, Runner, last_words, sentence
+from pytest_amct.results import Result
+from pytest_amct.runner import Runner
 from pytest_amct.saved import Note, save_pair
 from pytest_amct.tables.answers import answer, find_row, unlisted_id
 from pytest_amct.tables.model import Answer

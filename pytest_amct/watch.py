@@ -32,9 +32,9 @@ from typing import Any, NoReturn
 
 import pytest
 
-from pytest_amct.journal import mark_hung, read_journal
 from pytest_amct.losses import tell
-from pytest_amct.quantizers.temporary import cut
+from pytest_amct.processes.journal import mark_hung, read_journal
+from pytest_amct.processes.temporary import cut
 
 LINK = pytest.StashKey["Link"]()
 """Where the configuration of a watched run keeps its link."""

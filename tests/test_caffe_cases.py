@@ -12,14 +12,13 @@ from validity import EXCEPTIONS, PARSERS, random_network
 
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import parse_case
-from pytest_amct.cases.plan import Built, Case
+from pytest_amct.cases.plan import Built, Case, focal_layers
 from pytest_amct.decisions.amct.record import read_record
 from pytest_amct.decisions.read import read_outcome
 from pytest_amct.errors import OutputError
 from pytest_amct.frameworks import BLOBS_FILE
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.quantizers.protocol import SETTINGS
-from pytest_amct.runner import focal_layers
 from pytest_amct.tables.answers import answer, find_row
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Answer, Treatment

@@ -17,8 +17,10 @@ from pytest_amct.fixtures.wrong_quantizers import WRONG
 from toy_repository import ToyRepository
 
 from pytest_amct import answer, onnx_networks
+from pytest_amct.audit import check_model
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import Item, NetworkCase, everything, parse_case
+from pytest_amct.cases.plan import focal_layers
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import UsageError
 from pytest_amct.explore import Explorer
@@ -29,7 +31,7 @@ from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.reports.json_report import schema
-from pytest_amct.runner import Runner, focal_layers
+from pytest_amct.runner import Runner
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.verdicts import Finding
 
@@ -205,7 +207,7 @@ def test_what_no_case_of_the_gate_shows_is_shrunk_and_saved(tmp_path: Path) -> N
     assert isinstance(shrunk, NetworkCase)
     assert len(shrunk.items) == 2 and shrunk.variations == ()
     assert finding.model is not None
-    again = found.runner.check_model(tmp_path / finding.model)
+    again = check_model(found.runner, tmp_path / finding.model)
     assert [f.message for f in again.findings] == [finding.message]
     assert result.failure is not None and "\n-> " in result.failure
     networks = explorer(after_pool, tmp_path, max_examples=200, seed=2).check_networks("onnx")

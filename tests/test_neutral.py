@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pytest_amct import answer, onnx_networks
+from pytest_amct.audit import check_model
 from pytest_amct.cases import neutral
 from pytest_amct.cases.networks import Item, NetworkCase
 from pytest_amct.cases.neutral import Call, NeutralCase, parse_neutral
@@ -23,7 +24,8 @@ from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
-from pytest_amct.runner import Result, Runner
+from pytest_amct.results import Result
+from pytest_amct.runner import Runner
 from pytest_amct.tables.loader import load_spec
 
 CONV = NetworkCase((Item("uniform/onnx/Conv", "default"),))
@@ -225,9 +227,9 @@ def test_the_pair_is_the_smallest_network_and_is_judged_again_from_its_file(
     assert finding == f"neutral/onnx/unrelated@0:in({CONV.position})"
     (saved,) = {f.model for f in result.findings}
     assert saved is not None
-    again = explorer(Unstable().unrelated, tmp_path).runner.check_model(tmp_path / saved)
+    again = check_model(explorer(Unstable().unrelated, tmp_path).runner, tmp_path / saved)
     assert [f.message for f in again.findings] == [f.message for f in result.findings]
-    fine = explorer(Reference(), tmp_path).runner.check_model(tmp_path / saved)
+    fine = check_model(explorer(Reference(), tmp_path).runner, tmp_path / saved)
     assert fine.findings == () and fine.failure is None
 
 

@@ -15,7 +15,8 @@ from pytest_amct.options import Settings
 from pytest_amct.quantizers.loading import load_quantizer
 from pytest_amct.quantizers.protocol import Request
 from pytest_amct.quantizers.running import input_spec
-from pytest_amct.runner import Result, Runner
+from pytest_amct.results import Result
+from pytest_amct.runner import Runner
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.verdicts import NEIGHBOURS
 

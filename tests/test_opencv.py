@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from pytest_amct.cases import catalog
+from pytest_amct.cases.plan import focal_layers
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.loading import load_quantizer
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.quantizers.running import run_quantizer
-from pytest_amct.runner import Runner, focal_layers
+from pytest_amct.runner import Runner
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.verdicts import layer_index
 

@@ -10,8 +10,8 @@ from accusations import models
 
 from pytest_amct import Answer, Treatment, answer
 from pytest_amct.cases import catalog
+from pytest_amct.cases.plan import focal_layers
 from pytest_amct.graphs.network import Network
-from pytest_amct.runner import focal_layers
 from pytest_amct.tables.facts import facts_of
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.plainly import hold, steps

@@ -12,14 +12,15 @@ import pytest
 from pytest_amct.fixtures.wrong_quantizers import WRONG
 
 from pytest_amct import Decision, Refused, Unsupported
-from pytest_amct.journal import Remains
 from pytest_amct.options import Settings
+from pytest_amct.processes.journal import Remains
 from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
-from pytest_amct.reports.assembly import Collected, assemble
+from pytest_amct.reports.assembly import assemble
 from pytest_amct.reports.json_report import schema, write_report
 from pytest_amct.reports.terminal import summary_lines
-from pytest_amct.runner import Result, Runner
+from pytest_amct.results import Collected, Result
+from pytest_amct.runner import Runner
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.verdicts import NEIGHBOURS, Finding
 

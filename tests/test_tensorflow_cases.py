@@ -25,7 +25,7 @@ from pytest_amct.cases import catalog, networks
 from pytest_amct.cases.catalog import gate_cases, groups, make_case, parse_case
 from pytest_amct.cases.examples import draw_examples
 from pytest_amct.cases.networks import NetworkCase
-from pytest_amct.cases.plan import Built, Case
+from pytest_amct.cases.plan import Built, Case, focal_layers
 from pytest_amct.cases.strategies import networks as drawn_networks
 from pytest_amct.cases.tensorflow.rows import DEFAULTS
 from pytest_amct.cases.tensorflow.sizes import result_shape
@@ -34,7 +34,6 @@ from pytest_amct.graphs.dtypes import np_dtype
 from pytest_amct.graphs.network import Layer
 from pytest_amct.graphs.tensorflow.files import parse_tensorflow
 from pytest_amct.graphs.tensorflow.reader import read_tensorflow
-from pytest_amct.runner import focal_layers
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Condition, Row, condition_id
 from pytest_amct.verdicts import asked_treatment

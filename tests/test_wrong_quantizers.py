@@ -15,7 +15,8 @@ from pytest_amct.explore import Explorer
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
-from pytest_amct.runner import Result, Runner
+from pytest_amct.results import Result
+from pytest_amct.runner import Runner
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import condition_id
 from pytest_amct.verdicts import missed

@@ -31,7 +31,7 @@ from pytest_amct.cases.writing import write_case
 from pytest_amct.errors import UsageError
 from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.ids import UNLISTED, CaseId, ConditionId, framework_of
-from pytest_amct.nearest import instead, written
+from pytest_amct.wording import instead, written
 
 _SOURCES: Mapping[str, CaseSource] = {
     "onnx": OnnxSource(),

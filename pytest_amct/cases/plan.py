@@ -13,6 +13,7 @@ from typing import Any, Literal, TypedDict
 
 from onnx import ModelProto
 
+from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.ids import CHAIN, CaseId, framework_of
 
@@ -227,3 +228,17 @@ class Built:
         model = ModelProto()
         model.ParseFromString(self.data)
         return model
+
+
+def focal_layers(network: Network, focal: tuple[str, ...]) -> list[Layer]:
+    """The layers that are known by one of these names."""
+    wanted = set(focal)
+    return [layer for layer in network.layers if not wanted.isdisjoint(known_as(layer))]
+
+
+def known_as(layer: Layer) -> list[str]:
+    """What asserted layers are called by: their outputs; of Caffe, where several layers in place
+    give one output, their names."""
+    if layer.framework == "caffe":
+        return [layer.name]
+    return [tensor.name for tensor in layer.outputs if tensor is not None]

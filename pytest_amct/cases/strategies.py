@@ -23,9 +23,9 @@ from pytest_amct.cases.plan import CONTEXTS, Case, Context
 from pytest_amct.cases.requests import needs
 from pytest_amct.errors import UsageError
 from pytest_amct.ids import ConditionId, framework_of
-from pytest_amct.nearest import instead, written
 from pytest_amct.request_options import SCHEMES, WEIGHT_SETTINGS, RequestOptions
 from pytest_amct.tables.model import Scheme
+from pytest_amct.wording import instead, written
 
 
 def _opsets(group: str) -> tuple[str, ...]:

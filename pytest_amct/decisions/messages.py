@@ -11,7 +11,7 @@ import numpy as np
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Basis
-from pytest_amct.nearest import written
+from pytest_amct.wording import written
 
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
     "inputs": list,

@@ -23,9 +23,9 @@ from pytest_amct.decisions.names import layers_by_name, unknown_name
 from pytest_amct.decisions.onnx.doubts import in_place_of
 from pytest_amct.decisions.onnx.layers import read_decisions
 from pytest_amct.decisions.onnx.results import read_result
+from pytest_amct.decisions.plain import described, refuse_special, said
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Network
-from pytest_amct.quantizers.plain import described, refuse_special, said
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from pytest_amct.errors import ModelError
-from pytest_amct.graphs.network import printable
+from pytest_amct.wording import printable
 
 
 def path_of(model: object, what: str) -> str:

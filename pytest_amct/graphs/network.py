@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Literal, Protocol
 
+from pytest_amct.wording import printable
+
 Shape = tuple[int | str | None, ...]
 """Dimensions of a tensor: a number, the symbol of one that can change, ``None`` = not known."""
 
@@ -24,18 +26,6 @@ Origin = Literal["layer", "input", "constant", "overridable", "carried", "parame
 ``overridable``: stored, but callers may replace it; ``carried``: an input of a loop body;
 ``parameter``: an input of a function body; ``absent``: nothing in the model produces it.
 """
-
-
-_LONGEST = 1000
-"""Characters that are shown of a line."""
-
-
-def printable(text: str) -> str:
-    """Text on one line that shows on every terminal as it is: the rest is escaped, the end cut."""
-    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class Unknown(Enum):

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from pytest_amct.graphs.caffe.ops import parameters
-from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Tensor, printable
+from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Tensor
 from pytest_amct.graphs.walk import dtype
+from pytest_amct.wording import printable
 
 _MOST_LINES = 40
 _MOST_ATTRIBUTES = 30

@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from pytest_amct.quantizers.temporary import prefix
-from pytest_amct.signals import kept, stop_again
+from pytest_amct.processes.signals import kept, stop_again
+from pytest_amct.processes.temporary import prefix
 
 _leave = os._exit
 

@@ -25,8 +25,8 @@ from typing import Any
 from pytest_amct.decisions.decision import Outcome
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.reading import ModelFiles
-from pytest_amct.losses import cause
-from pytest_amct.quantizers.temporary import cut, noted, private_folder
+from pytest_amct.processes.endings import cause
+from pytest_amct.processes.temporary import cut, noted, private_folder
 
 _LENGTH = struct.Struct("<Q")
 _POLL = 0.2

@@ -21,16 +21,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from pytest_amct.decisions.plain import refuse_special
 from pytest_amct.errors import OutputError, UsageError
+from pytest_amct.processes.temporary import noted
 from pytest_amct.quantizers.folders import MANIFEST, write_folder
 from pytest_amct.quantizers.messages import (
     read_decisions_message,
     request_message,
     write_calibration,
 )
-from pytest_amct.quantizers.plain import refuse_special
 from pytest_amct.quantizers.protocol import Lost, Refused, Request
-from pytest_amct.quantizers.temporary import noted
 from pytest_amct.tables.model import Scheme
 
 PREFIXES = ("command:", "batch:")

@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 from pytest_amct.decisions.messages import read_layers_message
 from pytest_amct.errors import OutputError, UsageError
-from pytest_amct.graphs.network import printable
 from pytest_amct.quantizers.folders import FORMAT, MANIFEST, export_id, model_id
 from pytest_amct.quantizers.protocol import Lost, Refused, Request, Unsupported
 from pytest_amct.typed import describe, is_of
+from pytest_amct.wording import printable
 
 PREFIX = "results:"
 RESULTS = "pytest-amct-results/1"

@@ -14,14 +14,15 @@ from typing import Any
 import onnx
 
 from pytest_amct.decisions.decision import Outcome
+from pytest_amct.decisions.plain import described, said
 from pytest_amct.decisions.read import TEXT_FORMS, read_outcome
 from pytest_amct.errors import AmctError, ModelError, OutputError
 from pytest_amct.frameworks import BLOBS_FILE
 from pytest_amct.graphs.network import Network, Tensor
 from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.graphs.walk import dtype, shape
+from pytest_amct.processes.temporary import prefix, private_folder
 from pytest_amct.quantizers.containing import Left, contained, recorder
-from pytest_amct.quantizers.plain import described, said
 from pytest_amct.quantizers.protocol import (
     CaffeModel,
     InputSpec,
@@ -31,7 +32,6 @@ from pytest_amct.quantizers.protocol import (
     Request,
     Unsupported,
 )
-from pytest_amct.quantizers.temporary import prefix, private_folder
 
 _LAST_LINES = 12
 """Lines of the tool's output that a finding shows."""

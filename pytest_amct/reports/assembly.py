@@ -9,89 +9,22 @@ from __future__ import annotations
 import contextlib
 import platform
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
 from pytest_amct.frameworks import FRAMEWORKS
-from pytest_amct.journal import Remains
 from pytest_amct.options import Settings
-from pytest_amct.runner import policy_of
+from pytest_amct.results import Collected, policy_of
 from pytest_amct.tables.answers import closed_by_float16, float16_id
 from pytest_amct.tables.model import Condition, Row, Spec, condition_id
-from pytest_amct.verdicts import Finding, Record, is_missed, left_in_float, missed
+from pytest_amct.verdicts import Record, is_missed, left_in_float, missed
 
 FORMAT = "pytest-amct-report/1"
 """Name and version of the report's format."""
 
 _PACKAGES = ("pytest-amct", "pytest", "hypothesis", "onnx", "numpy", "onnxruntime")
-
-
-@dataclass(slots=True)
-class Collected:
-    """What has come in from tests, in this process and others."""
-
-    records: dict[tuple[str, str], Record] = field(default_factory=dict)
-    findings: dict[tuple[str, ...], Finding] = field(default_factory=dict)
-    tests: int = 0
-    #: what explore drew; of examples alike only one is among the records
-    examples: int = 0
-    complete: bool = False
-    #: by framework: why nothing more of it was judged
-    stopped: dict[str, str] = field(default_factory=dict)
-    #: of a run of a single model: how many of its layers were judged
-    model: dict[str, Any] | None = None
-
-    def add(self, result: dict[str, Any]) -> None:
-        """Take in the result of a test, as its JSON value."""
-        self.tests += 1
-        self.examples += result["examples"]
-        self.stopped |= result["stopped"]
-        self.model = result["model"] or self.model
-        self._records(result["records"])
-        for values in result["findings"]:
-            self._finding(Finding(**values))
-
-    def add_remains(
-        self, remains: Remains, quantizer: str, ended: str = "", *, accused: bool = True
-    ) -> str:
-        """Take in what a lost process left behind; returns the sentence that tells of it.
-
-        `ended` says how it ended, `accused` whether that is the quantizer's doing.
-        """
-        self._records(remains.records)
-        for record in remains.records:
-            for values in record["findings"]:
-                self._finding(Finding(**values))
-        self.tests += 1
-        self.complete = False
-        if remains.case is None:
-            count = len(remains.records)
-            return f"the process ended between two calls of {quantizer}, after {count} cases"
-        place = f"case {remains.case}, after {len(remains.records)} cases"
-        how = f" ({ended})" if ended else ""
-        if not accused:
-            return f"the process ended{how} in {place}: nobody is accused"
-        what = "did not come back from" if remains.hung else f"took the process down{how} in"
-        sentence = f"{quantizer} {what} {place}"
-        group = remains.case.partition("@")[0]
-        self._finding(Finding("lost", group, remains.case, "", "failed", sentence))
-        return sentence
-
-    def _records(self, values: Iterable[dict[str, Any]]) -> None:
-        for value in values:
-            findings = tuple(Finding(**f) for f in value["findings"])
-            record = Record(**{**value, "findings": findings, "checked": tuple(value["checked"])})
-            known = self.records.get((record.case, record.layer), record)
-            # Several tests may have run the case: each has checked what it asserts.
-            checked = tuple(sorted({*record.checked, *known.checked}))
-            self.records[record.case, record.layer] = replace(record, checked=checked)
-
-    def _finding(self, finding: Finding) -> None:
-        if finding.kind != "missed":  # counted once for each row, over all tests
-            key = (finding.kind, finding.condition, finding.case, finding.layer)
-            self.findings[key] = finding
 
 
 def assemble(

@@ -9,7 +9,6 @@ from typing import Any
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Basis, Layer
 from pytest_amct.ids import UNLISTED, ConditionId
-from pytest_amct.nearest import written
 from pytest_amct.tables.facts import Facts, facts_of
 from pytest_amct.tables.kinds import KINDS, Given, Seen, weight_rank_of
 from pytest_amct.tables.loader import spec_or_default
@@ -24,6 +23,7 @@ from pytest_amct.tables.model import (
     condition_id,
 )
 from pytest_amct.tables.plainly import hold, steps
+from pytest_amct.wording import written
 
 
 def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None = None) -> Answer:  # noqa: B008

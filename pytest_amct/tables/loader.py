@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 from pytest_amct.errors import SpecError, UsageError
 from pytest_amct.graphs.network import Basis
-from pytest_amct.nearest import written
 from pytest_amct.tables.fields import WHOLE, Fields
 from pytest_amct.tables.kinds import KINDS, PORT
 from pytest_amct.tables.model import Condition, Ports, Row, Spec
 from pytest_amct.typed import describe, is_of
+from pytest_amct.wording import written
 
 DEFAULT_RELEASE = "cann-7.0.0"
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Basis
 from pytest_amct.ids import RowId
-from pytest_amct.nearest import instead, written
+from pytest_amct.wording import instead, written
 
 Verdict = Literal["quantizable", "forbidden", "unspecified"]
 State = Literal["holds", "broken", "unknown", "vacuous"]

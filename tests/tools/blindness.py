@@ -17,9 +17,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from pytest_amct.cases import catalog
+from pytest_amct.cases.plan import focal_layers
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Network, Role
-from pytest_amct.runner import focal_layers
 from pytest_amct.tables.answers import answer
 
 CHANCE = 0.1

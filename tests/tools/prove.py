@@ -46,7 +46,8 @@ from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.quantizers.protocol import Quantizer
-from pytest_amct.reports.assembly import Collected, assemble
+from pytest_amct.reports.assembly import assemble
+from pytest_amct.results import Collected
 from pytest_amct.runner import Runner
 
 PAGE = Path(__file__).parents[2] / "docs" / "proof.md"

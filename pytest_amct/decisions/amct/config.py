@@ -10,8 +10,7 @@ from pytest_amct.decisions.amct.layers import AmctDecisions, AmctLayer
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import shown
 from pytest_amct.errors import OutputError
-from pytest_amct.graphs.network import printable
-from pytest_amct.nearest import written
+from pytest_amct.wording import printable, written
 
 _NOT_LAYERS = frozenset(
     (

@@ -9,9 +9,10 @@ from pytest_amct.decisions.decision import Decision, Outcome
 from pytest_amct.decisions.names import layers_by_name, unknown_name
 from pytest_amct.decisions.onnx.qdq import data_ports
 from pytest_amct.errors import OutputError
-from pytest_amct.graphs.network import Layer, Network, printable
+from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Spec
+from pytest_amct.wording import printable
 
 _DIGITS = 9
 """Digits of an input's number; what has more is no number of an input."""

@@ -1,4 +1,4 @@
-"""How sentences quote a wrong value, and what was probably meant by it."""
+"""How sentences quote text and wrong values, and what was probably meant by one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
 
-from pytest_amct.graphs.network import printable
-
 _LONGEST = 200
+"""Characters of a value that a sentence quotes."""
+
+_LONGEST_LINE = 1000
+"""Characters that are shown of a line."""
+
 _MOST_COMPARED = 5000
 _MOST_LISTED = 8
+
+
+def printable(text: str) -> str:
+    """Text on one line that shows on every terminal as it is: the rest is escaped, the end cut."""
+    text = text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]} ..."
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def written(value: object) -> str:

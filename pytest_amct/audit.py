@@ -1,13 +1,21 @@
-"""How much of a single model was judged, and why the rest was not, in words that name a cure."""
+"""Models that were given: what a quantizer makes of one, and how much of it could be judged."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from pytest_amct.cases.plan import focal_layers
 from pytest_amct.decisions.decision import Outcome
+from pytest_amct.failures import MOST_SHOWN, last_words, sentence
 from pytest_amct.graphs.network import Layer
+from pytest_amct.graphs.reading import read_files
+from pytest_amct.results import Result
+from pytest_amct.runner import Runner
+from pytest_amct.saved import read_note
+from pytest_amct.stability import check_pair
 from pytest_amct.tables.answers import answer, find_row
 from pytest_amct.tables.model import Spec
 from pytest_amct.verdicts import Record, asked_treatment
@@ -21,7 +29,37 @@ _CURES = (
 """What can be done about a model of which something is not known, by what its reason says."""
 
 
-def account(
+def check_model(runner: Runner, path: Path) -> Result:
+    """Judge one model: the layers that the JSON beside it names, else all of them."""
+    model = read_files(path)
+    network = model.network(str(path))
+    note = read_note(path)
+    if note.calls:
+        return check_pair(runner, path, note)
+    outcome = runner.run(note.case, model, network, note.asked)
+    layers = network.layers
+    broke = outcome.status not in ("decided", "refused")
+    if note.focal:
+        layers = focal_layers(network, note.focal)
+    elif broke:
+        layers = [x for x in layers if runner.is_judged(x)] or layers
+    records = tuple(
+        runner.judge_layer(note.case, note.condition, layer, outcome, note.asked)
+        for layer in layers
+    )
+    if broke and not note.focal:
+        records = runner.broken(network, records)
+    told = _account(path.name, layers, records, outcome, runner.spec, note.asked)
+    findings = [f for r in records for f in r.findings]
+    failed = [f for f in findings if f.status == "failed"]
+    if not failed:
+        return Result(records, tuple(findings), model=told)
+    lines = [sentence(f) for f in failed[:MOST_SHOWN]]
+    failure = "\n".join([*lines, *last_words(outcome)])
+    return Result(records, tuple(findings), failure, model=told)
+
+
+def _account(
     name: str,
     layers: Sequence[Layer],
     records: Sequence[Record],

@@ -1,0 +1,51 @@
+"""The text of a failing test: the finding, its condition and row, the model, the last output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_amct.cases.plan import Built, focal_layers
+from pytest_amct.decisions.decision import Outcome
+from pytest_amct.graphs.text import network_text
+from pytest_amct.verdicts import Finding
+from pytest_amct.wording import printable
+
+MOST_SHOWN = 5
+"""Findings that a failing test lists."""
+
+
+def told(finding: Finding, built: Built, release: str) -> list[str]:
+    """Return the lines that tell of a finding, with the model that shows it."""
+    lines = [sentence(finding), "", f"case       {finding.case}"]
+    lines.append(f"condition  {finding.condition}")
+    if finding.row:
+        lines.append(f"row        {finding.row} of {release}")
+    network = built.native.network()
+    focal = focal_layers(network, built.focal)
+    marked = [layer for layer in focal if str(layer) == finding.layer] or focal
+    return [*lines, "", network_text(network, frozenset(marked)), ""]
+
+
+def more(group: str, others: Sequence[Finding]) -> list[str]:
+    """Return the lines that list further findings of the same test."""
+    if not others:
+        return []
+    lines = ["", f"{len(others)} more of {group}:"]
+    lines += [f"  {f.case}: {f.message}" for f in others[: MOST_SHOWN - 1]]
+    if len(others) >= MOST_SHOWN:
+        rest = len(others) - MOST_SHOWN + 1
+        lines.append(f"  ... and {rest} more: see the report (--amct-report=DIR)")
+    return lines
+
+
+def sentence(finding: Finding) -> str:
+    """A finding as failures tell it."""
+    return f"{finding.kind}: {finding.message}"
+
+
+def last_words(outcome: Outcome) -> list[str]:
+    """The end of what the quantizer printed, as failures tell it."""
+    if not outcome.output:
+        return []
+    said = (f"  {printable(line)}" for line in outcome.output.splitlines())
+    return ["", "the quantizer's last words:", *said]

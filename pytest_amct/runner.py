@@ -233,7 +233,7 @@ class Runner:
             self.journal.returned(case)
         return outcome
 
-    def _run_batch(self, cases: Sequence[AnyCase], stops: bool) -> None:
+    def _run_batch(self, cases: Sequence[AnyCase], stops: bool = False) -> None:
         """Let a quantizer that takes many models at once see those of a group together.
 
         If it fails as a whole, each is given to it alone: only what fails then is told of.

@@ -67,7 +67,7 @@ def case_cost() -> list[Measured]:
     from onnxruntime.quantization import QuantFormat, quantize_static
 
     from pytest_amct.cases.catalog import make_case
-    from pytest_amct.cases.plan import focal_layers
+    from pytest_amct.cases.plan import target_layers
     from pytest_amct.decisions.read import read_outcome
     from pytest_amct.graphs.onnx.reader import read_onnx
     from pytest_amct.quantizers.builtin.onnxruntime import _Feeds, quiet
@@ -96,7 +96,7 @@ def case_cost() -> list[Measured]:
             def ours(case=case, target: Path = target) -> None:  # type: ignore[no-untyped-def]
                 built = case.build()
                 network = read_onnx(built.data)
-                (layer,) = focal_layers(network, built.focal)
+                (layer,) = target_layers(network, built.targets)
                 outcome = read_outcome(network, target)
                 judge_layer(case.id, case.group, layer, outcome, load_spec(), Policy(), {})
 
@@ -237,7 +237,7 @@ def share_of_onnxruntime() -> Measured:
 
 
 def explored() -> Measured:
-    """Examples of one focal layer that a core explores in a second, the quantizer doing nothing."""
+    """Examples of one target that a core explores in a second, the quantizer doing nothing."""
     from pytest_amct.explore import Explorer
     from pytest_amct.options import Settings
     from pytest_amct.quantizers.loading import FunctionQuantizer

@@ -49,9 +49,9 @@ def test_quantizes_something(amct: Runner, report: Report, framework: str) -> No
     report(amct.check_alive(framework))
 
 
-def test_neutral(explorer: Explorer, report: Report, change: str) -> None:
+def test_metamorphic(explorer: Explorer, report: Report, change: str) -> None:
     """What the tables do not speak of moves no decision."""
-    report(explorer.check_neutral(change))
+    report(explorer.check_metamorphic(change))
 
 
 def test_explore(explorer: Explorer, report: Report, condition: str) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_amct.cases.strategies import caffe_cases as caffe_cases
     from pytest_amct.cases.strategies import onnx_cases as onnx_cases
     from pytest_amct.cases.strategies import onnx_networks as onnx_networks
-    from pytest_amct.cases.strategies import requests as requests
+    from pytest_amct.cases.strategies import quantization_requests as quantization_requests
     from pytest_amct.cases.strategies import tensorflow_cases as tensorflow_cases
     from pytest_amct.decisions.amct.config import read_config as read_config
     from pytest_amct.decisions.amct.record import read_record as read_record

@@ -89,8 +89,8 @@ def judge(
     for layer in network.layers:
         record = judge_layer("", "", layer, outcome, spec, policy, options.asked)
         found += record.findings
-        if record.owed and record.decided == "float":
-            found.append(policy.apply(_missed(layer, record.row)))
+        if record.expected and record.decided == "float":
+            found.append(policy.apply(_not_quantized(layer, record.row)))
     return found
 
 
@@ -124,6 +124,6 @@ def _check_layer(argument: str, name: str, network: Network) -> None:
     raise UsageError(f"{argument}: {written(name)} is no layer of the model{instead(name, names)}")
 
 
-def _missed(layer: Layer, row: str | None) -> Finding:
+def _not_quantized(layer: Layer, row: str | None) -> Finding:
     message = f"{layer} was left in float, although {row} lists it and every condition holds"
-    return Finding("missed", row or "", "", str(layer), "warned", message, row=row)
+    return Finding("not-quantized", row or "", "", str(layer), "warned", message, row=row)

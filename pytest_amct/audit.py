@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_amct.cases.plan import focal_layers
+from pytest_amct.cases.plan import target_layers
 from pytest_amct.decisions.decision import Outcome
 from pytest_amct.failures import MOST_SHOWN, last_words, sentence
 from pytest_amct.graphs.network import Layer
@@ -18,7 +18,7 @@ from pytest_amct.saved import read_note
 from pytest_amct.stability import check_pair
 from pytest_amct.tables.answers import answer, find_row
 from pytest_amct.tables.model import Spec
-from pytest_amct.verdicts import Record, asked_treatment
+from pytest_amct.verdicts import Record, requested_treatment
 
 _CURES = (
     (r"network variable|Variable|VarHandle|ReadVariable", "freeze the variables"),
@@ -39,15 +39,15 @@ def check_model(runner: Runner, path: Path) -> Result:
     outcome = runner.run(note.case, model, network, note.asked)
     layers = network.layers
     broke = outcome.status not in ("decided", "refused")
-    if note.focal:
-        layers = focal_layers(network, note.focal)
+    if note.targets:
+        layers = target_layers(network, note.targets)
     elif broke:
         layers = [x for x in layers if runner.is_judged(x)] or layers
     records = tuple(
         runner.judge_layer(note.case, note.condition, layer, outcome, note.asked)
         for layer in layers
     )
-    if broke and not note.focal:
+    if broke and not note.targets:
         records = runner.broken(network, records)
     told = _account(path.name, layers, records, outcome, runner.spec, note.asked)
     findings = [f for r in records for f in r.findings]
@@ -91,7 +91,7 @@ def _why_not(
     """Why a layer was not judged, "" if it was."""
     if record.verdict == "unspecified":
         row = find_row(layer, spec)
-        unknown = answer(layer, asked_treatment(asked, row), spec).unknown
+        unknown = answer(layer, requested_treatment(asked, row), spec).unknown
         words = unknown[0].observed if unknown else "the document does not decide it"
         cures = (cure for pattern, cure in _CURES if re.search(pattern, words))
         return ": ".join([words, *cures][:2])
@@ -99,6 +99,6 @@ def _why_not(
         return ""
     if outcome.status != "decided":
         return f"{outcome.status}: {outcome.message}" if outcome.message else outcome.status
-    if record.decided == "untraceable":
+    if record.decided == "unmatched":
         return "it cannot be found again in what the quantizer returned"
     return record.untold or "what the quantizer returned does not say what was done to it"

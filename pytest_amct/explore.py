@@ -21,18 +21,18 @@ from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 from hypothesis.errors import Flaky
 
-from pytest_amct.cases import catalog, neutral
+from pytest_amct.cases import catalog
+from pytest_amct.cases.metamorphic import MetamorphicCase
 from pytest_amct.cases.networks import AnyCase, NetworkCase
-from pytest_amct.cases.neutral import NeutralCase
-from pytest_amct.cases.plan import Built, Case, focal_layers, known_as
+from pytest_amct.cases.plan import Built, Case, known_as, target_layers
 from pytest_amct.cases.requests import needs
 from pytest_amct.cases.strategies import every_deviation, explored_cases, networks
 from pytest_amct.graphs.network import Network
-from pytest_amct.ids import NETWORKS, ConditionId, framework_of
+from pytest_amct.ids import METAMORPHIC, NETWORKS, ConditionId, framework_of
 from pytest_amct.results import Result
 from pytest_amct.runner import Runner
 from pytest_amct.stability import check_pairs, look
-from pytest_amct.verdicts import Finding, Record, missed
+from pytest_amct.verdicts import Finding, Record, not_quantized
 
 T = TypeVar("T")
 
@@ -84,7 +84,7 @@ class Explorer:
     # --- tests --------------------------------------------------------------------------------
 
     def check(self, group: str) -> Result:
-        """Judge a condition (or a row): one focal layer, alone or among others."""
+        """Judge a condition (or a row): one target, alone or among others."""
         if not self.runner.gate.is_whole(group):
             return self.runner.check(group)
         if (stopped := self.runner.stopped(framework_of(group))) is not None:
@@ -104,14 +104,14 @@ class Explorer:
         search, known = self._cases(group, networks(framework, MAX_LAYERS))
         return self._result(group, search, known)
 
-    def check_neutral(self, change: str) -> Result:
+    def check_metamorphic(self, change: str) -> Result:
         """Judge pairs of models that differ in nothing that the tables speak of."""
-        group, runner = f"{neutral.GROUP}/{change}", self.runner
+        group, runner = str(ConditionId(METAMORPHIC, "onnx", change)), self.runner
         if not runner.gate.is_whole(group):
             return check_pairs(runner, runner.gate.pairs(group))
         if (stopped := runner.stopped("onnx")) is not None:
             return stopped
-        search = self.search_neutral(change)
+        search = self.search_metamorphic(change)
         if search.shrunk is None:
             return Result((), tuple(search.findings), examples=search.examples)
         result = check_pairs(runner, [search.shrunk])
@@ -128,23 +128,23 @@ class Explorer:
         """Look for a failure of a condition or row."""
         return self._conditions(group)[0]
 
-    def search_neutral(self, change: str) -> Search[NeutralCase]:
+    def search_metamorphic(self, change: str) -> Search[MetamorphicCase]:
         """Look for a pair of models of which one is treated otherwise."""
-        search = Search[NeutralCase]()
+        search = Search[MetamorphicCase]()
 
-        def findings(case: NeutralCase) -> list[Finding]:
+        def findings(case: MetamorphicCase) -> list[Finding]:
             trial = case.build()
             return look(self.runner, case.id, change, trial) if trial is not None else []
 
         opset = change == "opset"
         cases = st.builds(
-            lambda network, number: NeutralCase(
+            lambda network, number: MetamorphicCase(
                 _older(network) if opset else network, change, number
             ),
             networks("onnx", _MOST_IN_PAIRS),
             st.integers(0, 255),
         )
-        self._search(f"{neutral.GROUP}/{change}", cases, findings, search)
+        self._search(str(ConditionId(METAMORPHIC, "onnx", change)), cases, findings, search)
         return search
 
     def _conditions(self, group: str) -> tuple[Search[AnyCase], dict[str, Finding]]:
@@ -274,7 +274,7 @@ class Explorer:
         network = built.native.network()
         outcome = runner.call(case.id, built.native, network, built.asked)
         records = runner.judge(case, built, network, outcome)
-        left = [r.layer for r in records if r.owed and r.decided == "float"]
+        left = [r.layer for r in records if r.expected and r.decided == "float"]
         self._places = {}
         if left or any(r.findings for r in records):
             self._places = _places(case, built, network)
@@ -283,7 +283,7 @@ class Explorer:
         for record in records:
             said = (
                 *(record.group, record.row, record.verdict, record.status, record.decided),
-                *(record.owed, record.checked, record.untold, tuple(record.states.items())),
+                *(record.expected, record.checked, record.untold, tuple(record.states.items())),
             )
             if said not in self._kept:
                 self._kept[said] = record
@@ -321,7 +321,7 @@ class Explorer:
             same = [f for r in again for f in r.findings if _sort(f) == _sort(failed[0])]
             message = f"{failed[0].message} (not when the model was given to it once more)"
             found += same or [replace(failed[0], kind="unstable", message=message)]
-        found += [f for f in missed(records, runner.policy) if f.status == "failed"]
+        found += [f for f in not_quantized(records, runner.policy) if f.status == "failed"]
         found.sort(key=lambda f: f.status != "failed")
         result = runner.result(group, records, found)
         failure = f"{result.failure}\n{self._seed_line(group)}" if result.failure else None
@@ -346,12 +346,12 @@ def _sort(finding: Finding) -> tuple[str, str]:
 
 def _places(case: AnyCase, built: Built, network: Network) -> dict[str, _Place]:
     """The deviation that each asserted layer is, by the layer's words."""
-    if not isinstance(case, NetworkCase) or case.focal is not None:
-        return {str(x): (case.group, case.deviation) for x in focal_layers(network, built.focal)}
-    items = dict(zip(built.focal, case.items, strict=True))
+    if not isinstance(case, NetworkCase) or case.target is not None:
+        return {str(x): (case.group, case.deviation) for x in target_layers(network, built.targets)}
+    items = dict(zip(built.targets, case.items, strict=True))
     return {
         str(layer): (items[name].group, items[name].deviation)
-        for layer in focal_layers(network, built.focal)
+        for layer in target_layers(network, built.targets)
         for name in known_as(layer)
         if name in items
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_amct.cases.plan import Built, focal_layers
+from pytest_amct.cases.plan import Built, target_layers
 from pytest_amct.decisions.decision import Outcome
 from pytest_amct.graphs.text import network_text
 from pytest_amct.verdicts import Finding
@@ -21,8 +21,8 @@ def told(finding: Finding, built: Built, release: str) -> list[str]:
     if finding.row:
         lines.append(f"row        {finding.row} of {release}")
     network = built.native.network()
-    focal = focal_layers(network, built.focal)
-    marked = [layer for layer in focal if str(layer) == finding.layer] or focal
+    target = target_layers(network, built.targets)
+    marked = [layer for layer in target if str(layer) == finding.layer] or target
     return [*lines, "", network_text(network, frozenset(marked)), ""]
 
 

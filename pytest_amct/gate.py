@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 
-from pytest_amct.cases import catalog, neutral
+from pytest_amct.cases import catalog, metamorphic
+from pytest_amct.cases.metamorphic import MetamorphicCase, parse_metamorphic
 from pytest_amct.cases.networks import AnyCase, parse_case
-from pytest_amct.cases.neutral import NeutralCase, parse_neutral
 from pytest_amct.errors import UsageError
 from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.ids import NETWORKS, ConditionId
@@ -52,7 +52,7 @@ class Gate:
         if self.explores or any(":in(" in pattern for pattern in self.select):
             groups += [str(ConditionId(NETWORKS, f)) for f in self.frameworks]
             if "onnx" in self.frameworks:
-                groups += [f"{neutral.GROUP}/{change}" for change in neutral.changes()]
+                groups += [f"{metamorphic.GROUP}/{change}" for change in metamorphic.changes()]
         return groups
 
     @cached_property
@@ -97,13 +97,13 @@ class Gate:
         found = [c for c in every if any(fnmatchcase(c.id, p) for p in patterns)]
         named = [_parse(p) for p in patterns if "*" not in p]
         homes = {group, *self._homes(group)}
-        more = [c for c in named if c.group in homes and not isinstance(c, NeutralCase)]
+        more = [c for c in named if c.group in homes and not isinstance(c, MetamorphicCase)]
         return found + [c for c in more if c not in found]
 
-    def pairs(self, group: str) -> list[NeutralCase]:
+    def pairs(self, group: str) -> list[MetamorphicCase]:
         """The pairs of models of a neutral change that were selected by their ids."""
         named = [_parse(p) for p in self.select if "@" in p and "*" not in p]
-        return [c for c in named if isinstance(c, NeutralCase) and c.group == group]
+        return [c for c in named if isinstance(c, MetamorphicCase) and c.group == group]
 
     def examples(self, group: str) -> list[AnyCase]:
         """A few cases of a group that Hypothesis varies, the same on every run."""
@@ -156,5 +156,5 @@ def frameworks_of(quantizer: Quantizer, settings: Settings) -> tuple[str, ...]:
     return found
 
 
-def _parse(id_: str) -> AnyCase | NeutralCase:
-    return parse_neutral(id_) if id_.startswith(f"{neutral.GROUP}/") else parse_case(id_)
+def _parse(id_: str) -> AnyCase | MetamorphicCase:
+    return parse_metamorphic(id_) if id_.startswith(f"{metamorphic.GROUP}/") else parse_case(id_)

@@ -6,7 +6,7 @@ Ids are paths and public, and they never change meaning:
 - a condition, ``uniform/onnx/Conv/dilation_d``. What concerns a row as a whole has the row's id. A
   type that no row lists has ``uniform/onnx/unlisted/<type>``, the Float16 rule
   ``float16/onnx/MaxPool``, a setting ``settings/onnx/Gemm/channel_wise``; tests of whole networks
-  have ``networks/onnx``, metamorphic ones ``neutral/onnx/<change>``;
+  have ``networks/onnx``, metamorphic ones ``metamorphic/onnx/<change>``;
 - a case, ``uniform/onnx/Conv/dilation_d@d2-h1-w1:chain+opset17``: a condition, a deviation, a
   context, a position in a network (``:in(...)``), variations.
 """
@@ -22,7 +22,7 @@ UNLISTED = "unlisted"
 NETWORKS = "networks"
 """The table of ids that concern whole networks."""
 
-METAMORPHIC = "neutral"
+METAMORPHIC = "metamorphic"
 """The table of ids of semantics-preserving changes."""
 
 CHAIN = "chain"

@@ -32,6 +32,10 @@ _OPTIONS = (
 )
 
 
+_RENAMED = {"amct_claims": "amct_required_rows", "amct_skips": "amct_float_rows"}
+"""Ini keys of 0.1 and what they are called now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the user asked for."""
@@ -49,8 +53,8 @@ class Settings:
     report: Path | None = None
     strict: bool = False
     frameworks: tuple[str, ...] = ()
-    claims: tuple[str, ...] = ()
-    skips: tuple[str, ...] = ()
+    required_rows: tuple[str, ...] = ()
+    float_rows: tuple[str, ...] = ()
     #: reasons by condition or case pattern
     waivers: Mapping[str, str] = field(default_factory=dict)
     #: seconds after which a call counts as hung
@@ -66,7 +70,7 @@ class Settings:
 def settings_from(values: Mapping[str, Any]) -> Settings:
     """The settings of which `values` is the JSON form (``dataclasses.asdict``, paths as text)."""
     kinds: dict[str, Callable[[Any], Any]] = {
-        **dict.fromkeys(("select", "frameworks", "claims", "skips"), tuple),
+        **dict.fromkeys(("select", "frameworks", "required_rows", "float_rows"), tuple),
         **dict.fromkeys(("model", "report", "database", "rootdir", "scratch"), Path),
     }
     return Settings(
@@ -101,8 +105,10 @@ def add_options(parser: pytest.Parser) -> None:
     ini("amct_quantizer", "the quantizer to judge: module:attribute, or an installed one")
     ini("amct_spec", "release or .toml file of tables")
     ini("amct_frameworks", "frameworks to judge, if not all that the quantizer declares", "args")
-    ini("amct_claims", "rows that the quantizer promises to quantize: missed ones fail", "linelist")
-    ini("amct_skips", "rows left in float on purpose", "linelist")
+    ini("amct_required_rows", "rows that must be quantized: leaving one in float fails", "linelist")
+    ini("amct_float_rows", "rows that are left in float on purpose", "linelist")
+    for old, new in _RENAMED.items():
+        ini(old, f"renamed: {new}", "linelist")
     ini("amct_waivers", "accepted findings: a condition or case id, then the reason", "linelist")
     ini("amct_isolate", "run the function in a process of its own: a loss is one case", "bool")
     ini("amct_timeout", "seconds after which a call of the quantizer counts as hung (300)")
@@ -119,6 +125,9 @@ def read_settings(config: pytest.Config) -> Settings:
     """The validated settings. Raises `pytest.UsageError` in one sentence."""
     option = config.getoption
     _refuse_apart(config)
+    for old, new in _RENAMED.items():
+        if config.getini(old):
+            raise pytest.UsageError(f"{old} is now called {new}: rename it in {config.inipath}")
     quantizer = option("--amct-quantizer")
     if quantizer is None:
         quantizer = config.getini("amct_quantizer")
@@ -165,8 +174,8 @@ def read_settings(config: pytest.Config) -> Settings:
         report=_folder(report) if report is not None else None,
         strict=option("--amct-strict"),
         frameworks=_frameworks(config.getini("amct_frameworks")),
-        claims=tuple(config.getini("amct_claims")),
-        skips=tuple(config.getini("amct_skips")),
+        required_rows=tuple(config.getini("amct_required_rows")),
+        float_rows=tuple(config.getini("amct_float_rows")),
         waivers=_waivers(config.getini("amct_waivers")),
         timeout=_number("amct_timeout", config.getini("amct_timeout"), 300, least=1),
         isolate=_isolate(config),

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_amct.options import Settings
 from pytest_amct.processes.journal import Remains
-from pytest_amct.verdicts import Finding, Policy, Record
+from pytest_amct.verdicts import Finding, Kind, Policy, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Result:
 
 def policy_of(settings: Settings) -> Policy:
     """The policy that the user's settings ask for."""
-    return Policy(settings.strict, settings.claims, settings.skips, settings.waivers)
+    return Policy(settings.strict, settings.required_rows, settings.float_rows, settings.waivers)
 
 
 @dataclass(slots=True)
@@ -89,10 +89,11 @@ class Collected:
         how = f" ({ended})" if ended else ""
         if not accused:
             return f"the process ended{how} in {place}: nobody is accused"
+        kind: Kind = "timed-out" if remains.hung else "crashed"
         what = "did not come back from" if remains.hung else f"took the process down{how} in"
         sentence = f"{quantizer} {what} {place}"
         group = remains.case.partition("@")[0]
-        self._finding(Finding("lost", group, remains.case, "", "failed", sentence))
+        self._finding(Finding(kind, group, remains.case, "", "failed", sentence))
         return sentence
 
     def _records(self, values: Iterable[dict[str, Any]]) -> None:
@@ -105,6 +106,6 @@ class Collected:
             self.records[record.case, record.layer] = replace(record, checked=checked)
 
     def _finding(self, finding: Finding) -> None:
-        if finding.kind != "missed":  # counted once for each row, over all tests
+        if finding.kind != "not-quantized":  # counted once for each row, over all tests
             key = (finding.kind, finding.condition, finding.case, finding.layer)
             self.findings[key] = finding

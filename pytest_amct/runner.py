@@ -17,7 +17,7 @@ from typing import Any
 from pytest_amct.alive import came_back, nothing_came_back, plain_cases
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import AnyCase, NetworkCase, parse_case
-from pytest_amct.cases.plan import Built, Case, focal_layers, known_as
+from pytest_amct.cases.plan import Built, Case, known_as, target_layers
 from pytest_amct.decisions.decision import Outcome
 from pytest_amct.failures import last_words, more, told
 from pytest_amct.gate import Gate
@@ -33,7 +33,7 @@ from pytest_amct.results import Result, policy_of
 from pytest_amct.saved import save_model
 from pytest_amct.tables.answers import answer, find_row
 from pytest_amct.tables.model import Spec
-from pytest_amct.verdicts import Finding, Record, judge_layer, missed
+from pytest_amct.verdicts import Finding, Record, judge_layer, not_quantized
 
 
 class Stopped(Exception):
@@ -85,7 +85,7 @@ class Runner:
             drawn = [self.record(case) for case in self.gate.examples(group)]
             mine += self._smallest(group, drawn)
             records += drawn
-        mine += [f for f in missed(records, self.policy) if f.status == "failed"]
+        mine += [f for f in not_quantized(records, self.policy) if f.status == "failed"]
         return self.result(group, records, mine)
 
     def check_alive(self, framework: str) -> Result:
@@ -134,7 +134,7 @@ class Runner:
         return outcome, self.judge(case, built, network, outcome)
 
     def record(self, case: AnyCase) -> Record:
-        """Run and judge one case with one focal layer, once."""
+        """Run and judge one case with one target, once."""
         (record,) = self.records(case)
         return record
 
@@ -171,13 +171,13 @@ class Runner:
     def judge(
         self, case: AnyCase, built: Built, network: Network, outcome: Outcome
     ) -> tuple[Record, ...]:
-        """What the outcome of a case says of its focal layer, or of all layers of a network."""
-        focal = focal_layers(network, built.focal)
-        groups = dict.fromkeys(focal, case.group)
-        if isinstance(case, NetworkCase) and case.focal is None:
-            by_focal = dict(zip(built.focal, (item.group for item in case.items), strict=True))
+        """What the outcome of a case says of its target, or of all layers of a network."""
+        target = target_layers(network, built.targets)
+        groups = dict.fromkeys(target, case.group)
+        if isinstance(case, NetworkCase) and case.target is None:
+            by_target = dict(zip(built.targets, (item.group for item in case.items), strict=True))
             groups = {
-                layer: next((by_focal[n] for n in known_as(layer) if n in by_focal), case.group)
+                layer: next((by_target[n] for n in known_as(layer) if n in by_target), case.group)
                 for layer in network.layers
                 if layer in groups or self.is_judged(layer)
             }

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_amct.cases.metamorphic import MetamorphicCase, Trial
 from pytest_amct.cases.networks import AnyCase
-from pytest_amct.cases.neutral import NeutralCase, Trial
 from pytest_amct.cases.plan import Built
 from pytest_amct.errors import ModelError, UsageError
 from pytest_amct.frameworks import MAIN_FILE
@@ -31,7 +31,7 @@ class Note:
     case: str
     condition: str
     #: output tensors of the judged layers; none = all layers
-    focal: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
     #: what the quantizer is asked for besides plain uniform quantization
     asked: Mapping[str, Any] = field(default_factory=dict)
     #: of a pair: the models beside it that are given to the quantizer one after the other
@@ -50,7 +50,7 @@ def save_model(case: AnyCase, built: Built, folder: Path) -> str | None:
     note = {
         "case": case.id,
         "condition": case.group,
-        "focal": list(built.focal),
+        "targets": list(built.targets),
         "framework": case.framework,
         "request": dict(built.asked),
     }
@@ -59,7 +59,7 @@ def save_model(case: AnyCase, built: Built, folder: Path) -> str | None:
     return main if _write(folder, files) else None
 
 
-def save_pair(case: NeutralCase, trial: Trial, folder: Path) -> str | None:
+def save_pair(case: MetamorphicCase, trial: Trial, folder: Path) -> str | None:
     """Save the models of a trial in a folder of their own; returns the first one's path.
 
     ``None`` if they cannot be written, see `save_model`.
@@ -72,7 +72,7 @@ def save_pair(case: NeutralCase, trial: Trial, folder: Path) -> str | None:
     note = {
         "case": case.id,
         "condition": case.group,
-        "focal": [],
+        "targets": [],
         "framework": "onnx",
         "request": {},
         "calls": calls,
@@ -128,8 +128,8 @@ def read_note(model: Path) -> Note:
         if any(Path(call).name != call for call in calls):
             raise ValueError("'calls' must name files beside it")
         same = tuple((str(first), str(last)) for first, last in noted.get("same", ()))
-        focal = tuple(noted["focal"])
-        return Note(str(noted["case"]), str(noted["condition"]), focal, asked, calls, same)
+        targets = tuple(noted["targets"])
+        return Note(str(noted["case"]), str(noted["condition"]), targets, asked, calls, same)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
         raise ModelError(
             f"{beside}: not a note of this suite ({type(error).__name__}: {error}): remove it to"

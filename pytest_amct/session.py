@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_amct.cases.neutral import GROUP as PAIRS
+from pytest_amct.cases.metamorphic import GROUP as PAIRS
 from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.gate import Gate, frameworks_of
 from pytest_amct.graphs.reading import read_files
@@ -299,7 +299,7 @@ class Suite:
         sentence, case = tell_worker(
             self.collected, self._journal_path(worker), self.quantizer.name, self._elsewhere
         )
-        lines = [f"lost: {sentence}", "", str(report.longrepr)]
+        lines = [sentence, "", str(report.longrepr)]
         if case is not None:
             lines.append(f"again      {again(self.settings, case)}")
         report.longrepr = "\n".join(lines)
@@ -452,7 +452,10 @@ def _check_model(path: Path, quantizer: Quantizer, frameworks: Sequence[str]) ->
 def _check_rows(settings: Settings, spec: Spec) -> None:
     """A row that is misspelt would be neither claimed nor skipped."""
     rows = [row.id for row in spec.rows]
-    for option, patterns in (("amct_claims", settings.claims), ("amct_skips", settings.skips)):
+    for option, patterns in (
+        ("amct_required_rows", settings.required_rows),
+        ("amct_float_rows", settings.float_rows),
+    ):
         for pattern in patterns:
             if not fnmatch.filter(rows, pattern):
                 raise UsageError(
@@ -461,8 +464,10 @@ def _check_rows(settings: Settings, spec: Spec) -> None:
                 )
     policy = policy_of(settings)
     for row in rows:
-        if policy.claimed(row) and policy.skipped(row):
-            raise UsageError(f"{row} is in amct_claims and in amct_skips: it cannot be both")
+        if policy.is_required(row) and policy.is_float_row(row):
+            raise UsageError(
+                f"{row} is in amct_required_rows and in amct_float_rows: it cannot be both"
+            )
 
 
 def _suite_folder() -> Path:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
-from pytest_amct.cases import neutral
-from pytest_amct.cases.neutral import Call, NeutralCase, Trial
+from pytest_amct.cases import metamorphic
+from pytest_amct.cases.metamorphic import Call, MetamorphicCase, Trial
 from pytest_amct.decisions.decision import Decision, Outcome, layer_index
 from pytest_amct.errors import ModelError
 from pytest_amct.failures import last_words, sentence
@@ -20,7 +20,7 @@ from pytest_amct.runner import Runner
 from pytest_amct.saved import Note, save_pair
 from pytest_amct.tables.answers import answer, find_row, unlisted_id
 from pytest_amct.tables.model import Answer
-from pytest_amct.verdicts import Finding, asked_treatment, untold
+from pytest_amct.verdicts import Finding, requested_treatment, untold
 
 _TOLD = ("seen", "evidence")
 """Fields of a decision that say how it is known, not what it is."""
@@ -32,7 +32,7 @@ def look(runner: Runner, case: str, change: str, trial: Trial) -> list[Finding]:
     return _compared(runner, case, change, trial, networks, outcomes)
 
 
-def check_pairs(runner: Runner, pairs: list[NeutralCase]) -> Result:
+def check_pairs(runner: Runner, pairs: list[MetamorphicCase]) -> Result:
     """Judge pairs of models by name, save those that fail, and tell of the first."""
     findings: list[Finding] = []
     text: list[str] = []
@@ -57,7 +57,7 @@ def check_pairs(runner: Runner, pairs: list[NeutralCase]) -> Result:
 
 def check_pair(runner: Runner, path: Path, note: Note) -> Result:
     """Judge a pair of models that was saved. Raises `ModelError` if a part of it is missing."""
-    beside = path.parent / neutral.DATA_FILE
+    beside = path.parent / metamorphic.DATA_FILE
     try:
         files = {beside.name: beside.read_bytes()} if beside.is_file() else {}
         calls = [Call((path.parent / name).read_bytes(), files) for name in note.calls]
@@ -89,7 +89,7 @@ def _compared(
     networks: list[Network],
     outcomes: list[Outcome],
 ) -> list[Finding]:
-    words = neutral.changes().get(change, "nothing that matters changed")
+    words = metamorphic.changes().get(change, "nothing that matters changed")
     first, last = outcomes[0], outcomes[-1]
     layers = [*_layers(runner, trial, networks)]
     if "unsupported" in (first.status, last.status) or not layers:
@@ -105,7 +105,7 @@ def _compared(
     elif broken[0] != broken[1]:
         ways = [f"{o.status} ({o.message})" if o.message else o.status for o in (first, last)]
         message = f"the model was {ways[0]} at first, then {ways[1]}, although only {words}"
-        group = f"{neutral.GROUP}/{change}"
+        group = f"{metamorphic.GROUP}/{change}"
         findings.append(Finding("unstable", group, case, "", "failed", message))
     return [runner.policy.apply(f) for f in findings]
 
@@ -136,7 +136,7 @@ def _by_output(network: Network) -> Mapping[str, Layer]:
 
 def _answer(runner: Runner, layer: Layer) -> Answer:
     row = find_row(layer, runner.spec)
-    return answer(layer, asked_treatment({}, row), runner.spec)
+    return answer(layer, requested_treatment({}, row), runner.spec)
 
 
 def _came_back(outcome: Outcome) -> bool:

@@ -14,11 +14,22 @@ from pytest_amct.graphs.network import Basis, Layer, Tensor
 from pytest_amct.tables.answers import answer, find_row, ir_types
 from pytest_amct.tables.model import Answer, Row, Spec, Treatment, condition_id
 
-Kind = Literal["over-quantized", "missed", "errored", "lost", "invalid-output", "unstable"]
-Level = Literal["failed", "warned", "waived"]
-Decided = Literal["quantized", "float", "untraceable", "unknown"]
+Kind = Literal[
+    "over-quantized",
+    "not-quantized",
+    "errored",
+    "crashed",
+    "timed-out",
+    "invalid-output",
+    "unstable",
+]
 
-ROW_WIDE = frozenset({"missed"})
+ENDED = ("crashed", "timed-out")
+"""Kinds and statuses of calls that did not come back."""
+Level = Literal["failed", "warned", "waived"]
+Decided = Literal["quantized", "float", "unmatched", "unknown"]
+
+ROW_WIDE = frozenset({"not-quantized"})
 """Kinds that carry the id of a row, not of a condition."""
 
 NEIGHBOURS = "the neighbours explain the same result"
@@ -54,7 +65,7 @@ class Record:
     states: Mapping[str, str]
     status: str
     decided: Decided
-    owed: bool
+    expected: bool
     #: treatment conditions whose field the decision showed
     checked: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -69,20 +80,20 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What turns findings into failures: strictness, claims, skips and waivers of the user."""
+    """What turns findings into failures: strictness, required rows, float rows and waivers."""
 
     strict: bool = False
-    claims: tuple[str, ...] = ()
-    skips: tuple[str, ...] = ()
+    required_rows: tuple[str, ...] = ()
+    float_rows: tuple[str, ...] = ()
     waivers: Mapping[str, str] = field(default_factory=dict)
 
-    def claimed(self, row: str | None) -> bool:
+    def is_required(self, row: str | None) -> bool:
         """Whether the quantizer promises to quantize the row."""
-        return row is not None and any(_matches(row, p) for p in self.claims)
+        return row is not None and any(_matches(row, p) for p in self.required_rows)
 
-    def skipped(self, row: str | None) -> bool:
+    def is_float_row(self, row: str | None) -> bool:
         """Whether the row is left in float on purpose."""
-        return row is not None and any(_matches(row, p) for p in self.skips)
+        return row is not None and any(_matches(row, p) for p in self.float_rows)
 
     def waiver(self, finding: Finding) -> str | None:
         """The pattern of the waiver that covers a finding."""
@@ -106,7 +117,7 @@ def _matches(id_: str, pattern: str) -> bool:
     return fnmatchcase(id_, pattern)
 
 
-def asked_treatment(asked: Mapping[str, Any], row: Row | None) -> Treatment:
+def requested_treatment(asked: Mapping[str, Any], row: Row | None) -> Treatment:
     """What a request demands of a layer, as a treatment that the tables can answer."""
     scheme = asked.get("scheme", "uniform")
     settings = asked.get("settings", {})
@@ -137,7 +148,7 @@ def judge_layer(
     decision = None if decision is None or why_untold else _shown(layer, row, decision)
     scheme = asked.get("scheme", "uniform")
     listed = row if scheme == "tensor" else find_row(layer, spec, scheme)
-    plain = answer(layer, asked_treatment(asked, row), spec)
+    plain = answer(layer, requested_treatment(asked, row), spec)
     skipping = _skipped_by(layer, row, asked)
     findings: list[Finding] = []
     checked: tuple[str, ...] = ()
@@ -147,12 +158,12 @@ def judge_layer(
         if treated.verdict == "forbidden":
             findings.append(_over_quantized(case, group, layer, treated, decision))
         findings += [_though_skipped(case, layer, row, decision, s) for s in skipping]
-        if row is not None and policy.skipped(row.id):
-            words = f"{layer} was quantized, although {row.id} is declared as skipped"
+        if row is not None and policy.is_float_row(row.id):
+            words = f"{layer} was quantized, although {row.id} is declared as a float row"
             findings.append(
                 Finding("over-quantized", row.id, case, str(layer), "warned", words, row=row.id)
             )
-    elif outcome.status in ("errored", "lost", "invalid-output"):
+    elif outcome.status in ("errored", "invalid-output", *ENDED):
         findings += _broke(case, group, layer, plain, outcome, asked)
     states = {r.condition: r.state for r in plain.reasons}
     if row is not None:
@@ -169,10 +180,10 @@ def judge_layer(
         states=states,
         status=outcome.status,
         decided=_decided(outcome, index, decision, row),
-        owed=listed is not None
+        expected=listed is not None
         and plain.verdict == "quantizable"
         and not skipping
-        and owed(layer, listed, spec, asked),
+        and is_expected(layer, listed, spec, asked),
         checked=checked,
         findings=tuple(policy.apply(f) for f in findings),
         untold=why_untold,
@@ -215,7 +226,7 @@ def _shown(layer: Layer, row: Row | None, decision: Decision) -> Decision:
     return replace(decision, weight_channel_wise=None) if one else decision
 
 
-def owed(layer: Layer, row: Row, spec: Spec, asked: Mapping[str, Any]) -> bool:
+def is_expected(layer: Layer, row: Row, spec: Spec, asked: Mapping[str, Any]) -> bool:
     """Whether a quantizable layer is owed under a request (READING.md section 6)."""
     if asked.get("scheme") == "nonuniform" or _may_be_skipped(layer, row, asked):
         return False
@@ -299,7 +310,7 @@ def left_in_float(records: Iterable[Record]) -> dict[str, dict[str, list[Record]
     """
     rows: dict[str, dict[str, list[Record]]] = {}
     for record in records:
-        if record.owed and record.row is not None and (record.is_known or record.untold):
+        if record.expected and record.row is not None and (record.is_known or record.untold):
             deviation = record.case.split("+")[0].removesuffix(":chain")
             rows.setdefault(record.row, {}).setdefault(deviation, []).append(record)
     return {
@@ -308,26 +319,26 @@ def left_in_float(records: Iterable[Record]) -> dict[str, dict[str, list[Record]
     }
 
 
-def is_missed(records: list[Record]) -> bool:
+def is_not_quantized(records: list[Record]) -> bool:
     """Whether a deviation was left in float in every context: some tools quantize chains only."""
     contexts = {":chain" in r.case for r in records}
     return len(contexts) == 2 and all(r.decided == "float" for r in records)
 
 
-def missed(records: Iterable[Record], policy: Policy) -> list[Finding]:
+def not_quantized(records: Iterable[Record], policy: Policy) -> list[Finding]:
     """One finding for each row that has owed layers which were left in float."""
     findings = []
     for row, by_deviation in sorted(left_in_float(records).items()):
-        left = {d: r for d, r in by_deviation.items() if is_missed(r)}
-        if not left or policy.skipped(row):
+        left = {d: r for d, r in by_deviation.items() if is_not_quantized(r)}
+        if not left or policy.is_float_row(row):
             continue
         shown = min(left)
-        status: Level = "failed" if policy.claimed(row) else "warned"
+        status: Level = "failed" if policy.is_required(row) else "warned"
         names = ", ".join(sorted(d.rpartition("@")[2] for d in left)[:8])
         count = f"{len(left)} of {len(by_deviation)} quantizable layers of {row}"
         message = f"{count} were left in float: {names}"
         first = left[shown][0]
-        finding = Finding("missed", row, first.case, first.layer, status, message, row=row)
+        finding = Finding("not-quantized", row, first.case, first.layer, status, message, row=row)
         findings.append(policy.apply(finding))
     return findings
 
@@ -350,7 +361,7 @@ def _decided(outcome: Outcome, index: int, decision: Decision | None, row: Row |
         return "unknown" if has_weight and decision.weights is None else "float"
     if outcome.status == "refused":
         return "float"
-    return "untraceable" if index in outcome.untraceable else "unknown"
+    return "unmatched" if index in outcome.unmatched else "unknown"
 
 
 def _over_quantized(
@@ -377,7 +388,8 @@ def _broke(
     """The quantizer itself failed: a failure unless it may have objected to the layer."""
     words = {
         "errored": "the quantizer raised",
-        "lost": "the quantizer did not come back",
+        "crashed": "the quantizer crashed",
+        "timed-out": "the quantizer timed out",
         "invalid-output": "what the quantizer returned cannot be used",
     }[outcome.status]
     objection = outcome.status == "errored" and plain.verdict != "quantizable"

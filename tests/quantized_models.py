@@ -56,7 +56,7 @@ def decisions(original: ModelProto, result: object) -> dict[str, Decision | str 
     assert outcome.status == "decided"
     return {
         layer.name or layer.outputs[0].name: (  # type: ignore[union-attr]
-            "untraceable" if i in outcome.untraceable else outcome.decision(i)
+            "unmatched" if i in outcome.unmatched else outcome.decision(i)
         )
         for i, layer in enumerate(network.layers)
     }
@@ -176,7 +176,7 @@ def quantized_matmul(data: str, weight: str, out: str) -> list[NodeProto]:
 
 
 def between(
-    before: str, focal: list[NodeProto], after: str, pairs: bool, port: str = "a"
+    before: str, target: list[NodeProto], after: str, pairs: bool, port: str = "a"
 ) -> ModelProto:
     """A layer that reads ``a`` and writes ``b``, between two layers, with or without Q/DQ.
 
@@ -186,11 +186,11 @@ def between(
     kept = scalars()
     for i, (type_, source, out) in enumerate([(before, "x", "a"), ("", "", ""), (after, "b", "y")]):
         if not type_:
-            focal = copy.deepcopy(focal)
+            target = copy.deepcopy(target)
             if pairs:
-                for layer in focal:
+                for layer in target:
                     layer.input[:] = ["a_dq" if name == "a" else name for name in layer.input]
-            nodes += (pair("a") if pairs else []) + focal + (pair("b") if pairs else [])
+            nodes += (pair("a") if pairs else []) + target + (pair("b") if pairs else [])
             continue
         source = "b_dq" if pairs and source == "b" else source
         if type_ != "Conv":
@@ -207,10 +207,10 @@ def between(
     return model(nodes, kept)
 
 
-POOL = [node("AveragePool", ["a"], ["b"], name="focal", kernel_shape=[2, 2])]
+POOL = [node("AveragePool", ["a"], ["b"], name="target", kernel_shape=[2, 2])]
 
 
-EXP = [node("Exp", ["a"], ["b"], name="focal")]
+EXP = [node("Exp", ["a"], ["b"], name="target")]
 
 
 def qlinear_net(weight_scale: TensorProto = ONE, weight_zero: int = 0) -> ModelProto:

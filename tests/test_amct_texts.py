@@ -299,5 +299,5 @@ def test_a_name_that_two_layers_have_is_untraceable() -> None:
     model.graph.node[3].name = "conv_b"
     text = 'record { key: "conv_b" value { scale_d: 1 scale_w: 1 } }'
     outcome: Outcome = read_outcome(read_onnx(model), read_record(text))
-    assert outcome.untraceable == {2, 3}
+    assert outcome.unmatched == {2, 3}
     assert outcome.decision(2) is outcome.decision(3) is None

@@ -31,17 +31,17 @@ from pytest_amct import (
     load_spec,
     onnx_cases,
     onnx_networks,
+    quantization_requests,
     read_caffe,
     read_config,
     read_onnx,
     read_record,
     read_tensorflow,
-    requests,
     tensorflow_cases,
 )
 from pytest_amct.cases.catalog import parse_case
+from pytest_amct.cases.metamorphic import MetamorphicCase
 from pytest_amct.cases.networks import Item, NetworkCase
-from pytest_amct.cases.neutral import NeutralCase
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer, load_quantizer
@@ -115,7 +115,7 @@ def test_judge_names_the_condition_the_owed_and_the_request() -> None:
     found = judge(data, {"n1": True, "n4": False})
     assert [(f.kind, f.condition, f.status) for f in found] == [
         ("over-quantized", "uniform/onnx/Gemm/trans_a", "failed"),
-        ("missed", "uniform/onnx/Conv", "warned"),
+        ("not-quantized", "uniform/onnx/Conv", "warned"),
     ]
     assert judge(data, {"n4": False}, skip_layers=("n4",)) == []
     (skipped,) = judge(data, {"n4": True}, skip_layers=("n4",))
@@ -176,7 +176,7 @@ def test_layers_of_a_net_that_do_not_run_at_inference_may_be_named() -> None:
 @pytest.mark.parametrize("schemes", [["int4"], "uniform", [], 7, [["uniform"]]])
 def test_requests_are_of_schemes_that_exist(schemes: Any) -> None:
     with pytest.raises(UsageError, match="uniform, nonuniform, weight_only"):
-        requests(schemes=schemes)
+        quantization_requests(schemes=schemes)
 
 
 def test_options_are_what_differs_from_plain_uniform_quantization() -> None:
@@ -189,7 +189,7 @@ def test_options_are_what_differs_from_plain_uniform_quantization() -> None:
     "request_", [{"scheme": "int4"}, {"skip_layers": "n1"}, {"shceme": "uniform"}, [], 7]
 )
 def test_a_note_that_asks_for_what_does_not_exist(request_: Any, tmp_path: Path) -> None:
-    note = {"case": "c", "condition": "c", "focal": [], "request": request_}
+    note = {"case": "c", "condition": "c", "targets": [], "request": request_}
     (tmp_path / "m.json").write_text(json.dumps(note))
     with pytest.raises(ModelError, match=r"m\.json: not a note of this suite"):
         read_note(tmp_path / "m.onnx")
@@ -251,7 +251,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "tensorflow_cases": lambda x: tensorflow_cases(row=x),
     "caffe_cases": lambda x: caffe_cases(row=x),
     "onnx_networks": lambda x: onnx_networks(max_layers=x),
-    "requests": lambda x: requests(schemes=x),
+    "requests": lambda x: quantization_requests(schemes=x),
     **{
         f"judge {name}": lambda x, name=name: judge(GEMM, [], **{name: x})
         for name in (f.name for f in fields(RequestOptions))
@@ -332,7 +332,7 @@ def test_a_finding_counts_though_its_model_cannot_be_saved(
         result = runner.check("uniform/onnx/Gemm/trans_a")
     else:
         network = NetworkCase((Item("uniform/onnx/Conv", "default"),))
-        result = check_pairs(runner, [NeutralCase(network, "twice", 0)])
+        result = check_pairs(runner, [MetamorphicCase(network, "twice", 0)])
     assert result.failure is not None and "case  " in result.failure
     assert "again  " not in result.failure
     assert {f.model for f in result.findings} == {None}
@@ -349,11 +349,11 @@ def test_the_decision_picks_the_table_not_the_request() -> None:
 
 
 @settings(max_examples=30, derandomize=True, database=None, deadline=None)
-@given(requests())
+@given(quantization_requests())
 def test_the_obedient_quantizer_conforms_under_every_request(asked: dict[str, Any]) -> None:
     data = parse_case("uniform/onnx/MatMul@default").build().data
     decisions = Reference().quantize(data, Request("onnx", data, Path(), **asked))
-    assert not [f for f in judge(data, decisions, **asked) if f.kind != "missed"]
+    assert not [f for f in judge(data, decisions, **asked) if f.kind != "not-quantized"]
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from validity import EXCEPTIONS, PARSERS, random_network
 
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import parse_case
-from pytest_amct.cases.plan import Built, Case, focal_layers
+from pytest_amct.cases.plan import Built, Case, target_layers
 from pytest_amct.decisions.amct.record import read_record
 from pytest_amct.decisions.read import read_outcome
 from pytest_amct.errors import OutputError
@@ -22,7 +22,7 @@ from pytest_amct.quantizers.protocol import SETTINGS
 from pytest_amct.tables.answers import answer, find_row
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Answer, Treatment
-from pytest_amct.verdicts import asked_treatment
+from pytest_amct.verdicts import requested_treatment
 
 SPEC = load_spec()
 DECLARED = frozenset({"nonuniform", "weight_only", *SETTINGS})
@@ -34,13 +34,13 @@ C = "uniform/caffe"
 def built_of(group: str, deviation: str) -> tuple[Built, Network, Layer]:
     built = catalog.make_case(group, deviation).build()
     network = built.native.network()
-    (focal,) = focal_layers(network, built.focal)
-    return built, network, focal
+    (target,) = target_layers(network, built.targets)
+    return built, network, target
 
 
 def answered(group: str, deviation: str) -> Answer:
-    built, _, focal = built_of(group, deviation)
-    return answer(focal, asked_treatment(built.asked, find_row(focal, SPEC)))
+    built, _, target = built_of(group, deviation)
+    return answer(target, requested_treatment(built.asked, find_row(target, SPEC)))
 
 
 def differences(built: Built, treatment: Treatment) -> list[str]:
@@ -67,8 +67,8 @@ def differences(built: Built, treatment: Treatment) -> list[str]:
 def test_two_readings_agree_on_every_case(group: str) -> None:
     for case in catalog.gate_cases(group, DECLARED):
         built = case.build()
-        (focal,) = focal_layers(built.native.network(), built.focal)
-        treatment = asked_treatment(built.asked, find_row(focal, SPEC))
+        (target,) = target_layers(built.native.network(), built.targets)
+        treatment = requested_treatment(built.asked, find_row(target, SPEC))
         assert differences(built, treatment) == [], case.id
 
 
@@ -147,8 +147,8 @@ def test_every_condition_is_seen_both_ways() -> None:
     alone: Counter[str] = Counter()
     for case in CASES:
         built = case.build()
-        (focal,) = focal_layers(built.native.network(), built.focal)
-        found = answer(focal, asked_treatment(built.asked, find_row(focal, SPEC)))
+        (target,) = target_layers(built.native.network(), built.targets)
+        found = answer(target, requested_treatment(built.asked, find_row(target, SPEC)))
         broken = {reason.condition for reason in found.broken}
         satisfied.update(r.condition for r in found.reasons if r.state == "holds")
         alone.update(broken if len(broken) == 1 and not found.unknown else ())
@@ -165,11 +165,11 @@ def test_every_condition_is_seen_both_ways() -> None:
 def test_no_variation_moves_an_answer() -> None:
     for case in CASES[::3]:
         built = case.build()
-        (focal,) = focal_layers(built.native.network(), built.focal)
+        (target,) = target_layers(built.native.network(), built.targets)
         for name in catalog.variations("caffe"):
             varied = catalog.make_case(case.group, case.deviation, case.context, (name,)).build()
-            (other,) = focal_layers(varied.native.network(), varied.focal)
-            assert answer(other).verdict == answer(focal).verdict, (case.id, name)
+            (other,) = target_layers(varied.native.network(), varied.targets)
+            assert answer(other).verdict == answer(target).verdict, (case.id, name)
 
 
 def test_ids_are_unique_and_build_the_same_bytes_again() -> None:
@@ -196,7 +196,7 @@ def test_no_net_holds_what_nothing_reads() -> None:
             read = any(top is not None and top.consumers for top in layer.outputs)
             end = layer.type == "TanH" or case.plan.branches
             names = (layer.name, *(top.name for top in layer.outputs if top is not None))
-            assert read or end or {*names} & {*built.focal}, f"{case.id}: {layer}"
+            assert read or end or {*names} & {*built.targets}, f"{case.id}: {layer}"
 
 
 def runs(case: Case) -> str:

@@ -19,17 +19,17 @@ from pytest_amct.tables.loader import load_spec
 INPUT = 'input: "data" input_shape { dim: 1 dim: 3 dim: 16 dim: 16 } '
 
 
-def layer(type_: str, held: str = "", name: str = "focal", reads: str = "data") -> str:
+def layer(type_: str, held: str = "", name: str = "target", reads: str = "data") -> str:
     """One layer as text; `reads` are its bottoms, its top is of its own name."""
     ends = "".join(f' bottom: "{bottom}"' for bottom in reads.split())
     return f'layer {{ name: "{name}" type: "{type_}"{ends} top: "{name}" {held} }}\n'
 
 
-def read(text: str, caffemodel: bytes | None = None, name: str = "focal") -> Layer:
+def read(text: str, caffemodel: bytes | None = None, name: str = "target") -> Layer:
     return read_caffe(text, caffemodel).layer(name)
 
 
-def verdict(text: str, caffemodel: bytes | None = None, name: str = "focal", **done: Any) -> str:
+def verdict(text: str, caffemodel: bytes | None = None, name: str = "target", **done: Any) -> str:
     """The verdict, its basis if that is inferred, and what is broken or unknown."""
     found = answer(read(text, caffemodel, name), Treatment(**done))
     weaker = " (inferred)" if found.basis == "inferred" else ""
@@ -158,14 +158,14 @@ def test_dilation(dilation: str, broken: bool) -> None:
 def test_the_blob_decides_on_the_rank_before_the_kernel_and_the_data() -> None:
     once, unknown = conv(), 'input: "data" '
     for rank, expected in ((4, "quantizable"), (5, "forbidden weight_rank")):
-        model = stored(("focal", [(4, 3, *[3] * (rank - 2)), (4,)]))
+        model = stored(("target", [(4, 3, *[3] * (rank - 2)), (4,)]))
         assert verdict(unknown + once, model) == expected
         assert verdict(INPUT + once, model) == expected
 
 
 def test_four_legacy_fields_are_a_rank_of_four() -> None:
     model = message("NetParameter")
-    blob = model.layer.add(name="focal").blobs.add(num=4, channels=3, height=3, width=3)
+    blob = model.layer.add(name="target").blobs.add(num=4, channels=3, height=3, width=3)
     assert not blob.HasField("shape")
     text = 'input: "data" ' + conv("kernel_size: 3 bias_term: false")
     found = read(text, model.SerializeToString())
@@ -234,7 +234,7 @@ def test_a_weight_that_two_layers_share_is_open() -> None:
     shared = 'param { name: "w" } convolution_param { num_output: 4 kernel_size: 3 }'
     text = INPUT + layer("Convolution", shared) + layer("Convolution", shared, "twin")
     assert verdict(text) == "unspecified shared_weight"
-    first, second = (read(text, name=name).input(1) for name in ("focal", "twin"))
+    first, second = (read(text, name=name).input(1) for name in ("target", "twin"))
     assert first is not None and second is not None and first.name == second.name == "w"
     unnamed = text.replace('name: "w"', "lr_mult: 1")
     assert verdict(unnamed) == "quantizable"
@@ -292,12 +292,12 @@ def test_caffes_own_blobs_are_never_float16() -> None:
 
 
 def test_a_layer_in_place_makes_a_tensor_of_the_same_name() -> None:
-    relu = 'layer { name: "relu" type: "ReLU" bottom: "focal" top: "focal" }'
-    network = read_caffe(INPUT + conv() + relu + layer("Pooling", "", "pool", "focal"))
+    relu = 'layer { name: "relu" type: "ReLU" bottom: "target" top: "target" }'
+    network = read_caffe(INPUT + conv() + relu + layer("Pooling", "", "pool", "target"))
     before, relu_, after = network.layers
     first, second = before.outputs[0], relu_.outputs[0]
     assert first is not None and second is not None and first is not second
-    assert first.name == second.name == "focal"
+    assert first.name == second.name == "target"
     assert relu_.inputs == (first,) and after.inputs == (second,)
     assert first.consumers == [relu_] and second.consumers == [after]
     assert second.producer is relu_ and first.producer is before
@@ -309,7 +309,7 @@ def test_what_feeds_a_net_is_an_input_and_no_layer() -> None:
     text = f'layer {{ name: "in" type: "Input" top: "data" {shape} }}\n'
     text += 'layer { name: "db" type: "Data" top: "extra" top: "label" }\n' + layer("Pooling")
     network = read_caffe(text)
-    assert [x.name for x in network.layers] == ["focal"]
+    assert [x.name for x in network.layers] == ["target"]
     assert [(t.name, t.dtype, t.shape) for t in network.inputs] == [
         ("data", "float32", (1, 3, 8, 8)),
         ("extra", "float32", None),
@@ -334,15 +334,15 @@ def test_what_feeds_a_net_is_an_input_and_no_layer() -> None:
 )
 def test_the_net_is_the_one_of_the_test_phase(rule: str, present: bool) -> None:
     network = read_caffe(INPUT + layer("Pooling", rule) + layer("ReLU", "", "other"))
-    assert [x.name for x in network.layers] == (["focal"] if present else []) + ["other"]
+    assert [x.name for x in network.layers] == (["target"] if present else []) + ["other"]
     train = 'state { phase: TRAIN level: 1 stage: "deploy" } '
     if "stage" in rule or "level" in rule:
-        assert read(train + INPUT + layer("Pooling", rule)).name == "focal"
+        assert read(train + INPUT + layer("Pooling", rule)).name == "target"
 
 
 def test_parameters_come_from_the_prototxt_and_blobs_from_the_caffemodel() -> None:
     model = message("NetParameter")
-    entry = model.layer.add(name="focal", type="Pooling")
+    entry = model.layer.add(name="target", type="Pooling")
     entry.pooling_param.pool = 1
     entry.convolution_param.dilation.append(7)
     entry.blobs.add(data=[1.0] * 36).shape.dim.extend((4, 1, 3, 3))
@@ -370,10 +370,10 @@ def test_attributes_are_those_that_the_prototxt_sets() -> None:
 def test_files_may_be_given_by_their_paths(tmp_path: Path) -> None:
     text, model = tmp_path / "net.prototxt", tmp_path / "net.caffemodel"
     text.write_text(INPUT + conv())
-    model.write_bytes(stored(("focal", [(4, 3, 3, 3), (4,)])))
+    model.write_bytes(stored(("target", [(4, 3, 3, 3), (4,)])))
     for given in (text, str(text), text.read_bytes()):
         for blobs in (model, str(model), model.read_bytes()):
-            weight = read_caffe(given, blobs).layer("focal").input(1)
+            weight = read_caffe(given, blobs).layer("target").input(1)
             assert weight is not None and weight.shape == (4, 3, 3, 3)
 
 
@@ -474,22 +474,22 @@ ERRORS = {
     "half a character": ("layer { name: '\ud800' }", ["line 1", "not UTF-8"]),
     "no net": ('name: "empty"', ["no layers"]),
     "no type": (INPUT + 'layer { name: "a" }', ["'a'", "no type"]),
-    "missing bottom": (INPUT + layer("ReLU", reads="dota"), ["'focal'", "'dota'", "nothing"]),
+    "missing bottom": (INPUT + layer("ReLU", reads="dota"), ["'target'", "'dota'", "nothing"]),
     "only in training": (
         INPUT + layer("ReLU", "include { phase: TRAIN }", "t") + layer("ReLU", reads="t"),
-        ["'focal'", "'t'", "TEST"],
+        ["'target'", "'t'", "TEST"],
     ),
     "cycle of two": (
         layer("ReLU", reads="b", name="a") + layer("ReLU", reads="a", name="b"),
         ["'a'", "'b'", "cycles"],
     ),
-    "cycle of one": (layer("ReLU", reads="focal"), ["'focal'", "itself", "cycles"]),
+    "cycle of one": (layer("ReLU", reads="target"), ["'target'", "itself", "cycles"]),
     "same layer name": (
-        INPUT + layer("ReLU") + layer("ReLU").replace('top: "focal"', 'top: "x"'),
-        ["'focal'", "two layers"],
+        INPUT + layer("ReLU") + layer("ReLU").replace('top: "target"', 'top: "x"'),
+        ["'target'", "two layers"],
     ),
-    "same blob name": (INPUT + layer("ReLU") + layer("TanH", name="focal2").replace(
-        'top: "focal2"', 'top: "focal"'), ["'focal2'", "'focal'", "already"]),
+    "same blob name": (INPUT + layer("ReLU") + layer("TanH", name="target2").replace(
+        'top: "target2"', 'top: "target"'), ["'target2'", "'target'", "already"]),
     "top of an input's name": (
         INPUT + 'layer { name: "in" type: "Data" top: "data" }', ["'data'", "twice"]
     ),
@@ -498,7 +498,7 @@ ERRORS = {
     "old type": ('layers { layer { name: "a" type: "cnov" } }', ["'a'", "'cnov'"]),
     "both rules": (
         INPUT + layer("ReLU", "include { phase: TEST } exclude { phase: TRAIN }"),
-        ["'focal'", "'include'", "'exclude'"],
+        ["'target'", "'include'", "'exclude'"],
     ),
     "dimensions": ('input: "data" input_dim: 1 ' + layer("ReLU"), ["1 input_dim", "four"]),
     "shapes": (INPUT + "input_shape { dim: 1 } " + layer("ReLU"), ["1 inputs", "2 input_shape"]),
@@ -532,24 +532,24 @@ MISFITS: dict[str, tuple[str, list[tuple[int, ...]], str]] = {
 
 @pytest.mark.parametrize(("text", "shapes", "told"), MISFITS.values(), ids=MISFITS)
 def test_blobs_of_another_net_are_told(text: str, shapes: list[tuple[int, ...]], told: str) -> None:
-    with pytest.raises(ModelError, match="the caffemodel: layer 'focal': ") as caught:
-        read_caffe(INPUT + text, stored(("focal", shapes)))
+    with pytest.raises(ModelError, match="the caffemodel: layer 'target': ") as caught:
+        read_caffe(INPUT + text, stored(("target", shapes)))
     assert told in str(caught.value)
 
 
 def test_a_blob_whose_numbers_are_not_all_there_is_told() -> None:
     model = message("NetParameter")
-    model.layer.add(name="focal").blobs.add(data=[0.0] * 7).shape.dim.append(8)
-    with pytest.raises(ModelError, match="'focal': blob 0 is 8, but holds 7 numbers"):
+    model.layer.add(name="target").blobs.add(data=[0.0] * 7).shape.dim.append(8)
+    with pytest.raises(ModelError, match="'target': blob 0 is 8, but holds 7 numbers"):
         read_caffe(INPUT + layer("PReLU"), model.SerializeToString())
 
 
 def test_a_caffemodel_that_is_cut_off_or_something_else_is_told(tmp_path: Path) -> None:
     model = message("NetParameter")
-    model.layer.add(name="focal").blobs.add(data=[0.5] * 500).shape.dim.extend((4, 125))
+    model.layer.add(name="target").blobs.add(data=[0.5] * 500).shape.dim.extend((4, 125))
     whole = model.SerializeToString()
     text = INPUT + layer("Reshape")
-    assert read(text, whole).name == "focal"
+    assert read(text, whole).name == "target"
     for cut in (1, 10, 1000, len(whole) - 1):
         with pytest.raises(ModelError, match=f"the caffemodel: .*cut off.*{cut} bytes"):
             read_caffe(text, whole[:cut])
@@ -557,11 +557,13 @@ def test_a_caffemodel_that_is_cut_off_or_something_else_is_told(tmp_path: Path) 
     empty.touch()
     with pytest.raises(ModelError, match="holds no layers"):
         read_caffe(text, empty)
-    assert read(text, b"").name == "focal"  # as a CaffeModel without blobs has it
-    model.layer.add(name="focal")
-    assert read(text, model.SerializeToString()).name == "focal"
+    assert read(text, b"").name == "target"  # as a CaffeModel without blobs has it
+    model.layer.add(name="target")
+    assert read(text, model.SerializeToString()).name == "target"
     model.layer[1].CopyFrom(model.layer[0])
-    with pytest.raises(ModelError, match="the caffemodel: two layers with blobs are named 'focal'"):
+    with pytest.raises(
+        ModelError, match="the caffemodel: two layers with blobs are named 'target'"
+    ):
         read_caffe(text, model.SerializeToString())
     path = tmp_path / "none.caffemodel"
     with pytest.raises(ModelError, match=r"none\.caffemodel: cannot be read"):
@@ -578,9 +580,9 @@ def test_a_caffemodel_that_is_cut_off_or_something_else_is_told(tmp_path: Path) 
 def test_comments_are_read_in_no_encoding() -> None:
     text = (INPUT + layer("Pooling")).encode()
     odd = '# \u5377\u79ef: "pool"\n'.encode("gbk")
-    assert read_caffe(odd + text + odd).layer("focal").type == "Pooling"
-    kept = text.replace(b'name: "focal"', b'name: "fo#cal"')
-    assert read_caffe(kept).layer("fo#cal").type == "Pooling"
+    assert read_caffe(odd + text + odd).layer("target").type == "Pooling"
+    kept = text.replace(b'name: "target"', b'name: "tar#get"')
+    assert read_caffe(kept).layer("tar#get").type == "Pooling"
 
 
 def test_sizes_beyond_all_floats_are_sizes() -> None:

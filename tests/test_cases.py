@@ -246,7 +246,7 @@ def test_weights_of_judged_layers_are_large_enough_to_be_quantized() -> None:
             weight = layer.input(1)
             if layer.type in ("Conv", "ConvTranspose", "Gemm", "MatMul") and weight:
                 shape = [n for n in weight.shape or () if isinstance(n, int)]
-                judged = layer.outputs[0] is not None and layer.outputs[0].name in built.focal
+                judged = layer.outputs[0] is not None and layer.outputs[0].name in built.targets
                 if judged and shape and np.prod(shape) < 1024:
                     small.add(case.id.partition(":")[0])
     assert {id_.partition("@")[2] for id_ in small} == {"rank-1"}

@@ -21,7 +21,7 @@ from pytest_amct.verdicts import (
     Policy,
     Record,
     judge_layer,
-    missed,
+    not_quantized,
 )
 
 SPEC = load_spec()
@@ -196,7 +196,7 @@ def test_the_second_of_two_waivers_holds() -> None:
 def test_a_row_that_is_declared_as_skipped_warns_if_it_is_quantized() -> None:
     layer = gemm()
     outcome = Outcome("decided", {0: Decision()})
-    policy = Policy(skips=("uniform/onnx/Gemm",))
+    policy = Policy(float_rows=("uniform/onnx/Gemm",))
     (finding,) = judge_layer("case", "group", layer, outcome, SPEC, policy, {}).findings
     assert (finding.status, finding.condition) == ("warned", "uniform/onnx/Gemm")
 
@@ -206,7 +206,7 @@ def test_a_skipped_layer_that_is_quantized_says_what_shows_it() -> None:
     (finding,) = record.findings
     assert finding.condition == "settings/onnx/Gemm/skip_layers"
     assert finding.message.endswith("shown by: a record")
-    assert (record.verdict, record.owed) == ("forbidden", False)
+    assert (record.verdict, record.expected) == ("forbidden", False)
 
 
 def test_what_was_clustered_is_judged_by_table_2_if_that_was_asked_for() -> None:
@@ -230,7 +230,7 @@ def test_what_is_owed_to_nobody() -> None:
     network = read_onnx(onnx(f"g {text} {body}"))
     for name in ("a", "b"):
         record = judged(network.layer(name), Decision.float())
-        assert (record.verdict, record.owed) == ("quantizable", False), name
+        assert (record.verdict, record.expected) == ("quantizable", False), name
 
 
 def test_a_constant_bias_behind_a_layer_with_weights_is_not_owed() -> None:
@@ -239,13 +239,13 @@ def test_a_constant_bias_behind_a_layer_with_weights_is_not_owed() -> None:
     body = "{ g1 = Gemm (x, w)  i = Identity (g1)  [bias] y = Add (i, k)  [sum] z = Add (g1, x) }"
     network = read_onnx(onnx(f"g {text} {body}"))
     idle = Decision.float()
-    assert not judged(network.layer("bias"), idle, tensor_quantize=("bias",)).owed
-    assert judged(network.layer("sum"), idle, tensor_quantize=("sum",)).owed
-    assert not judged(network.layer("sum"), idle).owed  # the row lists its data alone
+    assert not judged(network.layer("bias"), idle, tensor_quantize=("bias",)).expected
+    assert judged(network.layer("sum"), idle, tensor_quantize=("sum",)).expected
+    assert not judged(network.layer("sum"), idle).expected  # the row lists its data alone
 
 
 @pytest.mark.parametrize(
-    ("made", "owed"),
+    ("made", "expected"),
     [
         ("d = Sin (x)", True),
         ("d = RandomNormal <shape = [4, 32]> ()", False),
@@ -257,7 +257,7 @@ def test_a_constant_bias_behind_a_layer_with_weights_is_not_owed() -> None:
         ("i = QuantizeLinear (x, step)  q = DequantizeLinear (i, step)  d = Sin (q)", True),
     ],
 )
-def test_what_is_owed_depends_on_where_the_data_comes_from(made: str, owed: bool) -> None:
+def test_what_is_owed_depends_on_where_the_data_comes_from(made: str, expected: bool) -> None:
     text = "(float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = {}, float[4, 32] k = {},"
     text += " float step = {1.0}>"
     functions = '<domain: "local", opset_import: ["" : 21]> f (a) => (b) { b = Sin (a) }'
@@ -265,19 +265,21 @@ def test_what_is_owed_depends_on_where_the_data_comes_from(made: str, owed: bool
     body = f"g {text} {{ {made}  [n] y = Gemm (d, w) }} {functions}"
     network = read_onnx(parser.parse_model(f"{head} {body}"))
     record = judged(network.layer("n"), Decision.float())
-    assert (record.verdict, record.owed) == ("quantizable", owed)
+    assert (record.verdict, record.expected) == ("quantizable", expected)
 
 
-@pytest.mark.parametrize(("moves", "owed"), [(100, True), (1000, False)])
-def test_what_moves_on_without_end_is_not_owed(moves: int, owed: bool) -> None:
+@pytest.mark.parametrize(("moves", "expected"), [(100, True), (1000, False)])
+def test_what_moves_on_without_end_is_not_owed(moves: int, expected: bool) -> None:
     moved = " ".join(f"d{n} = Identity (d{n - 1})" for n in range(1, moves + 1))
     text = "(float[4, 32] d0) => (float[4, 32] y) <float[32, 32] w = {}>"
     network = read_onnx(onnx(f"g {text} {{ {moved} [n] y = Gemm (d{moves}, w) }}"))
-    assert judged(network.layer("n"), Decision.float()).owed is owed
+    assert judged(network.layer("n"), Decision.float()).expected is expected
 
 
-@pytest.mark.parametrize(("moved", "owed"), [("Split", False), ("Concat", False), ("Neg", True)])
-def test_values_are_followed_past_axes(moved: str, owed: bool) -> None:
+@pytest.mark.parametrize(
+    ("moved", "expected"), [("Split", False), ("Concat", False), ("Neg", True)]
+)
+def test_values_are_followed_past_axes(moved: str, expected: bool) -> None:
     made = {
         "Split": tf.node("Split", "d", "axis", "q", T="float32", num_split=1),
         "Concat": tf.node("Concat", "d", "axis", "q", "q", T="float32", N=2),
@@ -287,14 +289,14 @@ def test_values_are_followed_past_axes(moved: str, owed: bool) -> None:
     fake = tf.node("FakeQuantWithMinMaxVars", "q", "x", "low", "high")
     last = tf.node("MatMul", "n", "d", "w", T="float32")
     graph = tf.graph(tf.fed("x", 4, 32), tf.const("w", 32, 32), *ends, fake, made, last)
-    assert judged(read_tensorflow(graph).layer("n"), Decision.float()).owed is owed
+    assert judged(read_tensorflow(graph).layer("n"), Decision.float()).expected is expected
 
 
 def test_a_listed_initializer_is_no_network_input() -> None:
     text = "(float[4, 32] x, float[4, 32] k) => (float[4, 32] y) "
     text += "<float[4, 32] k = {}, float[32, 32] w = {}>"
     network = read_onnx(onnx(f"g {text} {{ [n] y = Gemm (k, w) }}"))
-    assert not judged(network.layer("n"), Decision.float()).owed
+    assert not judged(network.layer("n"), Decision.float()).expected
 
 
 def conv(rank: int) -> Layer:
@@ -308,25 +310,25 @@ def test_the_rank_of_a_weight_tells_which_of_a_row_s_types_a_layer_is() -> None:
     for rank, mine, other in ((4, "Conv2D", "Conv3D"), (5, "Conv3D", "Conv2D")):
         (finding,) = judged(conv(rank), Decision(), skip_layer_types=(mine,)).findings
         assert finding.condition == skipped
-        assert not judged(conv(rank), Decision.float(), skip_layer_types=(mine,)).owed
+        assert not judged(conv(rank), Decision.float(), skip_layer_types=(mine,)).expected
         assert not judged(conv(rank), Decision(), skip_layer_types=(other,)).findings
-        assert judged(conv(rank), Decision.float(), skip_layer_types=(other,)).owed
+        assert judged(conv(rank), Decision.float(), skip_layer_types=(other,)).expected
 
 
 def test_a_layer_of_one_of_two_types_is_neither_owed_nor_surely_skipped() -> None:
     text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y)"
     pool = read_onnx(onnx(f"{text} {{ [n] y = MaxPool <kernel_shape = [1, 1]> (x) }}")).layer("n")
     asked = {"tensor_quantize": ("n",), "skip_layer_types": ("MaxPool",)}
-    assert not judged(pool, Decision.float(), **asked).owed
+    assert not judged(pool, Decision.float(), **asked).expected
     assert not judged(pool, Decision((0,), weights=False), **asked).findings
-    assert judged(pool, Decision.float(), tensor_quantize=("n",)).owed
-    assert judged(pool, Decision.float(), scheme="tensor", tensor_quantize=("n",)).owed
+    assert judged(pool, Decision.float(), tensor_quantize=("n",)).expected
+    assert judged(pool, Decision.float(), scheme="tensor", tensor_quantize=("n",)).expected
 
 
 def test_layers_without_a_name_are_asked_for_by_their_output() -> None:
     text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y)"
     (pool,) = read_onnx(onnx(f"{text} {{ y = MaxPool <kernel_shape = [1, 1]> (x) }}")).layers
-    assert judged(pool, Decision.float(), tensor_quantize=("y",)).owed
+    assert judged(pool, Decision.float(), tensor_quantize=("y",)).expected
     (finding,) = judged(pool, Decision((0,), weights=False), skip_layers=("y",)).findings
     assert finding.condition == "settings/onnx/MaxPool/skip_layers"
 
@@ -356,8 +358,8 @@ def test_names_under_a_scheme_may_mean_the_scheme() -> None:
 
 
 def test_nothing_is_owed_where_clustering_was_asked_for() -> None:
-    assert judged(gemm(), Decision.float()).owed
-    assert not judged(gemm(), Decision.float(), scheme="nonuniform").owed
+    assert judged(gemm(), Decision.float()).expected
+    assert not judged(gemm(), Decision.float(), scheme="nonuniform").expected
 
 
 def test_a_row_is_skipped_if_all_its_types_are() -> None:
@@ -416,16 +418,16 @@ def test_what_is_left_in_float_fails_where_it_is_claimed() -> None:
             replace(record, case=case, decided="float" if case in left else "quantized")
             for case in ("r@one", "r@one:chain", "r@two", "r@two:chain+renamed")
         ]
-        return [(f.status, f.message) for f in missed(records, Policy(**policy))]
+        return [(f.status, f.message) for f in not_quantized(records, Policy(**policy))]
 
     both = {"r@one", "r@one:chain"}
     words = "1 of 2 quantizable layers of uniform/onnx/Gemm were left in float: one"
     assert found(both) == [("warned", words)]
-    assert found(both, claims=("uniform/onnx/*",)) == [("failed", words)]
-    assert found(both, claims=("uniform/onnx/Conv",)) == [("warned", words)]
-    assert found(both, skips=("uniform/onnx/Gemm",)) == []
+    assert found(both, required_rows=("uniform/onnx/*",)) == [("failed", words)]
+    assert found(both, required_rows=("uniform/onnx/Conv",)) == [("warned", words)]
+    assert found(both, float_rows=("uniform/onnx/Gemm",)) == []
     assert found({"r@one", "r@two:chain+renamed"}) == []
-    assert missed([judged(gemm("transA = 1"), Decision.float())], Policy()) == []
+    assert not_quantized([judged(gemm("transA = 1"), Decision.float())], Policy()) == []
 
 
 def test_what_is_missed_is_owed_decided_and_told_row_by_row() -> None:
@@ -435,12 +437,12 @@ def test_what_is_missed_is_owed_decided_and_told_row_by_row() -> None:
         contexts = [f"{name}{context}" for name in names for context in ("", ":chain")]
         records = [replace(left, case=case, **changes) for case in contexts]  # type: ignore[arg-type]
         kept = replace(left, case="a@kept", row="a/row/first", decided="quantized")
-        return missed([kept, replace(kept, case="a@kept:chain"), *records], Policy())
+        return not_quantized([kept, replace(kept, case="a@kept:chain"), *records], Policy())
 
     (finding,) = found(*(f"r@d{i}" for i in range(10)))
     assert finding.case == "r@d0"
     assert finding.message.endswith(": d0, d1, d2, d3, d4, d5, d6, d7")
-    assert found("r@one", owed=False) == []
+    assert found("r@one", expected=False) == []
     assert found("r@one", row=None) == []
     assert found("r@one", decided="unknown") == []
     assert found("r@one", decided="unknown", untold="it is hidden") == []
@@ -451,7 +453,7 @@ def test_what_cannot_be_told_in_one_context_is_not_missed() -> None:
     cases = ("r@one", "r@one:chain", "r@one:chain+renamed", "r@two", "r@two:chain")
     records = [replace(left, case=case) for case in cases]
     records[2] = replace(records[2], decided="unknown", untold="it is hidden")
-    (finding,) = missed(records, Policy())
+    (finding,) = not_quantized(records, Policy())
     assert finding.message.startswith("1 of 2 quantizable layers")
     assert finding.message.endswith(": two")
 
@@ -460,7 +462,7 @@ def test_an_addition_behind_a_pool_is_no_bias() -> None:
     text = "(float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y) <float[4, 1, 1] k = {}>"
     body = "{ p = AveragePool <kernel_shape = [1, 1]> (x)  [n] y = Add (p, k) }"
     layer = read_onnx(onnx(f"g {text} {body}")).layer("n")
-    assert judged(layer, Decision.float(), tensor_quantize=("n",)).owed
+    assert judged(layer, Decision.float(), tensor_quantize=("n",)).expected
 
 
 def test_channels_of_a_layer_without_a_row() -> None:
@@ -475,7 +477,7 @@ def test_no_row_has_nothing_to_check() -> None:
     record = judged(read_onnx(onnx(text)).layer("n"), Decision(shift=1))
     (finding,) = record.findings
     assert finding.condition == "uniform/onnx/unlisted/Sigmoid"
-    assert (record.row, record.checked, record.owed) == (None, (), False)
+    assert (record.row, record.checked, record.expected) == (None, (), False)
 
 
 def test_a_refusal_leaves_in_float() -> None:
@@ -563,6 +565,6 @@ def test_what_is_asked_for_may_itself_be_forbidden() -> None:
 
 
 def test_what_cannot_be_found_is_not_what_is_not_known() -> None:
-    lost = Outcome("decided", untraceable=frozenset({0}))
-    assert judged(gemm(), lost).decided == "untraceable"
+    lost = Outcome("decided", unmatched=frozenset({0}))
+    assert judged(gemm(), lost).decided == "unmatched"
     assert judged(gemm(), Outcome("decided")).decided == "unknown"

@@ -24,7 +24,7 @@ def decisions(result: object, original: ModelProto | None = None) -> dict[str, A
     network = read_onnx(original or float_model())
     outcome = read_outcome(network, result)
     return {
-        layer.name: "untraceable" if i in outcome.untraceable else outcome.decision(i)
+        layer.name: "unmatched" if i in outcome.unmatched else outcome.decision(i)
         for i, layer in enumerate(network.layers)
     }
 

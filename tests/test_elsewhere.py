@@ -56,7 +56,7 @@ def results_of(folder: Path, **changed: Any) -> dict[str, Any]:
         models[entry["id"]] = {
             "layers": {n: d.quantized for n, d in Reference().decide(network).items()}
         }
-    results = {"format": "pytest-amct-results/1", "export": manifest["export"], "models": models}
+    results = {"format": "pytest-amct-results/2", "export": manifest["export"], "models": models}
     return {**results, **changed}
 
 
@@ -157,7 +157,7 @@ def test_what_a_tool_says_of_itself_is_its_status(
         (lambda r: r["models"].pop(min(r["models"])), "models have no result, the first is"),
         (lambda r: r["models"].update(x={"layers": {}}), "models.x: "),
         (lambda r: r["models"].update({min(r["models"]): {}}), "give one of errored, file, layers"),
-        (lambda r: r.update(format="json"), "its format is not 'pytest-amct-results/1'"),
+        (lambda r: r.update(format="json"), "its format is not 'pytest-amct-results/2'"),
         (lambda r: r.pop("models"), "lacks 'models'"),
         (lambda r: r.update(models=[]), "'models' must be an object"),
         (lambda r: r["models"].update({min(r["models"]): None}), "give one of errored, file"),
@@ -168,7 +168,7 @@ def test_results_that_do_not_fit(
     change: Any, told: str, exported: Path, repository: ToyRepository
 ) -> None:
     results = {
-        "format": "pytest-amct-results/1",
+        "format": "pytest-amct-results/2",
         "export": manifest_of(exported)["export"],
         "models": {e["id"]: {"layers": {}} for e in manifest_of(exported)["models"]},
     }

@@ -20,7 +20,7 @@ from pytest_amct import answer, onnx_networks
 from pytest_amct.audit import check_model
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import Item, NetworkCase, everything, parse_case
-from pytest_amct.cases.plan import focal_layers
+from pytest_amct.cases.plan import target_layers
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import UsageError
 from pytest_amct.explore import Explorer
@@ -130,7 +130,7 @@ def test_a_case_may_stand_among_other_layers() -> None:
     case = parse_case(id_)
     assert (case.id, case.group, case.deviation) == (id_, TRANS_A, "1")
     built = case.build()
-    (layer,) = focal_layers(read_onnx(built.data), built.focal)
+    (layer,) = target_layers(read_onnx(built.data), built.targets)
     assert layer.type == "Gemm"
     assert answer(layer).verdict == "forbidden"
 
@@ -271,9 +271,9 @@ def test_a_network_that_holds_what_may_be_refused_may_be_refused(tmp_path: Path)
 
 def test_layers_left_in_float_in_networks_are_missed_as_in_the_gate(tmp_path: Path) -> None:
     wrong = WRONG["conv-transpose-filter-4-by-4"]
-    claimed = explorer(wrong.quantize, tmp_path, claims=("uniform/onnx/ConvTranspose",))
-    result = claimed.check("uniform/onnx/ConvTranspose")
-    assert {f.kind for f in result.findings if f.status == "failed"} == {"missed"}
+    is_required = explorer(wrong.quantize, tmp_path, required_rows=("uniform/onnx/ConvTranspose",))
+    result = is_required.check("uniform/onnx/ConvTranspose")
+    assert {f.kind for f in result.findings if f.status == "failed"} == {"not-quantized"}
 
 
 def test_what_is_missed_is_told_by_a_case_that_can_be_built_again(tmp_path: Path) -> None:
@@ -286,16 +286,21 @@ def test_what_is_missed_is_told_by_a_case_that_can_be_built_again(tmp_path: Path
                 decisions[layer.name] = Decision.float()
         return decisions
 
-    claims = ("uniform/tensorflow/*",)
+    required_rows = ("uniform/tensorflow/*",)
     for seed in (1, 2):
         found = explorer(
-            no_calls, tmp_path, seed=seed, max_examples=100, claims=claims, frameworks=FRAMEWORKS
+            no_calls,
+            tmp_path,
+            seed=seed,
+            max_examples=100,
+            required_rows=required_rows,
+            frameworks=FRAMEWORKS,
         )
         for row in ("MatMul", "Conv2D"):
             result = found.check(f"uniform/tensorflow/{row}/weight_source")
             assert result.failure is not None
             (finding,) = [f for f in result.findings if f.status == "failed"]
-            assert finding.kind == "missed"
+            assert finding.kind == "not-quantized"
             assert parse_case(finding.case).id == finding.case
             assert f"case       {finding.case}\n" in result.failure
 
@@ -303,7 +308,9 @@ def test_what_is_missed_is_told_by_a_case_that_can_be_built_again(tmp_path: Path
 def test_a_drawn_case_that_nobody_has_kept_can_be_explained(tmp_path: Path) -> None:
     runner = explorer(Reference(), tmp_path).runner
     case = "uniform/onnx/Gemm@default:in(uniform/onnx/Conv@default,_<1)+opset17"
-    finding = Finding("missed", "uniform/onnx/Gemm", case, "Gemm", "failed", "it was left in float")
+    finding = Finding(
+        "not-quantized", "uniform/onnx/Gemm", case, "Gemm", "failed", "it was left in float"
+    )
     failure = runner.result("uniform/onnx/Gemm", [], [finding]).failure
     assert failure is not None and f"case       {case}\n" in failure
 
@@ -317,7 +324,7 @@ def explored(repository: ToyRepository, *arguments: str, name: str = "rep") -> A
         f"--amct-report={name}",
         "--amct-select=uniform/onnx/Gemm/*",
         "--amct-select=networks/onnx",
-        "--amct-select=neutral/onnx/rename",
+        "--amct-select=metamorphic/onnx/rename",
         "--amct-max-examples=20",
         *arguments,
     )
@@ -367,7 +374,7 @@ def test_workers_draw_by_the_seed_of_the_controller(
     [
         f"{TRANS_A}@1:in(uniform/onnx/Conv@default,_<1)",
         "networks/onnx@all:in(uniform/onnx/Conv@default,uniform/onnx/Gemm/trans_a@1<1)",
-        "neutral/onnx/rename@4:in(uniform/onnx/Gemm@default)",
+        "metamorphic/onnx/rename@4:in(uniform/onnx/Gemm@default)",
     ],
 )
 @pytest.mark.parametrize("profile", ["gate", "explore"])

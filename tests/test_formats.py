@@ -120,7 +120,7 @@ def verdicts(names: list[str], wires: list[tuple[int, int]], framework: str) -> 
         items.append(Item(f"uniform/{framework}/{row}", deviation, back, second))
     built = NetworkCase(tuple(items), None).build()
     layers = {n: layer for layer in built.native.network().layers for n in known_as(layer)}
-    return [answer(layers[focal], Treatment()).verdict for focal in built.focal]
+    return [answer(layers[target], Treatment()).verdict for target in built.targets]
 
 
 @pytest.mark.parametrize("name", SAME)

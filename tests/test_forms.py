@@ -108,7 +108,7 @@ def test_what_the_reference_writes_is_read_as_it_decided(form: str) -> None:
         network = read_onnx(built.data)
         decided = reference.decide(network)
         outcome = read_outcome(network, readable(form, write_form(form, network, decided)))
-        assert (outcome.status, outcome.untraceable) == ("decided", frozenset()), case.id
+        assert (outcome.status, outcome.unmatched) == ("decided", frozenset()), case.id
         for index, decision in by_index(network, decided):
             layer = network.layers[index]
             found = outcome.decision(index)

@@ -44,7 +44,7 @@ def test_every_id_of_the_catalogue_reads_back(framework: str) -> None:
         ("settings/onnx/Gemm/channel_wise", "uniform/onnx/Gemm", "channel_wise"),
         ("uniform/onnx/unlisted/com.acme::Conv", "uniform/onnx/unlisted", "com.acme::Conv"),
         ("networks/onnx", "networks/onnx/", "onnx"),
-        ("neutral/onnx/rename", "neutral/onnx/rename", "rename"),
+        ("metamorphic/onnx/rename", "metamorphic/onnx/rename", "rename"),
     ],
 )
 def test_a_condition_says_where_reports_tell_of_it(id_: str, row: str, short: str) -> None:
@@ -59,7 +59,7 @@ def test_a_condition_says_what_it_is_about() -> None:
         "float16/onnx/MaxPool": "",
         "uniform/onnx/unlisted/a/b": "unlisted",
         "networks/onnx": "network",
-        "neutral/onnx/rename": "metamorphic",
+        "metamorphic/onnx/rename": "metamorphic",
     }
     for id_, about in ids.items():
         condition = ConditionId.parse(id_)

@@ -35,7 +35,7 @@ def test_a_layer_that_is_gone_is_untraceable_and_not_float() -> None:
     erf = result.graph.node.pop()
     result.graph.node[-1].output[0] = erf.output[0]
     found = decisions(conv_net(), result)
-    assert found["erf"] == "untraceable"
+    assert found["erf"] == "unmatched"
     assert found["conv"] == Decision.float()
 
 
@@ -98,7 +98,7 @@ def test_equal_weights_do_not_tell_layers_apart() -> None:
         return renamed(proto) if quantize else proto
 
     found = decisions(network(False), network(True))
-    assert found["conv_first"] == found["conv_second"] == "untraceable"
+    assert found["conv_first"] == found["conv_second"] == "unmatched"
 
 
 def test_a_weight_that_two_renamed_layers_have_names_neither() -> None:
@@ -107,18 +107,18 @@ def test_a_weight_that_two_renamed_layers_have_names_neither() -> None:
     second = result.graph.node[-2]
     assert second.name == "conv_second"
     second.input[1] = "first"
-    assert decisions(original, renamed(result))["conv_first"] == "untraceable"
+    assert decisions(original, renamed(result))["conv_first"] == "unmatched"
 
 
 def test_a_renamed_layer_between_matched_neighbours_is_found_by_position() -> None:
     original = between("Sin", POOL, "Erf", pairs=False)
     result = between("Sin", POOL, "Erf", pairs=True)
     for layer in result.graph.node:
-        if layer.name == "focal":
+        if layer.name == "target":
             layer.name = "other"
             layer.output[0] = "o"
         layer.input[:] = ["o" if name == "b" else name for name in layer.input]
-    assert quantized(decisions(original, result)["focal"])
+    assert quantized(decisions(original, result)["target"])
 
 
 def test_a_matmul_may_come_back_as_a_gemm() -> None:
@@ -142,7 +142,7 @@ def test_a_matmul_may_come_back_as_a_gemm() -> None:
     )
     found = decisions(original, result)
     assert quantized(found["mm"])
-    assert found["bias"] == "untraceable"
+    assert found["bias"] == "unmatched"
 
 
 def deconv_net(quantize: bool, name: str = "deconv", output: str = "c") -> ModelProto:
@@ -174,7 +174,7 @@ def test_a_conv_transpose_may_come_back_as_a_conv_of_its_name() -> None:
 def test_a_conv_of_another_name_is_no_conv_transpose() -> None:
     original = deconv_net(False)
     result = deconv_net(True, name="other", output="d")
-    assert decisions(original, result)["deconv"] == "untraceable"
+    assert decisions(original, result)["deconv"] == "unmatched"
 
 
 def test_layers_in_nested_graphs_are_read_too() -> None:

@@ -57,10 +57,10 @@ class Judge:
         return self.seen[case][0]
 
     def raw(self, case: str) -> tuple[onnx.ModelProto, onnx.NodeProto, onnx.NodeProto]:
-        """The quantized model of a case, and its focal node before and after."""
+        """The quantized model of a case, and its target node before and after."""
         self(case)
         built, quantized = parse_case(case).build(), self.seen[case][1]
-        (before,) = [n for n in built.model.graph.node if built.focal[0] in n.output]
+        (before,) = [n for n in built.model.graph.node if built.targets[0] in n.output]
         (after,) = [n for n in quantized.graph.node if n.name == before.name]
         return quantized, before, after
 

@@ -55,7 +55,7 @@ class Feeds(CalibrationDataReader):  # type: ignore[misc]
 
 
 def quantize(case_id: str, folder: Path) -> tuple[onnx.ModelProto, onnx.ModelProto, str]:
-    """The model of a case, what onnxruntime makes of it, and the focal output."""
+    """The model of a case, what onnxruntime makes of it, and the target output."""
     from pytest_amct import read_onnx
 
     built = parse_case(case_id).build()
@@ -64,7 +64,7 @@ def quantize(case_id: str, folder: Path) -> tuple[onnx.ModelProto, onnx.ModelPro
     inputs = tuple(input_spec(t) for t in read_onnx(built.data).inputs)
     feeds = Feeds(Request("onnx", built.data, folder, inputs).calibration())
     quantize_static(source, target, feeds, quant_format=QuantFormat.QDQ)
-    return built.model, onnx.load(target), built.focal[0]
+    return built.model, onnx.load(target), built.targets[0]
 
 
 def producers(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
@@ -80,12 +80,12 @@ def test_every_finding_holds_when_checked_by_hand(
     ]
     assert len({f.condition for f in findings}) >= 7
     for finding in findings:
-        original, quantized, focal = quantize(finding.case, tmp_path)
-        opinion = next(o for o in opinions(original) if o.output == focal)
+        original, quantized, target = quantize(finding.case, tmp_path)
+        opinion = next(o for o in opinions(original) if o.output == target)
         assert opinion.answer == "forbidden", finding.case
         assert finding.condition in opinion.broken, finding.case
         made_by = producers(quantized)
-        (node,) = [n for n in original.graph.node if focal in n.output]
+        (node,) = [n for n in original.graph.node if target in n.output]
         (same,) = [n for n in quantized.graph.node if n.name == node.name]
         port = 1 if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul") else 0
         assert made_by[same.input[port]].op_type == "DequantizeLinear", finding.case

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_amct.cases import catalog
-from pytest_amct.cases.plan import focal_layers
+from pytest_amct.cases.plan import target_layers
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.loading import load_quantizer
@@ -29,10 +29,10 @@ def opencv() -> Quantizer:
 def decided(opencv: Quantizer, group: str, deviation: str) -> Decision | None:
     built = catalog.make_case(group, deviation).build()
     network = built.native.network()
-    (focal,) = focal_layers(network, built.focal)
+    (target,) = target_layers(network, built.targets)
     outcome = run_quantizer(opencv, built.native, network)
     assert outcome.status == "decided", outcome.message
-    return outcome.decision(layer_index(focal))
+    return outcome.decision(layer_index(target))
 
 
 def test_a_convolution_is_quantized_with_a_factor_for_each_channel(opencv: Quantizer) -> None:

@@ -10,7 +10,7 @@ from accusations import models
 
 from pytest_amct import Answer, Treatment, answer
 from pytest_amct.cases import catalog
-from pytest_amct.cases.plan import focal_layers
+from pytest_amct.cases.plan import target_layers
 from pytest_amct.graphs.network import Network
 from pytest_amct.tables.facts import facts_of
 from pytest_amct.tables.loader import load_spec
@@ -74,7 +74,7 @@ def test_the_short_way_is_taken_by_all_that_is_plain() -> None:
         for deviation in {"default", "bias", "rank-5"} & set(catalog.deviations(row.id)):
             built = catalog.make_case(row.id, deviation).build()
             network = built.native.network()
-            (layer, *_) = focal_layers(network, built.focal)
+            (layer, *_) = target_layers(network, built.targets)
             plain, checks = answer(layer).verdict == "quantizable", steps(row)
             if plain and checks is not None and hold(layer, row, checks, facts_of(network, SPEC)):
                 taken.add(f"{row.id} {deviation}")

@@ -89,8 +89,11 @@ def test_a_quantizer_that_cannot_be_loaded(name: str, told: str, repository: Toy
         (["-o", "amct_timeout=0"], "amct_timeout=0: must be a whole number, 1 or more"),
         (["-o", "amct_frameworks=keras"], "amct_frameworks: 'keras' is no framework: use onnx"),
         (["-o", "amct_waivers=uniform/*"], "'uniform/*' gives no reason: write the id, a space"),
-        (["-o", "amct_claims=uniform/onnx/Cnov"], "'uniform/onnx/Cnov' is no row of cann-7.0.0"),
-        (["-o", "amct_skips=Conv"], "amct_skips: 'Conv' is no row of cann-7.0.0"),
+        (
+            ["-o", "amct_required_rows=uniform/onnx/Cnov"],
+            "'uniform/onnx/Cnov' is no row of cann-7.0.0",
+        ),
+        (["-o", "amct_float_rows=Conv"], "amct_float_rows: 'Conv' is no row of cann-7.0.0"),
         (["--amct-spec=cann-1"], "'cann-1' is not a known release: use one of cann-7.0.0"),
         (["--amct-spec=absent.toml"], "'absent.toml': no such file"),
         (["--amct-model=absent.onnx"], "--amct-model=absent.onnx: no such file"),
@@ -109,8 +112,8 @@ def test_a_quantizer_that_cannot_be_loaded(name: str, told: str, repository: Toy
         (["-o", "amct_isolate=maybe"], "amct_isolate: invalid truth value 'maybe': write true"),
         (["-o", "amct_waivers=x a\nx b"], "amct_waivers: 'x' stands there twice: keep one"),
         (
-            ["-o", "amct_claims=uniform/onnx/*", "-o", "amct_skips=uniform/onnx/Conv"],
-            "uniform/onnx/Conv is in amct_claims and in amct_skips: it cannot be both",
+            ["-o", "amct_required_rows=uniform/onnx/*", "-o", "amct_float_rows=uniform/onnx/Conv"],
+            "uniform/onnx/Conv is in amct_required_rows and in amct_float_rows: it cannot be both",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -384,7 +387,7 @@ def test_one_framework_of_which_nothing_comes_back_stops_no_other(
     assert run.code == 1, run.text
     report = repository.report()
     assert [*report["stopped"]] == ["caffe"]
-    assert next(c for c in report["conditions"] if c["id"] == CHEAP)["judged"]["broken_alone"]
+    assert next(c for c in report["conditions"] if c["id"] == CHEAP)["judged"]["violated_alone"]
 
 
 def test_a_quantizer_that_fails_on_some_layers_alone_is_judged_on_all(

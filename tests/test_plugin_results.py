@@ -22,7 +22,7 @@ OVER = "over-quantized"
 
 def judged(report: dict[str, Any]) -> set[str]:
     """The conditions of which a report saw both ways."""
-    return {c["id"] for c in report["conditions"] if c.get("satisfied") and c.get("broken_alone")}
+    return {c["id"] for c in report["conditions"] if c.get("satisfied") and c.get("violated_alone")}
 
 
 # --- selection ----------------------------------------------------------------------------------
@@ -168,10 +168,10 @@ LAZY = "return {n.name: False for n in model.graph.node}"
     [
         ("", [], 0, "warned"),
         ("", ["--amct-strict"], 1, "failed"),
-        (f'amct_claims = ["{ROW}"]', [], 1, "failed"),
-        ('amct_claims = ["uniform/onnx/Conv"]', [], 0, "warned"),
-        (f'amct_skips = ["{ROW}"]', [], 0, None),
-        (f'amct_waivers = ["{ROW} we are lazy"]\namct_claims = ["{ROW}"]', [], 0, "waived"),
+        (f'amct_required_rows = ["{ROW}"]', [], 1, "failed"),
+        ('amct_required_rows = ["uniform/onnx/Conv"]', [], 0, "warned"),
+        (f'amct_float_rows = ["{ROW}"]', [], 0, None),
+        (f'amct_waivers = ["{ROW} we are lazy"]\namct_required_rows = ["{ROW}"]', [], 0, "waived"),
     ],
     ids=["plain", "strict", "claimed", "another claimed", "skipped", "waived"],
 )
@@ -182,11 +182,13 @@ def test_what_is_missed(
     repository.quantizer(LAZY)
     run = repository.cheap(*arguments)
     assert run.code == code, run.out
-    assert [f["status"] for f in repository.findings("missed")] == ([status] if status else [])
+    assert [f["status"] for f in repository.findings("not-quantized")] == (
+        [status] if status else []
+    )
 
 
 def test_quantizing_what_is_skipped_on_purpose_warns(repository: ToyRepository) -> None:
-    repository.ini(f'amct_skips = ["{ROW}"]')
+    repository.ini(f'amct_float_rows = ["{ROW}"]')
     assert repository.cheap().code == 0
     assert {f["status"] for f in repository.findings(OVER)} == {"warned"}
     assert repository.cheap("--amct-strict").code == 1
@@ -285,7 +287,7 @@ def test_of_a_model_it_is_told_how_much_was_judged_and_why_not_more(
         ("return ['own']", 1, None),
         ("return {n.name: False for n in model.graph.node}", 1, None),
         ("return []", 0, "what the quantizer returned does not say what was done to it"),
-        ("return {'own': 'untraceable'}", 0, "it cannot be found again in what the quantizer"),
+        ("return {'own': 'unmatched'}", 0, "it cannot be found again in what the quantizer"),
         (
             "from pytest_amct import Decision\n    return {'own': Decision(evidence='inferred')}",
             0,
@@ -293,7 +295,7 @@ def test_of_a_model_it_is_told_how_much_was_judged_and_why_not_more(
         ),
         ("from pytest_amct import Unsupported\n    raise Unsupported('no')", 0, "unsupported: no"),
     ],
-    ids=["named", "float", "silent", "untraceable", "inferred", "unsupported"],
+    ids=["named", "float", "silent", "unmatched", "inferred", "unsupported"],
 )
 def test_of_a_model_it_is_told_what_the_quantizer_does_not_show(
     body: str, judged: int, reason: str | None, repository: ToyRepository

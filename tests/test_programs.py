@@ -35,7 +35,7 @@ def decide(path):
     return {n.name: True for n in model.graph.node if n.op_type == "Gemm"}
 
 def message(path):
-    return {"format": "pytest-amct-decisions/1", "layers": decide(path)}
+    return {"format": "pytest-amct-decisions/2", "layers": decide(path)}
 
 model, request, calibration, output = sys.argv[1:]
 if os.path.isdir(model):

@@ -38,7 +38,7 @@ def decided(original: ModelProto, result: ModelProto, name: str = "conv") -> Dec
     layers = read_onnx(original).layers
     (index,) = (i for i, layer in enumerate(layers) if layer.name == name)
     assert index not in outcome.untold or index not in outcome.decisions
-    assert index not in outcome.untraceable
+    assert index not in outcome.unmatched
     return outcome.untold.get(index, outcome.decision(index))
 
 
@@ -261,7 +261,7 @@ def test_a_stranger_at_a_layer_without_a_weight(type_: str, before: bool) -> Non
     original = model(
         [
             node("Sin", ["x"], ["s"], name="sin"),
-            node(type_, ["s"], ["p"], name="focal", **kernel),
+            node(type_, ["s"], ["p"], name="target", **kernel),
             node("Erf", ["p"], ["y"], name="erf"),
         ],
         [],
@@ -279,13 +279,13 @@ def test_a_stranger_at_a_layer_without_a_weight(type_: str, before: bool) -> Non
         [
             node("Sin", ["x"], ["s"], name="sin"),
             *behind,
-            node(type_, ["s_q"], ["p"], name="focal", **kernel),
+            node(type_, ["s_q"], ["p"], name="target", **kernel),
             *ahead,
             node("Erf", ["p_q"], ["y"], name="erf"),
         ],
         [SCALE, array("zero", 0, np.int8)],
     )
-    told = decided(original, result, "focal")
+    told = decided(original, result, "target")
     assert isinstance(told, str)
     assert "com.acme::MyQuantize" in told
 

@@ -159,13 +159,13 @@ def test_a_call_may_stand_for_a_product_and_the_addition_behind_it() -> None:
     result.functions.append(function("QGemm4", ["X", "W", "B", "s", "shape"], ["Y"], body))
     found = decisions(original, result)
     assert isinstance(found["first"], Decision) and found["first"].weights
-    assert found["add"] == "untraceable"
+    assert found["add"] == "unmatched"
 
 
 def test_functions_of_the_given_model_are_not_inlined() -> None:
     original = replaced()
     outcome = read_outcome(read_onnx(original), original)
-    assert not outcome.untraceable  # each call is found again
+    assert not outcome.unmatched  # each call is found again
     assert {original.graph.node[i].name for i in outcome.decisions if i < 3} <= {"sin"}
 
 

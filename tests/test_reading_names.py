@@ -54,7 +54,7 @@ def test_a_name_that_two_layers_have_makes_both_untraceable() -> None:
     original = conv_net()
     original.graph.node[2].name = "conv"
     outcome = read_outcome(read_onnx(original), ["conv", "sin"])
-    assert outcome.untraceable == {1, 2}
+    assert outcome.unmatched == {1, 2}
     assert outcome.decisions == {0: Decision()}
 
 

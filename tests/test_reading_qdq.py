@@ -253,12 +253,12 @@ def test_two_operands_whose_neighbours_are_all_quantized_are_inferred() -> None:
         ("Conv", "Conv", "inferred"),
     ],
 )
-@pytest.mark.parametrize("focal", [POOL, EXP], ids=["listed", "unlisted"])
+@pytest.mark.parametrize("target", [POOL, EXP], ids=["listed", "unlisted"])
 def test_a_pair_that_no_neighbour_explains_is_stated(
-    focal: list[NodeProto], before: str, after: str, evidence: str
+    target: list[NodeProto], before: str, after: str, evidence: str
 ) -> None:
-    original = between(before, focal, after, pairs=False)
-    decision = decisions(original, between(before, focal, after, pairs=True))["focal"]
+    original = between(before, target, after, pairs=False)
+    decision = decisions(original, between(before, target, after, pairs=True))["target"]
     assert isinstance(decision, Decision)
     assert (decision.inputs, decision.weights, decision.evidence) == ((0,), False, evidence)
 
@@ -281,11 +281,11 @@ def test_another_reader_explains_a_pair_before_a_layer() -> None:
         result = between("Sin", EXP, "Conv", pairs)
         weight = "w2"
         source = "a_dq" if pairs else "a"
-        result.graph.node.append(node("Conv", [source, weight], ["z"], name="companion"))
+        result.graph.node.append(node("Conv", [source, weight], ["z"], name="control"))
         result.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
         return result
 
-    decision = decisions(network(False), network(True))["focal"]
+    decision = decisions(network(False), network(True))["target"]
     assert isinstance(decision, Decision)
     assert decision.evidence == "inferred"
 
@@ -300,34 +300,34 @@ def test_another_reader_that_is_float_explains_nothing() -> None:
         result.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
         return result
 
-    decision = decisions(network(False), network(True))["focal"]
+    decision = decisions(network(False), network(True))["target"]
     assert isinstance(decision, Decision)
     assert decision.evidence == "stated"
 
 
 def test_a_quantized_neighbour_explains_a_pair_behind_a_layer_that_moves_values() -> None:
-    focal = [node("Transpose", ["t"], ["a"], name="t"), *EXP]
+    target = [node("Transpose", ["t"], ["a"], name="t"), *EXP]
 
     def network(pairs: bool) -> ModelProto:
         result = between("Conv", EXP, "Conv", pairs)
         conv = next(n for n in result.graph.node if n.name == "n0")
         conv.output[0] = "t"
         at = list(result.graph.node).index(conv) + 1
-        result.graph.node.insert(at, focal[0])
+        result.graph.node.insert(at, target[0])
         return result
 
-    decision = decisions(network(False), network(True))["focal"]
+    decision = decisions(network(False), network(True))["target"]
     assert isinstance(decision, Decision)
     assert decision.evidence == "inferred"
 
 
 @pytest.mark.parametrize("type_", ["Relu", "Flatten", "Transpose", "Identity", "Dropout"])
 def test_types_that_move_or_clip_values_show_nothing(type_: str) -> None:
-    focal = [node(type_, ["a"], ["b"], name="focal")]
-    original = between("Sin", focal, "Erf", pairs=False)
+    target = [node(type_, ["a"], ["b"], name="target")]
+    original = between("Sin", target, "Erf", pairs=False)
     assert type_ in SHOWS_NOTHING
-    assert decisions(original, between("Sin", focal, "Erf", pairs=True))["focal"] is None
-    assert decisions(original, original)["focal"] is None
+    assert decisions(original, between("Sin", target, "Erf", pairs=True))["target"] is None
+    assert decisions(original, original)["target"] is None
 
 
 def test_a_layer_that_also_goes_out_in_float_is_float() -> None:
@@ -335,17 +335,17 @@ def test_a_layer_that_also_goes_out_in_float_is_float() -> None:
     result = between("Sin", EXP, "Erf", pairs=True)
     result.graph.node.append(node("Cos", ["b"], ["z"], name="cos"))
     result.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
-    assert decisions(original, result)["focal"] == Decision.float()
+    assert decisions(original, result)["target"] == Decision.float()
     original.graph.output.append(helper.make_tensor_value_info("b", TensorProto.FLOAT, None))
     result = between("Sin", EXP, "Erf", pairs=True)
     result.graph.output.append(helper.make_tensor_value_info("b", TensorProto.FLOAT, None))
-    assert decisions(original, result)["focal"] == Decision.float()
+    assert decisions(original, result)["target"] == Decision.float()
 
 
 @pytest.mark.parametrize(("operand", "expected"), [("k_dq", True), ("k", False)])
 def test_an_add_needs_all_its_inputs_constants_included(operand: str, expected: bool) -> None:
     def network(pairs: bool) -> ModelProto:
-        add = [node("Add", ["a", operand if pairs else "k"], ["b"], name="focal")]
+        add = [node("Add", ["a", operand if pairs else "k"], ["b"], name="target")]
         result = between("Sin", add, "Erf", pairs)
         if pairs and operand == "k_dq":
             dequantize = node("DequantizeLinear", ["k_int", "scale", "zero"], ["k_dq"])
@@ -355,7 +355,7 @@ def test_an_add_needs_all_its_inputs_constants_included(operand: str, expected: 
             result.graph.initializer.append(constant("k", 1, 3, 1, 1))
         return result
 
-    decision = decisions(network(False), network(True))["focal"]
+    decision = decisions(network(False), network(True))["target"]
     assert quantized(decision) is expected
     if expected:
         assert isinstance(decision, Decision)
@@ -363,11 +363,11 @@ def test_an_add_needs_all_its_inputs_constants_included(operand: str, expected: 
 
 
 def test_parameters_of_an_unlisted_type_are_no_data() -> None:
-    focal = [node("PRelu", ["a", "k"], ["b"], name="focal")]
-    original, result = (between("Sin", focal, "Erf", pairs) for pairs in (False, True))
+    target = [node("PRelu", ["a", "k"], ["b"], name="target")]
+    original, result = (between("Sin", target, "Erf", pairs) for pairs in (False, True))
     for proto in (original, result):
         proto.graph.initializer.append(constant("k", 1, 3, 1, 1))
-    decision = decisions(original, result)["focal"]
+    decision = decisions(original, result)["target"]
     assert isinstance(decision, Decision)
     assert (decision.inputs, decision.evidence) == ((0,), "stated")
 
@@ -376,14 +376,14 @@ def test_parameters_of_an_unlisted_type_are_no_data() -> None:
 def test_a_constant_operand_of_an_unlisted_type_that_stays_float_leaves_a_doubt(
     dequantized: bool, evidence: str
 ) -> None:
-    focal = [node("Mul", ["a", "k"], ["b"], name="focal")]
-    original, result = (between("Sin", focal, "Erf", pairs) for pairs in (False, True))
+    target = [node("Mul", ["a", "k"], ["b"], name="target")]
+    original, result = (between("Sin", target, "Erf", pairs) for pairs in (False, True))
     original.graph.initializer.append(constant("k", 1, 3, 1, 1))
     result.graph.initializer.append(constant("k", 1, 3, 1, 1))
     if dequantized:
         result.graph.initializer[-1].CopyFrom(integers("kq", 1, 3, 1, 1))
         result.graph.node.insert(0, node("DequantizeLinear", ["kq", "scale", "zero"], ["k"]))
-    decision = decisions(original, result)["focal"]
+    decision = decisions(original, result)["target"]
     assert isinstance(decision, Decision)
     assert (decision.inputs, decision.evidence) == ((0,), evidence)
 
@@ -392,7 +392,7 @@ def test_pairs_of_the_original_are_no_evidence() -> None:
     weighted = qdq_conv(SEVERAL, array("wz", [0] * 4, np.int8))
     assert decisions(weighted, weighted)["conv"] is None
     pooled = between("Sin", POOL, "Erf", pairs=True)
-    assert decisions(pooled, pooled)["focal"] is None
+    assert decisions(pooled, pooled)["target"] is None
 
 
 def test_a_pair_on_top_of_the_originals_is_evidence() -> None:

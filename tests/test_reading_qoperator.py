@@ -157,7 +157,7 @@ def test_onnxruntimes_integer_operators_stand_for_layers_without_weights(
 ) -> None:
     operands = ["a", "k"][: len(inputs)]
     plain = [node("Sin", ["x"], ["a"], name="sin"), node("Cos", ["x"], ["k"], name="cos")]
-    original = model([*plain, node(given, operands, ["y"], name="focal")], [])
+    original = model([*plain, node(given, operands, ["y"], name="target")], [])
     rest = ["scale", "zero"]
     linear = [part for name in operands for part in (f"{name}_q", *rest)] + rest
     result = model(
@@ -165,12 +165,12 @@ def test_onnxruntimes_integer_operators_stand_for_layers_without_weights(
             *plain,
             node("QuantizeLinear", ["a", *rest], ["a_q"]),
             node("QuantizeLinear", ["k", *rest], ["k_q"]),
-            node(type_, linear, ["y_q"], name="focal_quant", domain="com.microsoft"),
+            node(type_, linear, ["y_q"], name="target_quant", domain="com.microsoft"),
             node("DequantizeLinear", ["y_q", *rest], ["y"]),
         ],
         scalars(),
     )
-    decision = decisions(original, result)["focal"]
+    decision = decisions(original, result)["target"]
     assert isinstance(decision, Decision)
     assert (decision.inputs, decision.weights, decision.evidence) == (expected, False, "stated")
 
@@ -214,7 +214,7 @@ def test_onnxruntimes_static_quantizers_are_read(form: str, tmp_path: Path) -> N
         assert decision is not None and decision.inputs, name
         assert decision.weights is False
     assert found["sin"] == found["erf"] == Decision.float()
-    assert outcome.untraceable == {2}  # the Relu has become part of the Conv
+    assert outcome.unmatched == {2}  # the Relu has become part of the Conv
     assert found["flatten"] is None
 
 
@@ -229,7 +229,7 @@ def test_onnxruntimes_dynamic_quantizer_is_read(tmp_path: Path) -> None:
         assert (decision.inputs, decision.weights, decision.weight_bits) == ((0,), True, 8)
     for name in ("maxpool", "avgpool", "add", "global", "erf"):
         assert found[name] == Decision.float(), name
-    assert not outcome.untraceable
+    assert not outcome.unmatched
 
 
 @pytest.mark.parametrize("form", ["static", "qoperator", "dynamic"])

@@ -97,7 +97,7 @@ def test_conditions_count_both_ways(tmp_path: Path) -> None:
     broken = {
         r.case for r in results[0].records if r.states["uniform/onnx/Gemm/trans_a"] == "broken"
     }
-    assert gemm["broken_alone"] == len(broken) > 0
+    assert gemm["violated_alone"] == len(broken) > 0
     assert gemm["satisfied"] == len(results[0].records) - len(broken) > 0
     assert conditions["uniform/onnx/MatMul/weight_source"] == {
         "id": "uniform/onnx/MatMul/weight_source",
@@ -121,7 +121,7 @@ def supports_nothing(model: Any, request: Any) -> Any:
 
 
 def loses_everything(model: Any, request: Any) -> Any:
-    return {n.name or n.output[0]: "untraceable" for n in model.graph.node}
+    return {n.name or n.output[0]: "unmatched" for n in model.graph.node}
 
 
 def names_nothing(model: Any, request: Any) -> Any:
@@ -152,8 +152,8 @@ def test_nothing_has_a_tick_where_nothing_is_known(quantize: Any, tmp_path: Path
     assert "✓" not in "".join(line for line in lines if "✗ violations (" not in line)
     assert " 0 of 22 conditions judged" in lines[0]
     shown = next(c for c in report["conditions"] if c["id"] == GEMM[1])
-    assert shown["satisfied"] and shown["broken_alone"]
-    assert shown["judged"] == {"satisfied": 0, "broken_alone": 0}
+    assert shown["satisfied"] and shown["violated_alone"]
+    assert shown["judged"] == {"satisfied": 0, "violated_alone": 0}
     assert "not judged: of 36 36 " in line_of(report, "uniform/onnx/Gemm")
 
 
@@ -176,14 +176,14 @@ def test_what_a_row_s_layers_became_adds_up(tmp_path: Path) -> None:
             raise Unsupported("no")
         if size == 2:
             return None
-        by_size = [False, True, "untraceable", Decision(evidence="inferred")]
+        by_size = [False, True, "unmatched", Decision(evidence="inferred")]
         return {name: by_size[size - 3]}
 
     report = judge_by(mixed, GEMM[:2], tmp_path)
     row = next(r for r in report["rows"] if r["id"] == GEMM[0])
-    parts = ("quantized", "float", "untold", "unknown", "untraceable", "refused")
+    parts = ("quantized", "float", "untold", "unknown", "unmatched", "refused")
     parts += ("unsupported", "errored")
-    assert row["offered"] == sum(row[key] for key in parts) > 0
+    assert row["eligible"] == sum(row[key] for key in parts) > 0
     assert sum(row[key] > 0 for key in parts) >= 4
 
 
@@ -223,12 +223,12 @@ def test_waived_findings_have_a_mark_of_their_own(tmp_path: Path) -> None:
 def test_the_numbers_of_the_table_are_those_of_the_headline(tmp_path: Path) -> None:
     names = ["uniform/onnx/Gemm/trans_a", "uniform/onnx/Conv", "uniform/onnx/unlisted/Mul"]
     settings, results = run("trans-a-ignored", tmp_path, names)
-    pair = Finding("unstable", "neutral/onnx/opset", "a pair", "", "failed", "it moved")
+    pair = Finding("unstable", "metamorphic/onnx/opset", "a pair", "", "failed", "it moved")
     results.append(Result((), (pair,)))
     headline, *table = (line for line, _ in summary_lines(report_of(settings, results)))
     shown = [int(n) for line in table for n in re.findall(r"✗ \S+ \((\d+)", line)]
     assert headline.startswith(f"{sum(shown)} violations, ")
-    assert any("neutral/onnx/opset" in line and "✗ unstable (1)" in line for line in table)
+    assert any("metamorphic/onnx/opset" in line and "✗ unstable (1)" in line for line in table)
     ticked = sum(len(re.findall(r"[✗!✓w] [a-z_\d]+", line)) for line in table[:-2])
     assert ticked > 0
 
@@ -246,7 +246,7 @@ def test_what_cannot_be_told_is_told_in_one_line(tmp_path: Path) -> None:
         (reason,) = report["untold"]["reasons"]
         assert reason == {"reason": NEIGHBOURS, "layers": report["untold"]["layers"]}
         row = next(r for r in report["rows"] if r["id"] == GEMM[0])
-        assert (row["quantized"], row["missed"], row["untold"]) == (0, 0, row["offered"])
+        assert (row["quantized"], row["not-quantized"], row["untold"]) == (0, 0, row["eligible"])
         told = [x for x, _ in summary_lines(report) if "cannot be told: the neighbours" in x]
         assert len(told) == 1
         assert "0 of 1 types quantized" in line_of(report, "types without a row")
@@ -282,7 +282,7 @@ def test_every_condition_of_every_table_is_seen_both_ways(tmp_path: Path) -> Non
     unseen = [
         c["id"]
         for c in report["conditions"]
-        if not any(c.get(key) for key in listed) and not (c["satisfied"] and c["broken_alone"])
+        if not any(c.get(key) for key in listed) and not (c["satisfied"] and c["violated_alone"])
     ]
     jsonschema.validate(report, schema())
     assert unseen == []

@@ -41,7 +41,7 @@ def elsewhere(repository: ToyRepository, where: str) -> None:
             "import sys, json, time, onnx, toy\n"
             "if toy.is_broken(onnx.load(sys.argv[1])):\n"
             "    toy.quantize(onnx.load(sys.argv[1]), None)\n"
-            "json.dump({'format': 'pytest-amct-decisions/1', 'layers': {}},"
+            "json.dump({'format': 'pytest-amct-decisions/2', 'layers': {}},"
             " open(sys.argv[2] + '.json', 'w'))\n",
         )
         repository.environment["PYTHONPATH"] = str(repository.path)

@@ -351,7 +351,7 @@ def _seen() -> dict[str, set[str]]:
     for case in (case for group in groups() for case in gate_cases(group)):
         built = case.build()
         for layer in pytest_amct.read_onnx(built.data).layers:
-            if layer.outputs[0] is None or layer.outputs[0].name not in built.focal:
+            if layer.outputs[0] is None or layer.outputs[0].name not in built.targets:
                 continue
             for scheme in ("uniform", "nonuniform", "weight_only"):
                 answer = pytest_amct.answer(layer, Treatment(scheme=scheme))  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ from pytest_amct.cases import catalog, networks
 from pytest_amct.cases.catalog import gate_cases, groups, make_case, parse_case
 from pytest_amct.cases.examples import draw_examples
 from pytest_amct.cases.networks import NetworkCase
-from pytest_amct.cases.plan import Built, Case, focal_layers
+from pytest_amct.cases.plan import Built, Case, target_layers
 from pytest_amct.cases.strategies import networks as drawn_networks
 from pytest_amct.cases.tensorflow.rows import DEFAULTS
 from pytest_amct.cases.tensorflow.sizes import result_shape
@@ -36,7 +36,7 @@ from pytest_amct.graphs.tensorflow.files import parse_tensorflow
 from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Condition, Row, condition_id
-from pytest_amct.verdicts import asked_treatment
+from pytest_amct.verdicts import requested_treatment
 
 SCHEMES = {"nonuniform", "weight_only"}
 SETTINGS = {"channel_wise", "asymmetric", "skip_layers", "skip_layer_types", "tensor_quantize"}
@@ -46,17 +46,17 @@ CASES = [case for group in GROUPS for case in gate_cases(group, EVERYTHING)]
 ROWS = [row for row in pytest_amct.load_spec().rows if row.framework == "tensorflow"]
 
 
-def focal(built: Built) -> Layer:
-    (found,) = focal_layers(built.native.network(), built.focal)
+def target(built: Built) -> Layer:
+    (found,) = target_layers(built.native.network(), built.targets)
     return found
 
 
 def answered(case: Case) -> Answer:
-    """What the tables say of doing to the focal layer what is asked for."""
+    """What the tables say of doing to the target what is asked for."""
     built = case.build()
-    layer = focal(built)
+    layer = target(built)
     row = find_row(layer, pytest_amct.load_spec())
-    return pytest_amct.answer(layer, asked_treatment(built.asked, row))
+    return pytest_amct.answer(layer, requested_treatment(built.asked, row))
 
 
 # --- judged as the document says ------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_types_without_a_row_are_forbidden(type_: str) -> None:
     for case in gate_cases(id_):
         found = answered(case)
         assert (found.verdict, [r.condition for r in found.broken]) == ("forbidden", [id_])
-        assert focal(case.build()).type == type_
+        assert target(case.build()).type == type_
 
 
 # --- every condition is met and broken by some case -----------------------------------------------
@@ -249,7 +249,7 @@ def _seen() -> dict[str, set[str]]:
     found: defaultdict[str, set[str]] = defaultdict(set)
     implied = {condition_id(r, c) for r in ROWS for c in r.conditions if c.implied_by}
     for case in CASES:
-        layer = focal(case.build())
+        layer = target(case.build())
         for scheme in ("uniform", "nonuniform", "weight_only"):
             answer = pytest_amct.answer(layer, Treatment(scheme=scheme))  # type: ignore[arg-type]
             for reason in answer.reasons:
@@ -279,7 +279,7 @@ def test_the_float16_rule_is_met_broken_and_left_open_by_cases(name: str) -> Non
 def test_what_may_not_be_done_to_a_layer_is_all_that_forbids_it(
     row: Row, condition: Condition
 ) -> None:
-    layer = focal(make_case(f"uniform/tensorflow/{row.name}", "default").build())
+    layer = target(make_case(f"uniform/tensorflow/{row.name}", "default").build())
     done = {"data": True, condition.require["treatment"]: True}
     found = pytest_amct.answer(layer, Treatment(**done))
     assert [r.condition for r in found.broken] == [condition_id(row, condition)]
@@ -287,14 +287,14 @@ def test_what_may_not_be_done_to_a_layer_is_all_that_forbids_it(
     assert pytest_amct.answer(layer, Treatment(**done)).verdict == "quantizable"
 
 
-# --- what stands around the focal layer -----------------------------------------------------------
+# --- what stands around the target -----------------------------------------------------------
 
 
 @pytest.mark.parametrize("row", DEFAULTS)
 def test_neighbours_are_of_the_kind_that_the_context_says(row: str) -> None:
     for context, verdicts in (("plain", {"forbidden"}), ("chain", {"quantizable"})):
         case = make_case(f"uniform/tensorflow/{row}", "default", context)  # type: ignore[arg-type]
-        layer = focal(case.build())
+        layer = target(case.build())
         port = 2 if row == "Conv2DBackpropInput" else 0
         before = layer.inputs[port].producer if layer.inputs[port] else None
         around = [before, *(layer.outputs[0].consumers if layer.outputs[0] else [])]
@@ -308,7 +308,7 @@ def test_every_model_holds_a_layer_besides_that_is_plainly_quantizable() -> None
         besides = [
             layer
             for layer in built.native.network().layers
-            if layer.type == "Conv2D" and layer.name not in built.focal and _fed_apart(layer)
+            if layer.type == "Conv2D" and layer.name not in built.targets and _fed_apart(layer)
         ]
         assert "quantizable" in [pytest_amct.answer(one).verdict for one in besides], case.id
 
@@ -330,7 +330,7 @@ def test_a_request_names_layers_that_are_there() -> None:
             assert set(given) <= names, case.id
             named += len(given)
             if "this" in (case.plan.asked.get(setting), case.deviation):
-                assert set(given) <= set(built.focal)
+                assert set(given) <= set(built.targets)
     assert named > 40
 
 
@@ -461,7 +461,7 @@ def _stored(layer: Layer) -> np.ndarray[Any, Any] | None:
 def test_weights_of_judged_layers_carry_evidence() -> None:
     seen = 0
     for case in CASES:
-        layer = focal(case.build())
+        layer = target(case.build())
         values = _stored(layer) if len(layer.inputs) > 1 and case.plan.weight else None
         if values is None:
             continue
@@ -498,8 +498,8 @@ def test_no_graph_holds_what_nothing_reads() -> None:
         unread = [node.name for node in ends if node.op in ("Placeholder", "Const")]
         assert len(unread) == (case.deviation == "input-unread"), case.id
         for node in ends:
-            given = node.name in (*built.focal, *unread) or node.op in ENDS
-            # At the output a function may be called that holds the focal layer.
+            given = node.name in (*built.targets, *unread) or node.op in ENDS
+            # At the output a function may be called that holds the target.
             assert given or case.plan.inside, f"{case.id}: {node.op} {node.name!r}"
 
 
@@ -531,8 +531,8 @@ def test_networks_are_read_judged_alike_and_built_again() -> None:
         assert networks.parse_case(case.id) == case
         assert case.build() == built
         assert built.framework == "tensorflow"
-        found = focal_layers(built.native.network(), built.focal)
-        assert len(found) == len(set(built.focal)) <= len(case.items)
+        found = target_layers(built.native.network(), built.targets)
+        assert len(found) == len(set(built.targets)) <= len(case.items)
         assert differences(built.data) == []
         names = _names(parse_tensorflow(built.data))
         assert [name for name in names if not NEUTRAL.fullmatch(name)] == []
@@ -549,7 +549,7 @@ def test_layers_of_a_network_feed_each_other_as_its_id_says() -> None:
         f"networks/tensorflow@all:in({row}/Conv2D@default,{row}/MatMul@default<1,{row}/Add@default<1<2)"
     )
     built = case.build()
-    conv, matmul, add = focal_layers(built.native.network(), built.focal)
+    conv, matmul, add = target_layers(built.native.network(), built.targets)
     assert [layer.type for layer in (conv, matmul, add)] == ["Conv2D", "MatMul", "Add"]
     behind = [_behind(layer, port) for layer, port in ((matmul, 0), (add, 0), (add, 1))]
     named = {conv.name, matmul.name}
@@ -575,7 +575,7 @@ def test_the_same_layer_stands_in_one_function_and_shared_weights_are_one() -> N
     assert len(parse_tensorflow(one.data).library.function) == 1
     item = "uniform/tensorflow/MatMul@default"
     two = networks.parse_case(f"networks/tensorflow@all:in({item},{item}<1)+shared").build()
-    weights = [layer.inputs[1] for layer in focal_layers(two.native.network(), two.focal)]
+    weights = [layer.inputs[1] for layer in target_layers(two.native.network(), two.targets)]
     assert len({id(weight) for weight in weights}) == 1 < len(weights)
 
 
@@ -587,7 +587,7 @@ def _failure(case: Case | NetworkCase) -> str:
     built, plan = case.build(), case.plan if isinstance(case, Case) else None
     sized = plan is not None and not plan.inside and not plan.symbolic_batch
     try:
-        shape = run(built.data, built.focal[0] if sized else "")
+        shape = run(built.data, built.targets[0] if sized else "")
     except Exception as error:
         return "" if lacks_kernel(error) else f"{case.id}: {error}"
     counted = result_shape(plan) if plan is not None and sized else shape

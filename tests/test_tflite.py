@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_amct.cases import catalog
-from pytest_amct.cases.plan import focal_layers
+from pytest_amct.cases.plan import target_layers
 from pytest_amct.cases.tensorflow.builder import Dtype, GraphBuilder
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import UsageError
@@ -30,10 +30,10 @@ WITH_TENSORFLOW = pytest.mark.skipif(find_spec("tensorflow") is None, reason="ne
 def decided(group: str, deviation: str) -> Decision | None:
     built = catalog.make_case(group, deviation).build()
     network = built.native.network()
-    (focal,) = focal_layers(network, built.focal)
+    (target,) = target_layers(network, built.targets)
     outcome = run_quantizer(load_quantizer("tflite"), built.native, network)
     assert outcome.status == "decided", outcome.message
-    return outcome.decision(layer_index(focal))
+    return outcome.decision(layer_index(target))
 
 
 @WITH_TENSORFLOW

@@ -19,7 +19,7 @@ from pytest_amct.results import Result
 from pytest_amct.runner import Runner
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import condition_id
-from pytest_amct.verdicts import missed
+from pytest_amct.verdicts import not_quantized
 
 SPEC = load_spec()
 ALL = {**WRONG, **WRONG_TENSORFLOW, **WRONG_CAFFE}
@@ -75,14 +75,14 @@ def test_what_depends_on_what_must_not_matter_is_unstable(
 ) -> None:
     settings = Settings("it", profile="explore", max_examples=200, scratch=tmp_path)
     explorer = Explorer(Runner(quantizer_of(wrong), SPEC, settings))
-    found = explorer.search_neutral(wrong.caught_by.rpartition("/")[2])
+    found = explorer.search_metamorphic(wrong.caught_by.rpartition("/")[2])
     assert {f.kind for f in found.findings if f.status == "failed"} == {"unstable"}
     if wrong.name not in ("decides-by-chance", "forgets-what-it-has-seen"):  # nothing to shrink by
         assert found.shrunk is not None
         assert len(found.shrunk.network.items) <= wrong.size
 
 
-@pytest.mark.parametrize("wrong", of_kind("missed", True), ids=lambda w: w.name)
+@pytest.mark.parametrize("wrong", of_kind("not-quantized", True), ids=lambda w: w.name)
 def test_what_is_left_in_float_is_missed_and_fails_where_it_is_claimed(
     wrong: WrongQuantizer, tmp_path: Path
 ) -> None:
@@ -91,10 +91,12 @@ def test_what_is_left_in_float_is_missed_and_fails_where_it_is_claimed(
     groups = [g for g in runner.gate.groups if g.split("/")[1:3] == row]
     records = [r for group in groups for r in runner.check(group).records]
     assert not [f for r in records for f in r.findings]
-    (finding,) = [f for f in missed(records, runner.policy) if f.condition == wrong.caught_by]
+    (finding,) = [
+        f for f in not_quantized(records, runner.policy) if f.condition == wrong.caught_by
+    ]
     assert finding.status == "warned"
-    claimed = runner_of(quantizer_of(wrong), tmp_path, claims=(wrong.caught_by,))
-    failures = [claimed.check(group).failure for group in groups]
+    is_required = runner_of(quantizer_of(wrong), tmp_path, required_rows=(wrong.caught_by,))
+    failures = [is_required.check(group).failure for group in groups]
     assert any(failure and failure.startswith("missed: ") for failure in failures)
 
 
@@ -113,7 +115,7 @@ def test_the_obedient_quantizer_has_no_findings(tmp_path: Path) -> None:
         result = runner.check(group)
         assert result.failure is None, group
         assert result.findings == (), group
-        assert missed(result.records, runner.policy) == [], group
+        assert not_quantized(result.records, runner.policy) == [], group
 
 
 def test_every_condition_is_caught_by_somebody() -> None:

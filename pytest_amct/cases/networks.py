@@ -3,7 +3,7 @@
 An id spells all of it, as a case's id does. A network around one layer that is asserted:
 ``uniform/onnx/Conv/dilation_d@d2-h1-w1:in(uniform/onnx/Add@default,_<1)+opset17``; one whose layers
 are all asserted: ``networks/onnx@all:in(uniform/onnx/Conv@default,uniform/onnx/Add@default<1<1)``.
-``_`` is the focal layer; ``<1`` says that its data is the result of the item before, ``<1<2`` that
+``_`` is the target; ``<1`` says that its data is the result of the item before, ``<1<2`` that
 its second operand is that of the one before that; without it an item has an input of its own.
 """
 
@@ -80,20 +80,20 @@ class NetworkCase:
 
     items: tuple[Item, ...]
     #: index of the only item that is asserted, ``None`` = all of them
-    focal: int | None = None
+    target: int | None = None
     variations: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
-        """The condition or row of the focal layer, else that of whole networks."""
-        if self.focal is None:
+        """The condition or row of the target, else that of whole networks."""
+        if self.target is None:
             return str(ConditionId(NETWORKS, self.framework))
-        return self.items[self.focal].group
+        return self.items[self.target].group
 
     @property
     def deviation(self) -> str:
-        """The focal layer's deviation."""
-        return _WHOLE if self.focal is None else self.items[self.focal].deviation
+        """The target's deviation."""
+        return _WHOLE if self.target is None else self.items[self.target].deviation
 
     @property
     def id(self) -> str:
@@ -104,7 +104,7 @@ class NetworkCase:
     def position(self) -> str:
         """The part of the id that says which layers the network has."""
         return ",".join(
-            f"_{item.wires}" if i == self.focal else str(item) for i, item in enumerate(self.items)
+            f"_{item.wires}" if i == self.target else str(item) for i, item in enumerate(self.items)
         )
 
     @property
@@ -152,7 +152,7 @@ class NetworkCase:
         return NetworkPlan(
             tuple(self._placed(item, around) for item in self.items),
             ModelPlan(self.opset, switches=switches, shared="shared" in self.variations),
-            self.focal,
+            self.target,
             tuple(branch for change in changes for branch in change.get("branches", ())),
             any(change.get("symbolic_batch") for change in changes),
             "apart" in self.variations,
@@ -182,10 +182,10 @@ def _least_opset(item: Item) -> int:
     return _OTHERS if ConditionId.parse(item.group).is_unlisted else _ROWS
 
 
-def fits(group: str, deviation: str, focal: bool = False) -> bool:
+def fits(group: str, deviation: str, target: bool = False) -> bool:
     """Whether a deviation can stand in a network.
 
-    One that changes what concerns the whole model can stand there only as the `focal` layer, or
+    One that changes what concerns the whole model can stand there only as the `target` layer, or
     not at all.
     """
     changes = catalog.deviations(group)[deviation]
@@ -194,12 +194,12 @@ def fits(group: str, deviation: str, focal: bool = False) -> bool:
     if "all-float16" in changes.get("switches", ()):
         return False
     older = changes.get("opset", _NEWEST) < _NEWEST
-    return focal or not (older or "asked" in changes)
+    return target or not (older or "asked" in changes)
 
 
 @lru_cache(maxsize=8)
 def neighbours(framework: str) -> tuple[tuple[str, str], ...]:
-    """What stands around a focal layer: conforming layers of each row, and types without one."""
+    """What stands around a target: conforming layers of each row, and types without one."""
     found = catalog.source_of(framework)
     listed = [(str(ConditionId("uniform", framework, name)), "default") for name in found.defaults]
     unlisted = [ConditionId("uniform", framework, UNLISTED, type_) for type_ in found.around]
@@ -218,26 +218,26 @@ def everything(framework: str, declared: Set[str] = frozenset()) -> tuple[tuple[
 
 
 def surrounded(case: Case, wires: Item, around: tuple[Item, ...], at: int) -> AnyCase:
-    """The focal layer of a case among other items, as the `at`-th of them (or the last).
+    """The target of a case among other items, as the `at`-th of them (or the last).
 
     `wires` says where its data comes from. The case itself if there is nothing around it, or it
     cannot stand in a network.
     """
-    if not around or not fits(case.group, case.deviation, focal=True):
+    if not around or not fits(case.group, case.deviation, target=True):
         return case
     at = min(at, len(around))
     plan = plan_of(case.group, case.deviation)
     if plan.opset < _NEWEST:  # others would have to be written as they were then
         around = tuple(item for item in around if _least_opset(item) <= plan.opset)
         at = min(at, len(around))
-    focal = replace(wires, group=case.group, deviation=case.deviation)
-    return NetworkCase((*around[:at], focal, *around[at:]), at, case.variations)
+    target = replace(wires, group=case.group, deviation=case.deviation)
+    return NetworkCase((*around[:at], target, *around[at:]), at, case.variations)
 
 
 # --- ids ----------------------------------------------------------------------------------------
 
 _ITEM = re.compile(
-    r"(?:(?P<focal>_)|(?P<group>[^@<]+)@(?P<deviation>[^@<]+))(?P<wires>(<\d+){0,2})"
+    r"(?:(?P<target>_)|(?P<group>[^@<]+)@(?P<deviation>[^@<]+))(?P<wires>(<\d+){0,2})"
 )
 
 
@@ -251,16 +251,16 @@ def parse_case(id_: str) -> AnyCase:
         return catalog.parse_case(id_)
     whole = ConditionId.parse(case.condition).is_network
     network = parse_network(case, None if whole else (case.condition, case.deviation))
-    if (network.focal is None) != whole or network.framework != framework_of(id_):
+    if (network.target is None) != whole or network.framework != framework_of(id_):
         raise UsageError(
-            f"{id_!r} must have one focal layer, _, or start with"
+            f"{id_!r} must have one target, _, or start with"
             f" {NETWORKS}/{network.framework}@{_WHOLE}"
         )
     return network
 
 
-def parse_network(case: CaseId, focal: tuple[str, str] | None) -> NetworkCase:
-    """Return the network at an id's position; `focal` is what ``_`` stands for.
+def parse_network(case: CaseId, target: tuple[str, str] | None) -> NetworkCase:
+    """Return the network at an id's position; `target` is what ``_`` stands for.
 
     Raises `UsageError` if there is no such network.
     """
@@ -269,15 +269,15 @@ def parse_network(case: CaseId, focal: tuple[str, str] | None) -> NetworkCase:
     at = None
     for spelled in case.position.split(","):
         found = _ITEM.fullmatch(spelled)
-        if found is None or (found["focal"] and (focal is None or at is not None)):
+        if found is None or (found["target"] and (target is None or at is not None)):
             raise UsageError(f"{id_!r} is no network: {spelled!r} is no layer of one")
         back, second = [*map(int, re.findall(r"\d+", found["wires"])), 0, 0][:2]
-        if found["focal"] and focal is not None:
-            at, group, deviation = len(items), *focal
+        if found["target"] and target is not None:
+            at, group, deviation = len(items), *target
         else:
             group, deviation = found["group"], found["deviation"]
         items.append(Item(group, deviation, back, second))
-        if not fits(group, plan_name(items[-1]), focal=bool(found["focal"])):
+        if not fits(group, plan_name(items[-1]), target=bool(found["target"])):
             raise UsageError(f"{id_!r} is no network: {spelled!r} cannot stand in one")
     network = NetworkCase(tuple(items), at, case.variations)
     for item in items:

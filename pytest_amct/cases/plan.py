@@ -24,7 +24,7 @@ CONTEXTS: tuple[Context, ...] = ("plain", "chain")
 Around = Literal[
     "at-input", "at-output", "bias-add", "bias-plus", "relu", "in-place", "identity", "control"
 ]
-"""What stands around the focal layer, or does not: ``at-input`` is one without a producer."""
+"""What stands around the target, or does not: ``at-input`` is one without a producer."""
 
 Switch = Literal["all-float16", "device", "reversed", "input-fields", "legacy-blobs"]
 """How a model is written as a whole: ``all-float16`` is one that holds nothing but Float16."""
@@ -77,7 +77,7 @@ class Plan:
     #: shape of the data input
     data: tuple[int, ...]
     domain: str = ""
-    #: attributes of the focal layer, in its format's spelling
+    #: attributes of the target, in its format's spelling
     attributes: Mapping[str, Any] = field(default_factory=lambda: _NONE)
     #: shape of the weight, ``None`` for a layer without one
     weight: tuple[int, ...] | None = None
@@ -89,19 +89,19 @@ class Plan:
     second: str = ""
     #: further inputs: constants by dtype and values
     extra: tuple[tuple[str, tuple[float, ...]], ...] = ()
-    #: dtype of the focal layer's data and weight
+    #: dtype of the target's data and weight
     dtype: str = "float32"
     #: dtype of the graph input that feeds it; another one is cast at once
     fed_as: str = ""
     #: what else the model holds
     branches: tuple[Branch, ...] = ()
-    #: what stands right before and behind the focal layer
+    #: what stands right before and behind the target
     around: tuple[Around, ...] = ()
     #: how the model is written
     switches: tuple[Switch, ...] = ()
     #: which output the consumer reads, and whether others are outputs of the network
     outputs: int = 1
-    #: where the focal layer stands: ``""`` = main graph, ``if`` = a branch, ``function``
+    #: where the target stands: ``""`` = main graph, ``if`` = a branch, ``function``
     inside: str = ""
     context: Context = "plain"
     #: whether the first dimension of the data is symbolic
@@ -154,7 +154,7 @@ class NetworkPlan:
     layers: tuple[Placed, ...]
     model: ModelPlan
     #: index of the only layer that is asserted, ``None`` = all of them
-    focal: int | None = None
+    target: int | None = None
     #: what it holds besides that of its layers
     branches: tuple[Branch, ...] = ()
     #: whether the first dimension of its inputs is symbolic
@@ -210,7 +210,7 @@ class Built:
 
     #: an ONNX model, a GraphDef, or the text of a prototxt
     data: bytes
-    focal: tuple[str, ...]
+    targets: tuple[str, ...]
     #: what the quantizer is asked for besides plain uniform quantization, as `Request` takes it
     asked: Mapping[str, Any] = field(default_factory=lambda: _NONE)
     #: what belongs to the model in files of its own: ``model.caffemodel``
@@ -230,9 +230,9 @@ class Built:
         return model
 
 
-def focal_layers(network: Network, focal: tuple[str, ...]) -> list[Layer]:
+def target_layers(network: Network, targets: tuple[str, ...]) -> list[Layer]:
     """The layers that are known by one of these names."""
-    wanted = set(focal)
+    wanted = set(targets)
     return [layer for layer in network.layers if not wanted.isdisjoint(known_as(layer))]
 
 

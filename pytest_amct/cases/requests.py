@@ -1,7 +1,7 @@
 """Requests beyond plain uniform quantization, as changes to a plan that name what they ask for.
 
 `asked` is what the quantizer is asked for: ``scheme``, settings of the weight algorithm, or
-settings that name layers (``this`` is the focal layer, ``other`` the one beside it) or Ascend IR
+settings that name layers (``this`` is the target, ``other`` the one beside it) or Ascend IR
 types. They go only to quantizers that declare them.
 """
 
@@ -45,7 +45,7 @@ def needs(changes: Changes) -> frozenset[str]:
     return frozenset(names | ({asked["scheme"]} if "scheme" in asked else set()))
 
 
-def asked_of(plan: Plan, named: Mapping[str, str]) -> dict[str, Any]:
+def options_of(plan: Plan, named: Mapping[str, str]) -> dict[str, Any]:
     """The request in terms of this model: layers by their names in it."""
     asked = dict(plan.asked)
     for setting in ("skip_layers", "tensor_quantize"):

@@ -21,7 +21,7 @@ class CaseSource(Protocol):
     float16: Deviations
     #: layers of types without a row
     unlisted: Mapping[str, Plan]
-    #: those of them that stand around a focal layer in networks
+    #: those of them that stand around a target in networks
     around: tuple[str, ...]
     #: deviations with a request, by row id and condition
     requested: Mapping[tuple[str, str], Deviations]

@@ -188,7 +188,7 @@ def _explored(group: str, deviation: str, around: bytes, options: int) -> AnyCas
     wires = Item(group, deviation, back, second)
     made = surrounded(case, wires, _unpacked(group, around), at)
     if isinstance(made, NetworkCase) and bits[-2]:
-        return NetworkCase(made.items, made.focal, (*made.variations, "apart"))
+        return NetworkCase(made.items, made.target, (*made.variations, "apart"))
     return made
 
 
@@ -198,7 +198,7 @@ _KIN = 3
 
 
 def _unpacked(group: str, packed: bytes) -> tuple[Item, ...]:
-    """A layer for each byte: what stands around any layer, and the focal layer's like."""
+    """A layer for each byte: what stands around any layer, and the target's like."""
     kin = (group, next(iter(catalog.deviations(group))))
     kinds = [*neighbours(framework_of(group)), *[kin] * _KIN * fits(*kin)]
     items = []
@@ -233,7 +233,9 @@ def _one_opset(names: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
     return st.sampled_from([(), *((name,) for name in names)])
 
 
-def requests(*, schemes: Sequence[Scheme] = SCHEMES) -> st.SearchStrategy[dict[str, Any]]:
+def quantization_requests(
+    *, schemes: Sequence[Scheme] = SCHEMES
+) -> st.SearchStrategy[dict[str, Any]]:
     """What a quantizer may be asked for: keywords of `judge` and `Request`.
 
     Shrinks towards plain uniform quantization, the first of `schemes`. Raises `UsageError` for a

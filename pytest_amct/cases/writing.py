@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from pytest_amct.cases.plan import Branch, Built, NetworkPlan, Placed, Plan
-from pytest_amct.cases.requests import asked_of
+from pytest_amct.cases.requests import options_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class Made:
 
     #: the tensor of its result
     result: str
-    #: how `Built.focal` names it
-    focal: str
+    #: how `Built.targets` names it
+    target: str
     #: how a request names it
     name: str
     #: adds the same layer with the same weight on other data, and returns its result
@@ -54,7 +54,7 @@ class ModelWriter(Protocol):
     def give(self, plan: Plan, result: str) -> None:
         """Make a result an output of the model."""
 
-    def companion(self) -> str:
+    def control(self) -> str:
         """Add a plainly quantizable layer on an input of its own, for tools that need one.
 
         Return its name.
@@ -69,7 +69,7 @@ class ModelWriter(Protocol):
         `maker` is the other layer, `made` its plan in this network.
         """
 
-    def built(self, focal: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
+    def built(self, target: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
         """Return the model."""
 
 
@@ -87,7 +87,7 @@ def operands(
 
 
 def write_case(plan: Plan, writer: ModelWriter) -> Built:
-    """Write the model of a case: producer, focal layer, consumer, and one plain layer beside."""
+    """Write the model of a case: producer, target layer, consumer, and one plain layer beside."""
 
     def second() -> str:
         return _produced(plan, writer, writer.input(plan))
@@ -96,10 +96,10 @@ def write_case(plan: Plan, writer: ModelWriter) -> Built:
     if plan.form == "shared-weight":
         _consume(plan, writer, made.again(second()))
     _consume(plan, writer, writer.behind(plan, made.result))
-    other = writer.companion()
+    other = writer.control()
     for branch in plan.branches if "all-float16" not in plan.switches else ():
         writer.branch(branch)
-    return writer.built((made.focal,), asked_of(plan, {"this": made.name, "other": other}))
+    return writer.built((made.target,), options_of(plan, {"this": made.name, "other": other}))
 
 
 def _produced(plan: Plan, writer: ModelWriter, data: str) -> str:
@@ -138,19 +138,19 @@ class _Network:
         return replace(layer.plan, opset=self.network.model.opset, symbolic_batch=symbolic)
 
     def built(self) -> Built:
-        writer, focal = self.writer, self.network.focal
+        writer, target = self.writer, self.network.target
         for i, plan in enumerate(self.plans):
             self._add(i, plan)
         for i, plan in enumerate(self.plans):
             if i not in self.read:
                 writer.give(plan, self.results[i])
-        other = writer.companion()
+        other = writer.control()
         for branch in dict.fromkeys(self._branches()):
             writer.branch(branch)
-        if focal is None:
-            return writer.built(tuple(made.focal for made in self.made), {})
-        named = {"this": self.made[focal].name, "other": other}
-        return writer.built((self.made[focal].focal,), asked_of(self.plans[focal], named))
+        if target is None:
+            return writer.built(tuple(made.target for made in self.made), {})
+        named = {"this": self.made[target].name, "other": other}
+        return writer.built((self.made[target].target,), options_of(self.plans[target], named))
 
     def _branches(self) -> Iterator[Branch]:
         for plan in self.plans:

@@ -10,7 +10,7 @@ from typing import Literal
 from pytest_amct.graphs.network import Basis, Layer
 from pytest_amct.tables.model import Scheme, Treatment
 
-UNTRACEABLE: Literal["untraceable"] = "untraceable"
+UNMATCHED: Literal["unmatched"] = "unmatched"
 """In place of a decision: the layer cannot be found again in what the tool made."""
 
 
@@ -71,7 +71,9 @@ class Decision:
         )
 
 
-Status = Literal["decided", "refused", "unsupported", "errored", "invalid-output", "lost"]
+Status = Literal[
+    "decided", "refused", "unsupported", "errored", "invalid-output", "crashed", "timed-out"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Outcome:
     status: Status
     decisions: Mapping[int, Decision] = field(default_factory=dict)
     #: indices of layers that cannot be found in what was returned
-    untraceable: frozenset[int] = frozenset()
+    unmatched: frozenset[int] = frozenset()
     #: by index: why what was returned cannot tell what was done to a layer that was found in it
     untold: Mapping[int, str] = field(default_factory=dict)
     #: why it is not ``decided``

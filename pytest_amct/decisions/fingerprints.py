@@ -64,7 +64,7 @@ def same_weights(
     """
     budget = _BUDGET
     found = _by_dims(candidates, spec)
-    claims: dict[Layer, list[Layer]] = {}
+    required_rows: dict[Layer, list[Layer]] = {}
     for layer in originals:
         row = find_row(layer, spec)
         port = row.ports.weight if row is not None else None
@@ -85,11 +85,11 @@ def same_weights(
         if budget < 0:
             return
         for match in matches:
-            claims.setdefault(match, []).append(layer)
+            required_rows.setdefault(match, []).append(layer)
         if len(matches) > 1:  # more than one: nobody can tell
             for match in matches:
-                claims[match].append(layer)
-    yield from ((owners[0], match) for match, owners in claims.items() if len(owners) == 1)
+                required_rows[match].append(layer)
+    yield from ((owners[0], match) for match, owners in required_rows.items() if len(owners) == 1)
 
 
 def _by_dims(

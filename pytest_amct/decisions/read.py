@@ -16,7 +16,7 @@ from pytest_amct.decisions.amct.config import read_config
 from pytest_amct.decisions.amct.deploy import read_deploy
 from pytest_amct.decisions.amct.layers import AmctDecisions, read_layers
 from pytest_amct.decisions.amct.record import read_record
-from pytest_amct.decisions.decision import UNTRACEABLE, Decision, Outcome
+from pytest_amct.decisions.decision import UNMATCHED, Decision, Outcome
 from pytest_amct.decisions.matching import match_layers
 from pytest_amct.decisions.messages import checked_decision
 from pytest_amct.decisions.names import layers_by_name, unknown_name
@@ -149,7 +149,7 @@ def _from_model(original: Network, model: bytes | str | ModelProto, spec: Spec) 
     return Outcome(
         "decided",
         decisions=decided.decisions,
-        untraceable=frozenset(missing) - replaced.keys(),
+        unmatched=frozenset(missing) - replaced.keys(),
         untold={**decided.untold, **replaced},
     )
 
@@ -160,7 +160,7 @@ def _from_model(original: Network, model: bytes | str | ModelProto, spec: Spec) 
 def _named(original: Network, decisions: Mapping[str, Decision | None]) -> Outcome:
     known = layers_by_name(original)
     found: dict[int, Decision] = {}
-    untraceable: set[int] = set()
+    unmatched: set[int] = set()
     for name, decision in decisions.items():
         indices = known.get(name)
         if indices is None:
@@ -174,8 +174,8 @@ def _named(original: Network, decisions: Mapping[str, Decision | None]) -> Outco
                 )
             found[indices[0]] = decision
         else:
-            untraceable.update(indices)
-    return Outcome("decided", found, frozenset(untraceable))
+            unmatched.update(indices)
+    return Outcome("decided", found, frozenset(unmatched))
 
 
 def _listed(items: Callable[[], Iterable[T]], result: object) -> list[T]:
@@ -200,13 +200,13 @@ def _name(name: object, result: object) -> str:
 def _decision(name: object, value: object) -> Decision | None:
     if isinstance(value, Decision):
         return checked_decision(value, f"the quantizer's decision on {name!r}")
-    if isinstance(value, str) and value == UNTRACEABLE:
+    if isinstance(value, str) and value == UNMATCHED:
         return None
     if isinstance(value, bool):
         return Decision() if value else Decision.float()
     raise OutputError(
         f"the quantizer returned a mapping whose value for {name!r} is {_described(value)}: "
-        "each must be a Decision, a bool, or 'untraceable'"
+        "each must be a Decision, a bool, or 'unmatched'"
     )
 
 

@@ -70,7 +70,7 @@ class Isolated:
             )
 
     def run(self, model: ModelFiles, asked: Mapping[str, Any]) -> Outcome:
-        """The outcome of one call; ``lost`` if the process does not survive it or hangs."""
+        """Return the outcome of one call: ``crashed`` or ``timed-out`` if nothing came back."""
         try:
             self.start()
         except UsageError as error:
@@ -82,11 +82,11 @@ class Isolated:
             answer = self._receive()
         except TimeoutError:
             self.close()
-            return Outcome("lost", message=f"no answer within {self.timeout:g} s: killed")
+            return Outcome("timed-out", message=f"no answer within {self.timeout:g} s: killed")
         except (OSError, EOFError):
             ended = self._ended()
             self.close()
-            return Outcome("lost", message=ended)
+            return Outcome("crashed", message=ended)
         outcome: Outcome = pickle.loads(answer)
         return outcome
 

@@ -18,7 +18,7 @@ from pytest_amct.graphs.dtypes import np_dtype
 from pytest_amct.quantizers.protocol import Refused, Request, Unsupported
 
 REQUEST = "pytest-amct-request/1"
-DECISIONS = "pytest-amct-decisions/1"
+DECISIONS = "pytest-amct-decisions/2"
 
 
 def request_message(request: Request) -> dict[str, Any]:

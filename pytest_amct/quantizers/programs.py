@@ -1,7 +1,7 @@
 """Programs as quantizers: ``command: tool {model} {request} {calibration} {output}``.
 
 A fresh process for each model, no shell, a time limit. It may segfault, hang, print gigabytes:
-that is one case lost, and the next goes on. ``batch: tool ...`` gets folders of models instead and
+that costs one case, and the run continues. ``batch: tool ...`` gets folders of models instead and
 runs once for many.
 """
 
@@ -30,7 +30,7 @@ from pytest_amct.quantizers.messages import (
     request_message,
     write_calibration,
 )
-from pytest_amct.quantizers.protocol import Lost, Refused, Request
+from pytest_amct.quantizers.protocol import Crashed, Refused, Request, TimedOut
 from pytest_amct.tables.model import Scheme
 
 PREFIXES = ("command:", "batch:")
@@ -208,9 +208,9 @@ def _keep_tail(stream: IO[bytes], tail: deque[bytes]) -> None:
 def _check(status: int | None, said: str, timeout: float) -> None:
     last = said.splitlines()[-1] if said else "it said nothing"
     if status is None:
-        raise Lost(f"the program gave nothing within {timeout:g} s and was killed")
+        raise TimedOut(f"the program gave nothing within {timeout:g} s and was killed")
     if status < 0:
-        raise Lost(f"the program was ended by {signal.Signals(-status).name}")
+        raise Crashed(f"the program was ended by {signal.Signals(-status).name}")
     if status == REFUSED_STATUS:
         raise Refused(last)
     if status:

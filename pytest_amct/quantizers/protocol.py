@@ -32,8 +32,12 @@ class Unsupported(Exception):
     """Raise it for a model or a request that is not your business: counted, never judged."""
 
 
-class Lost(Exception):
-    """A program that a quantizer runs in was killed or timed out: one case is lost."""
+class Crashed(Exception):
+    """The program that a quantizer is ended without a result: by a signal, or half way."""
+
+
+class TimedOut(Exception):
+    """The program that a quantizer is took longer than it may, and was killed."""
 
 
 class CaffeModel(NamedTuple):

@@ -17,17 +17,18 @@ from typing import Any, Literal
 from pytest_amct.decisions.messages import read_layers_message
 from pytest_amct.errors import OutputError, UsageError
 from pytest_amct.quantizers.folders import FORMAT, MANIFEST, export_id, model_id
-from pytest_amct.quantizers.protocol import Lost, Refused, Request, Unsupported
+from pytest_amct.quantizers.protocol import Crashed, Refused, Request, TimedOut, Unsupported
 from pytest_amct.typed import describe, is_of
 from pytest_amct.wording import printable
 
 PREFIX = "results:"
-RESULTS = "pytest-amct-results/1"
+RESULTS = "pytest-amct-results/2"
 _RAISED: Mapping[str, Callable[[str], Exception]] = {
     "refused": Refused,
     "unsupported": Unsupported,
     "errored": RuntimeError,
-    "lost": Lost,
+    "crashed": Crashed,
+    "timed-out": TimedOut,
 }
 
 
@@ -62,7 +63,7 @@ class Recorded:
         """What the tool made of the model."""
         id_ = model_id(request)
         if id_ not in self.models:
-            raise Lost(f"the folder holds no model {id_}: export again")
+            raise OutputError(f"the folder holds no model {id_}: export again")
         result = self.models[id_]
         for key, make in _RAISED.items():
             if key in result:

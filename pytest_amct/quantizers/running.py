@@ -25,11 +25,12 @@ from pytest_amct.processes.temporary import prefix, private_folder
 from pytest_amct.quantizers.containing import Left, contained, recorder
 from pytest_amct.quantizers.protocol import (
     CaffeModel,
+    Crashed,
     InputSpec,
-    Lost,
     Quantizer,
     Refused,
     Request,
+    TimedOut,
     Unsupported,
 )
 
@@ -160,8 +161,10 @@ def _outcome(
         return Outcome("refused", message=said(refusal))
     except Unsupported as error:
         return Outcome("unsupported", message=said(error))
-    except Lost as error:
-        return Outcome("lost", message=said(error))
+    except Crashed as error:
+        return Outcome("crashed", message=said(error))
+    except TimedOut as error:
+        return Outcome("timed-out", message=said(error))
     except OutputError as error:
         return Outcome("invalid-output", message=said(error))
     except KeyboardInterrupt:

@@ -19,9 +19,9 @@ from pytest_amct.options import Settings
 from pytest_amct.results import Collected, policy_of
 from pytest_amct.tables.answers import closed_by_float16, float16_id
 from pytest_amct.tables.model import Condition, Row, Spec, condition_id
-from pytest_amct.verdicts import Record, is_missed, left_in_float, missed
+from pytest_amct.verdicts import ENDED, Record, is_not_quantized, left_in_float, not_quantized
 
-FORMAT = "pytest-amct-report/1"
+FORMAT = "pytest-amct-report/2"
 """Name and version of the report's format."""
 
 _PACKAGES = ("pytest-amct", "pytest", "hypothesis", "onnx", "numpy", "onnxruntime")
@@ -44,9 +44,9 @@ def assemble(
         for row in _rows(spec, table, framework)
     ]
     # What a lost process leaves behind was judged by nobody's policy yet.
-    told = [policy.apply(f) if f.kind == "lost" else f for f in collected.findings.values()]
+    told = [policy.apply(f) if f.kind in ENDED else f for f in collected.findings.values()]
     findings = sorted(
-        [*told, *missed(records, policy)],
+        [*told, *not_quantized(records, policy)],
         key=lambda f: (f.condition, f.case, f.layer, f.kind),
     )
     used = {policy.waiver(f) for f in findings}
@@ -62,7 +62,7 @@ def assemble(
         "cases": len({r.case for r in records}),
         **({"examples": collected.examples} if settings.profile == "explore" else {}),
         "conditions": [*_conditions(spec, rows, records)],
-        "rows": [_row(row, records, policy.skipped(row.id)) for row in rows],
+        "rows": [_row(row, records, policy.is_float_row(row.id)) for row in rows],
         "untold": _untold(records),
         **({"model": collected.model} if collected.model else {}),
         "findings": [asdict(f) for f in findings],
@@ -112,8 +112,8 @@ def _conditions(spec: Spec, rows: list[Row], records: list[Record]) -> Iterator[
         table = name.partition("unlisted/")[0]
         listed_ones = [r for r in records if any(c.startswith(table) for c in r.states)]
         known = sum(r.is_known for r in listed_ones)
-        counted["satisfied"] = len(listed_ones) - counted["broken_alone"]
-        counted["judged"]["satisfied"] = known - counted["judged"]["broken_alone"]
+        counted["satisfied"] = len(listed_ones) - counted["violated_alone"]
+        counted["judged"]["satisfied"] = known - counted["judged"]["violated_alone"]
         yield counted
     for name in sorted(c for c in others if c.startswith("settings/")):
         yield _seen(name, "stated", records, implied)
@@ -131,7 +131,7 @@ def _condition(
     if not condition.on_treatment:
         return seen
     checked = sum(id_ in r.checked for r in records)
-    asked_for = seen if seen["broken_alone"] else {"id": id_, "basis": condition.basis}
+    asked_for = seen if seen["violated_alone"] else {"id": id_, "basis": condition.basis}
     return {**asked_for, "checked": checked}
 
 
@@ -146,12 +146,12 @@ def _seen(id_: str, basis: str, records: list[Record], implied: dict[str, str]) 
         elif state == "unknown":
             key = "unspecified"
         elif state == "broken" and _is_alone(id_, record, implied):
-            key = "broken_alone"
+            key = "violated_alone"
         else:
             continue
         shown[key] += 1
         judged[key] += record.is_known
-    sides = ("satisfied", "broken_alone")
+    sides = ("satisfied", "violated_alone")
     return {
         "id": id_,
         "basis": basis,
@@ -180,26 +180,26 @@ def _untold(records: list[Record]) -> dict[str, Any]:
     }
 
 
-def _row(row: Row, records: list[Record], skipped: bool) -> dict[str, Any]:
+def _row(row: Row, records: list[Record], float_row: bool) -> dict[str, Any]:
     left = left_in_float(records).get(row.id, {})
-    offered = [r for r in records if r.row == row.id and r.verdict == "quantizable"]
-    count = Counter(_became(r) for r in offered)
+    eligible = [r for r in records if r.row == row.id and r.verdict == "quantizable"]
+    count = Counter(_became(r) for r in eligible)
     known = count["quantized"] + count["float"] + count["refused"]
-    mostly_lost = count["untraceable"] * 2 > len(offered)
+    mostly_unmatched = count["unmatched"] * 2 > len(eligible)
     return {
         "id": row.id,
-        "offered": len(offered),
+        "eligible": len(eligible),
         "quantized": count["quantized"],
         "float": count["float"],
         "untold": count["untold"],
         "unknown": count["unknown"],
-        "untraceable": count["untraceable"],
+        "unmatched": count["unmatched"],
         "refused": count["refused"],
         "unsupported": count["unsupported"],
-        "errored": count["errored"] + count["invalid-output"] + count["lost"],
-        "missed": sum(is_missed(found) for found in left.values()),
-        "skipped": skipped,
-        "judged": not offered or (known > 0 and not mostly_lost),
+        "errored": sum(count[status] for status in ("errored", "invalid-output", *ENDED)),
+        "not_quantized": sum(is_not_quantized(found) for found in left.values()),
+        "float_row": float_row,
+        "judged": not eligible or (known > 0 and not mostly_unmatched),
     }
 
 

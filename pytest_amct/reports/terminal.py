@@ -100,7 +100,7 @@ def _columns(rows: list[_Row]) -> list[list[str]]:
 
 
 def _headline(report: dict[str, Any], rows: list[_Row]) -> str:
-    offered = [row for row in report["rows"] if row["offered"]]
+    eligible = [row for row in report["rows"] if row["eligible"]]
     count = {
         status: sum(f["status"] == status for f in report["findings"])
         for status in ("failed", "warned", "waived")
@@ -109,7 +109,7 @@ def _headline(report: dict[str, Any], rows: list[_Row]) -> str:
         _number(count["failed"], "violation"),
         _number(count["warned"], "warning"),
         f"{count['waived']} waived",
-        f"{sum(row['quantized'] > 0 for row in offered)} of {len(offered)} rows quantized",
+        f"{sum(row['quantized'] > 0 for row in eligible)} of {len(eligible)} rows quantized",
     ]
     model = report.get("model")
     if model:
@@ -160,7 +160,7 @@ def _table(report: dict[str, Any]) -> Iterator[_Row]:
         by_status[found["status"]] = by_status.get(found["status"], 0) + 1
     for row in report["rows"]:
         found_here = findings.pop(row["id"], {})
-        if _is_narrowed(report) and not row["offered"] and not found_here:
+        if _is_narrowed(report) and not row["eligible"] and not found_here:
             continue  # it was not asked about
         yield _Row(row["id"], _counts(row), conditions.get(row["id"], {}), found_here)
     unlisted = sorted(p for p in {*conditions, *findings} if p.endswith(_UNLISTED))
@@ -187,16 +187,16 @@ def _was_judged(condition: dict[str, Any]) -> bool:
 
 def _counts(row: dict[str, Any]) -> str:
     """What became of the quantizable layers of a row."""
-    if row["skipped"]:
-        return "skipped on purpose"
-    if not row["offered"]:
+    if row["float_row"]:
+        return "left in float on purpose"
+    if not row["eligible"]:
         return "no layer shown"
     words = {"untold": "cannot be told", "unknown": "not known"}
-    names = ("untold", "unknown", "untraceable", "refused", "unsupported", "errored")
+    names = ("untold", "unknown", "unmatched", "refused", "unsupported", "errored")
     others = [f"{row[name]} {words.get(name, name)}" for name in names if row[name]]
     if not row["judged"]:
-        return f"not judged: of {row['offered']} " + ", ".join(others)
-    return ", ".join([f"{row['quantized']} of {row['offered']} quantized", *others])
+        return f"not judged: of {row['eligible']} " + ", ".join(others)
+    return ", ".join([f"{row['quantized']} of {row['eligible']} quantized", *others])
 
 
 def _row_of(condition: str) -> str:

@@ -100,7 +100,7 @@ def accusations(name: str, model: ModelFiles, rng: Random) -> list[Accused]:
         for layer in network.layers:
             record = judge_layer(name, "", layer, outcome, SPEC, Policy(strict=True), {})
             found += [Accused(name, who, f.message) for f in record.findings]
-            if record.owed and record.decided == "float":
+            if record.expected and record.decided == "float":
                 found.append(Accused(name, who, f"missed: {layer}"))
     return found
 

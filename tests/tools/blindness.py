@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from pytest_amct.cases import catalog
-from pytest_amct.cases.plan import focal_layers
+from pytest_amct.cases.plan import target_layers
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Network, Role
 from pytest_amct.tables.answers import answer
@@ -55,13 +55,13 @@ def features(network: Network) -> dict[str, float]:
 
 
 def examples(framework: str) -> Iterator[tuple[dict[str, float], bool, str]]:
-    """Features, whether it is forbidden, and the row, of each focal layer of the gate."""
+    """Features, whether it is forbidden, and the row, of each target of the gate."""
     for group in catalog.groups(frameworks=(framework,)):
         for case in catalog.gate_cases(group):
             built = case.build()
             network = built.native.network()
-            (focal, *_) = focal_layers(network, built.focal)
-            verdict = answer(focal).verdict
+            (target, *_) = target_layers(network, built.targets)
+            verdict = answer(target).verdict
             if verdict != "unspecified":
                 yield features(network), verdict == "forbidden", "/".join(group.split("/")[:3])
 

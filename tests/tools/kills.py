@@ -16,7 +16,7 @@ from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.runner import Runner
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Condition, Row, condition_id
-from pytest_amct.verdicts import Finding, Record, missed
+from pytest_amct.verdicts import Finding, Record, not_quantized
 
 SPEC = load_spec()
 
@@ -29,7 +29,7 @@ class Killed:
     cases: int
     failed: bool
     #: whether quantizable layers of its row were missed
-    missed: bool
+    not_quantized: bool
     #: findings of the gate that name any other condition
     others: frozenset[str]
 
@@ -38,7 +38,7 @@ class Killed:
         """The finding that kills it, ``""`` if it survives."""
         if self.cases:
             return "over-quantized" if self.failed else "over-quantized (warned)"
-        return "missed" if self.missed else ""
+        return "not-quantized" if self.not_quantized else ""
 
 
 def runner_of(quantizer: Quantizer, framework: str, scratch: Path) -> Runner:
@@ -66,7 +66,7 @@ def summed(condition: str, row: str, records: list[Record], runner: Runner) -> K
     return Killed(
         cases=len(own),
         failed=any(f.status == "failed" for f in own),
-        missed=any(f.condition == row for f in missed(records, runner.policy)),
+        not_quantized=any(f.condition == row for f in not_quantized(records, runner.policy)),
         others=frozenset(f.condition for f in found.values()) - {condition},
     )
 

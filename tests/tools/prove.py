@@ -123,7 +123,7 @@ def _by_hand(wrong: WrongQuantizer, seeds: int, scratch: Path) -> Row:
     if wrong.kind == "unstable":
         return _unstable(wrong, quantizer, seeds, scratch)
     place = wrong.caught_by.split("/")[1:]
-    row = wrong.caught_by if wrong.kind == "missed" else ""
+    row = wrong.caught_by if wrong.kind == "not-quantized" else ""
     groups = [
         g
         for g in runner.gate.groups
@@ -146,7 +146,7 @@ def _unstable(wrong: WrongQuantizer, quantizer: Quantizer, seeds: int, scratch: 
     for seed in range(seeds):
         settings = Settings("it", profile="explore", max_examples=200, seed=seed, scratch=scratch)
         explorer = Explorer(Runner(quantizer, SPEC, settings), explained=False)
-        search = explorer.search_neutral(wrong.caught_by.rpartition("/")[2])
+        search = explorer.search_metamorphic(wrong.caught_by.rpartition("/")[2])
         needed.append(search.first or 0)
         found |= {f.kind for f in search.findings if f.status == "failed"}
         if search.shrunk is not None:
@@ -276,7 +276,7 @@ def covered(given: argparse.Namespace) -> Iterator[str]:
     for framework in given.framework:
         found = report(framework)["conditions"]
         seen = [c for c in found if "satisfied" in c]
-        both = [c for c in seen if c["satisfied"] and c["broken_alone"]]
+        both = [c for c in seen if c["satisfied"] and c["violated_alone"]]
         done = [c for c in found if c not in seen]
         others = [sum(bool(c.get(k)) for c in done) for k in ("checked", "implied_by")]
         others.append(sum("unobservable" in c for c in found))

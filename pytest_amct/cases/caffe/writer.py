@@ -51,12 +51,12 @@ class Writer:
         if self.model.shared:
             self.stored[key] = found
         blobs, weight = found
-        result, label = focal_layer(b, plan, bottoms, blobs, weight)
+        result, label = target_layer(b, plan, bottoms, blobs, weight)
 
         def again(data: str) -> str:
             # In a case the second layer stores blobs of its own under the name that both share.
             stored = blobs if name else blobs_of(b, plan)
-            return focal_layer(b, plan, [data], stored, weight)[0]
+            return target_layer(b, plan, [data], stored, weight)[0]
 
         return Made(result, label, label, again)
 
@@ -69,7 +69,7 @@ class Writer:
         if "at-output" not in plan.around:
             neutral(self.b, result, False)
 
-    def companion(self) -> str:
+    def control(self) -> str:
         b, shape = self.b, (1, 32, 4, 4)
         made = quantizable(b, neutral(b, b.input(shape), True), shape)
         name = b.layers[-1].name
@@ -100,9 +100,9 @@ class Writer:
     def _reshaped(self, data: str, shape: Shape) -> str:
         return self.b.layer("Reshape", [data], {"shape": list(shape)})
 
-    def built(self, focal: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
+    def built(self, target: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
         files = {BLOBS_FILE: self.b.caffemodel()}
-        return Built(self.b.prototxt(), focal, asked, files, "caffe")
+        return Built(self.b.prototxt(), target, asked, files, "caffe")
 
 
 def neutral(b: NetBuilder, data: str, first: bool) -> str:
@@ -123,7 +123,7 @@ def quantizable(b: NetBuilder, data: str, shape: Shape, give: int = 0) -> str:
 
 
 def operands(plan: Plan, data: str, second: Callable[[], str]) -> list[str]:
-    """The focal layer's bottoms; `second` makes the data of the other operand."""
+    """The target's bottoms; `second` makes the data of the other operand."""
     if not plan.second:
         return [data]
     if plan.second == "same":
@@ -132,7 +132,7 @@ def operands(plan: Plan, data: str, second: Callable[[], str]) -> list[str]:
     return [data, second(), *more]
 
 
-def focal_layer(
+def target_layer(
     b: NetBuilder,
     plan: Plan,
     bottoms: list[str],
@@ -171,7 +171,7 @@ _OTHERWISE: Mapping[str, Mapping[str, Any]] = {
 
 
 def blobs_of(b: NetBuilder, plan: Plan) -> tuple[Blob, ...]:
-    """What the focal layer stores."""
+    """What the target stores."""
     found = [b.blob((len(values),)) for _, values in plan.extra]
     if plan.weight is not None and plan.source != "none":
         found.append(b.blob(plan.weight, plan.dtype, plan.source == "legacy"))
@@ -181,7 +181,7 @@ def blobs_of(b: NetBuilder, plan: Plan) -> tuple[Blob, ...]:
 
 
 def result_shape(plan: Plan) -> Shape:
-    """The shape of what the focal layer gives."""
+    """The shape of what the target gives."""
     batch, *rest = plan.data
     given = plan.attributes
     if plan.type == "InnerProduct":

@@ -62,19 +62,19 @@ class Writer:
         if plan.weight is not None:
             self.weights[key] = inputs[1]
         if plan.inside == "if":
-            result, focal = inside_if(g, plan, data, inputs)
+            result, target = inside_if(g, plan, data, inputs)
         elif plan.inside == "function":
-            result, focal = self._call(plan, inputs, name)
+            result, target = self._call(plan, inputs, name)
         else:
-            result = focal = focal_layer(g, plan, inputs)
+            result = target = target_layer(g, plan, inputs)
         if plan.form == "custom":
             self.functions[plan.domain, plan.type] = custom_function(plan, len(inputs))
         self.domains |= dict.fromkeys(domains_of(plan))
 
         def again(data: str) -> str:
-            return focal_layer(g, plan, [data, *inputs[1:]])
+            return target_layer(g, plan, [data, *inputs[1:]])
 
-        return Made(result, focal, str(g.graph.node[-1].name), again)
+        return Made(result, target, str(g.graph.node[-1].name), again)
 
     def _call(self, plan: Plan, inputs: list[str], name: str) -> tuple[str, str]:
         """A call of a function that holds the layer; the same layer stands in one function."""
@@ -96,7 +96,7 @@ class Writer:
         self.g.output(last, plan.dtype)
         self.ranks[last] = len(plan.data)
 
-    def companion(self) -> str:
+    def control(self) -> str:
         g, dtype = self.g, self.dtype
         data = neutral(g, dtype, g.input(dtype, (1, 32, 4, 4)), True)
         kernel = {"kernel_shape": [1, 1], "dilations": [1, 1], "group": 1}
@@ -137,14 +137,14 @@ class Writer:
             data = g.node("Slice", [data, g.values("int64", [0]), g.values("int64", [needed])])
         return g.node("Reshape", [data, g.values("int64", wanted)])
 
-    def built(self, focal: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
+    def built(self, target: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
         if self.model.ir_version < 4:
             list_initializers(self.g)
         versions = self.model.opset, self.model.ir_version
         model = make_model(self.g.graph, *versions, [*self.domains])
         model.functions.extend(self.functions.values())
         declare_outputs(model, self.ranks)
-        return Built(model.SerializeToString(deterministic=True), focal, asked)
+        return Built(model.SerializeToString(deterministic=True), target, asked)
 
 
 @lru_cache(maxsize=4096)
@@ -213,7 +213,7 @@ def quantizable(g: GraphBuilder, plan: Plan, data: str, width: int) -> str:
 def layer_inputs(
     g: GraphBuilder, plan: Plan, data: str, second: Callable[[], str], weight: str = ""
 ) -> list[str]:
-    """What stands at the focal layer's inputs; `second` makes the data of the other operand.
+    """What stands at the target's inputs; `second` makes the data of the other operand.
 
     `weight` is one that exists already; without it the plan's own is made.
     """
@@ -228,7 +228,7 @@ def layer_inputs(
     return [data, weight, *bias]
 
 
-def focal_layer(g: GraphBuilder, plan: Plan, inputs: list[str]) -> str:
+def target_layer(g: GraphBuilder, plan: Plan, inputs: list[str]) -> str:
     """The layer that the plan is about; the name of its first output."""
     first = g.node(plan.type, inputs, plan.attributes, plan.domain, plan.outputs)
     if plan.outputs > 1:
@@ -237,13 +237,13 @@ def focal_layer(g: GraphBuilder, plan: Plan, inputs: list[str]) -> str:
 
 
 def inside_if(g: GraphBuilder, plan: Plan, data: str, inputs: list[str]) -> tuple[str, str]:
-    """The focal layer in a branch of an If: the output of the If, and that of the layer."""
+    """The target in a branch of an If: the output of the If, and that of the layer."""
     then, otherwise = g.nested(), g.nested()
-    focal = focal_layer(then, plan, inputs)
-    then.output(focal, plan.dtype)
+    target = target_layer(then, plan, inputs)
+    then.output(target, plan.dtype)
     otherwise.output(neutral(otherwise, plan.dtype, data, True), plan.dtype)
     branches = {"then_branch": then.graph, "else_branch": otherwise.graph}
-    return g.node("If", [g.input("bool", ())], branches), focal
+    return g.node("If", [g.input("bool", ())], branches), target
 
 
 def domains_of(plan: Plan) -> list[str]:

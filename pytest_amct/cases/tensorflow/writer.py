@@ -68,26 +68,26 @@ class Writer:
         if plan.weight is not None:
             self.weights[key] = inputs[1]
         control = ["^" + g.input(self.dtype, (4,))] if "control" in plan.around else []
-        result, focal = self._placed(plan, [*inputs, *control], len(inputs), name)
+        result, target = self._placed(plan, [*inputs, *control], len(inputs), name)
 
         def again(data: str) -> str:
-            return focal_layer(g, plan, with_data(plan, inputs, data))
+            return target_layer(g, plan, with_data(plan, inputs, data))
 
-        return Made(result, focal, focal, again)
+        return Made(result, target, target, again)
 
     def _placed(self, plan: Plan, inputs: list[str], arity: int, name: str) -> tuple[str, str]:
         """The layer where its plan wants it: what comes out of that, and the layer's name."""
         g = self.g
         if not plan.inside:
-            result = focal_layer(g, plan, inputs)
+            result = target_layer(g, plan, inputs)
             return result, result
         held = self.functions.get(name) or hold(g, plan, arity)
         self.functions[name] = held  # the same layer stands in one function
         if plan.inside == "call":
-            return call(g, held.function, inputs, held.takes, plan.dtype), held.focal
+            return call(g, held.function, inputs, held.takes, plan.dtype), held.target
         if plan.inside == "function":
-            return g.node(held.function, inputs), held.focal
-        return _if(g, plan, held, inputs), held.focal
+            return g.node(held.function, inputs), held.target
+        return _if(g, plan, held, inputs), held.target
 
     def behind(self, plan: Plan, result: str) -> str:
         g, dtype = self.g, plan.dtype
@@ -106,7 +106,7 @@ class Writer:
         if "at-output" not in plan.around:
             self.neutral(plan, result, False)
 
-    def companion(self) -> str:
+    def control(self) -> str:
         g, shape, dtype = self.g, (1, 4, 4, 32), self.dtype
         made = quantizable(g, dtype, neutral(g, dtype, g.input(dtype, shape), True), shape)
         neutral(g, dtype, made, False)
@@ -132,8 +132,8 @@ class Writer:
             data = strided_slice(g, data, dtype, needed)
         return reshape(g, data, dtype, wanted)
 
-    def built(self, focal: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
-        return Built(self.g.serialize(), focal, asked, framework="tensorflow")
+    def built(self, target: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
+        return Built(self.g.serialize(), target, asked, framework="tensorflow")
 
 
 def _summed_up(plan: Plan) -> bool:
@@ -168,13 +168,13 @@ def quantizable(
     return g.node("Conv2D" if rank == 4 else "Conv3D", [data, weight], given)
 
 
-# --- the focal layer ------------------------------------------------------------------------------
+# --- the target ------------------------------------------------------------------------------
 
 
 def layer_inputs(
     g: GraphBuilder, plan: Plan, data: str, second: Callable[[], str], weight: str = ""
 ) -> list[str]:
-    """What stands at the focal layer's inputs; `second` makes the data of the other operand.
+    """What stands at the target's inputs; `second` makes the data of the other operand.
 
     `weight` is one that exists already; without it the plan's own is made.
     """
@@ -214,7 +214,7 @@ def _input_sizes(g: GraphBuilder, plan: Plan, data: str) -> str:
     return g.values("int32", wanted)
 
 
-def focal_layer(g: GraphBuilder, plan: Plan, inputs: list[str], name: str = "") -> str:
+def target_layer(g: GraphBuilder, plan: Plan, inputs: list[str], name: str = "") -> str:
     """The layer that the plan is about; its name."""
     return g.node(plan.type, inputs, {**_types(plan), **plan.attributes}, name)
 
@@ -231,15 +231,15 @@ class Held:
 
     function: Function
     takes: tuple[str, ...]
-    focal: str
+    target: str
 
 
 def hold(g: GraphBuilder, plan: Plan, arity: int) -> Held:
-    """Put the focal layer, which takes `arity` inputs, into a function of its own."""
+    """Put the target, which takes `arity` inputs, into a function of its own."""
     takes = tuple("int32" if i == 0 and plan.type in SIZED else plan.dtype for i in range(arity))
     body = g.nested()
-    focal = focal_layer(body, plan, [f"x{i}" for i in range(arity)], g.name("f"))
-    return Held(g.function(takes, {focal: plan.dtype}, body), takes, focal)
+    target = target_layer(body, plan, [f"x{i}" for i in range(arity)], g.name("f"))
+    return Held(g.function(takes, {target: plan.dtype}, body), takes, target)
 
 
 def _if(g: GraphBuilder, plan: Plan, held: Held, inputs: list[str]) -> str:

@@ -51,14 +51,14 @@ def read_layers(original: Network, found: AmctDecisions, spec: Spec) -> Outcome:
     """
     known = layers_by_name(original)
     by_index: dict[int, AmctLayer | None] = {}
-    untraceable: set[int] = set()
+    unmatched: set[int] = set()
     for name, said in found.layers.items():
         base, port = _split(name, known)
         indices = known.get(base)
         if indices is None:
             raise unknown_name(name, known)
         if len(indices) != 1:
-            untraceable.update(indices)
+            unmatched.update(indices)
             continue
         if said is not None and port is not None:
             said = replace(said, ports={port: name}, some_port=False, data=False)
@@ -70,9 +70,9 @@ def read_layers(original: Network, found: AmctDecisions, spec: Spec) -> Outcome:
             told = by_index[index]
             if told is not None:
                 decisions[index] = _decision(layer, told, spec)
-        elif index not in untraceable and not layer.where:
+        elif index not in unmatched and not layer.where:
             decisions[index] = Decision.float()
-    return Outcome("decided", decisions, frozenset(untraceable))
+    return Outcome("decided", decisions, frozenset(unmatched))
 
 
 def decisions_by_name(found: AmctDecisions) -> dict[str, Decision]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_amct.decisions.decision import UNTRACEABLE, Decision
+from pytest_amct.decisions.decision import UNMATCHED, Decision
 from pytest_amct.decisions.value_types import SHOWS_NOTHING_ELSEWHERE
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Layer
@@ -53,7 +53,7 @@ class _OpenCV:
             _check_runs(_read(cv2, prototxt, blobs), feed)
             quantized = net.quantize([feed[i.name] for i in request.inputs], cv2.CV_32F, cv2.CV_32F)
         found = {name: _layer(quantized, name) for name in quantized.getLayerNames()}
-        decisions = {layer.name: _found(layer, found) or UNTRACEABLE for layer in layers}
+        decisions = {layer.name: _found(layer, found) or UNMATCHED for layer in layers}
         passes = {layer.name for layer in layers if layer.type in SHOWS_NOTHING_ELSEWHERE}
         return {name: found for name, found in decisions.items() if name not in passes}
 

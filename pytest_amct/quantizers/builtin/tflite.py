@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_amct.decisions.decision import UNTRACEABLE, Decision
+from pytest_amct.decisions.decision import UNMATCHED, Decision
 from pytest_amct.decisions.value_types import SHOWS_NOTHING_ELSEWHERE
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Layer, Network
@@ -80,7 +80,7 @@ class _TfLite:
             operators = [*_operators(tf, converted)]
         became = matched(network, operators)
         return {
-            layer.name: _decision(layer, became.get(layer.name)) or UNTRACEABLE
+            layer.name: _decision(layer, became.get(layer.name)) or UNMATCHED
             for layer in network.layers
             if not layer.where and layer.type not in (*_NO_LAYERS, *SHOWS_NOTHING_ELSEWHERE)
         }

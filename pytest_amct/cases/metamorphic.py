@@ -48,7 +48,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class NeutralCase:
+class MetamorphicCase:
     """A network, the change that is made to it, and the seed of what is random in that."""
 
     network: NetworkCase
@@ -78,7 +78,7 @@ def changes() -> dict[str, str]:
     return {name: words for name, (words, _) in _CHANGES.items()}
 
 
-def parse_neutral(id_: str) -> NeutralCase:
+def parse_metamorphic(id_: str) -> MetamorphicCase:
     """The pair of an id, as reports print it. Raises `UsageError` if it names none."""
     case, change = None, ""
     with contextlib.suppress(ValueError):
@@ -89,7 +89,7 @@ def parse_neutral(id_: str) -> NeutralCase:
             f"{id_!r} is no pair of models: it needs the form {GROUP}/change@seed:in(...), the"
             f" changes are {', '.join(_CHANGES)}"
         )
-    return NeutralCase(parse_network(case, None), change, int(case.deviation))
+    return MetamorphicCase(parse_network(case, None), change, int(case.deviation))
 
 
 def _outputs(model: ModelProto) -> list[str]:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from pytest_amct import answer, onnx_networks
 from pytest_amct.audit import check_model
-from pytest_amct.cases import neutral
+from pytest_amct.cases import metamorphic
+from pytest_amct.cases.metamorphic import Call, MetamorphicCase, parse_metamorphic
 from pytest_amct.cases.networks import Item, NetworkCase
-from pytest_amct.cases.neutral import Call, NeutralCase, parse_neutral
 from pytest_amct.errors import UsageError
 from pytest_amct.explore import Explorer
 from pytest_amct.graphs.onnx.reader import read_onnx
@@ -59,7 +59,7 @@ def load(call: Call, folder: Path) -> onnxruntime.InferenceSession:
 # --- the changes --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("change", list(neutral.changes()))
+@pytest.mark.parametrize("change", list(metamorphic.changes()))
 def test_a_change_gives_valid_models_with_the_same_answers(
     change: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -68,14 +68,14 @@ def test_a_change_gives_valid_models_with_the_same_answers(
     @few
     @given(onnx_networks(max_layers=4), st.integers(0, 99))
     def check(network: NetworkCase, seed: int) -> None:
-        case = NeutralCase(network, change, seed)
+        case = MetamorphicCase(network, change, seed)
         if change == "opset":
-            case = NeutralCase(NetworkCase(network.items, None, ("opset13",)), change, seed)
+            case = MetamorphicCase(NetworkCase(network.items, None, ("opset13",)), change, seed)
         trial = case.build()
         if trial is None:
             return
         first, last = trial.calls[0], trial.calls[-1]
-        (folder / neutral.DATA_FILE).write_bytes(last.files.get(neutral.DATA_FILE, b""))
+        (folder / metamorphic.DATA_FILE).write_bytes(last.files.get(metamorphic.DATA_FILE, b""))
         (folder / "m.onnx").write_bytes(last.data)
         onnx.checker.check_model(str(folder / "m.onnx"), full_check=True)
         with contextlib.suppress(NotImplemented_):  # there are types without kernels
@@ -98,7 +98,7 @@ def test_a_change_gives_valid_models_with_the_same_answers(
 def test_storage_uses_every_form() -> None:
     forms = set()
     for seed in range(12):
-        trial = NeutralCase(CONV, "storage", seed).build()
+        trial = MetamorphicCase(CONV, "storage", seed).build()
         assert trial is not None
         model = onnx.ModelProto.FromString(trial.calls[-1].data)
         for tensor in model.graph.initializer:
@@ -110,33 +110,33 @@ def test_storage_uses_every_form() -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_storage_keeps_the_values(seed: int, tmp_path: Path) -> None:
-    trial = NeutralCase(CONV, "storage", seed).build()
+    trial = MetamorphicCase(CONV, "storage", seed).build()
     assert trial is not None
     feeds = {i.name: [[[[0.5] * 4] * 4] * 32] for i in load(trial.calls[0], tmp_path).get_inputs()}
     results = [load(call, tmp_path).run(None, feeds) for call in trial.calls]
     assert all((a == b).all() for a, b in zip(*results, strict=True))
 
 
-@pytest.mark.parametrize("change", list(neutral.changes()))
+@pytest.mark.parametrize("change", list(metamorphic.changes()))
 def test_a_pair_is_built_again_from_its_id(change: str) -> None:
     item = Item("uniform/onnx/Add", "default", 1, 2)
-    case = NeutralCase(NetworkCase((*CONV.items, item), None, ("opset13", "apart")), change, 7)
-    assert parse_neutral(case.id) == case
-    assert parse_neutral(case.id).build() == case.build()
+    case = MetamorphicCase(NetworkCase((*CONV.items, item), None, ("opset13", "apart")), change, 7)
+    assert parse_metamorphic(case.id) == case
+    assert parse_metamorphic(case.id).build() == case.build()
 
 
 @pytest.mark.parametrize(
     "id_",
     [
-        "neutral/onnx/paint@1:in(uniform/onnx/Conv@default)",
-        "neutral/onnx/rename:in(uniform/onnx/Conv@default)",
-        "neutral/onnx/rename@1",
-        "neutral/onnx/rename@1:in(_)",
+        "metamorphic/onnx/paint@1:in(uniform/onnx/Conv@default)",
+        "metamorphic/onnx/rename:in(uniform/onnx/Conv@default)",
+        "metamorphic/onnx/rename@1",
+        "metamorphic/onnx/rename@1:in(_)",
     ],
 )
 def test_what_is_no_pair_is_said_in_one_sentence(id_: str) -> None:
     with pytest.raises(UsageError, match=r"is no (pair|network)"):
-        parse_neutral(id_)
+        parse_metamorphic(id_)
 
 
 # --- what they find -----------------------------------------------------------------------------
@@ -203,16 +203,16 @@ def unstable(change: str, folder: Path) -> Result:
             state["seen"] = after or any(n.op_type == "Softmax" for n in model.graph.node)
             return dict.fromkeys(decided, False) if after else decided
 
-    return explorer(quantize, folder, max_examples=40, seed=1).check_neutral(change)
+    return explorer(quantize, folder, max_examples=40, seed=1).check_metamorphic(change)
 
 
-@pytest.mark.parametrize("change", list(neutral.changes()))
+@pytest.mark.parametrize("change", list(metamorphic.changes()))
 def test_a_decision_that_moves_is_unstable_and_shown_as_a_pair(change: str, tmp_path: Path) -> None:
     result = unstable(change, tmp_path)
     assert result.failure is not None
     (finding,) = {f.kind for f in result.findings if f.status == "failed"}
     assert finding == "unstable"
-    assert neutral.changes()[change] in result.failure
+    assert metamorphic.changes()[change] in result.failure
     if change != "order":  # that is over once it has happened
         assert "first:" in result.failure and "then:" in result.failure
         assert "\n-> " in result.failure or "Error" in result.failure
@@ -224,7 +224,7 @@ def test_the_pair_is_the_smallest_network_and_is_judged_again_from_its_file(
 ) -> None:
     result = unstable("unrelated", tmp_path)
     (finding,) = {f.case for f in result.findings}
-    assert finding == f"neutral/onnx/unrelated@0:in({CONV.position})"
+    assert finding == f"metamorphic/onnx/unrelated@0:in({CONV.position})"
     (saved,) = {f.model for f in result.findings}
     assert saved is not None
     again = check_model(explorer(Unstable().unrelated, tmp_path).runner, tmp_path / saved)
@@ -241,7 +241,7 @@ def test_external_data_stands_beside_the_model(tmp_path: Path) -> None:
         seen.append(all(t.raw_data or not t.dims for t in model.graph.initializer))
         return Unstable().decide(onnx.load(request.model_path), request)
 
-    result = explorer(quantize, tmp_path, max_examples=15).check_neutral("storage")
+    result = explorer(quantize, tmp_path, max_examples=15).check_metamorphic("storage")
     assert result.findings == ()
     assert len(seen) >= 15
 
@@ -256,10 +256,10 @@ def test_what_the_document_does_not_decide_may_move(tmp_path: Path) -> None:
         settled = {x.name for x in network.layers if answer(x).verdict != "unspecified"}
         return {n: d if n in settled else even for n, d in decided.items()}
 
-    assert explorer(quantize, tmp_path, max_examples=40).check_neutral("twice").findings == ()
+    assert explorer(quantize, tmp_path, max_examples=40).check_metamorphic("twice").findings == ()
 
 
 def test_the_obedient_quantizer_is_stable(tmp_path: Path) -> None:
-    for change in neutral.changes():
-        result = explorer(Reference(), tmp_path, max_examples=15).check_neutral(change)
+    for change in metamorphic.changes():
+        result = explorer(Reference(), tmp_path, max_examples=15).check_metamorphic(change)
         assert (result.failure, result.findings) == (None, ()), change

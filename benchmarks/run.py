@@ -71,6 +71,7 @@ def case_cost() -> list[Measured]:
     from pytest_amct.decisions.read import read_outcome
     from pytest_amct.graphs.onnx.reader import read_onnx
     from pytest_amct.quantizers.builtin.onnxruntime import _Feeds, quiet
+    from pytest_amct.request_options import PLAIN
     from pytest_amct.tables.loader import load_spec
     from pytest_amct.verdicts import Policy, judge_layer
 
@@ -98,7 +99,7 @@ def case_cost() -> list[Measured]:
                 network = read_onnx(built.data)
                 (layer,) = target_layers(network, built.targets)
                 outcome = read_outcome(network, target)
-                judge_layer(case.id, case.group, layer, outcome, load_spec(), Policy(), {})
+                judge_layer(case.id, case.group, layer, outcome, load_spec(), Policy(), PLAIN)
 
             tool()
             ratios = [_seconds(ours) / _seconds(tool) for _ in range(30)]

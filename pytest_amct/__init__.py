@@ -63,12 +63,12 @@ _HOME = {
     "load_spec": "tables.loader",
     "onnx_cases": "cases.strategies",
     "onnx_networks": "cases.strategies",
+    "quantization_requests": "cases.strategies",
     "read_caffe": "graphs.caffe.reader",
     "read_config": "decisions.amct.config",
     "read_onnx": "graphs.onnx.reader",
     "read_record": "decisions.amct.record",
     "read_tensorflow": "graphs.tensorflow.reader",
-    "requests": "cases.strategies",
     "tensorflow_cases": "cases.strategies",
 }
 

@@ -87,7 +87,7 @@ def judge(
     policy = Policy(strict=strict)
     found: list[Finding] = []
     for layer in network.layers:
-        record = judge_layer("", "", layer, outcome, spec, policy, options.asked)
+        record = judge_layer("", "", layer, outcome, spec, policy, options)
         found += record.findings
         if record.expected and record.decided == "float":
             found.append(policy.apply(_not_quantized(layer, record.row)))

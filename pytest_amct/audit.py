@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from pytest_amct.decisions.decision import Outcome
 from pytest_amct.failures import MOST_SHOWN, last_words, sentence
 from pytest_amct.graphs.network import Layer
 from pytest_amct.graphs.reading import read_files
+from pytest_amct.request_options import RequestOptions
 from pytest_amct.results import Result
 from pytest_amct.runner import Runner
 from pytest_amct.saved import read_note
@@ -36,7 +37,7 @@ def check_model(runner: Runner, path: Path) -> Result:
     note = read_note(path)
     if note.calls:
         return check_pair(runner, path, note)
-    outcome = runner.run(note.case, model, network, note.asked)
+    outcome = runner.run(note.case, model, network, note.options)
     layers = network.layers
     broke = outcome.status not in ("decided", "refused")
     if note.targets:
@@ -44,12 +45,12 @@ def check_model(runner: Runner, path: Path) -> Result:
     elif broke:
         layers = [x for x in layers if runner.is_judged(x)] or layers
     records = tuple(
-        runner.judge_layer(note.case, note.condition, layer, outcome, note.asked)
+        runner.judge_layer(note.case, note.condition, layer, outcome, note.options)
         for layer in layers
     )
     if broke and not note.targets:
         records = runner.broken(network, records)
-    told = _account(path.name, layers, records, outcome, runner.spec, note.asked)
+    told = _account(path.name, layers, records, outcome, runner.spec, note.options)
     findings = [f for r in records for f in r.findings]
     failed = [f for f in findings if f.status == "failed"]
     if not failed:
@@ -65,7 +66,7 @@ def _account(
     records: Sequence[Record],
     outcome: Outcome,
     spec: Spec,
-    asked: Mapping[str, Any],
+    options: RequestOptions,
 ) -> dict[str, Any]:
     """How many of the layers that a table lists were judged, and the others grouped by reason."""
     listed = judged = 0
@@ -74,7 +75,7 @@ def _account(
         if record.row is None:
             continue
         listed += 1
-        reason = "" if record.findings else _why_not(layer, record, outcome, spec, asked)
+        reason = "" if record.findings else _why_not(layer, record, outcome, spec, options)
         if not reason:
             judged += 1
             continue
@@ -86,12 +87,12 @@ def _account(
 
 
 def _why_not(
-    layer: Layer, record: Record, outcome: Outcome, spec: Spec, asked: Mapping[str, Any]
+    layer: Layer, record: Record, outcome: Outcome, spec: Spec, options: RequestOptions
 ) -> str:
     """Why a layer was not judged, "" if it was."""
     if record.verdict == "unspecified":
         row = find_row(layer, spec)
-        unknown = answer(layer, requested_treatment(asked, row), spec).unknown
+        unknown = answer(layer, requested_treatment(options, row), spec).unknown
         words = unknown[0].observed if unknown else "the document does not decide it"
         cures = (cure for pattern, cure in _CURES if re.search(pattern, words))
         return ": ".join([words, *cures][:2])

@@ -93,7 +93,7 @@ def _export(given: argparse.Namespace) -> int:
 def export(
     folder: Path, frameworks: Sequence[str], schemes: Sequence[str], settings: Sequence[str]
 ) -> int:
-    """Write every enumerated case that such a quantizer is asked; returns how many models.
+    """Write every enumerated case that such a quantizer is options; returns how many models.
 
     The same bytes on every run and machine. Raises `UsageError` if there is something already.
     """
@@ -128,7 +128,7 @@ def _requests(
             built = case.build()
             home = scratch / "request"
             home.mkdir(exist_ok=True)
-            yield make_request(built.native, built.native.network(), home, built.asked)
+            yield make_request(built.native, built.native.network(), home, built.options)
             shutil.rmtree(home)
 
 

@@ -272,7 +272,7 @@ class Explorer:
         runner = self.runner
         built = case.build()
         network = built.native.network()
-        outcome = runner.call(case.id, built.native, network, built.asked)
+        outcome = runner.call(case.id, built.native, network, built.options)
         records = runner.judge(case, built, network, outcome)
         left = [r.layer for r in records if r.expected and r.decided == "float"]
         self._places = {}

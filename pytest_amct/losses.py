@@ -50,14 +50,16 @@ def tell_worker(
     """Take in what a lost worker leaves; returns the sentence that tells of it, and its case."""
     remains = read_journal(journal)
     code = _worker_end(remains.process) if remains.process else None
-    guilty = remains.hung or code is None or accuses(code, worker=True)
+    guilty = not elsewhere and (remains.hung or code is None or accuses(code, worker=True))
     sentence = collected.add_remains(
         remains,
         quantizer,
         "" if code is None else cause(code),
-        accused=guilty and not elsewhere,
+        accused=guilty,
     )
     clean_up(journal, remains)
+    if guilty and remains.case is not None:
+        sentence = f"{'timed-out' if remains.hung else 'crashed'}: {sentence}"
     return sentence, remains.case
 
 

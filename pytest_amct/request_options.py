@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType
 from typing import Any
 
 from pytest_amct.errors import UsageError
@@ -29,7 +28,7 @@ class RequestOptions:
     """
 
     scheme: Scheme = "uniform"
-    settings: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    settings: Mapping[str, bool] = field(default_factory=dict)
     tensor_quantize: tuple[str, ...] = ()
     skip_layers: tuple[str, ...] = ()
     skip_layer_types: tuple[str, ...] = ()
@@ -66,12 +65,11 @@ class RequestOptions:
         return RequestOptions(**given)
 
     @property
-    def asked(self) -> dict[str, Any]:
+    def given(self) -> dict[str, Any]:
         """What differs from plain uniform quantization, by the names of the fields."""
-        plain = RequestOptions()
         names = [f.name for f in fields(self)]
         given = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in given.items() if value != getattr(plain, name)}
+        return {name: value for name, value in given.items() if value != getattr(PLAIN, name)}
 
 
 def _names(argument: str, given: Any) -> tuple[str, ...]:
@@ -83,3 +81,7 @@ def _names(argument: str, given: Any) -> tuple[str, ...]:
         if not isinstance(name, str):
             raise UsageError(f"{argument}: {written(name)} is no name: give a list of strings")
     return tuple(sorted(given) if isinstance(given, set | frozenset) else given)
+
+
+PLAIN = RequestOptions()
+"""Plain uniform quantization with default settings."""

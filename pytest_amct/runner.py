@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from pytest_amct.alive import came_back, nothing_came_back, plain_cases
 from pytest_amct.cases import catalog
@@ -29,6 +28,7 @@ from pytest_amct.processes.journal import Journal
 from pytest_amct.quantizers.isolation import Isolated
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.quantizers.running import run_batch, run_quantizer
+from pytest_amct.request_options import RequestOptions
 from pytest_amct.results import Result, policy_of
 from pytest_amct.saved import save_model
 from pytest_amct.tables.answers import answer, find_row
@@ -109,7 +109,7 @@ class Runner:
         return Result(records, failure="\n".join([failure, *outputs[:1]]))
 
     def stopped(self, framework: str) -> Result | None:
-        """Why nothing more is asked in a framework: not one plain layer came back. Looks once."""
+        """Why nothing more is options in a framework: not one plain layer came back. Looks once."""
         if framework not in self._alive:
             self._alive[framework] = None  # while it looks, nothing is stopped
             self._alive[framework] = self._look(framework)
@@ -130,7 +130,7 @@ class Runner:
         """Run and judge a case, without keeping its model."""
         built = case.build()
         network = built.native.network()
-        outcome = self.run(case.id, built.native, network, built.asked)
+        outcome = self.run(case.id, built.native, network, built.options)
         return outcome, self.judge(case, built, network, outcome)
 
     def record(self, case: AnyCase) -> Record:
@@ -146,7 +146,7 @@ class Runner:
         if case.id not in self._seen:
             built = case.build()
             network = built.native.network()
-            outcome = self.run(case.id, built.native, network, built.asked)
+            outcome = self.run(case.id, built.native, network, built.options)
             if stops and not came_back(outcome):
                 stopped = self.stopped(case.framework)
                 if stopped is not None:
@@ -182,7 +182,7 @@ class Runner:
                 if layer in groups or self.is_judged(layer)
             }
         records = [
-            self.judge_layer(case.id, group, layer, outcome, built.asked)
+            self.judge_layer(case.id, group, layer, outcome, built.options)
             for layer, group in groups.items()
         ]
         if isinstance(case, NetworkCase) and outcome.status not in ("decided", "refused"):
@@ -211,24 +211,24 @@ class Runner:
         return tuple(replace(r, findings=findings if r is worst else ()) for r in records)
 
     def run(
-        self, case: str, model: ModelFiles, network: Network, asked: Mapping[str, Any]
+        self, case: str, model: ModelFiles, network: Network, options: RequestOptions
     ) -> Outcome:
         """Give a model to the quantizer, unless it has seen the same request for it."""
-        key = _key(model, asked)
+        key = _key(model, options)
         if key not in self._outcomes:
-            self._outcomes[key] = self.call(case, model, network, asked)
+            self._outcomes[key] = self.call(case, model, network, options)
         return self._outcomes[key]
 
     def call(
-        self, case: str, model: ModelFiles, network: Network, asked: Mapping[str, Any]
+        self, case: str, model: ModelFiles, network: Network, options: RequestOptions
     ) -> Outcome:
         """Give a model to the quantizer, whether it has seen it before or not."""
         if self.journal:
             self.journal.calling(case)
         if self.isolated:
-            outcome = self.isolated.run(model, asked)
+            outcome = self.isolated.run(model, options)
         else:
-            outcome = run_quantizer(self.quantizer, model, network, **asked)
+            outcome = run_quantizer(self.quantizer, model, network, options)
         if self.journal:
             self.journal.returned(case)
         return outcome
@@ -241,22 +241,23 @@ class Runner:
         batch = self.quantizer.quantize_batch
         if batch is None or self.isolated:
             return
-        built = {_key(b.native, b.asked): b for b in (case.build() for case in cases)}
+        built = {_key(b.native, b.options): b for b in (case.build() for case in cases)}
         new = {key: b for key, b in built.items() if key not in self._outcomes}
-        if len(new) > 1 and not (stops and self.stopped(cases[0].framework)):
+        # Nothing is looked up for it: a tool that gives nothing back is found out afterwards.
+        if len(new) > 1 and not (stops and self._alive.get(cases[0].framework)):
             if self.journal:
                 self.journal.calling(cases[0].group)
-            outcomes = run_batch(self.quantizer, [(b.native, b.asked) for b in new.values()])
+            outcomes = run_batch(self.quantizer, [(b.native, b.options) for b in new.values()])
             if self.journal:
                 self.journal.returned(cases[0].group)
             found = zip(new, outcomes, strict=False)
             self._outcomes.update({key: outcome for key, outcome in found if outcome})
 
     def judge_layer(
-        self, case: str, group: str, layer: Layer, outcome: Outcome, asked: Mapping[str, Any]
+        self, case: str, group: str, layer: Layer, outcome: Outcome, options: RequestOptions
     ) -> Record:
         """What the outcome of a case says of one layer."""
-        return judge_layer(case, group, layer, outcome, self.spec, self.policy, asked)
+        return judge_layer(case, group, layer, outcome, self.spec, self.policy, options)
 
     def findings(self, group: str, records: Iterable[Record]) -> list[Finding]:
         """The findings that this group's test tells; what was done to a layer has its own tests."""
@@ -318,8 +319,8 @@ class Runner:
         return self.settings.report or self.settings.scratch
 
 
-def _key(model: ModelFiles, asked: Mapping[str, Any]) -> bytes:
-    digest = hashlib.sha256(json.dumps(dict(asked), sort_keys=True).encode())
+def _key(model: ModelFiles, options: RequestOptions) -> bytes:
+    digest = hashlib.sha256(json.dumps(options.given, sort_keys=True).encode())
     for content in (model.data, *model.files.values()):
         digest.update(content)
     return digest.digest()

@@ -7,7 +7,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from pytest_amct.cases.networks import AnyCase
 from pytest_amct.cases.plan import Built
 from pytest_amct.errors import ModelError, UsageError
 from pytest_amct.frameworks import MAIN_FILE
-from pytest_amct.request_options import RequestOptions
+from pytest_amct.request_options import PLAIN, RequestOptions
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Note:
     #: output tensors of the judged layers; none = all layers
     targets: tuple[str, ...] = ()
     #: what the quantizer is asked for besides plain uniform quantization
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    options: RequestOptions = PLAIN
     #: of a pair: the models beside it that are given to the quantizer one after the other
     calls: tuple[str, ...] = ()
     #: of a pair: outputs of the layers that the first and the last have in common
@@ -52,7 +52,7 @@ def save_model(case: AnyCase, built: Built, folder: Path) -> str | None:
         "condition": case.group,
         "targets": list(built.targets),
         "framework": case.framework,
-        "request": dict(built.asked),
+        "request": built.options.given,
     }
     files = {main: built.data, f"{name}.json": _text(note)}
     files |= {f"{name}{Path(beside).suffix}": data for beside, data in built.files.items()}
@@ -123,13 +123,13 @@ def read_note(model: Path) -> Note:
         return Note(model.name, "model")
     try:
         noted = json.loads(beside.read_text(encoding="utf-8"))
-        asked = RequestOptions.of(noted["request"]).asked
+        options = RequestOptions.of(noted["request"])
         calls = tuple(map(str, noted.get("calls", ())))
         if any(Path(call).name != call for call in calls):
             raise ValueError("'calls' must name files beside it")
         same = tuple((str(first), str(last)) for first, last in noted.get("same", ()))
         targets = tuple(noted["targets"])
-        return Note(str(noted["case"]), str(noted["condition"]), targets, asked, calls, same)
+        return Note(str(noted["case"]), str(noted["condition"]), targets, options, calls, same)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
         raise ModelError(
             f"{beside}: not a note of this suite ({type(error).__name__}: {error}): remove it to"

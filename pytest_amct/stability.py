@@ -15,6 +15,7 @@ from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.graphs.text import network_text
+from pytest_amct.request_options import PLAIN
 from pytest_amct.results import Result
 from pytest_amct.runner import Runner
 from pytest_amct.saved import Note, save_pair
@@ -75,7 +76,7 @@ def check_pair(runner: Runner, path: Path, note: Note) -> Result:
 def _calls(runner: Runner, case: str, trial: Trial) -> tuple[list[Network], list[Outcome]]:
     networks = [read_onnx(call.data) for call in trial.calls]
     outcomes = [
-        runner.call(case, ModelFiles("onnx", call.data, call.files), network, {})
+        runner.call(case, ModelFiles("onnx", call.data, call.files), network, PLAIN)
         for call, network in zip(trial.calls, networks, strict=True)
     ]
     return networks, outcomes
@@ -136,7 +137,7 @@ def _by_output(network: Network) -> Mapping[str, Layer]:
 
 def _answer(runner: Runner, layer: Layer) -> Answer:
     row = find_row(layer, runner.spec)
-    return answer(layer, requested_treatment({}, row), runner.spec)
+    return answer(layer, requested_treatment(PLAIN, row), runner.spec)
 
 
 def _came_back(outcome: Outcome) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 from pytest_amct.decisions.decision import Decision, Outcome, layer_index
 from pytest_amct.decisions.names import name_of
 from pytest_amct.decisions.value_types import SHOWS_NOTHING, SHOWS_NOTHING_ELSEWHERE
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Basis, Layer, Tensor
+from pytest_amct.request_options import RequestOptions
 from pytest_amct.tables.answers import answer, find_row, ir_types
 from pytest_amct.tables.model import Answer, Row, Spec, Treatment, condition_id
 
@@ -117,10 +118,10 @@ def _matches(id_: str, pattern: str) -> bool:
     return fnmatchcase(id_, pattern)
 
 
-def requested_treatment(asked: Mapping[str, Any], row: Row | None) -> Treatment:
+def requested_treatment(options: RequestOptions, row: Row | None) -> Treatment:
     """What a request demands of a layer, as a treatment that the tables can answer."""
-    scheme = asked.get("scheme", "uniform")
-    settings = asked.get("settings", {})
+    scheme = options.scheme
+    settings = options.settings
     has_weight = row is not None and row.ports.weight is not None
     return Treatment(
         scheme,
@@ -138,7 +139,7 @@ def judge_layer(
     outcome: Outcome,
     spec: Spec,
     policy: Policy,
-    asked: Mapping[str, Any],
+    options: RequestOptions,
 ) -> Record:
     """What the outcome of a case says about one of its layers, given what was asked for."""
     index = layer_index(layer)
@@ -146,14 +147,13 @@ def judge_layer(
     why_untold = untold(outcome, index, decision)
     row = find_row(layer, spec)
     decision = None if decision is None or why_untold else _shown(layer, row, decision)
-    scheme = asked.get("scheme", "uniform")
-    listed = row if scheme == "tensor" else find_row(layer, spec, scheme)
-    plain = answer(layer, requested_treatment(asked, row), spec)
-    skipping = _skipped_by(layer, row, asked)
+    listed = find_row(layer, spec, options.scheme)
+    plain = answer(layer, requested_treatment(options, row), spec)
+    skipping = _skipped_by(layer, row, options)
     findings: list[Finding] = []
     checked: tuple[str, ...] = ()
     if decision is not None and decision.quantized:
-        treated = _treated(layer, decision, spec, asked)
+        treated = _treated(layer, decision, spec, options)
         checked = tuple(_checked(row, decision))
         if treated.verdict == "forbidden":
             findings.append(_over_quantized(case, group, layer, treated, decision))
@@ -164,11 +164,11 @@ def judge_layer(
                 Finding("over-quantized", row.id, case, str(layer), "warned", words, row=row.id)
             )
     elif outcome.status in ("errored", "invalid-output", *ENDED):
-        findings += _broke(case, group, layer, plain, outcome, asked)
+        findings += _broke(case, group, layer, plain, outcome, options)
     states = {r.condition: r.state for r in plain.reasons}
     if row is not None:
         for setting in ("skip_layers", "skip_layer_types"):
-            if setting in asked:
+            if getattr(options, setting):
                 id_ = _setting_id(row, setting)
                 states[id_] = "broken" if id_ in skipping else "holds"
     return Record(
@@ -183,7 +183,7 @@ def judge_layer(
         expected=listed is not None
         and plain.verdict == "quantizable"
         and not skipping
-        and is_expected(layer, listed, spec, asked),
+        and is_expected(layer, listed, spec, options),
         checked=checked,
         findings=tuple(policy.apply(f) for f in findings),
         untold=why_untold,
@@ -199,10 +199,10 @@ def untold(outcome: Outcome, index: int, decision: Decision | None) -> str:
     return NEIGHBOURS if decision is not None and decision.evidence == "inferred" else ""
 
 
-def _treated(layer: Layer, decision: Decision, spec: Spec, asked: Mapping[str, Any]) -> Answer:
+def _treated(layer: Layer, decision: Decision, spec: Spec, options: RequestOptions) -> Answer:
     """What the tables say of what was done; where that is not known, of what was asked for, too."""
     treated = answer(layer, decision.treatment, spec)
-    scheme = asked.get("scheme", "uniform")
+    scheme = options.scheme
     fields = {"nonuniform": decision.nonuniform, "weight_only": decision.inputs}
     may_be_as_asked = fields.get(scheme, ...) is None and decision.weights is not False
     if treated.verdict != "forbidden" or not may_be_as_asked:
@@ -226,11 +226,11 @@ def _shown(layer: Layer, row: Row | None, decision: Decision) -> Decision:
     return replace(decision, weight_channel_wise=None) if one else decision
 
 
-def is_expected(layer: Layer, row: Row, spec: Spec, asked: Mapping[str, Any]) -> bool:
+def is_expected(layer: Layer, row: Row, spec: Spec, options: RequestOptions) -> bool:
     """Whether a quantizable layer is owed under a request (READING.md section 6)."""
-    if asked.get("scheme") == "nonuniform" or _may_be_skipped(layer, row, asked):
+    if options.scheme == "nonuniform" or _may_be_skipped(layer, row, options):
         return False
-    if name_of(layer) not in asked.get("tensor_quantize", ()) and _is_data_only(layer, row, spec):
+    if name_of(layer) not in options.tensor_quantize and _is_data_only(layer, row, spec):
         return False
     inputs = [t for port in row.ports.data if (t := layer.input(port)) is not None]
     fed = [t for t in inputs if walk.is_fed(t)]
@@ -274,22 +274,22 @@ def _setting_id(row: Row, setting: str) -> str:
     return f"settings/{row.framework}/{row.name}/{setting}"
 
 
-def _skipped_by(layer: Layer, row: Row | None, asked: Mapping[str, Any]) -> list[str]:
+def _skipped_by(layer: Layer, row: Row | None, options: RequestOptions) -> list[str]:
     """Ids of the settings of the request that keep a layer in float."""
     if row is None:
         return []
     found = []
-    if name_of(layer) in asked.get("skip_layers", ()):
+    if name_of(layer) in options.skip_layers:
         found.append(_setting_id(row, "skip_layers"))
     # A layer that may be of several types is skipped for sure only if all of them are.
-    if set(ir_types(layer, row)) <= set(asked.get("skip_layer_types", ())):
+    if set(ir_types(layer, row)) <= set(options.skip_layer_types):
         found.append(_setting_id(row, "skip_layer_types"))
     return found
 
 
-def _may_be_skipped(layer: Layer, row: Row, asked: Mapping[str, Any]) -> bool:
+def _may_be_skipped(layer: Layer, row: Row, options: RequestOptions) -> bool:
     """Whether one of the types that a layer may be of shall stay in float."""
-    return not set(ir_types(layer, row)).isdisjoint(asked.get("skip_layer_types", ()))
+    return not set(ir_types(layer, row)).isdisjoint(options.skip_layer_types)
 
 
 def _though_skipped(
@@ -383,7 +383,7 @@ def _over_quantized(
 
 
 def _broke(
-    case: str, group: str, layer: Layer, plain: Answer, outcome: Outcome, asked: Mapping[str, Any]
+    case: str, group: str, layer: Layer, plain: Answer, outcome: Outcome, options: RequestOptions
 ) -> list[Finding]:
     """The quantizer itself failed: a failure unless it may have objected to the layer."""
     words = {
@@ -393,7 +393,7 @@ def _broke(
         "invalid-output": "what the quantizer returned cannot be used",
     }[outcome.status]
     objection = outcome.status == "errored" and plain.verdict != "quantizable"
-    if objection and asked and plain.verdict == "forbidden":
+    if objection and options.given and plain.verdict == "forbidden":
         return []  # the tables forbid what was asked for: raising conforms
     status: Level = "warned" if objection else "failed"
     message = f"{words}: {outcome.message}"

@@ -180,9 +180,9 @@ def test_requests_are_of_schemes_that_exist(schemes: Any) -> None:
 
 
 def test_options_are_what_differs_from_plain_uniform_quantization() -> None:
-    assert RequestOptions().asked == {}
+    assert RequestOptions().given == {}
     given: dict[str, Any] = {"settings": {"channel_wise": False}, "skip_layers": ["n1"]}
-    assert RequestOptions.of(given).asked == {**given, "skip_layers": ("n1",)}
+    assert RequestOptions.of(given).given == {**given, "skip_layers": ("n1",)}
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def built_of(group: str, deviation: str) -> tuple[Built, Network, Layer]:
 
 def answered(group: str, deviation: str) -> Answer:
     built, _, target = built_of(group, deviation)
-    return answer(target, requested_treatment(built.asked, find_row(target, SPEC)))
+    return answer(target, requested_treatment(built.options, find_row(target, SPEC)))
 
 
 def differences(built: Built, treatment: Treatment) -> list[str]:
@@ -68,7 +68,7 @@ def test_two_readings_agree_on_every_case(group: str) -> None:
     for case in catalog.gate_cases(group, DECLARED):
         built = case.build()
         (target,) = target_layers(built.native.network(), built.targets)
-        treatment = requested_treatment(built.asked, find_row(target, SPEC))
+        treatment = requested_treatment(built.options, find_row(target, SPEC))
         assert differences(built, treatment) == [], case.id
 
 
@@ -148,7 +148,7 @@ def test_every_condition_is_seen_both_ways() -> None:
     for case in CASES:
         built = case.build()
         (target,) = target_layers(built.native.network(), built.targets)
-        found = answer(target, requested_treatment(built.asked, find_row(target, SPEC)))
+        found = answer(target, requested_treatment(built.options, find_row(target, SPEC)))
         broken = {reason.condition for reason in found.broken}
         satisfied.update(r.condition for r in found.reasons if r.state == "holds")
         alone.update(broken if len(broken) == 1 and not found.unknown else ())

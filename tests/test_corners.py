@@ -14,6 +14,7 @@ from pytest_amct import Decision, SpecError, Treatment, answer, load_spec, read_
 from pytest_amct.decisions.decision import Outcome
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.tensorflow.reader import read_tensorflow
+from pytest_amct.request_options import PLAIN, RequestOptions
 from pytest_amct.tables.model import Reason
 from pytest_amct.verdicts import (
     NEIGHBOURS,
@@ -44,7 +45,7 @@ def gemm(attributes: str = "transA = 0") -> Layer:
 def judged(layer: Layer, decision: Decision | Outcome, **asked: object) -> Record:
     index = layer.network.layers.index(layer)
     outcome = decision if isinstance(decision, Outcome) else Outcome("decided", {index: decision})
-    return judge_layer("case", "group", layer, outcome, SPEC, Policy(), asked)
+    return judge_layer("case", "group", layer, outcome, SPEC, Policy(), RequestOptions.of(asked))
 
 
 # --- tables ---------------------------------------------------------------------------------------
@@ -197,7 +198,7 @@ def test_a_row_that_is_declared_as_skipped_warns_if_it_is_quantized() -> None:
     layer = gemm()
     outcome = Outcome("decided", {0: Decision()})
     policy = Policy(float_rows=("uniform/onnx/Gemm",))
-    (finding,) = judge_layer("case", "group", layer, outcome, SPEC, policy, {}).findings
+    (finding,) = judge_layer("case", "group", layer, outcome, SPEC, policy, PLAIN).findings
     assert (finding.status, finding.condition) == ("warned", "uniform/onnx/Gemm")
 
 
@@ -322,7 +323,6 @@ def test_a_layer_of_one_of_two_types_is_neither_owed_nor_surely_skipped() -> Non
     assert not judged(pool, Decision.float(), **asked).expected
     assert not judged(pool, Decision((0,), weights=False), **asked).findings
     assert judged(pool, Decision.float(), tensor_quantize=("n",)).expected
-    assert judged(pool, Decision.float(), scheme="tensor", tensor_quantize=("n",)).expected
 
 
 def test_layers_without_a_name_are_asked_for_by_their_output() -> None:
@@ -507,8 +507,8 @@ def test_what_neighbours_explain_cannot_be_told(transposed: int) -> None:
     channels = Decision((0,), True, weight_channel_wise=True, evidence="inferred")
     for decision in (Decision(evidence="inferred"), channels):
         outcome = Outcome("decided", {0: decision})
-        for asked in ({}, {"skip_layers": ("n",)}):
-            record = judge_layer("c", "g", layer, outcome, SPEC, Policy(strict=True), asked)
+        for options in (PLAIN, RequestOptions(skip_layers=("n",))):
+            record = judge_layer("c", "g", layer, outcome, SPEC, Policy(strict=True), options)
             assert (record.decided, record.findings, record.checked) == ("unknown", (), ())
             assert (record.untold, record.is_known) == (NEIGHBOURS, False)
 
@@ -529,7 +529,7 @@ def test_a_finding_names_the_condition_that_was_asked_about_and_the_others() -> 
     row = "uniform/onnx/Gemm"
     for group, other in (("trans_a", "weight_source"), ("weight_source", "trans_a")):
         outcome = Outcome("decided", {0: Decision()})
-        record = judge_layer("case", f"{row}/{group}", bad, outcome, SPEC, Policy(), {})
+        record = judge_layer("case", f"{row}/{group}", bad, outcome, SPEC, Policy(), PLAIN)
         (finding,) = record.findings
         assert finding.condition == f"{row}/{group}"
         assert f" (and {row}/{other})" in finding.message

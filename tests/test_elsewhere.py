@@ -27,6 +27,7 @@ from pytest_amct.quantizers.folders import write_folder
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.quantizers.replay import RESULTS, load_recorded
 from pytest_amct.quantizers.running import make_request, run_quantizer
+from pytest_amct.request_options import PLAIN
 
 SCHEMAS = Path(str(quantizers.__file__)).parent
 DOCS = Path(__file__).parent.parent / "docs"
@@ -138,7 +139,7 @@ def test_what_a_tool_says_of_itself_is_its_status(
     exported: Path, repository: ToyRepository
 ) -> None:
     results = results_of(exported, quantizer="my tool 1.2")
-    says = {"refused": "no", "unsupported": "old", "errored": "ValueError: x", "lost": "hung"}
+    says = {"refused": "no", "unsupported": "old", "errored": "ValueError: x", "timed-out": "hung"}
     for id_, (key, why) in zip(sorted(results["models"]), says.items(), strict=False):
         results["models"][id_] = {key: why}
     repository.write("results.json", json.dumps(results))
@@ -147,7 +148,7 @@ def test_what_a_tool_says_of_itself_is_its_status(
     report = repository.report()
     assert report["quantizer"] == "my tool 1.2"
     kinds = {f["kind"] for f in report["findings"] if f["status"] != "waived"}
-    assert {"errored", "lost"} <= kinds, run.text
+    assert {"errored", "timed-out"} <= kinds, run.text
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_what_a_tool_says_of_itself_is_its_status(
         (lambda r: r.update(export="0" * 16), "is of the export '0000000000000000'"),
         (lambda r: r["models"].pop(min(r["models"])), "models have no result, the first is"),
         (lambda r: r["models"].update(x={"layers": {}}), "models.x: "),
-        (lambda r: r["models"].update({min(r["models"]): {}}), "give one of errored, file, layers"),
+        (lambda r: r["models"].update({min(r["models"]): {}}), "give one of crashed, errored, file, layers"),
         (lambda r: r.update(format="json"), "its format is not 'pytest-amct-results/2'"),
         (lambda r: r.pop("models"), "lacks 'models'"),
         (lambda r: r.update(models=[]), "'models' must be an object"),
@@ -206,7 +207,7 @@ def pair(tmp_path: Path) -> tuple[Any, Any]:
     built = CASE.build()
     home = tmp_path / "request"
     home.mkdir()
-    request = make_request(built.native, built.native.network(), home, {})
+    request = make_request(built.native, built.native.network(), home, PLAIN)
     about = {"version": __version__, "frameworks": ["onnx"], "schemes": ["uniform"], "settings": []}
     (id_,) = write_folder(tmp_path, [request], about, calibration=False)
     manifest = manifest_of(tmp_path)

@@ -245,7 +245,7 @@ def test_a_full_disk_under_a_whole_run(repository: ToyRepository) -> None:
     )
     repository.environment["PYTHONDONTWRITEBYTECODE"] = "1"  # the others' would be cut off
     run = repository.cheap()
-    assert "lost" not in run.text
+    assert "crashed" not in run.text
     assert len(repository.report()["findings"]) > 1
     assert {f["kind"] for f in repository.report()["findings"]} == {"errored"}
     assert all("File too large" in f["message"] for f in repository.report()["findings"])
@@ -352,5 +352,5 @@ def test_a_batch_that_kills_the_process_is_told_of(repository: ToyRepository) ->
     run = repository.cheap("--amct-quantizer=toy:Tool")
     assert run.code == 1
     assert f"toy:Tool took the process down (exit status 0) in case {CHEAP}, after 0" in run.err
-    (finding,) = repository.findings("lost")
+    (finding,) = repository.findings("crashed")
     assert finding["condition"] == CHEAP

@@ -39,6 +39,11 @@ def what(way: str) -> str:
     return f"took the process down ({ENDS[way]}) in" if way in ENDS else "did not come back from"
 
 
+def kind(way: str) -> str:
+    """The kind of finding that it is."""
+    return "crashed" if way in ENDS else "timed-out"
+
+
 def lose(repository: ToyRepository, way: str, *arguments: str) -> Run:
     """Run Gemm's conditions with a quantizer that is lost in cases that break trans_a."""
     repository.ini('amct_timeout = "1"')
@@ -71,7 +76,7 @@ def test_the_report_holds_what_was_judged_and_the_finding(
     report = repository.report()
     assert report["complete"] is False
     assert report["cases"] == 6
-    (finding,) = repository.findings("lost")
+    (finding,) = repository.findings(kind(way))
     assert (finding["case"], finding["condition"], finding["status"]) == (BROKEN, CHEAP, "failed")
     assert report["selection"]["select"][0] == CHEAP
     assert not list((repository.path / ".pytest_cache").rglob("journal-*"))
@@ -86,11 +91,11 @@ def test_under_xdist_that_test_fails_and_the_others_go_on(
     assert run.code == 1, run.text
     assert re.search(r"1 failed, 1 passed", run.out)
     told = rf"toy:quantize {re.escape(what(way))} case {BROKEN}, after \d+ cases"
-    assert re.search(rf"^lost: {told}$", run.out, re.MULTILINE)
+    assert re.search(rf"^{kind(way)}: {told}$", run.out, re.MULTILINE)
     assert [*home.glob("amct-*")] == []
     assert re.search(told, (repository.path / "junit.xml").read_text())
     assert f"again      pytest --amct --amct-select={BROKEN}" in run.out
-    (finding,) = repository.findings("lost")
+    (finding,) = repository.findings(kind(way))
     assert finding["case"] == BROKEN
     report = repository.report()
     assert report["complete"] is False

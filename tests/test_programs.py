@@ -81,8 +81,8 @@ def test_a_program_is_judged_as_a_function_is(prefix: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("mode", "status", "words"),
     [
-        ("if transposed: os.kill(os.getpid(), signal.SIGKILL)", "lost", "SIGKILL"),
-        ("if transposed: os.abort()", "lost", "SIGABRT"),
+        ("if transposed: os.kill(os.getpid(), signal.SIGKILL)", "crashed", "SIGKILL"),
+        ("if transposed: os.abort()", "crashed", "SIGABRT"),
         ("if transposed: print('not this'); sys.exit(64)", "refused", ""),
         ("if transposed: print('no space'); sys.exit(3)", "errored", "exit status 3: no space"),
         ("if transposed: sys.exit(0)", "invalid-output", "wrote nothing"),
@@ -103,7 +103,7 @@ def test_what_a_program_does_to_one_case_is_that_cases(
 def test_a_program_that_hangs_is_killed_with_what_it_started(tmp_path: Path) -> None:
     child = "if transposed: import subprocess; subprocess.run(['sleep', '1000'])"
     runner = program(tmp_path, child, timeout=3)
-    assert record(runner, BROKEN).status == "lost"
+    assert record(runner, BROKEN).status == "timed-out"
     assert record(runner, PLAIN).status == "decided"
 
 
@@ -117,7 +117,7 @@ def test_a_batch_that_dies_is_given_again_one_by_one(tmp_path: Path) -> None:
     runner = program(tmp_path, "if transposed: os.kill(os.getpid(), signal.SIGKILL)", "batch")
     result = runner.check("uniform/onnx/Gemm/trans_a")
     by_status = {r.status for r in result.records if "@1" in r.case or "@2" in r.case}
-    assert by_status == {"lost"}
+    assert by_status == {"crashed"}
     assert {r.status for r in result.records if "@0" in r.case} == {"decided"}
 
 
@@ -136,7 +136,7 @@ def test_a_batch_that_hangs_is_given_again_one_by_one(tmp_path: Path) -> None:
     cases = [parse_case(name) for name in (PLAIN, f"{PLAIN}:chain", BROKEN)]
     runner._run_batch(cases)
     assert outcomes == {}  # as a whole it failed
-    assert [record(runner, c.id).status for c in cases] == ["decided", "decided", "lost"]
+    assert [record(runner, c.id).status for c in cases] == ["decided", "decided", "timed-out"]
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_an_isolated_function_is_restarted_after_a_loss(
     assert runner.isolated is not None
     try:
         (finding,) = record(runner, BROKEN).findings
-        assert finding.kind == "lost"
+        assert finding.kind == ("timed-out" if name == "hung_one" else "crashed")
         assert words in finding.message
         assert record(runner, PLAIN).decided == "quantized"
     finally:

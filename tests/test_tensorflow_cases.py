@@ -56,7 +56,7 @@ def answered(case: Case) -> Answer:
     built = case.build()
     layer = target(built)
     row = find_row(layer, pytest_amct.load_spec())
-    return pytest_amct.answer(layer, requested_treatment(built.asked, row))
+    return pytest_amct.answer(layer, requested_treatment(built.options, row))
 
 
 # --- judged as the document says ------------------------------------------------------------------
@@ -326,10 +326,10 @@ def test_a_request_names_layers_that_are_there() -> None:
         built = case.build()
         names = {layer.name for layer in built.native.network().layers}
         for setting in ("skip_layers", "tensor_quantize"):
-            given = built.asked.get(setting, ())
+            given = getattr(built.options, setting)
             assert set(given) <= names, case.id
             named += len(given)
-            if "this" in (case.plan.asked.get(setting), case.deviation):
+            if "this" in (case.plan.options.get(setting), case.deviation):
                 assert set(given) <= set(built.targets)
     assert named > 40
 

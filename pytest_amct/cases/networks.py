@@ -194,7 +194,7 @@ def fits(group: str, deviation: str, target: bool = False) -> bool:
     if "all-float16" in changes.get("switches", ()):
         return False
     older = changes.get("opset", _NEWEST) < _NEWEST
-    return target or not (older or "asked" in changes)
+    return target or not (older or "options" in changes)
 
 
 @lru_cache(maxsize=8)

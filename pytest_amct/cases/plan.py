@@ -16,6 +16,7 @@ from onnx import ModelProto
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.ids import CHAIN, CaseId, framework_of
+from pytest_amct.request_options import PLAIN, RequestOptions
 
 Context = Literal["plain", "chain"]
 CONTEXTS: tuple[Context, ...] = ("plain", "chain")
@@ -52,7 +53,7 @@ class Changes(TypedDict, total=False):
     context: Context
     symbolic_batch: bool
     form: str
-    asked: Mapping[str, Any]
+    options: Mapping[str, Any]
     opset: int
     ir_version: int
 
@@ -109,7 +110,7 @@ class Plan:
     #: forms that are legal, but unusual: ``unnamed``, ``shared-weight`` ...
     form: str = ""
     #: what is asked for besides plain uniform quantization, see `requests`
-    asked: Mapping[str, Any] = field(default_factory=lambda: _NONE)
+    options: Mapping[str, Any] = field(default_factory=lambda: _NONE)
     opset: int = 21
     ir_version: int = 10
 
@@ -211,8 +212,8 @@ class Built:
     #: an ONNX model, a GraphDef, or the text of a prototxt
     data: bytes
     targets: tuple[str, ...]
-    #: what the quantizer is asked for besides plain uniform quantization, as `Request` takes it
-    asked: Mapping[str, Any] = field(default_factory=lambda: _NONE)
+    #: what the quantizer is asked for besides plain uniform quantization
+    options: RequestOptions = PLAIN
     #: what belongs to the model in files of its own: ``model.caffemodel``
     files: Mapping[str, bytes] = field(default_factory=lambda: _NONE)
     framework: str = "onnx"

@@ -1,6 +1,6 @@
 """Requests beyond plain uniform quantization, as changes to a plan that name what they ask for.
 
-`asked` is what the quantizer is asked for: ``scheme``, settings of the weight algorithm, or
+`options` is what the quantizer is asked for: ``scheme``, settings of the weight algorithm, or
 settings that name layers (``this`` is the target, ``other`` the one beside it) or Ascend IR
 types. They go only to quantizers that declare them.
 """
@@ -11,25 +11,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_amct.cases.plan import Changes, Deviations, Plan
+from pytest_amct.request_options import RequestOptions
 from pytest_amct.tables.loader import load_spec
 
-Asked = Mapping[str, Any]
+Options = Mapping[str, Any]
 Requested = dict[tuple[str, str], Deviations]
 """Deviations by row id and condition (``""`` for what concerns the row as a whole)."""
 
-NONUNIFORM: Asked = {"scheme": "nonuniform"}
-WEIGHT_ONLY: Asked = {"scheme": "weight_only"}
+NONUNIFORM: Options = {"scheme": "nonuniform"}
+WEIGHT_ONLY: Options = {"scheme": "weight_only"}
 PLAIN: Deviations = {"default": {}}
 WEIGHT_SETTINGS: Deviations = {
-    name: {"asked": {**WEIGHT_ONLY, "settings": {name: True}}}
+    name: {"options": {**WEIGHT_ONLY, "settings": {name: True}}}
     for name in ("channel_wise", "asymmetric")
 }
 """Weights alone, with a setting of the weight algorithm."""
 
 
-def asking(asked: Asked, deviations: Deviations) -> Deviations:
+def asking(options: Options, deviations: Deviations) -> Deviations:
     """The same deviations with a request, where they have none."""
-    return {name: {"asked": asked, **changes} for name, changes in deviations.items()}
+    return {name: {"options": options, **changes} for name, changes in deviations.items()}
 
 
 def of_schemes(nonuniform: Requested, weight_only: Requested) -> Requested:
@@ -40,18 +41,18 @@ def of_schemes(nonuniform: Requested, weight_only: Requested) -> Requested:
 
 def needs(changes: Changes) -> frozenset[str]:
     """What a quantizer must declare to be asked for a deviation: schemes and settings."""
-    asked = changes.get("asked", {})
-    names = set(asked.get("settings", ())) | (set(asked) - {"settings", "scheme"})
-    return frozenset(names | ({asked["scheme"]} if "scheme" in asked else set()))
+    options = changes.get("options", {})
+    names = set(options.get("settings", ())) | (set(options) - {"settings", "scheme"})
+    return frozenset(names | ({options["scheme"]} if "scheme" in options else set()))
 
 
-def options_of(plan: Plan, named: Mapping[str, str]) -> dict[str, Any]:
+def options_of(plan: Plan, named: Mapping[str, str]) -> RequestOptions:
     """The request in terms of this model: layers by their names in it."""
-    asked = dict(plan.asked)
+    options = dict(plan.options)
     for setting in ("skip_layers", "tensor_quantize"):
-        if setting in asked:
-            asked[setting] = (named[asked[setting]],)
-    return asked
+        if setting in options:
+            options[setting] = (named[options[setting]],)
+    return RequestOptions(**options)
 
 
 def settings_of(
@@ -73,18 +74,18 @@ def settings_of(
     for row in weight_settings:
         for setting in ("channel_wise", "asymmetric"):
             found[f"settings/{framework}/{row}", setting] = {
-                "true": {"asked": {"settings": {setting: True}}},
-                "false": {"asked": {"settings": {setting: False}}},
+                "true": {"options": {"settings": {setting: True}}},
+                "false": {"options": {"settings": {setting: False}}},
             }
     for row in rows:
         found[f"settings/{framework}/{row}", "skip_layers"] = {
-            name: {"asked": {"skip_layers": name}} for name in ("this", "other")
+            name: {"options": {"skip_layers": name}} for name in ("this", "other")
         }
         found[f"settings/{framework}/{row}", "skip_layer_types"] = {
-            "this": {"asked": {"skip_layer_types": ir[row]}},
-            "other": {"asked": {"skip_layer_types": ir[other[row == other[0]]]}},
+            "this": {"options": {"skip_layer_types": ir[row]}},
+            "other": {"options": {"skip_layer_types": ir[other[row == other[0]]]}},
         }
     for row, layers in tensor_quantize.items():
-        asked = {"tensor_quantize": "this"}
-        found[f"settings/{framework}/{row}", "tensor_quantize"] = asking(asked, layers)
+        options = {"tensor_quantize": "this"}
+        found[f"settings/{framework}/{row}", "tensor_quantize"] = asking(options, layers)
     return found

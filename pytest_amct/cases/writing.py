@@ -5,12 +5,13 @@ What differs is behind `ModelWriter`; each framework has one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from pytest_amct.cases.plan import Branch, Built, NetworkPlan, Placed, Plan
 from pytest_amct.cases.requests import options_of
+from pytest_amct.request_options import PLAIN, RequestOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class ModelWriter(Protocol):
         `maker` is the other layer, `made` its plan in this network.
         """
 
-    def built(self, target: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
+    def built(self, target: tuple[str, ...], options: RequestOptions) -> Built:
         """Return the model."""
 
 
@@ -148,7 +149,7 @@ class _Network:
         for branch in dict.fromkeys(self._branches()):
             writer.branch(branch)
         if target is None:
-            return writer.built(tuple(made.target for made in self.made), {})
+            return writer.built(tuple(made.target for made in self.made), PLAIN)
         named = {"this": self.made[target].name, "other": other}
         return writer.built((self.made[target].target,), options_of(self.plans[target], named))
 

@@ -18,7 +18,6 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from pytest_amct.errors import UsageError
 from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.processes.endings import cause
 from pytest_amct.processes.temporary import cut, noted, private_folder
+from pytest_amct.request_options import RequestOptions
 
 _LENGTH = struct.Struct("<Q")
 _POLL = 0.2
@@ -69,14 +69,14 @@ class Isolated:
                 f" {refused}: correct that, or set amct_isolate to false"
             )
 
-    def run(self, model: ModelFiles, asked: Mapping[str, Any]) -> Outcome:
+    def run(self, model: ModelFiles, options: RequestOptions) -> Outcome:
         """Return the outcome of one call: ``crashed`` or ``timed-out`` if nothing came back."""
         try:
             self.start()
         except UsageError as error:
             return Outcome("errored", message=str(error))
         assert self._process is not None
-        request = (model.framework, model.data, dict(model.files), dict(asked))
+        request = (model.framework, model.data, dict(model.files), options)
         try:
             _send(self._process.stdin, pickle.dumps(request))
             answer = self._receive()
@@ -172,8 +172,8 @@ def _serve(name: str, rootdir: Path) -> None:
         return
     _send(outgoing, pickle.dumps(""))
     while header := incoming.read(_LENGTH.size):
-        *model, asked = pickle.loads(incoming.read(_LENGTH.unpack(header)[0]))
-        _send(outgoing, pickle.dumps(run_quantizer(quantizer, ModelFiles(*model), **asked)))
+        *model, options = pickle.loads(incoming.read(_LENGTH.unpack(header)[0]))
+        _send(outgoing, pickle.dumps(run_quantizer(quantizer, ModelFiles(*model), options=options)))
     quantizer.close()
 
 

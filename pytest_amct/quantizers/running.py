@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from pytest_amct.quantizers.protocol import (
     TimedOut,
     Unsupported,
 )
+from pytest_amct.request_options import PLAIN, RequestOptions
 
 _LAST_LINES = 12
 """Lines of the tool's output that a finding shows."""
@@ -50,17 +51,20 @@ _LONGEST_LINE = 400
 
 
 def run_quantizer(
-    quantizer: Quantizer, model: ModelFiles, network: Network | None = None, **asked: Any
+    quantizer: Quantizer,
+    model: ModelFiles,
+    network: Network | None = None,
+    options: RequestOptions = PLAIN,
 ) -> Outcome:
     """What the quantizer decides on a model.
 
-    `network` is the same model, if it has been read already; `asked` goes into the `Request`.
+    `network` is the same model, if it has been read already; `options` goes into the `Request`.
     Never raises for what the quantizer does: that is in the outcome. Ctrl-C passes.
     """
     network, output = network or model.network(), ""
     try:
         with private_folder() as folder:
-            request = make_request(model, network, folder, asked)
+            request = make_request(model, network, folder, options)
             with contained(folder):
                 outcome = _call(quantizer, request, network)
         output = recorder().last_lines(_LAST_LINES)
@@ -70,7 +74,7 @@ def run_quantizer(
 
 
 def run_batch(
-    quantizer: Quantizer, models: Sequence[tuple[ModelFiles, Mapping[str, Any]]]
+    quantizer: Quantizer, models: Sequence[tuple[ModelFiles, RequestOptions]]
 ) -> list[Outcome | None]:
     """The outcomes of one call with many models, in their order.
 
@@ -82,10 +86,10 @@ def run_batch(
     try:
         with private_folder() as folder:
             requests = []
-            for i, (network, (model, asked)) in enumerate(zip(networks, models, strict=True)):
+            for i, (network, (model, options)) in enumerate(zip(networks, models, strict=True)):
                 home = folder / str(i)
                 home.mkdir()
-                requests.append(make_request(model, network, home, asked))
+                requests.append(make_request(model, network, home, options))
             with contained(folder):
                 results = list(quantizer.quantize_batch(requests))
                 if len(results) != len(requests):
@@ -104,7 +108,7 @@ def run_batch(
 
 
 def make_request(
-    model: ModelFiles, network: Network, folder: Path, asked: Mapping[str, Any]
+    model: ModelFiles, network: Network, folder: Path, options: RequestOptions
 ) -> Request:
     """The request for a model; what belongs to the model stands in the folder already.
 
@@ -114,7 +118,7 @@ def make_request(
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     inputs = tuple(input_spec(tensor) for tensor in network.inputs)
-    return Request(model.framework, model.data, folder, inputs, **asked)
+    return Request(model.framework, model.data, folder, inputs, **options.given)
 
 
 def _give(result: Any) -> Any:

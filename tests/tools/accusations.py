@@ -26,6 +26,7 @@ from pytest_amct.frameworks import BLOBS_FILE
 from pytest_amct.graphs.network import Network
 from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.quantizers.builtin.reference import Reference
+from pytest_amct.request_options import PLAIN
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.verdicts import Policy, judge_layer
 
@@ -98,7 +99,7 @@ def accusations(name: str, model: ModelFiles, rng: Random) -> list[Accused]:
     for who, decisions in decided.items():
         outcome = Outcome("decided", decisions)
         for layer in network.layers:
-            record = judge_layer(name, "", layer, outcome, SPEC, Policy(strict=True), {})
+            record = judge_layer(name, "", layer, outcome, SPEC, Policy(strict=True), PLAIN)
             found += [Accused(name, who, f.message) for f in record.findings]
             if record.expected and record.decided == "float":
                 found.append(Accused(name, who, f"missed: {layer}"))

@@ -47,6 +47,7 @@ from pytest_amct.graphs.text import network_text
 from pytest_amct.quantizers.builtin.onnxruntime import dynamic, qoperator, static
 from pytest_amct.quantizers.protocol import Request
 from pytest_amct.quantizers.running import input_spec
+from pytest_amct.request_options import PLAIN
 from pytest_amct.tables.answers import answer
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Treatment
@@ -195,7 +196,7 @@ def _outcome(original: bytes, result: bytes) -> str:
     except AmctError as refused:
         return _told(refused)
     for layer in network.layers:
-        judge_layer("case", "group", layer, outcome, spec, Policy(), {})
+        judge_layer("case", "group", layer, outcome, spec, Policy(), PLAIN)
     return "decided"
 
 

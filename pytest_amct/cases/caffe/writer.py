@@ -11,6 +11,7 @@ from pytest_amct.cases.caffe.extras import add_branch
 from pytest_amct.cases.plan import Branch, Built, ModelPlan, Placed, Plan
 from pytest_amct.cases.writing import Made
 from pytest_amct.frameworks import BLOBS_FILE
+from pytest_amct.request_options import RequestOptions
 
 WEIGHTED = ("Convolution", "Deconvolution", "InnerProduct")
 
@@ -100,9 +101,9 @@ class Writer:
     def _reshaped(self, data: str, shape: Shape) -> str:
         return self.b.layer("Reshape", [data], {"shape": list(shape)})
 
-    def built(self, target: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
+    def built(self, target: tuple[str, ...], options: RequestOptions) -> Built:
         files = {BLOBS_FILE: self.b.caffemodel()}
-        return Built(self.b.prototxt(), target, asked, files, "caffe")
+        return Built(self.b.prototxt(), target, options, files, "caffe")
 
 
 def neutral(b: NetBuilder, data: str, first: bool) -> str:

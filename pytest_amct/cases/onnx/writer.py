@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from math import prod
-from typing import Any
 
 from onnx import FunctionProto, ModelProto, helper, shape_inference
 
@@ -18,6 +17,7 @@ from pytest_amct.cases.writing import Made, operands
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Shape
 from pytest_amct.graphs.onnx.reader import read_onnx
+from pytest_amct.request_options import PLAIN, RequestOptions
 
 BLOCKS = "local.block"
 """The domain of functions that hold a layer."""
@@ -137,14 +137,14 @@ class Writer:
             data = g.node("Slice", [data, g.values("int64", [0]), g.values("int64", [needed])])
         return g.node("Reshape", [data, g.values("int64", wanted)])
 
-    def built(self, target: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
+    def built(self, target: tuple[str, ...], options: RequestOptions) -> Built:
         if self.model.ir_version < 4:
             list_initializers(self.g)
         versions = self.model.opset, self.model.ir_version
         model = make_model(self.g.graph, *versions, [*self.domains])
         model.functions.extend(self.functions.values())
         declare_outputs(model, self.ranks)
-        return Built(model.SerializeToString(deterministic=True), target, asked)
+        return Built(model.SerializeToString(deterministic=True), target, options)
 
 
 @lru_cache(maxsize=4096)
@@ -155,7 +155,7 @@ def _result_shape(layer: Placed) -> Shape | None:
     made = writer.layer(plan, writer.fed(plan), lambda: writer.input(plan))
     result = writer.behind(plan, made.result)
     writer.give(plan, result)
-    return walk.shape(read_onnx(writer.built((), {}).data).scopes[0][result])
+    return walk.shape(read_onnx(writer.built((), PLAIN).data).scopes[0][result])
 
 
 def list_initializers(g: GraphBuilder) -> None:

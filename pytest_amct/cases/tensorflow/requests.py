@@ -69,9 +69,9 @@ def _schemes() -> Requested:
     }
     found = of_schemes(nonuniform, weight_only)
     for scheme, types in _UNLISTED.items():
-        asked = NONUNIFORM if scheme == "nonuniform" else WEIGHT_ONLY
+        options = NONUNIFORM if scheme == "nonuniform" else WEIGHT_ONLY
         for type_ in types:
-            found[f"{scheme}/tensorflow/unlisted/{type_}", ""] = asking(asked, PLAIN)
+            found[f"{scheme}/tensorflow/unlisted/{type_}", ""] = asking(options, PLAIN)
     return found
 
 

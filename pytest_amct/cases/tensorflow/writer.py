@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -25,6 +25,7 @@ from pytest_amct.cases.tensorflow.sources import (
     strided_slice,
 )
 from pytest_amct.cases.writing import Made, operands
+from pytest_amct.request_options import RequestOptions
 
 _INT = Dtype("int32")
 
@@ -132,8 +133,8 @@ class Writer:
             data = strided_slice(g, data, dtype, needed)
         return reshape(g, data, dtype, wanted)
 
-    def built(self, target: tuple[str, ...], asked: Mapping[str, Any]) -> Built:
-        return Built(self.g.serialize(), target, asked, framework="tensorflow")
+    def built(self, target: tuple[str, ...], options: RequestOptions) -> Built:
+        return Built(self.g.serialize(), target, options, framework="tensorflow")
 
 
 def _summed_up(plan: Plan) -> bool:

@@ -157,7 +157,10 @@ def test_what_a_tool_says_of_itself_is_its_status(
         (lambda r: r.update(export="0" * 16), "is of the export '0000000000000000'"),
         (lambda r: r["models"].pop(min(r["models"])), "models have no result, the first is"),
         (lambda r: r["models"].update(x={"layers": {}}), "models.x: "),
-        (lambda r: r["models"].update({min(r["models"]): {}}), "give one of crashed, errored, file, layers"),
+        (
+            lambda r: r["models"].update({min(r["models"]): {}}),
+            "give one of crashed, errored, file, layers",
+        ),
         (lambda r: r.update(format="json"), "its format is not 'pytest-amct-results/2'"),
         (lambda r: r.pop("models"), "lacks 'models'"),
         (lambda r: r.update(models=[]), "'models' must be an object"),

@@ -89,8 +89,8 @@ def dequantized_before(layer: Layer) -> bool:
     row = find_row(layer, SPEC)
     weight = None if row is None or row.ports.weight is None else layer.input(row.ports.weight)
     producer = None if weight is None else weight.producer
-    # Add gives such a weight, too, once it is quantized itself.
-    return producer is not None and producer.type in ("DequantizeLinear", "Add")
+    # Once they are quantized, Add and a product before it give such a weight, too.
+    return producer is not None and producer.type in ("DequantizeLinear", "Add", "MatMul")
 
 
 def on_floats(form: str, layer: Layer) -> bool:

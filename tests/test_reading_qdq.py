@@ -265,7 +265,7 @@ def test_a_pair_that_no_neighbour_explains_is_stated(
 
 def test_another_table_gets_its_own_answer_on_neighbours(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
-    path.write_text(one_row('{ attribute = "transA", equals = 0 }'), encoding="utf-8")
+    path.write_text(one_row('{ attribute = "transA", equals = 0, default = 0 }'), encoding="utf-8")
     original = read_onnx(between("Conv", EXP, "Conv", pairs=False))
     result = read_onnx(between("Conv", EXP, "Conv", pairs=True))
     specs = [load_spec(), load_spec(str(path))]  # the second one lists no Conv

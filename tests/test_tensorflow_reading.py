@@ -1035,7 +1035,7 @@ def test_reading_costs_little_and_imports_no_tensorflow() -> None:
 def quietly(code: str) -> None:
     """Run Python with TensorFlow in a process of its own: its import warns and is slow."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    environment["PYTHONPATH"] = str(Path(__file__).parent)
+    environment["PYTHONPATH"] = str(Path(__file__).parent / "tools")
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment
     )

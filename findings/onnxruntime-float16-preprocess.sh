@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # onnxruntime 1.32.0: `quant_pre_process` makes `quantize_static` treat Float16 weights as data.
 #
-# onnxruntime's documentation asks for `quant_pre_process` before `quantize_static`. On a Float16
+# onnxruntime logs the advice to run `quant_pre_process` before `quantize_static`. On a Float16
 # model it wraps the Conv in Casts to Float32: one of them stands behind the weight. The quantizer
 # then sees no constant, so it calibrates the weight like an activation: UINT8 with a zero point,
 # one scale for all channels, although INT8 weights per channel were asked for. The Float16 weight

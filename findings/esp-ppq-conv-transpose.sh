@@ -17,7 +17,8 @@ set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 "${PYTHON:-python3}" -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -q --disable-pip-version-check esp-ppq==1.3.12 torch==2.14.1 onnx==1.19.1 onnxruntime==1.32.0
+"$dir/venv/bin/pip" install -q --disable-pip-version-check \
+    esp-ppq==1.3.12 torch==2.14.1 onnx==1.19.1 onnxruntime==1.32.0
 cd "$dir"
 venv/bin/python - <<'EOF'
 import re
@@ -34,8 +35,10 @@ rng = np.random.default_rng(1)
 model = onnx.parser.parse_model("""
 <ir_version: 8, opset_import: ["": 17]>
 g (float[1,16,8,8] x) => (float[1,16,16,16] y) {
-  [conv] t0 = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1], dilations = [1, 1], group = 1> (x, w0)
-  [deconv] t1 = ConvTranspose <kernel_shape = [2, 2], strides = [2, 2], group = 1, dilations = [1, 1]> (t0, w1)
+  [conv] t0 = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1], group = 1, dilations = [1, 1]>
+    (x, w0)
+  [deconv] t1 = ConvTranspose
+    <kernel_shape = [2, 2], strides = [2, 2], group = 1, dilations = [1, 1]> (t0, w1)
   [sigmoid] t2 = Sigmoid (t1)
   [identity] y = Identity (t2)
 }""")

@@ -15,7 +15,8 @@ set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 "${PYTHON:-python3}" -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -q --disable-pip-version-check nncf==3.4.0 onnx==1.23.2 onnxruntime==1.32.0
+"$dir/venv/bin/pip" install -q --disable-pip-version-check \
+    nncf==3.4.0 onnx==1.23.2 onnxruntime==1.32.0
 cd "$dir"
 venv/bin/python - <<'EOF'
 import nncf

@@ -14,7 +14,8 @@ set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 "${PYTHON:-python3}" -m venv "$dir/venv"
-"$dir/venv/bin/pip" install -q --disable-pip-version-check onnx==1.23.2 onnxruntime==1.32.0 sympy==1.14.0
+"$dir/venv/bin/pip" install -q --disable-pip-version-check \
+    onnx==1.23.2 onnxruntime==1.32.0 sympy==1.14.0
 cd "$dir"
 venv/bin/python - <<'EOF'
 import numpy as np

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 
 from pytest_amct.cases import catalog, metamorphic
@@ -12,7 +11,7 @@ from pytest_amct.cases.metamorphic import MetamorphicCase, parse_metamorphic
 from pytest_amct.cases.networks import AnyCase, parse_case
 from pytest_amct.errors import UsageError
 from pytest_amct.frameworks import FRAMEWORKS
-from pytest_amct.ids import NETWORKS, ConditionId
+from pytest_amct.ids import NETWORKS, ConditionId, is_case, is_within, matches
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.tables.model import Spec, condition_id
@@ -46,7 +45,7 @@ class Gate:
         groups = [*self._catalogued]
         for condition, row in self.treated.items():
             if condition not in groups and row in groups:
-                at = max(i for i, g in enumerate(groups) if g == row or g.startswith(f"{row}/"))
+                at = max(i for i, g in enumerate(groups) if is_within(g, row))
                 groups.insert(at + 1, condition)
         # A network or a pair that was lost can be named in either profile.
         if self.explores or any(":in(" in pattern for pattern in self.select):
@@ -93,8 +92,8 @@ class Gate:
         every = self._every_case(group)
         if self.is_whole(group):
             return every
-        patterns = [p for p in self.select if "@" in p]
-        found = [c for c in every if any(fnmatchcase(c.id, p) for p in patterns)]
+        patterns = [p for p in self.select if is_case(p)]
+        found = [c for c in every if any(matches(c.id, p) for p in patterns)]
         named = [_parse(p) for p in patterns if "*" not in p]
         homes = {group, *self._homes(group)}
         more = [c for c in named if c.group in homes and not isinstance(c, MetamorphicCase)]
@@ -102,7 +101,7 @@ class Gate:
 
     def pairs(self, group: str) -> list[MetamorphicCase]:
         """The pairs of models of a neutral change that were selected by their ids."""
-        named = [_parse(p) for p in self.select if "@" in p and "*" not in p]
+        named = [_parse(p) for p in self.select if is_case(p) and "*" not in p]
         return [c for c in named if isinstance(c, MetamorphicCase) and c.group == group]
 
     def examples(self, group: str) -> list[AnyCase]:
@@ -129,14 +128,14 @@ class Gate:
     def is_whole(self, group: str) -> bool:
         """Whether a group is selected as a whole."""
         select = self.select
-        return not select or any(fnmatchcase(group, p) for p in select if "@" not in p)
+        return not select or any(matches(group, p) for p in select if not is_case(p))
 
     def _matches(self, group: str, pattern: str) -> bool:
-        if "@" not in pattern:
-            return fnmatchcase(group, pattern)
+        if not is_case(pattern):
+            return matches(group, pattern)
         if "*" not in pattern:
             return _parse(pattern).group in (group, *self._homes(group))
-        return any(fnmatchcase(c.id, pattern) for c in self._every_case(group))
+        return any(matches(c.id, pattern) for c in self._every_case(group))
 
 
 def frameworks_of(quantizer: Quantizer, settings: Settings) -> tuple[str, ...]:
@@ -157,4 +156,4 @@ def frameworks_of(quantizer: Quantizer, settings: Settings) -> tuple[str, ...]:
 
 
 def _parse(id_: str) -> AnyCase | MetamorphicCase:
-    return parse_metamorphic(id_) if id_.startswith(f"{metamorphic.GROUP}/") else parse_case(id_)
+    return parse_metamorphic(id_) if ConditionId.parse(id_).is_metamorphic else parse_case(id_)

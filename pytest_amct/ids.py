@@ -14,6 +14,7 @@ Ids are paths and public, and they never change meaning:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import lru_cache
 
 UNLISTED = "unlisted"
@@ -68,6 +69,7 @@ class ConditionId:
         return "/".join(filter(None, (self.table, self.framework, self.row, self.name)))
 
     @staticmethod
+    @lru_cache(maxsize=4096)
     def parse(text: str) -> ConditionId:
         """Return the condition of an id; what is missing at its end is empty. Never raises."""
         table, framework, row, name = [*text.split("/", 3), "", "", ""][:4]
@@ -124,6 +126,7 @@ class CaseId:
         return f"{self.condition}@{self.deviation}{context}{position}{varied}"
 
     @staticmethod
+    @lru_cache(maxsize=1024)
     def parse(text: str) -> CaseId:
         """Return the case of an id. Raises `ValueError` if it is not one."""
         head, placed, rest = text.partition(":in(")
@@ -143,19 +146,34 @@ class CaseId:
 
     @property
     def plain(self) -> CaseId:
-        """The same deviation without context, position and variations."""
-        return CaseId(self.condition, self.deviation)
+        """The same deviation without context and variations, in the same position."""
+        return CaseId(self.condition, self.deviation, "", self.position)
 
     def with_variations(self, *names: str) -> CaseId:
         """Return the case under these variations instead of its own."""
         return replace(self, variations=names)
 
 
+def condition_of(text: str) -> str:
+    """Return the condition of a case's id; the id itself if it is that of a condition."""
+    return text.partition("@")[0]
+
+
 def framework_of(text: str) -> str:
     """Return the framework that an id names, of a condition or a case; ``""`` if none."""
-    return ConditionId.parse(text.partition("@")[0]).framework
+    return ConditionId.parse(condition_of(text)).framework
 
 
 def is_case(text: str) -> bool:
     """Return whether an id (or a pattern of ids) is that of a case."""
     return "@" in text
+
+
+def is_within(text: str, row: str) -> bool:
+    """Return whether the id of a condition or row is that row's, or one of its conditions'."""
+    return text == row or text.startswith(f"{row}/")
+
+
+def matches(text: str, pattern: str) -> bool:
+    """Return whether an id matches a pattern: ``*`` stands for anything."""
+    return fnmatchcase(text, pattern)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from pytest_amct.ids import condition_of
 from pytest_amct.options import Settings
 from pytest_amct.processes.journal import Remains
 from pytest_amct.verdicts import Finding, Kind, Policy, Record
@@ -92,7 +93,7 @@ class Collected:
         kind: Kind = "timed-out" if remains.hung else "crashed"
         what = "did not come back from" if remains.hung else f"took the process down{how} in"
         sentence = f"{quantizer} {what} {place}"
-        group = remains.case.partition("@")[0]
+        group = condition_of(remains.case)
         self._finding(Finding(kind, group, remains.case, "", "failed", sentence))
         return sentence
 

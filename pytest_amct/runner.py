@@ -18,6 +18,7 @@ from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import AnyCase, NetworkCase, parse_case
 from pytest_amct.cases.plan import Built, Case, known_as, target_layers
 from pytest_amct.decisions.decision import Outcome
+from pytest_amct.errors import AmctError
 from pytest_amct.failures import last_words, more, told
 from pytest_amct.gate import Gate
 from pytest_amct.graphs.network import Layer, Network
@@ -152,6 +153,8 @@ class Runner:
                 if stopped is not None:
                     raise Stopped(stopped)
             records = self.judge(case, built, network, outcome)
+            if not records:
+                raise AmctError(f"{case.id}: its model holds no layer to judge: report this")
             if any(f.status == "failed" for r in records for f in r.findings):
                 saved = save_model(case, built, self.folder)
                 records = tuple(

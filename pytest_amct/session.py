@@ -18,7 +18,6 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_amct.cases.metamorphic import GROUP as PAIRS
 from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.gate import Gate, frameworks_of
 from pytest_amct.graphs.reading import read_files
@@ -160,14 +159,14 @@ class Suite:
 
     def _conditions(self) -> dict[str, tuple[str, list[str]]]:
         """The tests that are picked by id: of conditions, of networks, of neutral changes."""
-        pairs = [g for g in self.groups if g.startswith(f"{PAIRS}/")]
+        pairs = [g for g in self.groups if ConditionId.parse(g).is_metamorphic]
         networks = [g for g in self.groups if ConditionId.parse(g).is_network]
         others = [g for g in self.groups if g not in networks and g not in pairs]
         explores = self.settings.profile == "explore"
         found = {
-            "test_neutral": ("change", [g.rpartition("/")[2] for g in pairs]),
+            "test_metamorphic": ("change", [ConditionId.parse(g).row for g in pairs]),
             "test_explore" if explores else "test_condition": ("condition", others),
-            "test_networks": ("framework", [g.rpartition("/")[2] for g in networks]),
+            "test_networks": ("framework", [ConditionId.parse(g).framework for g in networks]),
         }
         return {name: (argument, values) for name, (argument, values) in found.items() if values}
 

@@ -15,6 +15,7 @@ from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.graphs.text import network_text
+from pytest_amct.ids import ConditionId
 from pytest_amct.request_options import PLAIN
 from pytest_amct.results import Result
 from pytest_amct.runner import Runner
@@ -66,7 +67,7 @@ def check_pair(runner: Runner, path: Path, note: Note) -> Result:
         raise ModelError(f"{path}: a model of the pair cannot be read: {error}") from None
     trial = Trial(tuple(calls), note.same)
     networks, outcomes = _calls(runner, note.case, trial)
-    change = note.condition.rpartition("/")[2]
+    change = ConditionId.parse(note.condition).row
     found = _compared(runner, note.case, change, trial, networks, outcomes)
     failed = any(f.status == "failed" for f in found)
     lines = [*_told(found, trial, networks), *last_words(outcomes[-1])] if failed else []

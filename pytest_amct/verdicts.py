@@ -11,6 +11,7 @@ from pytest_amct.decisions.names import name_of
 from pytest_amct.decisions.value_types import SHOWS_NOTHING, SHOWS_NOTHING_ELSEWHERE
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Basis, Layer, Tensor
+from pytest_amct.ids import CaseId, ConditionId, is_case, matches
 from pytest_amct.request_options import RequestOptions
 from pytest_amct.tables.answers import answer, find_row, ir_types
 from pytest_amct.tables.model import Answer, Row, Spec, Treatment, condition_id
@@ -74,6 +75,16 @@ class Record:
     untold: str = ""
 
     @property
+    def deviation(self) -> str:
+        """The case without its context and variations; the case itself if it has no such id."""
+        return str(CaseId.parse(self.case).plain) if is_case(self.case) else self.case
+
+    @property
+    def context(self) -> str:
+        """``chain``, or ``""`` for neighbours that no quantizer touches."""
+        return CaseId.parse(self.case).context if is_case(self.case) else ""
+
+    @property
     def is_known(self) -> bool:
         """Whether it is known what was done to the layer; a refusal leaves it in float."""
         return self.decided in ("quantized", "float")
@@ -90,16 +101,16 @@ class Policy:
 
     def is_required(self, row: str | None) -> bool:
         """Whether the quantizer promises to quantize the row."""
-        return row is not None and any(_matches(row, p) for p in self.required_rows)
+        return row is not None and any(matches(row, p) for p in self.required_rows)
 
     def is_float_row(self, row: str | None) -> bool:
         """Whether the row is left in float on purpose."""
-        return row is not None and any(_matches(row, p) for p in self.float_rows)
+        return row is not None and any(matches(row, p) for p in self.float_rows)
 
     def waiver(self, finding: Finding) -> str | None:
         """The pattern of the waiver that covers a finding."""
         for pattern in self.waivers:
-            if _matches(finding.condition, pattern) or _matches(finding.case, pattern):
+            if matches(finding.condition, pattern) or matches(finding.case, pattern):
                 return pattern
         return None
 
@@ -110,12 +121,6 @@ class Policy:
         if self.strict and finding.status == "warned":
             return replace(finding, status="failed")
         return finding
-
-
-def _matches(id_: str, pattern: str) -> bool:
-    from fnmatch import fnmatchcase
-
-    return fnmatchcase(id_, pattern)
 
 
 def requested_treatment(options: RequestOptions, row: Row | None) -> Treatment:
@@ -271,7 +276,7 @@ def _is_data_only(layer: Layer, row: Row, spec: Spec) -> bool:
 
 
 def _setting_id(row: Row, setting: str) -> str:
-    return f"settings/{row.framework}/{row.name}/{setting}"
+    return str(ConditionId("settings", row.framework, row.name, setting))
 
 
 def _skipped_by(layer: Layer, row: Row | None, options: RequestOptions) -> list[str]:
@@ -311,8 +316,7 @@ def left_in_float(records: Iterable[Record]) -> dict[str, dict[str, list[Record]
     rows: dict[str, dict[str, list[Record]]] = {}
     for record in records:
         if record.expected and record.row is not None and (record.is_known or record.untold):
-            deviation = record.case.split("+")[0].removesuffix(":chain")
-            rows.setdefault(record.row, {}).setdefault(deviation, []).append(record)
+            rows.setdefault(record.row, {}).setdefault(record.deviation, []).append(record)
     return {
         row: {d: found for d, found in by_deviation.items() if any(r.is_known for r in found)}
         for row, by_deviation in rows.items()
@@ -321,7 +325,7 @@ def left_in_float(records: Iterable[Record]) -> dict[str, dict[str, list[Record]
 
 def is_not_quantized(records: list[Record]) -> bool:
     """Whether a deviation was left in float in every context: some tools quantize chains only."""
-    contexts = {":chain" in r.case for r in records}
+    contexts = {r.context for r in records}
     return len(contexts) == 2 and all(r.decided == "float" for r in records)
 
 
@@ -334,7 +338,7 @@ def not_quantized(records: Iterable[Record], policy: Policy) -> list[Finding]:
             continue
         shown = min(left)
         status: Level = "failed" if policy.is_required(row) else "warned"
-        names = ", ".join(sorted(d.rpartition("@")[2] for d in left)[:8])
+        names = ", ".join(sorted(CaseId.parse(d).deviation for d in left if is_case(d))[:8])
         count = f"{len(left)} of {len(by_deviation)} quantizable layers of {row}"
         message = f"{count} were left in float: {names}"
         first = left[shown][0]

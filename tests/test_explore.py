@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import Item, NetworkCase, everything, parse_case
 from pytest_amct.cases.plan import target_layers
 from pytest_amct.decisions.decision import Decision
-from pytest_amct.errors import UsageError
+from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.explore import Explorer
 from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.graphs import walk
@@ -313,6 +314,14 @@ def test_a_drawn_case_that_nobody_has_kept_can_be_explained(tmp_path: Path) -> N
     )
     failure = runner.result("uniform/onnx/Gemm", [], [finding]).failure
     assert failure is not None and f"case       {case}\n" in failure
+
+
+def test_a_case_that_leaves_no_record_is_an_error(tmp_path: Path) -> None:
+    """Its test would pass although nothing was judged."""
+    case = catalog.make_case("uniform/onnx/Gemm", "default")
+    targetless = replace(case, write=lambda plan: replace(case.write(plan), targets=("none",)))
+    with pytest.raises(AmctError, match=r"^uniform/onnx/Gemm@default: its model holds no layer"):
+        explorer(Reference(), tmp_path).runner.records(targetless)
 
 
 # --- in pytest ----------------------------------------------------------------------------------

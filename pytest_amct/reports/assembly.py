@@ -15,6 +15,7 @@ from importlib import metadata
 from typing import Any
 
 from pytest_amct.frameworks import FRAMEWORKS
+from pytest_amct.ids import ConditionId
 from pytest_amct.options import Settings
 from pytest_amct.results import Collected, policy_of
 from pytest_amct.tables.answers import closed_by_float16, float16_id
@@ -33,15 +34,17 @@ def assemble(
     """The report as a JSON value, see ``report.schema.json``."""
     records = sorted(collected.records.values(), key=lambda r: (r.case, r.layer))
     policy = policy_of(settings)
-    tables = {"uniform", *(c.partition("/")[0] for r in records for c in r.states)}
-    frameworks = {_framework(c) for r in records for c in r.states} | {*collected.stopped}
+    shown = [ConditionId.parse(c) for c in {c for r in records for c in r.states}]
+    tables = {"uniform", *(c.table for c in shown)}
+    frameworks = {c.framework for c in shown} | {*collected.stopped}
     frameworks = frameworks or {"onnx"}
     rows = [
         row
         for framework in FRAMEWORKS
         for table in spec.lists
         if table in tables and framework in frameworks
-        for row in _rows(spec, table, framework)
+        for row in spec.rows
+        if (row.table, row.framework) == (table, framework)
     ]
     # What a lost process leaves behind was judged by nobody's policy yet.
     told = [policy.apply(f) if f.kind in ENDED else f for f in collected.findings.values()]
@@ -81,14 +84,6 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _framework(condition: str) -> str:
-    return condition.split("/")[1] if "/" in condition else ""
-
-
-def _rows(spec: Spec, table: str, framework: str) -> list[Row]:
-    return [row for row in spec.rows if row.id.startswith(f"{table}/{framework}/")]
-
-
 def _conditions(spec: Spec, rows: list[Row], records: list[Record]) -> Iterator[dict[str, Any]]:
     """Table 1 and what the quantizer was asked for beyond it, in the document's order."""
     implied = {
@@ -106,17 +101,22 @@ def _conditions(spec: Spec, rows: list[Row], records: list[Record]) -> Iterator[
         if closed_by_float16(row, spec):
             yield _seen(float16_id(row), spec.float16_basis, records, implied)
     others = {c for r in records for c in r.states} - listed
-    for name in sorted(c for c in others if "/unlisted/" in c):
-        counted = _seen(name, spec.lists[name.partition("/")[0]], records, implied)
+    for name in sorted(c for c in others if ConditionId.parse(c).is_unlisted):
+        about = ConditionId.parse(name)
+        counted = _seen(name, spec.lists[about.table], records, implied)
         # The condition is "a row lists the type": every layer of a row satisfies it.
-        table = name.partition("unlisted/")[0]
-        listed_ones = [r for r in records if any(c.startswith(table) for c in r.states)]
+        listed_ones = [r for r in records if any(_same_table(c, about) for c in r.states)]
         known = sum(r.is_known for r in listed_ones)
         counted["satisfied"] = len(listed_ones) - counted["violated_alone"]
         counted["judged"]["satisfied"] = known - counted["judged"]["violated_alone"]
         yield counted
-    for name in sorted(c for c in others if c.startswith("settings/")):
+    for name in sorted(c for c in others if ConditionId.parse(c).table == "settings"):
         yield _seen(name, "stated", records, implied)
+
+
+def _same_table(condition: str, other: ConditionId) -> bool:
+    parsed = ConditionId.parse(condition)
+    return (parsed.table, parsed.framework) == (other.table, other.framework)
 
 
 def _condition(

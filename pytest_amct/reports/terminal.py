@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_amct.ids import ConditionId
+
 Line = tuple[str, list[str]]
 """A line and its markup, in the words of pytest's terminal writer."""
 
@@ -200,15 +202,12 @@ def _counts(row: dict[str, Any]) -> str:
 
 
 def _row_of(condition: str) -> str:
-    """The row that a condition's line belongs to."""
-    scheme, framework, rest = [*condition.split("/", 2), "", ""][:3]
-    # What is not a table of its own is told of in the row that it restricts.
-    table = "uniform" if scheme in ("float16", "settings") else scheme
-    return f"{table}/{framework}/{rest.split('/')[0]}"
+    """Return the row in whose line a condition stands."""
+    return str(ConditionId.parse(condition).restricts)
 
 
 def _short(condition: str) -> str:
-    return "float16" if condition.startswith("float16/") else condition.rpartition("/")[2]
+    return ConditionId.parse(condition).short
 
 
 def _not_judged(report: dict[str, Any]) -> Iterator[Line]:

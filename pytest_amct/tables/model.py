@@ -56,11 +56,15 @@ class Treatment:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One condition of an answer: `state` with the value that was `observed`."""
+    """One condition of an answer: `state`, what was `observed`, and what is `required` instead.
+
+    The two read as one sentence: ``transA = 1``, ``must be 0``.
+    """
 
     condition: str
     state: State
     observed: str
+    required: str
     basis: Basis
     row: str
 

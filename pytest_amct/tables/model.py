@@ -147,13 +147,12 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a table: the layer types it lists, its conditions, what may be quantized."""
+    """A row of a table: the layer types it lists and its conditions."""
 
     id: str
     types: tuple[str, ...]
     spellings: tuple[str, ...]
     ir: tuple[str, ...]
-    quantizes: tuple[str, ...]
     ports: Ports
     conditions: tuple[Condition, ...]
     #: which of the `ir` types a layer is of, by the rank of its weight, where the row has several

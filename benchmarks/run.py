@@ -181,8 +181,9 @@ def imports() -> Measured:
     """Milliseconds that support for TensorFlow and Caffe adds to an import of that for ONNX."""
     ours = "import pytest_amct.graphs.onnx.reader"
     more = "import pytest_amct.graphs.tensorflow.reader as t, pytest_amct.graphs.caffe.reader as c"
-    made = "from pytest_amct.graphs import tensorflow_schema, caffe_schema"
-    used = f"{made}; tensorflow_schema.schema(); caffe_schema.message('NetParameter')"
+    made = "from pytest_amct.graphs.tensorflow.schema import schema"
+    made += "; from pytest_amct.graphs.caffe.schema import message"
+    used = f"{made}; schema(); message('NetParameter')"
     timed = f"{ours}; import time; s = time.perf_counter(); {more}; {used}"
     code = f"{timed}; print(time.perf_counter() - s)"
     found = [

@@ -206,12 +206,12 @@ def _cpu(call: Callable[[], T]) -> tuple[float, T]:
 def share_of_onnxruntime() -> Measured:
     """Share of the gate's time that is spent inside onnxruntime when it is the quantizer."""
     from pytest_amct.options import Settings
-    from pytest_amct.quantizers.builtin import onnxruntime as builtin_onnxruntime
+    from pytest_amct.quantizers.loading import load_quantizer
     from pytest_amct.runner import Runner
     from pytest_amct.tables.loader import load_spec
 
     spent = 0.0
-    tool = builtin_onnxruntime.static()
+    tool = load_quantizer("onnxruntime")
 
     class Timed:
         def __getattr__(self, name: str) -> object:

@@ -181,8 +181,9 @@ def imports() -> Measured:
     """Milliseconds that support for TensorFlow and Caffe adds to an import of that for ONNX."""
     ours = "import pytest_amct.graphs.onnx.reader"
     more = "import pytest_amct.graphs.tensorflow.reader as t, pytest_amct.graphs.caffe.reader as c"
-    made = "from pytest_amct.graphs import tensorflow_schema, caffe_schema"
-    used = f"{made}; tensorflow_schema.schema(); caffe_schema.message('NetParameter')"
+    made = "from pytest_amct.graphs.tensorflow.schema import schema"
+    made += "; from pytest_amct.graphs.caffe.schema import message"
+    used = f"{made}; schema(); message('NetParameter')"
     timed = f"{ours}; import time; s = time.perf_counter(); {more}; {used}"
     code = f"{timed}; print(time.perf_counter() - s)"
     found = [
@@ -205,12 +206,12 @@ def _cpu(call: Callable[[], T]) -> tuple[float, T]:
 def share_of_onnxruntime() -> Measured:
     """Share of the gate's time that is spent inside onnxruntime when it is the quantizer."""
     from pytest_amct.options import Settings
-    from pytest_amct.quantizers.builtin import onnxruntime as builtin_onnxruntime
+    from pytest_amct.quantizers.loading import load_quantizer
     from pytest_amct.runner import Runner
     from pytest_amct.tables.loader import load_spec
 
     spent = 0.0
-    tool = builtin_onnxruntime.static()
+    tool = load_quantizer("onnxruntime")
 
     class Timed:
         def __getattr__(self, name: str) -> object:

@@ -45,3 +45,25 @@ def describe(kind: Any, table: str = "a table") -> str:
         written = [str(a).lower() if isinstance(a, bool) else str(a) for a in allowed]
         return f"one of {', '.join(written)}" if len(written) > 1 else written[0]
     return " or ".join(_WORDS[k][0] for k in allowed or (kind,))
+
+
+_JSON = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    dict: "object",
+    list: "array",
+}
+
+
+def json_schema(kind: Any) -> dict[str, Any]:
+    """Return the JSON Schema of a type."""
+    if isinstance(kind, range):
+        return {"type": "integer", "minimum": kind[0], "maximum": kind[-1]}
+    if get_origin(kind) is list:
+        (entry,) = get_args(kind)
+        return {"type": "array", "items": json_schema(entry)}
+    if get_origin(kind) is Literal:
+        return {"enum": list(get_args(kind))}
+    return {"type": _JSON[kind]}

@@ -375,7 +375,8 @@ def _over_quantized(
     basis = treated.basis
     others = [r.condition for r in treated.broken if r is not reason]
     also = f" (and {', '.join(others)})" if others else ""
-    message = f"{layer} was quantized, which {reason.condition} forbids: {reason.observed}{also}"
+    why = f"{reason.observed}, {reason.required}"
+    message = f"{layer} was quantized, which {reason.condition} forbids: {why}{also}"
     if decision.seen:
         message += f"; shown by: {decision.seen}"
     if basis == "inferred":

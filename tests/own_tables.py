@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def one_row(require: str, quantizes: str = '"weights", "data", "factor"') -> str:
+def one_row(require: str) -> str:
     """A release whose one row lists Gemm, under one condition."""
     return f"""
 release = "0.1"
@@ -17,7 +17,6 @@ basis = "stated"
 id = "uniform/onnx/Gemm"
 types = ["Gemm"]
 ir = ["MatMulV2"]
-quantizes = [{quantizes}]
 ports = {{ data = [0], weight = 1 }}
 [[row.condition]]
 id = "c"

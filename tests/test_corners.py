@@ -27,7 +27,7 @@ from pytest_amct.verdicts import (
 
 SPEC = load_spec()
 
-OWN = one_row('{ index = 2, attribute = "sizes", equals = 1, default = 1 }', quantizes='"weights"')
+OWN = one_row('{ index = 2, attribute = "sizes", equals = 1, default = 1 }')
 
 
 def onnx(text: str) -> ModelProto:

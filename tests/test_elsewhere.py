@@ -15,6 +15,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from schemas import schemas
 from toy_repository import ToyRepository
 
 from pytest_amct import __version__, cli, quantizers
@@ -59,6 +60,11 @@ def results_of(folder: Path, **changed: Any) -> dict[str, Any]:
         }
     results = {"format": "pytest-amct-results/2", "export": manifest["export"], "models": models}
     return {**results, **changed}
+
+
+def test_schemas_are_what_the_checks_read() -> None:
+    shipped = {name: (SCHEMAS / name).read_text("utf-8") for name in schemas()}
+    assert shipped == schemas(), "run python tests/tools/schemas.py"
 
 
 def test_a_folder_is_as_its_schemas_say(exported: Path) -> None:

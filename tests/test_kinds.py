@@ -39,6 +39,50 @@ def said(judged: Layer, condition: str) -> tuple[str, str]:
     return found.state, found.observed
 
 
+# --- requirements in words ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("require", "words"),
+    [
+        ('{ attribute = "a", equals = 0, default = 0 }', "must be 0"),
+        ('{ attribute = "a", equals = false, default = false }', "must be false"),
+        ('{ attribute = "a", equals = 1, index = 0, default = 1 }', "entry 0 must be 1"),
+        ('{ attribute = "a", every = 1, default = 1 }', "every entry must be 1"),
+        ('{ attribute = "a", among = ["X", "Y", "Z"], default = "X" }', "must be X or Y or Z"),
+        ("{ axis = 1, default = 1 }", "must be 1"),
+        (
+            '{ spatial = "s", equals = 1, default = 1 }',
+            "every entry of the spatial axes must be 1",
+        ),
+        (
+            '{ spatial = "s", index = 0, equals = 1, default = 1 }',
+            "entry 0 of the spatial axes must be 1",
+        ),
+        ('{ type = "Gemm" }', "must be Gemm"),
+        ('{ weight_source = "constant" }', "must be constant"),
+        ('{ bias_source = "constant" }', "must be constant"),
+        ("{ weight_rank = [4] }", "must be 4"),
+        ("{ weight_rank = [4, 5] }", "must be 4 or 5"),
+        ("{ weight_rank = [] }", "must be nothing"),
+        ("{ constant_of_rank = 2 }", "must be a constant of rank 2"),
+        ("{ weight_shared = false }", "must belong to this layer alone"),
+        ("{ pool_rank = 4 }", "the pool must have rank 4"),
+        ('{ dtype = ["float32", "float16"] }', "must be float32 or float16"),
+        ("{ nested = false }", "must be in the main graph"),
+        ("{ output_used = 1, equals = false }", "must not be used"),
+        ("{ output_used = 1, equals = true }", "must be used"),
+        ('{ treatment = "shift", equals = false }', "must be false"),
+    ],
+)
+def test_a_reason_says_what_is_required(require: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(one_row(require), encoding="utf-8")
+    judged = layer("(float[1,2] a, float[2,2] w) => (float[1,2] b) { [n] b = Gemm(a, w) }")
+    (found,) = answer(judged, spec=load_spec(path)).reasons
+    assert found.required == words
+
+
 # --- attributes -----------------------------------------------------------------------------------
 
 

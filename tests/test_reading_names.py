@@ -162,6 +162,7 @@ class _NoPath:
         ({"conv": _Hostile()}, "of type _Hostile: each must be a Decision"),
         ({"conv": Decision(inputs=(9,))}, "has the inputs (9,), but the layer has 2"),
         ({"conv": Decision(inputs=3)}, "'conv'.inputs: 3 is not of its type"),  # type: ignore[arg-type]
+        ({"conv": Decision(inputs=(-1,))}, "'conv'.inputs: must be a list of input ports"),
         ({"conv": Decision(weights="no")}, "'conv'.weights: 'no' is not of its type"),  # type: ignore[arg-type]
         ({"conv": Decision(weights=np.array([1]))}, "'conv'.weights: array([1]) is not of its"),  # type: ignore[arg-type]
         ({"conv": Decision(evidence=np.array([1]))}, "'conv'.evidence: array([1]) is not"),  # type: ignore[arg-type]

@@ -33,6 +33,7 @@ from quantized_models import (
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import OutputError, UsageError
 from pytest_amct.quantizers.builtin import onnxruntime as builtin_onnxruntime
+from pytest_amct.quantizers.loading import load_quantizer
 
 
 @pytest.mark.parametrize(
@@ -288,8 +289,8 @@ def test_the_callers_model_stays_whole_and_the_log_quiet(
 
 
 def test_names_and_reach_of_the_built_in_quantizers() -> None:
-    made = [getattr(builtin_onnxruntime, f)() for f in ("static", "qoperator", "dynamic")]
     names = ["onnxruntime", "onnxruntime-qoperator", "onnxruntime-dynamic"]
+    made = [load_quantizer(name) for name in names]
     assert [quantizer.name for quantizer in made] == names
     assert {(quantizer.frameworks, quantizer.schemes) for quantizer in made} == {
         (("onnx",), ("uniform",))

@@ -43,7 +43,6 @@ require = { nested = false }
 id = "uniform/onnx/Gemm"
 types = ["Gemm"]
 ir = ["MatMulV2"]
-quantizes = ["weights", "data"]
 ports = { data = [0], weight = 1, bias = 2 }
 
 [[row.condition]]
@@ -129,8 +128,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "id of two parts": (f'id = "{ROW}"', 'id = "onnx/Gemm"', ["onnx/Gemm", "'id'"]),
     "types missing": ('types = ["Gemm"]', "", [ROW, "'types'", "missing"]),
     "types no list": ('types = ["Gemm"]', 'types = "Gemm"', [ROW, "'types'", "list"]),
-    "part of a row": ('"weights", "data"', '"weights", "soul"', [ROW, "'quantizes'", "factor"]),
-    "misspelt key": ("quantizes =", "quantises =", [ROW, "'quantizes'"]),
+    "misspelt key": ("types =", "spelings = []\ntypes =", [ROW, "'spelings'", "'spellings'"]),
     "misspelt port": ("bias = 2", "bais = 2", [ROW, "ports", "'bais'"]),
     "kind of nobody": ("attribute =", "attribut =", [ROW, "trans_a", "weight_rank"]),
     "parameter of nobody": ("equals = false", "equal = false", [ROW, "trans_a", "'equal'"]),

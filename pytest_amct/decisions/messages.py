@@ -11,10 +11,14 @@ import numpy as np
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Basis
+from pytest_amct.typed import is_of
 from pytest_amct.wording import written
 
-_KINDS: Mapping[str, type | tuple[type, ...]] = {
-    "inputs": list,
+PORTS = range(2**31)
+"""Input ports of a layer."""
+
+FIELDS: Mapping[str, Any] = {
+    "inputs": list[PORTS],  # type: ignore[valid-type]
     "weights": bool,
     "weight_channel_wise": bool,
     "weight_asymmetric": bool,
@@ -22,9 +26,9 @@ _KINDS: Mapping[str, type | tuple[type, ...]] = {
     "shift": int,
     "nonuniform": bool,
 }
-"""Fields of a decision that a message may hold, by their JSON type."""
+"""Fields of a decision that a message may hold, by their type; each may be null as well."""
 
-assert set(_KINDS) < {f.name for f in fields(Decision)}
+assert set(FIELDS) < {f.name for f in fields(Decision)}
 
 
 def read_layers_message(layers: Any, source: str) -> dict[str, Decision]:
@@ -41,7 +45,7 @@ def checked_decision(decision: Decision, place: str) -> Decision:
     """
     if decision is Decision.float():  # by far the most
         return decision
-    values = {key: _plain(getattr(decision, key)) for key in _KINDS}
+    values = {key: _plain(getattr(decision, key)) for key in FIELDS}
     if isinstance(values["inputs"], list | tuple | set | frozenset | np.ndarray):
         values["inputs"] = [_plain(port) for port in values["inputs"]]
     if not isinstance(decision.evidence, str) or decision.evidence not in get_args(Basis):
@@ -64,16 +68,15 @@ def _decision(value: Any, place: str) -> Decision:
 
 def _checked(value: Mapping[str, Any], place: str) -> Mapping[str, Any]:
     for key, found in value.items():
-        if key not in _KINDS:
+        if key not in FIELDS:
             raise OutputError(
-                f"{place}: {written(key)} is no field of a decision: {', '.join(_KINDS)}"
+                f"{place}: {written(key)} is no field of a decision: {', '.join(FIELDS)}"
             )
-        is_number = _KINDS[key] is int and isinstance(found, bool)
-        if found is not None and (is_number or not isinstance(found, _KINDS[key])):
-            raise OutputError(f"{place}.{key}: {written(found)} is not of its type")
-    inputs = value.get("inputs")
-    if inputs is not None:
-        if not all(isinstance(port, int) and not isinstance(port, bool) for port in inputs):
+        if found is None or is_of(found, FIELDS[key]):
+            continue
+        if key == "inputs" and isinstance(found, list):
             raise OutputError(f"{place}.inputs: must be a list of input ports")
-        value = {**value, "inputs": tuple(inputs)}
+        raise OutputError(f"{place}.{key}: {written(found)} is not of its type")
+    if value.get("inputs") is not None:
+        value = {**value, "inputs": tuple(value["inputs"])}
     return value

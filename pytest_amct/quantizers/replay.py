@@ -32,7 +32,7 @@ _RAISED: Mapping[str, Callable[[str], Exception]] = {
 }
 
 
-_MANIFEST: Mapping[str, Any] = {
+MANIFEST_MEMBERS: Mapping[str, Any] = {
     "export": str,
     "version": str,
     "frameworks": list[Literal["onnx", "tensorflow", "caffe"]],
@@ -44,8 +44,12 @@ _MANIFEST: Mapping[str, Any] = {
 }
 """What is read of a manifest, with the types."""
 
-_RESULTS: Mapping[str, Any] = {"export": str, "models": dict}
-_MEMBERS = {"layers", "file", *_RAISED}
+RESULTS_MEMBERS: Mapping[str, Any] = {"export": str, "models": dict}
+"""What is read of a file of results, with the types."""
+
+RESULT_MEMBERS: Mapping[str, Any] = {"layers": dict, "file": str, **dict.fromkeys(_RAISED, str)}
+"""What the result of a model may be, with the types: one of these."""
+
 _ID = re.compile("[0-9a-f]{16}")
 
 
@@ -122,7 +126,7 @@ def _ids_of(manifest: Mapping[str, Any], folder: Path) -> list[str]:
     from pytest_amct import __version__
 
     path = folder / MANIFEST
-    _check_members(manifest, _MANIFEST, path, "export again")
+    _check_members(manifest, MANIFEST_MEMBERS, path, "export again")
     if manifest["version"] != __version__:
         raise UsageError(
             f"{folder}: was written by pytest-amct {printable(manifest['version'])}, this is"
@@ -141,16 +145,22 @@ def _ids_of(manifest: Mapping[str, Any], folder: Path) -> list[str]:
 
 def _check_results(results: Mapping[str, Any], file: Path) -> None:
     """Raises `UsageError` for members of a wrong type."""
-    _check_members(results, _RESULTS, file, "see docs/elsewhere.md")
+    _check_members(results, RESULTS_MEMBERS, file, "see docs/elsewhere.md")
     if not isinstance(results.get("quantizer", ""), str):
         raise UsageError(f"{file}: 'quantizer' must be a string: name the tool")
     for id_, result in results["models"].items():
         place = f"{file}: models.{printable(id_)}"
-        if not isinstance(result, dict) or len(result) != 1 or not set(result) <= _MEMBERS:
-            raise UsageError(f"{place}: give one of {', '.join(sorted(_MEMBERS))}, and no more")
+        if (
+            not isinstance(result, dict)
+            or len(result) != 1
+            or not set(result) <= set(RESULT_MEMBERS)
+        ):
+            raise UsageError(
+                f"{place}: give one of {', '.join(sorted(RESULT_MEMBERS))}, and no more"
+            )
         ((key, value),) = result.items()
-        kind = dict if key == "layers" else str
-        if not isinstance(value, kind):
+        kind = RESULT_MEMBERS[key]
+        if not is_of(value, kind):
             raise UsageError(f"{place}: {key!r} must be {describe(kind, 'an object')}")
 
 

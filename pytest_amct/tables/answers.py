@@ -10,7 +10,8 @@ from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Basis, Layer
 from pytest_amct.ids import UNLISTED, ConditionId
 from pytest_amct.tables.facts import Facts, facts_of
-from pytest_amct.tables.kinds import KINDS, Given, Seen, weight_rank_of
+from pytest_amct.tables.float16 import FLOAT16_REQUIRED
+from pytest_amct.tables.kinds import Given, Seen, kind_of, weight_rank_of
 from pytest_amct.tables.loader import spec_or_default
 from pytest_amct.tables.model import (
     Answer,
@@ -40,9 +41,8 @@ def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None =
     table = "uniform" if treatment.scheme == "tensor" else treatment.scheme
     if table not in spec.lists:
         why = f"no table of this release judges {treatment.scheme}"
-        return Answer(
-            "unspecified", "stated", None, (Reason("scheme", "unknown", why, "stated", ""),)
-        )
+        reason = Reason("scheme", "unknown", why, "must be another scheme", "stated", "")
+        return Answer("unspecified", "stated", None, (reason,))
     row = find_row(layer, spec, table)
     if row is None:
         return _unlisted(layer, table, spec)
@@ -134,7 +134,8 @@ def _answer_unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
     id_ = unlisted_id(table, layer)
     basis = spec.lists[table]
     why = f"no row lists {layer.qualified_type}"
-    return Answer("forbidden", basis, None, (Reason(id_, "broken", why, basis, ""),))
+    reason = Reason(id_, "broken", why, "must stay in float", basis, "")
+    return Answer("forbidden", basis, None, (reason,))
 
 
 def _reasons(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> Iterator[Reason]:
@@ -144,39 +145,41 @@ def _reasons(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> Iter
     if closed_by_float16(row, spec) and (spelling or layer.type == row.types[0]):
         seen = facts.float16
         basis: Basis = "inferred" if spelling else spec.float16_basis
-        yield Reason(float16_id(row), _state(seen.holds), seen.observed, basis, row.id)
+        state = _state(seen.holds)
+        yield Reason(float16_id(row), state, seen.observed, FLOAT16_REQUIRED, basis, row.id)
     if spelling:
-        why = f"{layer.type} is not named; {row.types[0]} is"
-        yield Reason(f"{row.id}/spelling", "unknown", why, "inferred", row.id)
+        why, required = f"{layer.type} is not named; {row.types[0]} is", "must be a named type"
+        yield Reason(f"{row.id}/spelling", "unknown", why, required, "inferred", row.id)
     if layer.body or layer.parameters:
         why = f"a function of the model bears the name of {layer.type}"
-        yield Reason(f"{row.id}/function", "unknown", why, "stated", row.id)
+        required = "must be an operator"
+        yield Reason(f"{row.id}/function", "unknown", why, required, "stated", row.id)
     for condition in row.conditions:
         yield _reason(layer, row, condition, given, spelling)
 
 
 def _reason(layer: Layer, row: Row, condition: Condition, given: Given, spelling: bool) -> Reason:
-    id_ = condition_id(row, condition)
+    id_, kind = condition_id(row, condition), kind_of(condition.require)
+    required = kind.required(condition.require)
     guard = _see(layer, row, condition.when, given) if condition.when else Seen(True, "")
     if guard.holds is False:
-        return Reason(id_, "vacuous", guard.observed, condition.basis, row.id)
+        return Reason(id_, "vacuous", guard.observed, required, condition.basis, row.id)
     seen = _see(layer, row, condition.require, given)
     observed = f"{guard.observed}, {seen.observed}" if guard.observed else seen.observed
     # Implication: a guard that is not known settles nothing unless the requirement holds anyway.
     holds = True if seen.holds else (seen.holds if guard.holds else None)
     if condition.on_treatment and holds is None:
-        return Reason(id_, "vacuous", observed, condition.basis, row.id)
+        return Reason(id_, "vacuous", observed, required, condition.basis, row.id)
     if condition.open and holds is False:
         holds = None
     # What is argued about a broken condition says nothing of a layer that plainly meets it.
     weaker = seen.basis == "inferred" or spelling or (not holds and condition.basis == "inferred")
-    return Reason(id_, _state(holds), observed, "inferred" if weaker else "stated", row.id)
+    basis: Basis = "inferred" if weaker else "stated"
+    return Reason(id_, _state(holds), observed, required, basis, row.id)
 
 
 def _see(layer: Layer, row: Row, require: Mapping[str, Any], given: Given) -> Seen:
-    # The loader lets nothing else pass.
-    kind = next(key for key in require if key in KINDS)
-    return KINDS[kind].predicate(layer, row.ports, given, require)
+    return kind_of(require).predicate(layer, row.ports, given, require)
 
 
 def _state(holds: bool | None) -> State:

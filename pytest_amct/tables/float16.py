@@ -12,6 +12,9 @@ from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Tensor
 from pytest_amct.tables.kinds import Seen, element_types
 from pytest_amct.tables.model import Ports, Spec
 
+FLOAT16_REQUIRED = "the network must have no Float16 input or weight"
+"""What the rule requires, in words."""
+
 _F16 = "float16"
 
 

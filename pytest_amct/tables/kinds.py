@@ -36,6 +36,8 @@ class Given:
 
 Parameters = Mapping[str, Any]
 Predicate = Callable[[Layer, Ports, Given, Parameters], Seen]
+Required = Callable[[Parameters], str]
+"""Says what parameters require, in words that follow what a predicate saw."""
 
 SCALAR = str | int | float | bool
 """What an attribute may be compared with."""
@@ -49,6 +51,7 @@ class Kind:
     """A kind of condition, and what a table file may write of it."""
 
     predicate: Predicate
+    required: Required
     #: the types of its parameters, that of the key which names it included
     types: Mapping[str, Any]
     optional: frozenset[str]
@@ -60,18 +63,61 @@ KINDS: dict[str, Kind] = {}
 """Kinds by the key that names them in `require`."""
 
 
+def kind_of(require: Parameters) -> Kind:
+    """Return the kind of a requirement; the loader accepts only those that name one."""
+    return next(KINDS[key] for key in require if key in KINDS)
+
+
 def _kind(
-    name: str, optional: Sequence[str] = (), one_of: Sequence[str] = (), **types: Any
+    name: str,
+    required: str | Required,
+    optional: Sequence[str] = (),
+    one_of: Sequence[str] = (),
+    **types: Any,
 ) -> Callable[[Predicate], Predicate]:
+    words = required if callable(required) else lambda wanted: required
+
     def register(predicate: Predicate) -> Predicate:
-        KINDS[name] = Kind(predicate, types, frozenset((*optional, *one_of)), tuple(one_of))
+        KINDS[name] = Kind(predicate, words, types, frozenset((*optional, *one_of)), tuple(one_of))
         return predicate
 
     return register
 
 
+def _word(value: Any) -> str:
+    """Write a value as a table file writes it, lists included."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_word, value))}]"
+    return str(value)
+
+
+def _one_of(values: Sequence[Any]) -> str:
+    """Write alternatives: ``2``, ``4 or 5``."""
+    return " or ".join(map(_word, values)) or "nothing"
+
+
+def _entry(wanted: Parameters) -> str:
+    return f"entry {wanted['index']} " if "index" in wanted else ""
+
+
+def _required_attribute(wanted: Parameters) -> str:
+    if "every" in wanted:
+        return f"every entry must be {_word(wanted['every'])}"
+    if "among" in wanted:
+        return f"must be {_one_of(wanted['among'])}"
+    return f"{_entry(wanted)}must be {_word(wanted['equals'])}"
+
+
+def _required_spatial(wanted: Parameters) -> str:
+    which = _entry(wanted) or "every entry "
+    return f"{which}of the spatial axes must be {_word(wanted['equals'])}"
+
+
 @_kind(
     "attribute",
+    _required_attribute,
     optional=["index"],
     one_of=["equals", "every", "among"],
     attribute=str,
@@ -91,9 +137,9 @@ def attribute(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> S
     if value is UNKNOWN:
         return Seen(None, f"{name} is a parameter of the function")
     if value is None or value == ():
-        value, shown = wanted["default"], f"{name} absent = {wanted['default']}"
+        value, shown = wanted["default"], f"{name} absent = {_word(wanted['default'])}"
     else:
-        shown = f"{name} = {list(value) if isinstance(value, tuple) else value}"
+        shown = f"{name} = {_word(value)}"
     entries = value if isinstance(value, tuple) else (value,)
     if "every" in wanted:
         return Seen(all(e == wanted["every"] for e in entries), shown)
@@ -107,7 +153,7 @@ def attribute(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> S
     return Seen(entry == expected, shown)
 
 
-@_kind("axis", axis=int, default=int)
+@_kind("axis", lambda wanted: f"must be {wanted['axis']}", axis=int, default=int)
 def axis(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The attribute ``axis`` is this one; one that counts from the end is never more than open."""
     value = layer.attribute("axis")
@@ -122,7 +168,15 @@ def axis(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     return Seen(None if value + rank == wanted["axis"] else False, f"{shown} of rank {rank}")
 
 
-@_kind("spatial", optional=["index"], spatial=str, index=int, equals=int, default=int)
+@_kind(
+    "spatial",
+    _required_spatial,
+    optional=["index"],
+    spatial=str,
+    index=int,
+    equals=int,
+    default=int,
+)
 def spatial(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Of a list with an entry for each axis the spatial ones, or one of them, have the value.
 
@@ -133,14 +187,14 @@ def spatial(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> See
     if value is UNKNOWN:
         return Seen(None, f"{name} is a parameter of the function")
     if value is None or value == ():
-        shown = f"{name} absent = {wanted['default']}"
+        shown = f"{name} absent = {_word(wanted['default'])}"
         return Seen(wanted["default"] == wanted["equals"], shown)
     if not isinstance(value, tuple) or len(value) < 3:
         return Seen(None, f"{name} = {value}")
     first = {True} if isinstance(layout, str) and layout.startswith("NC") else {False}
     first = {True, False} if layout is UNKNOWN else first
     found = {_meets(value[2:] if front else value[1:-1], wanted) for front in first}
-    shown = f"{name} = {list(value)}" + (f", {layout}" if isinstance(layout, str) else "")
+    shown = f"{name} = {_word(value)}" + (f", {layout}" if isinstance(layout, str) else "")
     return Seen(found.pop() if len(found) == 1 else None, shown)
 
 
@@ -149,13 +203,13 @@ def _meets(entries: tuple[object, ...], wanted: Parameters) -> bool:
     return all(entry == wanted["equals"] for entry in chosen)
 
 
-@_kind("type", type=str)
+@_kind("type", lambda wanted: f"must be {wanted['type']}", type=str)
 def type_(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The layer is of this type and no other of the row."""
     return Seen(layer.type == wanted["type"], f"the layer is a {layer.type}")
 
 
-@_kind("weight_source", weight_source=Literal["constant"])
+@_kind("weight_source", "must be constant", weight_source=Literal["constant"])
 def weight_source(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Nothing behind the weight can change (READING.md section 3)."""
     weight = _at(layer, ports.weight)
@@ -164,7 +218,7 @@ def weight_source(layer: Layer, ports: Ports, given: Given, wanted: Parameters) 
     return _source(weight, "weight")
 
 
-@_kind("bias_source", bias_source=Literal["constant"])
+@_kind("bias_source", "must be constant", bias_source=Literal["constant"])
 def bias_source(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The bias is constant, or there is none."""
     bias = _at(layer, ports.bias)
@@ -179,7 +233,9 @@ def _source(tensor: Tensor, noun: str) -> Seen:
     return Seen(holds, f"{noun} {tensor.name!r} comes from {found.why}", found.basis)
 
 
-@_kind("weight_rank", weight_rank=list[int])
+@_kind(
+    "weight_rank", lambda wanted: f"must be {_one_of(wanted['weight_rank'])}", weight_rank=list[int]
+)
 def weight_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The weight has one of these ranks (READING.md section 2 says where it is read from)."""
     rank, how = weight_rank_of(layer, ports)
@@ -209,7 +265,11 @@ def weight_rank_of(layer: Layer, ports: Ports) -> tuple[int | None, str]:
     return None, "the rank of the weight is not known"
 
 
-@_kind("constant_of_rank", constant_of_rank=int)
+@_kind(
+    "constant_of_rank",
+    lambda wanted: f"must be a constant of rank {wanted['constant_of_rank']}",
+    constant_of_rank=int,
+)
 def constant_of_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The second input is a constant of this rank, itself or behind Identity and Transpose."""
     second = _at(layer, ports.weight)
@@ -228,7 +288,7 @@ def constant_of_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameter
     return Seen(True, f"second input {second.name!r} is a constant of rank {rank}", basis)
 
 
-@_kind("weight_shared", weight_shared=Literal[False])
+@_kind("weight_shared", "must belong to this layer alone", weight_shared=Literal[False])
 def weight_shared(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """No other layer has the same tensor or stored constant at its weight port."""
     weight = _at(layer, ports.weight)
@@ -245,7 +305,7 @@ def weight_shared(layer: Layer, ports: Ports, given: Given, wanted: Parameters) 
     return Seen(True, f"weight {weight.name!r} is the layer's own")
 
 
-@_kind("pool_rank", pool_rank=int)
+@_kind("pool_rank", lambda wanted: f"the pool must have rank {wanted['pool_rank']}", pool_rank=int)
 def pool_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The pool works on tensors of this rank: kernel_shape + 2, else the data's rank."""
     kernel = layer.attribute("kernel_shape")
@@ -258,7 +318,7 @@ def pool_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> S
     return Seen(rank == wanted["pool_rank"], f"data of rank {rank}")
 
 
-@_kind("dtype", dtype=list[str])
+@_kind("dtype", lambda wanted: f"must be {_one_of(wanted['dtype'])}", dtype=list[str])
 def dtype(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Data inputs and the output have one of these element types."""
     seen = element_types(layer, ports)
@@ -276,13 +336,18 @@ def element_types(layer: Layer, ports: Ports) -> set[str]:
     return {found for t in (*taken, layer.output(0)) if (found := walk.dtype(t)) is not None}
 
 
-@_kind("nested", nested=Literal[False])
+@_kind("nested", "must be in the main graph", nested=Literal[False])
 def nested(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """The layer stands in the main graph."""
     return Seen(not layer.where, f"in {layer.where}" if layer.where else "in the main graph")
 
 
-@_kind("output_used", output_used=PORT, equals=bool)
+@_kind(
+    "output_used",
+    lambda wanted: "must be used" if wanted["equals"] else "must not be used",
+    output_used=PORT,
+    equals=bool,
+)
 def output_used(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Whether somebody reads this output of the layer."""
     output = layer.output(wanted["output_used"])
@@ -293,6 +358,7 @@ def output_used(layer: Layer, ports: Ports, given: Given, wanted: Parameters) ->
 
 @_kind(
     "treatment",
+    lambda wanted: f"must be {_word(wanted['equals'])}",
     treatment=Literal["data", "weights", "weight_channel_wise", "weight_asymmetric", "shift"],
     equals=bool,
 )
@@ -302,7 +368,7 @@ def treated(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> See
     value = getattr(given.treatment, name)
     if value is None:
         return Seen(None, f"{name}: not visible")
-    return Seen(value == wanted["equals"], f"{name} = {str(value).lower()}")
+    return Seen(value == wanted["equals"], f"{name} = {_word(value)}")
 
 
 def _at(layer: Layer, port: int | None) -> Tensor | None:

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pytest_amct.errors import SpecError, UsageError
 from pytest_amct.graphs.network import Basis
@@ -23,7 +23,6 @@ from pytest_amct.wording import written
 DEFAULT_RELEASE = "cann-7.0.0"
 
 _FRAMEWORKS = ("onnx", "tensorflow", "caffe")
-_PARTS = Literal["weights", "data", "factor"]
 _TABLES = ("uniform", "nonuniform", "weight_only")
 _CONDITION = re.compile(r"[\w.-]+|settings/[\w.-]+/[\w.-]+/[\w.-]+")
 """A condition's id: one word, or one that stands in the table of settings."""
@@ -163,7 +162,6 @@ def _row(values: Any, source: str, shared: list[Condition]) -> Row:
         types=_texts(row, "types"),
         spellings=_texts(row, "spellings", []),
         ir=_texts(row, "ir"),
-        quantizes=tuple(row.get("quantizes", list[_PARTS])),
         ports=Ports(
             data=tuple(ports.get("data", list[PORT])),  # type: ignore[valid-type]
             weight=ports.get("weight", PORT, None),

@@ -56,11 +56,15 @@ class Treatment:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One condition of an answer: `state` with the value that was `observed`."""
+    """One condition of an answer: `state`, what was `observed`, and what is `required` instead.
+
+    The two read as one sentence: ``transA = 1``, ``must be 0``.
+    """
 
     condition: str
     state: State
     observed: str
+    required: str
     basis: Basis
     row: str
 
@@ -143,13 +147,12 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a table: the layer types it lists, its conditions, what may be quantized."""
+    """A row of a table: the layer types it lists and its conditions."""
 
     id: str
     types: tuple[str, ...]
     spellings: tuple[str, ...]
     ir: tuple[str, ...]
-    quantizes: tuple[str, ...]
     ports: Ports
     conditions: tuple[Condition, ...]
     #: which of the `ir` types a layer is of, by the rank of its weight, where the row has several

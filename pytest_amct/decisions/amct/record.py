@@ -5,30 +5,21 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from google.protobuf import (  # type: ignore[import-untyped]
-    descriptor_pb2,
-    descriptor_pool,
-    message_factory,
-    text_format,
-)
+from google.protobuf import text_format  # type: ignore[import-untyped]
 
 from pytest_amct.decisions.amct.layers import AmctDecisions, AmctLayer
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import shown
 from pytest_amct.errors import OutputError
+from pytest_amct.graphs.descriptors import message_classes
 from pytest_amct.wording import printable, written
 
-_FIELDS = {
-    "scale_d": "FLOAT",
-    "offset_d": "INT32",
-    "scale_w": "FLOAT",
-    "offset_w": "INT32",
-    "shift_bit": "UINT32",
-    "cluster": "INT32",
-    "is_tensor_quantize": "BOOL",
-    "dst_type": "STRING",
-    "wts_type": "STRING",
-}
+_SCHEMA = """
+Record record:1:Entry*
+Entry key:1:string value:2:Factors
+Factors scale_d:1:float* offset_d:2:int32* scale_w:3:float* offset_w:4:int32* shift_bit:5:uint32*
+  cluster:6:int32* is_tensor_quantize:7:bool* dst_type:8:string* wts_type:9:string*
+"""
 """What is read of one layer. Frameworks number these fields differently, so the numbers here are
 our own; all are repeated here, as some are in one framework and not in another."""
 
@@ -92,22 +83,5 @@ def _layer(value: Any) -> AmctLayer:
 
 @cache
 def _message() -> Any:
-    """The message class of a record, in a pool of its own."""
-    file = descriptor_pb2.FileDescriptorProto(name="pytest_amct/record.proto", syntax="proto2")
-    kinds = descriptor_pb2.FieldDescriptorProto
-
-    def message(name: str, fields: dict[str, tuple[str, str]]) -> None:
-        made = file.message_type.add(name=name)
-        for number, (field, (kind, label)) in enumerate(fields.items(), 1):
-            added = made.field.add(name=field, number=number)
-            added.label = getattr(kinds, f"LABEL_{label}")
-            added.type = getattr(kinds, f"TYPE_{'MESSAGE' if kind[0] == '.' else kind}")
-            if kind[0] == ".":
-                added.type_name = kind
-
-    message("Factors", {name: (kind, "REPEATED") for name, kind in _FIELDS.items()})
-    message("Entry", {"key": ("STRING", "OPTIONAL"), "value": (".Factors", "OPTIONAL")})
-    message("Record", {"record": (".Entry", "REPEATED")})
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("Record"))
+    """The message class of a record."""
+    return message_classes("pytest_amct/record.proto", _SCHEMA)["Record"]

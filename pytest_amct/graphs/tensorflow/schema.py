@@ -11,50 +11,48 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-# One message a line; a field is ``name=number:type``, with ``name*`` repeated, ``name?`` in the
-# message's oneof and ``name{key}`` a map. What no reader needs is left out: binary files keep
-# it as unknown fields.
+# What no reader needs is left out: binary files keep it as unknown fields.
 _MESSAGES = """
-GraphDef: node*=1:NodeDef library=2:FunctionDefLibrary version=3:int32 versions=4:VersionDef
-VersionDef: producer=1:int32 min_consumer=2:int32 bad_consumers*=3:int32
-NodeDef: name=1:string op=2:string input*=3:string device=4:string attr{string}=5:AttrValue \
-  experimental_debug_info=6:DebugInfo experimental_type=7:FullTypeDef
-DebugInfo: original_node_names*=1:string original_func_names*=2:string
-FullTypeDef: type_id=1:FullTypeId args*=2:FullTypeDef s?=3:string i?=4:int64
-AttrValue: list?=1:ListValue s?=2:bytes i?=3:int64 f?=4:float b?=5:bool type?=6:DataType \
-  shape?=7:TensorShapeProto tensor?=8:TensorProto placeholder?=9:string func?=10:NameAttrList
-ListValue: s*=2:bytes i*=3:int64 f*=4:float b*=5:bool type*=6:DataType shape*=7:TensorShapeProto \
-  tensor*=8:TensorProto func*=9:NameAttrList
-NameAttrList: name=1:string attr{string}=2:AttrValue
-TensorShapeProto: dim*=2:Dim unknown_rank=3:bool
-Dim: size=1:int64 name=2:string
-TensorProto: dtype=1:DataType tensor_shape=2:TensorShapeProto version_number=3:int32 \
-  tensor_content=4:bytes float_val*=5:float double_val*=6:double int_val*=7:int32 \
-  string_val*=8:bytes scomplex_val*=9:float int64_val*=10:int64 bool_val*=11:bool \
-  dcomplex_val*=12:double half_val*=13:int32 uint32_val*=16:uint32 uint64_val*=17:uint64 \
-  float8_val=18:bytes
-FunctionDefLibrary: function*=1:FunctionDef gradient*=2:GradientDef \
-  registered_gradients*=3:RegisteredGradient
-GradientDef: function_name=1:string gradient_func=2:string
-RegisteredGradient: gradient_func=1:string registered_op_type=2:string
-FunctionDef: signature=1:OpDef node_def*=3:NodeDef ret{string}=4:string attr{string}=5:AttrValue \
-  control_ret{string}=6:string arg_attr{uint32}=7:ArgAttrs resource_arg_unique_id{uint32}=8:uint32
-ArgAttrs: attr{string}=1:AttrValue
-OpDef: name=1:string input_arg*=2:ArgDef output_arg*=3:ArgDef attr*=4:AttrDef summary=5:string \
-  description=6:string is_aggregate=16:bool is_stateful=17:bool is_commutative=18:bool \
-  allows_uninitialized_input=19:bool control_output*=20:string \
-  is_distributed_communication=21:bool
-ArgDef: name=1:string description=2:string type=3:DataType type_attr=4:string number_attr=5:string \
-  type_list_attr=6:string handle_data*=7:DtypeAndShape is_ref=16:bool \
-  experimental_full_type=17:FullTypeDef
-DtypeAndShape: dtype=1:DataType shape=2:TensorShapeProto
-AttrDef: name=1:string type=2:string default_value=3:AttrValue description=4:string \
-  has_minimum=5:bool minimum=6:int64 allowed_values=7:AttrValue
-SavedModel: saved_model_schema_version=1:int64 meta_graphs*=2:MetaGraphDef
-MetaGraphDef: graph_def=2:GraphDef signature_def{string}=5:SignatureDef
-SignatureDef: inputs{string}=1:TensorInfo outputs{string}=2:TensorInfo method_name=3:string
-TensorInfo: name?=1:string dtype=2:DataType tensor_shape=3:TensorShapeProto
-""".replace("\\\n", "")
+GraphDef node:1:NodeDef* library:2:FunctionDefLibrary version:3:int32 versions:4:VersionDef
+VersionDef producer:1:int32 min_consumer:2:int32 bad_consumers:3:int32*
+NodeDef name:1:string op:2:string input:3:string* device:4:string attr:5:string->AttrValue
+  experimental_debug_info:6:DebugInfo experimental_type:7:FullTypeDef
+DebugInfo original_node_names:1:string* original_func_names:2:string*
+FullTypeDef type_id:1:FullTypeId args:2:FullTypeDef* s:3:string? i:4:int64?
+AttrValue list:1:ListValue? s:2:bytes? i:3:int64? f:4:float? b:5:bool? type:6:DataType?
+  shape:7:TensorShapeProto? tensor:8:TensorProto? placeholder:9:string? func:10:NameAttrList?
+ListValue s:2:bytes* i:3:int64* f:4:float* b:5:bool* type:6:DataType* shape:7:TensorShapeProto*
+  tensor:8:TensorProto* func:9:NameAttrList*
+NameAttrList name:1:string attr:2:string->AttrValue
+TensorShapeProto dim:2:Dim* unknown_rank:3:bool
+Dim size:1:int64 name:2:string
+TensorProto dtype:1:DataType tensor_shape:2:TensorShapeProto version_number:3:int32
+  tensor_content:4:bytes float_val:5:float* double_val:6:double* int_val:7:int32*
+  string_val:8:bytes* scomplex_val:9:float* int64_val:10:int64* bool_val:11:bool*
+  dcomplex_val:12:double* half_val:13:int32* uint32_val:16:uint32* uint64_val:17:uint64*
+  float8_val:18:bytes
+FunctionDefLibrary function:1:FunctionDef* gradient:2:GradientDef*
+  registered_gradients:3:RegisteredGradient*
+GradientDef function_name:1:string gradient_func:2:string
+RegisteredGradient gradient_func:1:string registered_op_type:2:string
+FunctionDef signature:1:OpDef node_def:3:NodeDef* ret:4:string->string attr:5:string->AttrValue
+  control_ret:6:string->string arg_attr:7:uint32->ArgAttrs resource_arg_unique_id:8:uint32->uint32
+ArgAttrs attr:1:string->AttrValue
+OpDef name:1:string input_arg:2:ArgDef* output_arg:3:ArgDef* attr:4:AttrDef* summary:5:string
+  description:6:string is_aggregate:16:bool is_stateful:17:bool is_commutative:18:bool
+  allows_uninitialized_input:19:bool control_output:20:string*
+  is_distributed_communication:21:bool
+ArgDef name:1:string description:2:string type:3:DataType type_attr:4:string number_attr:5:string
+  type_list_attr:6:string handle_data:7:DtypeAndShape* is_ref:16:bool
+  experimental_full_type:17:FullTypeDef
+DtypeAndShape dtype:1:DataType shape:2:TensorShapeProto
+AttrDef name:1:string type:2:string default_value:3:AttrValue description:4:string
+  has_minimum:5:bool minimum:6:int64 allowed_values:7:AttrValue
+SavedModel saved_model_schema_version:1:int64 meta_graphs:2:MetaGraphDef*
+MetaGraphDef graph_def:2:GraphDef signature_def:5:string->SignatureDef
+SignatureDef inputs:1:string->TensorInfo outputs:2:string->TensorInfo method_name:3:string
+TensorInfo name:1:string? dtype:2:DataType tensor_shape:3:TensorShapeProto
+"""
 
 _DATA_TYPES = """
 INVALID FLOAT DOUBLE INT32 UINT8 INT16 INT8 STRING COMPLEX64 INT64 BOOL QINT8 QUINT8 QINT32
@@ -88,73 +86,13 @@ NUMBERS: dict[str, int] = {name: number for number, name in DTYPES.items() if nu
 @cache
 def schema() -> Any:
     """The message classes by name: ``schema().GraphDef()``. Built on first use."""
-    from google.protobuf import (  # type: ignore[import-untyped]
-        descriptor_pb2,
-        descriptor_pool,
-        message_factory,
-    )
+    from pytest_amct.graphs.descriptors import message_classes
 
-    file = descriptor_pb2.FileDescriptorProto(
-        name="pytest_amct/tensorflow.proto", package="tensorflow", syntax="proto3"
-    )
-    _enum(file, "DataType", ((f"DT_{name}", i) for i, name in enumerate(_DATA_TYPES.split())))
-    references = ((f"DT_{name}_REF", 100 + i) for i, name in enumerate(_DATA_TYPES.split()) if i)
-    _enum(file, "DataType", references)
-    pairs = (entry.split("=") for entry in _FULL_TYPES.split())
-    _enum(file, "FullTypeId", ((f"TFT_{name}", int(number)) for name, number in pairs))
-    for line in _MESSAGES.strip().splitlines():
-        name, fields = line.split(": ")
-        _message(file, name, fields.split())
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    found = message_factory.GetMessageClassesForFiles([file.name], pool)
-    plain = {name.removeprefix("tensorflow."): kind for name, kind in found.items()}
-    return SimpleNamespace(**plain)
-
-
-def _enum(file: Any, name: str, values: Any) -> None:
-    known = next((e for e in file.enum_type if e.name == name), None)
-    enum = known or file.enum_type.add(name=name)
-    for label, number in values:
-        enum.value.add(name=label, number=number)
-
-
-def _message(file: Any, name: str, fields: list[str]) -> None:
-    message = file.message_type.add(name=name)
-    for entry in fields:
-        label, _, rest = entry.partition("=")
-        number, _, kind = rest.partition(":")
-        plain = label.rstrip("*?").partition("{")[0]
-        field = message.field.add(name=plain, number=int(number), label=1)
-        if "{" in label:
-            key = label.partition("{")[2].rstrip("}")
-            inner = message.nested_type.add(name=_camel(plain) + "Entry")
-            inner.options.map_entry = True
-            _typed(inner.field.add(name="key", number=1, label=1), key)
-            _typed(inner.field.add(name="value", number=2, label=1), kind)
-            field.label, field.type = 3, 11
-            field.type_name = f".tensorflow.{name}.{inner.name}"
-            continue
-        _typed(field, kind)
-        if label.endswith("*"):
-            field.label = 3
-        if label.endswith("?"):
-            if not message.oneof_decl:
-                message.oneof_decl.add(name="value" if name == "AttrValue" else "kind")
-            field.oneof_index = 0
-
-
-def _camel(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))
-
-
-_SCALARS = {"double": 1, "float": 2, "int64": 3, "uint64": 4, "int32": 5, "bool": 8, "string": 9}
-_SCALARS |= {"bytes": 12, "uint32": 13}
-
-
-def _typed(field: Any, kind: str) -> None:
-    if kind in _SCALARS:
-        field.type = _SCALARS[kind]
-    else:
-        field.type = 14 if kind in ("DataType", "FullTypeId") else 11
-        field.type_name = f".tensorflow.{kind}"
+    names = _DATA_TYPES.split()
+    types = [f"DT_{name}" for name in names]
+    types += [f"DT_{name}_REF={100 + i}" for i, name in enumerate(names) if i]
+    full_types = [f"TFT_{entry}" for entry in _FULL_TYPES.split()]
+    enums = f"DataType{{{','.join(types)}}}\nFullTypeId{{{','.join(full_types)}}}\n"
+    file_name = "pytest_amct/tensorflow.proto"
+    found = message_classes(file_name, enums + _MESSAGES, package="tensorflow", syntax="proto3")
+    return SimpleNamespace(**found)

@@ -8,28 +8,22 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_amct.errors import OutputError, UsageError
 from pytest_amct.quantizers.builtin.onnxruntime import load_session, quiet
-from pytest_amct.quantizers.protocol import Quantizer, Request, Unsupported
-from pytest_amct.tables.model import Scheme
+from pytest_amct.quantizers.protocol import Request, Unsupported
 
 _OLDEST_OPSET = 10
 _TELEMETRY = "openvino_telemetry"
 
 
-@dataclass(slots=True)  # a Protocol with plain attributes takes no frozen ones
 class _Nncf:
-    """``nncf.quantize`` on ONNX, see `Quantizer`."""
+    """``nncf.quantize`` on ONNX; loading adds the rest of `Quantizer`."""
 
-    name: str = "nncf"
-    frameworks: tuple[str, ...] = ("onnx",)
-    schemes: tuple[Scheme, ...] = ("uniform",)
-    settings: tuple[str, ...] = ()
-    quantize_batch: None = None
+    name = "nncf"
+    frameworks = ("onnx",)
 
     def quantize(self, model: Any, request: Request) -> Any:
         """Quantize the proto and return the one that nncf makes of it (QDQ form)."""
@@ -46,11 +40,8 @@ class _Nncf:
         """Load the model into a session. Raises `OutputError` with the first line of the reason."""
         load_session(path)
 
-    def close(self) -> None:
-        """Nothing is kept between calls."""
 
-
-def nncf() -> Quantizer:
+def nncf() -> _Nncf:
     """``nncf``: `nncf.quantize`, QDQ form."""
     for needed in ("nncf", "onnxruntime"):
         if importlib.util.find_spec(needed) is None:

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytest_amct.errors import OutputError, UsageError
-from pytest_amct.quantizers.protocol import Quantizer, Request, Unsupported
-from pytest_amct.tables.model import Scheme
+from pytest_amct.quantizers.protocol import Request, Unsupported
 
 _Form = Literal["QDQ", "QOperator", "dynamic"]
 
@@ -21,16 +20,13 @@ _SILENT = 4
 """onnxruntime's severity that logs fatal errors only."""
 
 
-@dataclass(slots=True)  # a Protocol with plain attributes takes no frozen ones
+@dataclass(frozen=True, slots=True)
 class _Onnxruntime:
-    """One of onnxruntime's quantizers, see `Quantizer`."""
+    """One of onnxruntime's quantizers; loading adds the rest of `Quantizer`."""
 
     name: str
     form: _Form
     frameworks: tuple[str, ...] = ("onnx",)
-    schemes: tuple[Scheme, ...] = ("uniform",)
-    settings: tuple[str, ...] = ()
-    quantize_batch: None = None
 
     def quantize(self, model: Any, request: Request) -> Path:
         """Quantize the model's file, as onnxruntime spoils protos, and return the result's path."""
@@ -53,21 +49,18 @@ class _Onnxruntime:
         """Load the model into a session. Raises `OutputError` with the first line of the reason."""
         load_session(path)
 
-    def close(self) -> None:
-        """Nothing is kept between calls."""
 
-
-def static() -> Quantizer:
+def static() -> _Onnxruntime:
     """``onnxruntime``: `quantize_static`, QDQ form."""
     return _make("onnxruntime", "QDQ")
 
 
-def qoperator() -> Quantizer:
+def qoperator() -> _Onnxruntime:
     """``onnxruntime-qoperator``: `quantize_static`, QOperator form."""
     return _make("onnxruntime-qoperator", "QOperator")
 
 
-def dynamic() -> Quantizer:
+def dynamic() -> _Onnxruntime:
     """``onnxruntime-dynamic``: `quantize_dynamic`, data quantized at run time."""
     return _make("onnxruntime-dynamic", "dynamic")
 
@@ -83,7 +76,7 @@ class _Feeds:
         return next(self._feeds, None)
 
 
-def _make(name: str, form: _Form) -> Quantizer:
+def _make(name: str, form: _Form) -> _Onnxruntime:
     if importlib.util.find_spec("onnxruntime") is None:
         raise UsageError(
             f"quantizer {name!r} needs onnxruntime: pip install pytest-amct[onnxruntime]"

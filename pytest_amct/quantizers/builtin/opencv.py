@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pytest_amct.decisions.decision import UNMATCHED, Decision
@@ -15,22 +13,17 @@ from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Layer
 from pytest_amct.graphs.walk import rank
 from pytest_amct.quantizers.builtin.onnxruntime import quiet
-from pytest_amct.quantizers.protocol import Quantizer, Request, Unsupported
-from pytest_amct.tables.model import Scheme
+from pytest_amct.quantizers.protocol import Request, Unsupported
 
 _SUFFIX = "Int8"
 """What OpenCV puts behind the type of a layer that works on integers."""
 
 
-@dataclass(slots=True)  # a Protocol with plain attributes takes no frozen ones
 class _OpenCV:
-    """``cv2.dnn.Net.quantize``, see `Quantizer`."""
+    """``cv2.dnn.Net.quantize``; loading adds the rest of `Quantizer`."""
 
-    name: str = "opencv"
-    frameworks: tuple[str, ...] = ("caffe",)
-    schemes: tuple[Scheme, ...] = ("uniform",)
-    settings: tuple[str, ...] = ()
-    quantize_batch: None = None
+    name = "opencv"
+    frameworks = ("caffe",)
 
     def quantize(self, model: Any, request: Request) -> dict[str, Decision | str]:
         """The decisions on the layers of a Caffe net, by the types of the quantized one.
@@ -57,14 +50,8 @@ class _OpenCV:
         passes = {layer.name for layer in layers if layer.type in SHOWS_NOTHING_ELSEWHERE}
         return {name: found for name, found in decisions.items() if name not in passes}
 
-    def validate(self, path: Path) -> None:
-        """OpenCV has no file for what it quantizes."""
 
-    def close(self) -> None:
-        """Nothing is kept between calls."""
-
-
-def opencv() -> Quantizer:
+def opencv() -> _OpenCV:
     """``opencv``: `cv2.dnn.Net.quantize`, which OpenCV has before version 5."""
     if importlib.util.find_spec("cv2") is None:
         raise UsageError("quantizer 'opencv' needs cv2: pip install pytest-amct[opencv]")

@@ -8,7 +8,6 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pytest_amct.decisions.decision import UNMATCHED, Decision
@@ -17,10 +16,9 @@ from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.walk import source
 from pytest_amct.quantizers.builtin.onnxruntime import quiet
-from pytest_amct.quantizers.protocol import Quantizer, Request, Unsupported
+from pytest_amct.quantizers.protocol import Request, Unsupported
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.loader import load_spec
-from pytest_amct.tables.model import Scheme
 
 _NO_LAYERS = ("Placeholder", "Const")
 
@@ -57,15 +55,11 @@ _WEIGHT = frozenset(
 """Operators of TensorFlow Lite whose input 1 is a weight."""
 
 
-@dataclass(slots=True)  # a Protocol with plain attributes takes no frozen ones
 class _TfLite:
-    """``tf.lite.TFLiteConverter`` with a representative dataset, see `Quantizer`."""
+    """``tf.lite.TFLiteConverter``; loading adds the rest of `Quantizer`."""
 
-    name: str = "tflite"
-    frameworks: tuple[str, ...] = ("tensorflow",)
-    schemes: tuple[Scheme, ...] = ("uniform",)
-    settings: tuple[str, ...] = ()
-    quantize_batch: None = None
+    name = "tflite"
+    frameworks = ("tensorflow",)
 
     def quantize(self, model: Any, request: Request) -> dict[str, Decision | str]:
         """The decisions on the layers of a graph, by the operators of the converted model.
@@ -85,14 +79,8 @@ class _TfLite:
             if not layer.where and layer.type not in (*_NO_LAYERS, *SHOWS_NOTHING_ELSEWHERE)
         }
 
-    def validate(self, path: Path) -> None:
-        """The converter's own result is not kept in a file."""
 
-    def close(self) -> None:
-        """Nothing is kept between calls."""
-
-
-def tflite() -> Quantizer:
+def tflite() -> _TfLite:
     """``tflite``: `tf.lite.TFLiteConverter`, int8 with a representative dataset."""
     if importlib.util.find_spec("tensorflow") is None:
         raise UsageError("quantizer 'tflite' needs tensorflow: pip install pytest-amct[tensorflow]")

@@ -132,7 +132,7 @@ class Layer:
 
 @dataclass(slots=True, eq=False)
 class Function:
-    """A function whose body is in the model, and the layers that call it."""
+    """A function whose body is in the model, with its layers and its calls."""
 
     raw: Any
     parameters: tuple[Tensor, ...]

@@ -15,7 +15,10 @@ _MOST_ATTRIBUTES = 30
 
 
 def network_text(network: Network, marked: frozenset[Layer] = frozenset()) -> str:
-    """Return one line for each input and layer, an arrow at `marked` layers. Cut long networks."""
+    """Return a line for each input and layer, with an arrow at `marked` layers.
+
+    Cut long networks, around the first arrow if there is one.
+    """
     lines = [*_inputs(network), *(_line(layer, layer in marked) for layer in network.layers)]
     if len(lines) > _MOST_LINES:
         first = next((i for i, line in enumerate(lines) if line.startswith("->")), 0)

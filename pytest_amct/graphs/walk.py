@@ -71,7 +71,7 @@ def dtype(tensor: Tensor | None) -> str | None:
 
 
 def note_dtypes(network: Network) -> None:
-    """Cache the element types of all outputs; in document order most need a single step."""
+    """Cache the element types of all outputs. In document order, most need a single step."""
     memo: dict[Tensor, str | None] = network.memo.setdefault("dtype", {})
     for layer in network.layers:
         calls = bool(layer.body or layer.parameters)

@@ -92,10 +92,10 @@ class _Reader:
         """Read the inputs that are fields of the net, as in nets without an Input layer."""
         names, shapes, dims = list(net.input), list(net.input_shape), list(net.input_dim)
         if shapes and len(shapes) != len(names):
-            raise self.error(f"{len(names)} inputs, but {len(shapes)} input_shape: give one each")
+            raise self.error(f"{len(names)} inputs, but {len(shapes)} input_shape: give each one")
         if not shapes and dims and len(dims) != 4 * len(names):
             raise self.error(
-                f"{len(names)} inputs, but {len(dims)} input_dim: give four each, or input_shape"
+                f"{len(names)} inputs, but {len(dims)} input_dim: give each four, or input_shape"
             )
         for i, name in enumerate(names):
             entries = shapes[i].dim if shapes else dims[4 * i : 4 * i + 4] if dims else None
@@ -142,7 +142,7 @@ class _Reader:
         elif maker is raw:
             why = "which it produces itself: a net must not have cycles"
         else:
-            why = f"which only the later layer {maker.name!r} produces: order them, no cycles"
+            why = f"which only the later layer {maker.name!r} produces: reorder them, remove cycles"
         raise self.error(f"layer {raw.name!r} reads blob {name!r}, {why}")
 
     def top(self, layer: Layer, port: int, name: str) -> Tensor:

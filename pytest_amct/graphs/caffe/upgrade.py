@@ -64,7 +64,7 @@ def upgraded(net: Message, complain: Complain) -> Message:
     for old in net.layers:
         if old.HasField("layer") and old.layer.type == "padding":
             if len(old.bottom) != 1 or len(old.top) != 1:
-                raise complain(f"padding layer {old.layer.name!r} must read and make one blob")
+                raise complain(f"padding layer {old.layer.name!r} must have one bottom and one top")
             padded[old.top[0]] = (old.bottom[0], old.layer.pad)
         else:
             made = new.layer.add()

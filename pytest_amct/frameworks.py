@@ -1,4 +1,4 @@
-"""The frameworks whose models are judged, and what their models are called as files."""
+"""The frameworks whose models are judged, and the file names of their models."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ MAIN_FILE: Mapping[str, str] = {
     "tensorflow": "model.pb",
     "caffe": "model.prototxt",
 }
-"""What the file of a model is called, by framework."""
+"""The name of a model's main file, by framework."""
 
 BLOBS_FILE = "model.caffemodel"
-"""What the file beside a prototxt is called that holds its blobs."""
+"""The name of the file that holds the blobs of a prototxt."""
 
 FRAMEWORK_OF: Mapping[str, str] = {
     ".onnx": "onnx",

@@ -1,14 +1,14 @@
-"""Ids of rows, conditions and cases as values. No other module takes an id apart.
+"""Ids of rows, conditions and cases as values. Only this module parses ids.
 
-Ids are paths and public, and they never change meaning:
+Ids are paths. They are public, and their meaning never changes:
 
-- a row, ``uniform/onnx/Conv``: table, framework, row;
-- a condition, ``uniform/onnx/Conv/dilation_d``. What concerns a row as a whole has the row's id. A
-  type that no row lists has ``uniform/onnx/unlisted/<type>``, the Float16 rule
-  ``float16/onnx/MaxPool``, a setting ``settings/onnx/Gemm/channel_wise``; tests of whole networks
-  have ``networks/onnx``, metamorphic ones ``metamorphic/onnx/<change>``;
-- a case, ``uniform/onnx/Conv/dilation_d@d2-h1-w1:chain+opset17``: a condition, a deviation, a
-  context, a position in a network (``:in(...)``), variations.
+- A row: ``uniform/onnx/Conv`` is table, framework, row.
+- A condition: ``uniform/onnx/Conv/dilation_d``. A finding about the row as a whole has the row's
+  id. Other forms are ``uniform/onnx/unlisted/<type>`` for a type without a row,
+  ``float16/onnx/MaxPool`` for the Float16 rule, ``settings/onnx/Gemm/channel_wise`` for a setting,
+  ``networks/onnx`` for tests of whole networks, and ``metamorphic/onnx/<change>``.
+- A case: ``uniform/onnx/Conv/dilation_d@d2-h1-w1:chain+opset17`` is a condition, a deviation, a
+  context, a position in a network (``:in(...)``) and variations.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 UNLISTED = "unlisted"
-"""Stands in place of the row for types that no row lists."""
+"""The row part of an id about a type that no row lists."""
 
 NETWORKS = "networks"
-"""The table of ids that concern whole networks."""
+"""The table part of ids about whole networks."""
 
 METAMORPHIC = "metamorphic"
-"""The table of ids of semantics-preserving changes."""
+"""The table part of ids about semantics-preserving changes."""
 
 CHAIN = "chain"
 """The context of a case whose neighbours are quantizable."""
@@ -47,7 +47,7 @@ class RowId:
     @staticmethod
     @lru_cache(maxsize=1024)
     def parse(text: str) -> RowId:
-        """Return the row of an id. Raises `ValueError` if it is not one."""
+        """Parse the id of a row. Raise `ValueError` if the text is not one."""
         parts = text.split("/")
         if len(parts) != 3 or not all(parts):
             raise ValueError(f"{text!r} is not a row id: write table/framework/row")
@@ -56,7 +56,7 @@ class RowId:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ConditionId:
-    """A condition, or what is tested like one; see the module for its forms."""
+    """A condition, or anything else that is tested like one. The module lists the forms."""
 
     table: str
     framework: str
@@ -71,51 +71,51 @@ class ConditionId:
     @staticmethod
     @lru_cache(maxsize=4096)
     def parse(text: str) -> ConditionId:
-        """Return the condition of an id; what is missing at its end is empty. Never raises."""
+        """Parse the id of a condition. Parts missing at the end are empty. Never raise."""
         table, framework, row, name = [*text.split("/", 3), "", "", ""][:4]
         return ConditionId(table, framework, row, name)
 
     @property
     def is_unlisted(self) -> bool:
-        """Whether it is about a type that no row lists."""
+        """Whether the id is about a type that no row lists."""
         return self.row == UNLISTED
 
     @property
     def is_row(self) -> bool:
-        """Whether it is the id of a row of a table: no condition, no other table."""
+        """Whether the id names a row of the document's tables and not a single condition."""
         return not self.name and bool(self.row) and self.table not in (*_OF_UNIFORM, METAMORPHIC)
 
     @property
     def is_network(self) -> bool:
-        """Whether it is about whole networks."""
+        """Whether the id is about whole networks."""
         return self.table == NETWORKS
 
     @property
     def is_metamorphic(self) -> bool:
-        """Whether it is about a semantics-preserving change; `row` is then the change."""
+        """Whether the id is about a semantics-preserving change; `row` then names the change."""
         return self.table == METAMORPHIC
 
     @property
     def restricts(self) -> RowId:
-        """The row in whose line reports tell of it: the Float16 rule restricts rows of table 1."""
+        """The row under which reports list it; the Float16 rule and settings restrict table 1."""
         table = "uniform" if self.table in _OF_UNIFORM else self.table
         return RowId(table, self.framework, self.row)
 
     @property
     def short(self) -> str:
-        """How reports call it in its row's line."""
+        """The short name that reports use in the row's line."""
         return self.table if self.table == "float16" else self.name or self.row or self.framework
 
 
 @dataclass(frozen=True, slots=True)
 class CaseId:
-    """A case: a condition, a deviation, a context, a position in a network, variations."""
+    """The id of a case: condition, deviation, context, position in a network, variations."""
 
     condition: str
     deviation: str
-    #: ``chain``, or ``""`` for neighbours that no quantizer touches
+    #: ``chain``, or ``""`` if the neighbours are layers that no quantizer touches
     context: str = ""
-    #: the network that it stands in, as ids spell it between ``in(`` and ``)``
+    #: the network that holds the layer, as ids spell it between ``in(`` and ``)``
     position: str = ""
     variations: tuple[str, ...] = ()
 
@@ -128,7 +128,7 @@ class CaseId:
     @staticmethod
     @lru_cache(maxsize=1024)
     def parse(text: str) -> CaseId:
-        """Return the case of an id. Raises `ValueError` if it is not one."""
+        """Parse the id of a case. Raise `ValueError` if the text is not one."""
         head, placed, rest = text.partition(":in(")
         position, tail = "", ""
         if placed:
@@ -150,7 +150,7 @@ class CaseId:
         return CaseId(self.condition, self.deviation, "", self.position)
 
     def with_variations(self, *names: str) -> CaseId:
-        """Return the case under these variations instead of its own."""
+        """Return the id with these variations in place of its present ones."""
         return replace(self, variations=names)
 
 
@@ -160,12 +160,12 @@ def condition_of(text: str) -> str:
 
 
 def framework_of(text: str) -> str:
-    """Return the framework that an id names, of a condition or a case; ``""`` if none."""
+    """Return the framework that the id of a condition or case names, ``""`` if there is none."""
     return ConditionId.parse(condition_of(text)).framework
 
 
 def is_case(text: str) -> bool:
-    """Return whether an id (or a pattern of ids) is that of a case."""
+    """Return whether an id (or a pattern of ids) means cases."""
     return "@" in text
 
 

@@ -1,4 +1,4 @@
-"""What a quantizer is asked for, as a value that holds nothing which does not exist."""
+"""The options of a request as one checked value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pytest_amct.tables.model import Scheme
 from pytest_amct.wording import instead, written
 
 SCHEMES: tuple[Scheme, ...] = ("uniform", "nonuniform", "weight_only")
-"""The schemes that can be asked for."""
+"""The schemes that a request can name."""
 
 WEIGHT_SETTINGS = ("channel_wise", "asymmetric")
 """Settings of the weight algorithm."""
@@ -21,10 +21,10 @@ _NAMES = ("tensor_quantize", "skip_layers", "skip_layer_types")
 
 @dataclass(frozen=True, slots=True)
 class RequestOptions:
-    """What is asked for besides plain uniform quantization, as `Request` has it.
+    """The options of a request; the defaults are plain uniform quantization.
 
-    Raises `UsageError` for a value that cannot be asked for; it names the argument and the nearest
-    right word.
+    Raises `UsageError` for an invalid value; the message names the argument and the nearest valid
+    word.
     """
 
     scheme: Scheme = "uniform"
@@ -34,18 +34,19 @@ class RequestOptions:
     skip_layer_types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the values; lists of names become tuples."""
+        """Check the values, and turn lists of names into tuples."""
         if not isinstance(self.scheme, str) or self.scheme not in SCHEMES:
             hint = instead(self.scheme, SCHEMES)
-            raise UsageError(f"scheme: {written(self.scheme)} is no scheme{hint}")
+            raise UsageError(f"scheme: {written(self.scheme)} is not a scheme{hint}")
         if not isinstance(self.settings, Mapping):
             raise UsageError(
-                f"settings: {written(self.settings)} is no mapping: give {{'channel_wise': True}}"
+                f"settings: {written(self.settings)} is not a mapping:"
+                " give {'channel_wise': True}"
             )
         for name, value in self.settings.items():
             if name not in WEIGHT_SETTINGS:
                 raise UsageError(
-                    f"settings: {written(name)} is no setting{instead(name, WEIGHT_SETTINGS)}"
+                    f"settings: {written(name)} is not a setting{instead(name, WEIGHT_SETTINGS)}"
                 )
             if not isinstance(value, bool):
                 raise UsageError(
@@ -56,17 +57,20 @@ class RequestOptions:
 
     @staticmethod
     def of(given: Mapping[str, Any], others: Iterable[str] = ()) -> RequestOptions:
-        """The options of keywords; `others` are keywords that could have been meant as well."""
+        """Return the options that keywords give; `others` are further names for suggestions.
+
+        Raise `UsageError` for a keyword that is not an option.
+        """
         known = [f.name for f in fields(RequestOptions)]
         for name in given:
             if name not in known:
                 hint = instead(name, [*known, *others])
-                raise UsageError(f"{written(name)} cannot be asked for{hint}")
+                raise UsageError(f"{written(name)} is not a request option{hint}")
         return RequestOptions(**given)
 
     @property
     def given(self) -> dict[str, Any]:
-        """What differs from plain uniform quantization, by the names of the fields."""
+        """The options that differ from plain uniform quantization, by field name."""
         names = [f.name for f in fields(self)]
         given = {name: getattr(self, name) for name in names}
         return {name: value for name, value in given.items() if value != getattr(PLAIN, name)}
@@ -76,10 +80,10 @@ def _names(argument: str, given: Any) -> tuple[str, ...]:
     if isinstance(given, str):
         raise UsageError(f"{argument}: {written(given)} is a single string: give a list of names")
     if not isinstance(given, list | tuple | set | frozenset):
-        raise UsageError(f"{argument}: {written(given)} is no list: give a list of names")
+        raise UsageError(f"{argument}: {written(given)} is not a list: give a list of names")
     for name in given:
         if not isinstance(name, str):
-            raise UsageError(f"{argument}: {written(name)} is no name: give a list of strings")
+            raise UsageError(f"{argument}: {written(name)} is not a name: give a list of strings")
     return tuple(sorted(given) if isinstance(given, set | frozenset) else given)
 
 

@@ -1,4 +1,4 @@
-"""Types of the values in TOML and JSON files: whether a value is of one, and how to call it.
+"""Types of values in TOML and JSON files: check a value, and describe a type in words.
 
 A type is a Python type, ``list[...]`` of one, a ``Literal``, or a ``range`` of integers.
 """
@@ -18,7 +18,7 @@ _WORDS = {
 
 
 def is_of(value: Any, kind: Any) -> bool:
-    """Whether a value is of a type; true and false are no integers in TOML."""
+    """Return whether a value is of a type. True and false are not integers in TOML."""
     if isinstance(kind, range):
         return is_of(value, int) and value in kind
     if get_origin(kind) is list:
@@ -30,7 +30,7 @@ def is_of(value: Any, kind: Any) -> bool:
 
 
 def describe(kind: Any, table: str = "a table") -> str:
-    """A type in words; `table` is what the format calls a mapping."""
+    """Describe a type in words; `table` is what the format calls a mapping."""
     if kind is dict:
         return table
     if isinstance(kind, range):

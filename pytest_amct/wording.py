@@ -1,4 +1,4 @@
-"""How sentences quote text and wrong values, and what was probably meant by one."""
+"""How messages quote text and wrong values, and how they suggest the right one."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from difflib import get_close_matches
 from itertools import islice
 
 _LONGEST = 200
-"""Characters of a value that a sentence quotes."""
+"""The most characters of a value that a message quotes."""
 
 _LONGEST_LINE = 1000
-"""Characters that are shown of a line."""
+"""The most characters of a line that are shown."""
 
 _MOST_COMPARED = 5000
 _MOST_LISTED = 8
 
 
 def printable(text: str) -> str:
-    """Text on one line that shows on every terminal as it is: the rest is escaped, the end cut."""
+    """Return a text as one printable line: escape other characters, cut the end if too long."""
     text = text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]} ..."
     if text.isprintable():
         return text
@@ -25,13 +25,13 @@ def printable(text: str) -> str:
 
 
 def written(value: object) -> str:
-    """A value as sentences quote it: on one line, long ones cut."""
+    """Return a value as messages quote it: its `repr` on one line, cut if too long."""
     text = repr(value)
     return printable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
 
 
 def instead(word: object, known: Iterable[str]) -> str:
-    """How a sentence about a wrong word ends: the nearest right word, else those there are."""
+    """Return the end of a message about a wrong word: the nearest known word, else a list."""
     words = [k for k in islice(known, _MOST_COMPARED) if len(k) <= _LONGEST]
     short = isinstance(word, str) and len(word) <= _LONGEST
     close = get_close_matches(str(word), words, 1) if short else []

@@ -130,29 +130,32 @@ GEMM = parse_case("uniform/onnx/Gemm@default").build().data
     ("asked", "told"),
     [
         ({"skip_layers": "n1"}, "^skip_layers: 'n1' is a single string: give a list of names$"),
-        ({"skip_layers": 7}, "skip_layers: 7 is no list"),
-        ({"skip_layers": np.zeros((2, 2))}, "skip_layers: array.* is no list"),
-        ({"skip_layers": [7]}, "skip_layers: 7 is no name"),
+        ({"skip_layers": 7}, "skip_layers: 7 is not a list"),
+        ({"skip_layers": np.zeros((2, 2))}, "skip_layers: array.* is not a list"),
+        ({"skip_layers": [7]}, "skip_layers: 7 is not a name"),
         ({"skip_layers": ["n11"]}, "skip_layers: 'n11' is no layer of the model, did you mean 'n1"),
         ({"tensor_quantize": ["?"]}, "tensor_quantize: '\\?' is no layer of the model: use one of"),
         (
             {"skip_layers": ["t1"]},
             "skip_layers: 't1' is an output of Sin 'n0': name the layer, 'n0'",
         ),
-        ({"skip_layer": ["n1"]}, "'skip_layer' cannot be asked for, did you mean 'skip_layers'"),
-        ({"stric": True}, "'stric' cannot be asked for, did you mean 'strict'"),
+        (
+            {"skip_layer": ["n1"]},
+            "'skip_layer' is not a request option, did you mean 'skip_layers'",
+        ),
+        ({"stric": True}, "'stric' is not a request option, did you mean 'strict'"),
         ({"skip_layer_types": ["Conv"]}, "skip_layer_types: 'Conv' is no Ascend IR type of CANN"),
         ({"skip_layer_types": ["MatMul"]}, "did you mean 'MatMulV2'"),
-        ({"skip_layer_types": {"MatMulV2": 1}}, "skip_layer_types: {'MatMulV2': 1} is no list"),
-        ({"scheme": "int4"}, "scheme: 'int4' is no scheme: use one of uniform, nonuniform"),
-        ({"scheme": "unifrom"}, "scheme: 'unifrom' is no scheme, did you mean 'uniform'"),
-        ({"scheme": []}, r"scheme: \[\] is no scheme"),
-        ({"settings": {"chanel_wise": True}}, "'chanel_wise' is no setting, did you mean 'channel"),
+        ({"skip_layer_types": {"MatMulV2": 1}}, "skip_layer_types: {'MatMulV2': 1} is not a list"),
+        ({"scheme": "int4"}, "scheme: 'int4' is not a scheme: use one of uniform, nonuniform"),
+        ({"scheme": "unifrom"}, "scheme: 'unifrom' is not a scheme, did you mean 'uniform'"),
+        ({"scheme": []}, r"scheme: \[\] is not a scheme"),
+        ({"settings": {"chanel_wise": True}}, "'chanel_wise' is not a setting, did you mean 'ch"),
         (
             {"settings": {"channel_wise": "yes"}},
             "'channel_wise' is 'yes': it must be True or False",
         ),
-        ({"settings": ["channel_wise"]}, "settings: .* is no mapping"),
+        ({"settings": ["channel_wise"]}, "settings: .* is not a mapping"),
     ],
 )
 def test_what_cannot_be_asked_for_is_told(asked: dict[str, Any], told: str) -> None:
@@ -282,11 +285,11 @@ def test_an_argument_of_any_type_works_or_is_refused_in_one_sentence(
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (lambda: answer("n1"), "answer: 'n1' is no layer: take one of a network's layers"),  # type: ignore[arg-type]
-        (lambda: judge(GEMM, [], spec="7.0.0"), "spec '7.0.0': is no table: give what load_spec"),  # type: ignore[arg-type]
+        (lambda: answer("n1"), "answer: 'n1' is not a layer: take one of a network's layers"),  # type: ignore[arg-type]
+        (lambda: judge(GEMM, [], spec="7.0.0"), "spec '7.0.0': is not a Spec: give what load_spec"),  # type: ignore[arg-type]
         (
             lambda: Treatment("nonunifrom"),
-            "Treatment: 'nonunifrom' is no scheme, did you mean 'non",
+            "Treatment: 'nonunifrom' is not a scheme, did you mean 'non",
         ),  # type: ignore[arg-type]
         (lambda: Treatment(data="yes"), "data is 'yes': it must be True, False or None"),  # type: ignore[arg-type]
         (lambda: onnx_cases(row="uniform/onnx/Cnov"), "did you mean 'uniform/onnx/Conv'"),

@@ -518,9 +518,9 @@ MISFITS: dict[str, tuple[str, list[tuple[int, ...]], str]] = {
     "num_output": (conv(), [(8, 3, 3, 3), (8,)], "num_output is 4"),
     "kernel": (conv(), [(4, 3, 5, 5), (4,)], "kernel is 3x3"),
     "kernel's rank": (conv("kernel_size: 3 kernel_size: 3"), [(4, 3, 3), (4,)], "kernel is 3x3"),
-    "bias that is not wanted": (conv("bias_term: false"), [(4, 3, 3, 3), (4,)], "wants 1"),
-    "bias missing": (conv(), [(4, 3, 3, 3)], "wants 2"),
-    "no weight at all": (conv(), [(4,), (4,)], "no weight of a Convolution"),
+    "bias that is not wanted": (conv("bias_term: false"), [(4, 3, 3, 3), (4,)], "needs 1"),
+    "bias missing": (conv(), [(4, 3, 3, 3)], "needs 2"),
+    "no weight at all": (conv(), [(4,), (4,)], "not a weight of a Convolution"),
     "outputs of a product": (
         layer("InnerProduct", "inner_product_param { num_output: 5 }"),
         [(4, 768), (4,)],
@@ -540,7 +540,7 @@ def test_blobs_of_another_net_are_told(text: str, shapes: list[tuple[int, ...]],
 def test_a_blob_whose_numbers_are_not_all_there_is_told() -> None:
     model = message("NetParameter")
     model.layer.add(name="target").blobs.add(data=[0.0] * 7).shape.dim.append(8)
-    with pytest.raises(ModelError, match="'target': blob 0 is 8, but holds 7 numbers"):
+    with pytest.raises(ModelError, match="'target': blob 0 is 8, but contains 7 numbers"):
         read_caffe(INPUT + layer("PReLU"), model.SerializeToString())
 
 

@@ -140,7 +140,7 @@ def weight_source(network: Network) -> Reason:
 
 @pytest.mark.parametrize(
     ("taken", "observed"),
-    [("u", "whose dimensions are not all known"), ("", "whose shape is not known")],
+    [("u", "which has an unknown dimension"), ("", "whose shape is unknown")],
 )
 def test_shapes_that_are_not_known_whole(taken: str, observed: str) -> None:
     text = "(float[4, 32] x, float[2, 2] z) => (float[4, 32] y) <float[32, 32] w = {}>"
@@ -170,7 +170,7 @@ def test_an_output_that_its_function_does_not_make() -> None:
     network = read_tensorflow(tf.graph(tf.fed("x", 4, 4), call, taken, functions=[made]))
     seen = weight_source(network)
     assert seen.state == "unknown"
-    assert "value out of" in seen.observed
+    assert "the result of" in seen.observed
 
 
 def test_a_function_that_nobody_calls() -> None:
@@ -180,7 +180,7 @@ def test_a_function_that_nobody_calls() -> None:
     found = {r.condition: r for r in answer(layer).reasons}
     source = found["uniform/onnx/Gemm/weight_source"]
     assert source.state == "unknown"
-    assert "a function without calls" in source.observed
+    assert "a function that nothing calls" in source.observed
 
 
 # --- verdicts -------------------------------------------------------------------------------------

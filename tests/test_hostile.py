@@ -79,7 +79,7 @@ NAMED: dict[str, Callable[[], ModelProto]] = {
 def test_names_that_are_not_utf_8_are_refused(make: Callable[[], ModelProto]) -> None:
     """protobuf gives bytes for them, and Python joins no bytes to text."""
     data = make().SerializeToString().replace(b"NAME", b"N\xffME")
-    with pytest.raises(pytest_amct.ModelError, match=r"^the upload: a name .* not UTF-8"):
+    with pytest.raises(pytest_amct.ModelError, match=r"^the upload: the name .* not UTF-8"):
         read_onnx(data, "the upload")
 
 

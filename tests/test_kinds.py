@@ -116,7 +116,7 @@ def test_an_entry_of_an_attribute(index: str, sizes: str, expected: str, tmp_pat
         ("axis: 1", None, ("holds", "axis = 1")),
         ("axis: 0", None, ("broken", "axis = 0")),
         ("axis: 0", 1, ("broken", "axis = 0")),
-        ("axis: -1", None, ("unknown", "axis = -1 of data whose rank is not known")),
+        ("axis: -1", None, ("unknown", "axis = -1 of data of unknown rank")),
         ("axis: -1", 2, ("unknown", "axis = -1 of rank 2")),
         ("axis: -2", 2, ("broken", "axis = -2 of rank 2")),
     ],
@@ -131,14 +131,14 @@ def test_the_axis_of_an_inner_product(given: str, rank: int | None, expected: An
 @pytest.mark.parametrize(
     ("given", "rank", "observed"),
     [
-        ("", 4, "weight rank 4 (as the data 'x')"),
-        ("axis: 1", 4, "weight rank 4 (as the data 'x')"),
-        ("axis: 0", 3, "weight rank 4 (as the data 'x' from axis 0 on)"),
-        ("axis: 2", 4, "weight rank 3 (as the data 'x' from axis 2 on)"),
-        ("axis: -1", 4, "weight rank 2 (as the data 'x' from axis 3 on)"),
-        ("axis: -4", 4, "weight rank 5 (as the data 'x' from axis 0 on)"),
-        ("axis: 4", 4, "the rank of the weight is not known"),
-        ("axis: -5", 4, "the rank of the weight is not known"),
+        ("", 4, "weight rank 4 (like the data 'x')"),
+        ("axis: 1", 4, "weight rank 4 (like the data 'x')"),
+        ("axis: 0", 3, "weight rank 4 (like the data 'x' from axis 0 on)"),
+        ("axis: 2", 4, "weight rank 3 (like the data 'x' from axis 2 on)"),
+        ("axis: -1", 4, "weight rank 2 (like the data 'x' from axis 3 on)"),
+        ("axis: -4", 4, "weight rank 5 (like the data 'x' from axis 0 on)"),
+        ("axis: 4", 4, "the rank of the weight is unknown"),
+        ("axis: -5", 4, "the rank of the weight is unknown"),
     ],
 )
 def test_the_rank_of_a_weight_whose_kernel_is_given_once(
@@ -216,7 +216,7 @@ def test_a_kernel_that_calls_choose_tells_no_rank() -> None:
     model.functions.append(made)
     assert said(read_onnx(model).layer("n"), "Conv/weight_rank") == (
         "unknown",
-        "the rank of the weight is not known",
+        "the rank of the weight is unknown",
     )
 
 
@@ -284,9 +284,9 @@ def test_inputs_and_weights_of_no_known_type_leave_the_rule_open() -> None:
     plain.graph.input[1].ClearField("type")
     plain.graph.output[1].ClearField("type")
     found = said(read_onnx(plain).layer("n"), "float16/onnx/MaxPool")
-    assert found == ("unknown", "the type of network input 'k' is not known")
+    assert found == ("unknown", "the type of network input 'k' is unknown")
     made = "a = com.acme.F (x)  b = com.acme.G (x)  z = MatMul (a, b)"
     odd = onnx(f"{text.replace(', float k', '')} {{ {pool}  {made} }}")
     odd.graph.output[1].ClearField("type")
     found = said(read_onnx(odd).layer("n"), "float16/onnx/MaxPool")
-    assert found == ("unknown", "the type of weight 'b' is not known")
+    assert found == ("unknown", "the type of weight 'b' is unknown")

@@ -73,7 +73,7 @@ def test_external_data_of_nested_graphs_comes_along(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_model_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "model.h5").write_bytes(b"x")
-    with pytest.raises(ModelError, match="not a model by its name"):
+    with pytest.raises(ModelError, match="not a model file"):
         read_files(tmp_path / "model.h5")
 
 

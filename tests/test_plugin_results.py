@@ -271,8 +271,8 @@ def test_of_a_model_it_is_told_how_much_was_judged_and_why_not_more(
     lines = [line.strip() for line in run.out.splitlines()]
     start = lines.index("m.onnx: 1 of 5 layers judged; 4 were not:")
     assert lines[start + 1] == (
-        "2, the first Gemm 'one': weight 'v1' comes from initializer that callers may replace,"
-        " being a graph input too: 'v1': take the initializers out of the graph's inputs"
+        "2, the first Gemm 'one': weight 'v1' comes from initializer that is also a graph input:"
+        " 'v1': take the initializers out of the graph's inputs"
     )
     assert lines[start + 2].startswith("2, the first Gemm 'tied1': weight 's' is shared with ")
     assert lines[start + 2].endswith(": give each layer a weight of its own")

@@ -280,10 +280,10 @@ def test_a_type_has_one_row(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     second = SMALL[SMALL.index("[[row]]") :].replace(ROW, "uniform/onnx/Other")
     path.write_text(SMALL + second)
-    with pytest.raises(pytest_amct.SpecError, match=f"Other: Gemm is a type of {ROW} already"):
+    with pytest.raises(pytest_amct.SpecError, match=f"Other: Gemm is already a type of {ROW}"):
         pytest_amct.load_spec(str(path))
     path.write_text(SMALL + second.replace('types = ["Gemm"]', 'types = []\nspellings = ["Gemm"]'))
-    with pytest.raises(pytest_amct.SpecError, match=f"Other: Gemm is a type of {ROW} already"):
+    with pytest.raises(pytest_amct.SpecError, match=f"Other: Gemm is already a type of {ROW}"):
         pytest_amct.load_spec(str(path))
 
 

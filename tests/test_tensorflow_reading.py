@@ -897,9 +897,9 @@ def test_broken_text_is_told_with_its_line(tmp_path: Path) -> None:
 
 
 def test_what_is_no_model_at_all() -> None:
-    with pytest.raises(ModelError, match=r"a\\x00b: no path"):
+    with pytest.raises(ModelError, match=r"a\\x00b: not the path"):
         read_tensorflow("a\0b")
-    with pytest.raises(ModelError, match="a dict is no model: give a GraphDef"):
+    with pytest.raises(ModelError, match="a dict is not a model: give a GraphDef"):
         read_tensorflow({})
 
 

@@ -1,4 +1,4 @@
-"""Python's garbage collector, kept from looking through networks while they grow."""
+"""Pausing Python's garbage collector while a network is built."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
-    """Pause the collector: all that is made here stays, and looking for garbage takes a third."""
+    """Pause the collector. All objects made meanwhile stay alive, and collecting takes long."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

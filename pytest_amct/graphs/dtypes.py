@@ -1,4 +1,4 @@
-"""Element types as numpy knows them, by the names that networks use."""
+"""Element types as numpy dtypes, by the names that networks use."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ import numpy as np
 
 
 def np_dtype(name: str) -> np.dtype[Any]:
-    """The numpy dtype of that name, ``bfloat16`` and the like included (ml_dtypes)."""
+    """Return the numpy dtype of this name, including those of ml_dtypes such as ``bfloat16``."""
     return np.dtype(getattr(ml_dtypes, name) if hasattr(ml_dtypes, name) else name)

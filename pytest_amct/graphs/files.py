@@ -1,4 +1,4 @@
-"""Reading a model's file, whatever the format."""
+"""Read the file of a model of any format."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pytest_amct.wording import printable
 
 
 def path_of(model: object, what: str) -> str:
-    """The path that a caller gives for a model. Raises `ModelError` for what is no path.
+    """Return the path that a caller gives for a model. Raise `ModelError` if it is not a path.
 
-    `what` says what could have been given.
+    `what` tells the user what is allowed.
     """
     if isinstance(model, str | os.PathLike):
         return os.fsdecode(model)
-    raise ModelError(f"an object of type {type(model).__name__} is no model: give {what}")
+    raise ModelError(f"an object of type {type(model).__name__} is not a model: give {what}")
 
 
 def read_bytes(path: str | os.PathLike[str], name: str) -> bytes:
-    """What the file holds; `name` is what errors call it. Raises `ModelError`."""
+    """Return the bytes of a file; `name` is what errors call it. Raise `ModelError`."""
     try:
         return Path(path).read_bytes()
     except OSError as error:
         raise ModelError(f"{name}: cannot be read ({error.strerror})") from None
     except ValueError:  # a null byte, half a surrogate pair
-        raise ModelError(f"{printable(name)}: no path of a file") from None
+        raise ModelError(f"{printable(name)}: not the path of a file") from None

@@ -1,7 +1,7 @@
-"""The view of a model that the tables speak about, the same for every framework.
+"""A model as a network of layers and tensors, the same for every framework.
 
-A reader resolves every name once: layers point at tensors and tensors at layers. What follows
-(the walk back to a weight, dtypes, the conditions) never looks at names or at file formats.
+A reader resolves every name once: layers point at tensors and tensors at layers. Later steps (the
+walk back to a weight, dtypes, the conditions) never look at names or file formats.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any, Literal, Protocol
 from pytest_amct.wording import printable
 
 Shape = tuple[int | str | None, ...]
-"""Dimensions of a tensor: a number, the symbol of one that can change, ``None`` = not known."""
+"""The dimensions of a tensor: a number, a symbol if it can change, ``None`` if unknown."""
 
 Basis = Literal["stated", "inferred"]
-"""Whether the document says it (`stated`) or it is argued from the document (`inferred`)."""
+"""What an answer rests on: the document says it (`stated`), or it is argued (`inferred`)."""
 
 Origin = Literal["layer", "input", "constant", "overridable", "carried", "parameter", "absent"]
 """Where a tensor comes from.
@@ -38,18 +38,18 @@ UNKNOWN = Unknown.UNKNOWN
 
 
 Takes = Literal["value", "shape", "type"]
-"""What an operator takes from an input: its values, or nothing but its shape or element type."""
+"""What an operator uses of an input: its values, only its shape, or only its element type."""
 
 
 class Role(Enum):
-    """What an operator means for the value that comes out of it."""
+    """What an operator does, as far as the source of its result depends on it."""
 
     CONSTANT = auto()  #: stores its value itself
-    OPERATOR = auto()  #: as constant as its inputs are
-    IDENTITY = auto()  #: hands on its first input
-    RANDOM = auto()  #: another value on each run
+    OPERATOR = auto()  #: constant if its inputs are
+    IDENTITY = auto()  #: returns its first input
+    RANDOM = auto()  #: returns another value on each run
     OPEN = auto()  #: the document does not decide (control flow, variables, seeded random)
-    FOREIGN = auto()  #: of a domain that is not known: constant inputs prove nothing
+    FOREIGN = auto()  #: unknown: its result may change even if its inputs are constant
     CALL = auto()  #: calls a function whose body is in the model
 
 
@@ -57,7 +57,7 @@ class Role(Enum):
 class Tensor:
     """A value that flows between layers.
 
-    `dtype` and `shape` are what the file declares; ask `graphs.walk` for what follows from it.
+    `dtype` and `shape` are what the file declares. `graphs.walk` computes what follows from it.
     """
 
     name: str
@@ -67,15 +67,15 @@ class Tensor:
     producer: Layer | None = None
     consumers: list[Layer] = field(default_factory=list)
     is_output: bool = False
-    #: the stored constant as the format holds it, its data never loaded
+    #: the stored constant in the format's own form; its data is never loaded
     value: Any = None
     basis: Basis = "stated"
-    #: of a ``parameter``: what the call sites pass in
+    #: the arguments that call sites pass (of a ``parameter`` or ``carried`` tensor)
     bound: Sequence[Tensor | None] = ()
 
     def bind(self, actual: Tensor | None) -> None:
-        """Note what one more call site passes in."""
-        # A list for each of all tensors would be a fifth of what the collector has to look at.
+        """Add the argument of one more call site."""
+        # Most tensors need no list. A list for each would slow down the garbage collector.
         if not isinstance(self.bound, list):
             self.bound = []
         self.bound.append(actual)
@@ -83,22 +83,22 @@ class Tensor:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Layer:
-    """One operator of a network, with defaults of its opset `version` behind `attribute`."""
+    """One operator of a network; `version` is its opset version."""
 
     network: Network
     name: str
     type: str
     domain: str
     version: int
-    #: ``""`` in the main graph, else the path of the nested graph or function that holds it
+    #: ``""`` in the main graph, else the path of the nested graph or function
     where: str
     raw: Any
     inputs: tuple[Tensor | None, ...] = ()
     outputs: tuple[Tensor | None, ...] = ()
-    #: of a ``CALL``: what the function's body takes and gives
+    #: of a call: the parameters and the results of the function's body
     parameters: tuple[Tensor, ...] = ()
     body: tuple[Tensor | None, ...] = ()
-    #: of a function's body: the attributes that its call sites pass, by the function's names
+    #: in a function body: the attributes that call sites pass, by the function's names
     given: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -108,19 +108,19 @@ class Layer:
 
     @property
     def qualified_type(self) -> str:
-        """The type as condition ids spell it: ``Conv``; ``com.acme::Conv`` of a custom domain."""
+        """The type as ids spell it: ``Conv``, or ``com.acme::Conv`` in a custom domain."""
         return f"{self.domain}::{self.type}" if self.domain else self.type
 
     def attribute(self, name: str) -> Any:
-        """The attribute's value, ``None`` if absent, `UNKNOWN` if the model does not fix it."""
+        """Return an attribute, ``None`` if absent, `UNKNOWN` if the model does not fix it."""
         return self.network.ops.attribute(self, name)
 
     def input(self, port: int) -> Tensor | None:
-        """The tensor at an input port, ``None`` if nothing stands there."""
+        """Return the tensor at an input port, ``None`` if the port is empty."""
         return self.inputs[port] if port < len(self.inputs) else None
 
     def output(self, port: int) -> Tensor | None:
-        """The tensor at an output port, ``None`` if it is left out."""
+        """Return the tensor at an output port, ``None`` if the port is empty."""
         return self.outputs[port] if port < len(self.outputs) else None
 
     def __str__(self) -> str:
@@ -132,13 +132,13 @@ class Layer:
 
 @dataclass(slots=True, eq=False)
 class Function:
-    """A function whose body is in the model, with the layers that call it."""
+    """A function whose body is in the model, with its layers and its calls."""
 
     raw: Any
     parameters: tuple[Tensor, ...]
     body: tuple[Tensor | None, ...]
     layers: list[Layer]
-    #: named tensors of the body and of the graphs nested in it, as in `Network.scopes`
+    #: the named tensors of the body and of its nested graphs, as in `Network.scopes`
     scopes: list[dict[str, Tensor]]
     calls: list[Layer]
     given: Mapping[str, Any] = field(default_factory=dict)
@@ -148,27 +148,27 @@ class Ops(Protocol):
     """What a framework knows about its operators."""
 
     def attribute(self, layer: Layer, name: str) -> Any:
-        """The attribute of a layer, see `Layer.attribute`."""
+        """Return the attribute of a layer, see `Layer.attribute`."""
 
     def role(self, layer: Layer) -> Role:
-        """What the operator means for its output's value."""
+        """Return the role of a layer's operator."""
 
     def takes(self, layer: Layer) -> Mapping[int, Takes]:
-        """The input ports from which the operator does not take the values, and what it takes."""
+        """Return what the operator uses of each input port of which it does not use the values."""
 
     def dtype(self, layer: Layer, port: int) -> str | int | None:
-        """Dtype of an output: its name, or the input port that it follows, or ``None``."""
+        """Return the dtype of an output: its name, or the input port with the same, or ``None``."""
 
     def types(self, layer: Layer) -> Collection[str]:
-        """Element types that its attributes name and no output's dtype tells."""
+        """Return element types that only the layer's attributes name and `dtype` cannot tell."""
 
     def operands(self, layer: Layer, port: int) -> Sequence[int]:
-        """Input ports that carry the value of an output (not shapes, indices or scales)."""
+        """Return the input ports that carry an output's value (not shapes, indices or scales)."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Network:
-    """A model: its layers in document order, nested graphs and functions behind their owners."""
+    """A model: its layers in document order, with nested graphs after the layer that owns them."""
 
     framework: str
     ops: Ops
@@ -176,18 +176,18 @@ class Network:
     #: fills in the shapes that the file does not declare; never raises
     infer_shapes: Callable[[Network], None]
     layers: list[Layer] = field(default_factory=list)
-    #: what callers feed: initializers and constants are not among them
+    #: the tensors that callers feed, without initializers and constants
     inputs: list[Tensor] = field(default_factory=list)
     outputs: list[Tensor] = field(default_factory=list)
-    #: every named tensor, one dict for each graph in document order; functions have their own
+    #: the named tensors of each graph in document order; functions have their own scopes
     scopes: list[dict[str, Tensor]] = field(default_factory=list)
-    #: callers before those that they call
+    #: the functions, each before the functions that it calls
     functions: list[Function] = field(default_factory=list)
-    #: what `graphs.walk` and `tables` have already worked out
+    #: the results that `graphs.walk`, `tables` and others cache
     memo: dict[str, Any] = field(default_factory=dict)
 
     def layer(self, name: str) -> Layer:
-        """The layer of that name. Raises `KeyError` if there is none or more than one."""
+        """Return the layer of this name. Raise `KeyError` if there is not exactly one."""
         found = [layer for layer in self.layers if layer.name == name]
         if len(found) != 1:
             raise KeyError(f"{len(found)} layers are named {name!r}")

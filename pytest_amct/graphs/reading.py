@@ -1,4 +1,4 @@
-"""Models of any framework as networks: which reader a model or a file is for."""
+"""Read models of any framework: pick the reader for a model or a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """A model in its native format: its main file, and what belongs to it in files beside it."""
+    """A model in its native format: its main file, and the other files that belong to it."""
 
     framework: str
     #: an ONNX model, a binary GraphDef, or the text of a prototxt
@@ -30,7 +30,7 @@ class ModelFiles:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
     def network(self, name: str = "") -> Network:
-        """Its network; `name` is what errors call it. Raises `ModelError`."""
+        """Read the network; `name` is what errors call the model. Raise `ModelError`."""
         return read_network(self.framework, self.data, self.files, name)
 
 
@@ -40,9 +40,9 @@ def read_network(
     files: Mapping[str, bytes] = MappingProxyType({}),
     name: str = "",
 ) -> Network:
-    """The network of a model: an ONNX model, a GraphDef, or a prototxt with its caffemodel.
+    """Read the network of an ONNX model, a GraphDef, or a prototxt with its caffemodel in `files`.
 
-    Raises `ModelError`.
+    `name` is what errors call the model. Raise `ModelError` if it cannot be read.
     """
     if framework == "tensorflow":
         return read_tensorflow(data, name)
@@ -52,19 +52,19 @@ def read_network(
 
 
 def is_model_file(path: Path) -> bool:
-    """Whether a file (or the folder of a SavedModel) is a model by its name."""
+    """Return whether a file name has the suffix of a model, or a folder holds a SavedModel."""
     return path.suffix.lower() in FRAMEWORK_OF or (path / "saved_model.pb").is_file()
 
 
 def read_files(path: str | os.PathLike[str]) -> ModelFiles:
-    """A model from a file, its framework told by the suffix, with all that belongs to it.
+    """Read a model with all files that belong to it; the suffix tells the framework.
 
-    A prototxt brings the caffemodel of the same name along, an ONNX model its external data; a
-    GraphDef comes out of text files and SavedModels, too. Raises `ModelError`.
+    Include the caffemodel of the same name for a prototxt, and external data for an ONNX model.
+    Text files and SavedModels give a binary GraphDef. Raise `ModelError` if a file cannot be read.
     """
     path = Path(path)
     if not is_model_file(path):
-        raise ModelError(f"{path}: not a model by its name: use {', '.join(FRAMEWORK_OF)}")
+        raise ModelError(f"{path}: not a model file: use a suffix of {', '.join(FRAMEWORK_OF)}")
     framework = FRAMEWORK_OF.get(path.suffix.lower(), "tensorflow")
     if framework == "tensorflow":
         return ModelFiles(framework, parse_tensorflow(path).SerializeToString(deterministic=True))

@@ -1,4 +1,4 @@
-"""A network as text, small enough to read in a failure."""
+"""A network as text, short enough for a failure message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _MOST_ATTRIBUTES = 30
 
 
 def network_text(network: Network, marked: frozenset[Layer] = frozenset()) -> str:
-    """One line for each input and layer; `marked` layers get an arrow. Long networks are cut."""
+    """Return a line for each input and layer, with an arrow at `marked` layers.
+
+    Cut long networks, around the first arrow if there is one.
+    """
     lines = [*_inputs(network), *(_line(layer, layer in marked) for layer in network.layers)]
     if len(lines) > _MOST_LINES:
         first = next((i for i, line in enumerate(lines) if line.startswith("->")), 0)
@@ -71,7 +74,7 @@ def _attributes(layer: Layer) -> str:
 
 
 def _names(layer: Layer) -> Iterator[str]:
-    """The attributes that the file gives, in its order; TensorFlow's have none."""
+    """Yield the names of the attributes in the file's order; TensorFlow's are sorted by name."""
     if layer.framework == "tensorflow":
         yield from sorted(layer.raw.attr)
     elif layer.framework == "caffe":

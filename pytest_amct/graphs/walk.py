@@ -1,7 +1,8 @@
 """What follows from a network for one tensor: source, dtype, shape, stored constants.
 
-All walks go backwards from the tensor, without recursion, and remember what they found: asking
-for every weight of a network is linear in its size. A cycle (illegal everywhere) is `unknown`.
+All walks go backwards from the tensor, without recursion. They cache their results, so that
+walking from every weight of a network is linear in its size. A cycle, which no format allows,
+gives `unknown`.
 """
 
 from __future__ import annotations
@@ -20,22 +21,22 @@ _RANK: dict[Kind, int] = {"constant": 0, "unknown": 1, "dynamic": 2}
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a value comes from (READING.md section 3) and what shows it."""
+    """Where a value comes from (docs/reading.md, "Weight source"), with the reason in words."""
 
     kind: Kind
     why: str
     basis: Basis = "stated"
-    #: parameters of the enclosing function that it depends on
+    #: the parameters of enclosing functions that the value depends on
     parameters: frozenset[Tensor] = frozenset()
 
 
 def source(tensor: Tensor) -> Source:
-    """The source of a tensor; inside a function body what all of its call sites agree on."""
+    """Return the source of a tensor. In a function body, all call sites must agree on it."""
     return _settle(_summary(tensor))
 
 
 def is_fed(tensor: Tensor) -> bool:
-    """Whether data of a network input reaches a tensor; its shape alone is no data."""
+    """Return whether data of a network input reaches a tensor. Its shape alone is not data."""
     memo: dict[Tensor, bool] = _memo(tensor, "fed")
 
     def combine(t: Tensor, found: Sequence[bool]) -> bool:
@@ -58,7 +59,7 @@ def _value_ports(layer: Layer) -> Collection[int]:
 
 
 def dtype(tensor: Tensor | None) -> str | None:
-    """The element type (``float32``, ``int64`` ...) as declared or as the operators imply it."""
+    """Return the element type (``float32``, ``int64`` ...), declared or implied by operators."""
     if tensor is None:
         return None
     if tensor.dtype is not None:
@@ -70,7 +71,7 @@ def dtype(tensor: Tensor | None) -> str | None:
 
 
 def note_dtypes(network: Network) -> None:
-    """Work out the element types of all outputs, in document order, where most follow at once."""
+    """Cache the element types of all outputs. In document order, most need a single step."""
     memo: dict[Tensor, str | None] = network.memo.setdefault("dtype", {})
     for layer in network.layers:
         calls = bool(layer.body or layer.parameters)
@@ -88,7 +89,7 @@ def note_dtypes(network: Network) -> None:
 
 
 def shape(tensor: Tensor | None) -> Shape | None:
-    """The shape as declared, else as the format's own inference finds it, else ``None``."""
+    """Return the declared shape, else the one that the format's inference finds, else ``None``."""
     if tensor is None:
         return None
     if tensor.shape is None or not all(isinstance(n, int) for n in tensor.shape):
@@ -97,7 +98,10 @@ def shape(tensor: Tensor | None) -> Shape | None:
 
 
 def rank(tensor: Tensor) -> int | None:
-    """The rank of a tensor: its own, or where that is not known, of what it hands on."""
+    """Return the rank of a tensor, ``None`` if unknown.
+
+    If the tensor's own rank is unknown, look behind Identity, Transpose and function calls.
+    """
 
     def needs(t: Tensor) -> Sequence[Tensor]:
         if shape(t) is not None:
@@ -113,7 +117,7 @@ def rank(tensor: Tensor) -> int | None:
 
 
 def origin(tensor: Tensor) -> Tensor:
-    """What comes out as this tensor at the end of any number of Identity and Transpose."""
+    """Return the tensor behind any number of Identity and Transpose, perhaps the tensor itself."""
 
     def combine(t: Tensor, found: Sequence[Tensor]) -> Tensor:
         return found[0] if found else t
@@ -131,7 +135,7 @@ def _handed_on(tensor: Tensor) -> Sequence[Tensor]:
 
 
 def _infer(tensor: Tensor) -> bool:
-    """Run the format's own inference, once for a network; tells whether this was the time."""
+    """Run the format's shape inference, once for a network. Return whether it ran just now."""
     network = _network(tensor)
     if network is None or network.memo.get("inferred"):
         return False
@@ -142,17 +146,17 @@ def _infer(tensor: Tensor) -> bool:
 
 
 def stored(tensor: Tensor) -> frozenset[Tensor]:
-    """The tensors at the end of every value path behind `tensor` (constants, inputs, ...).
+    """Return the tensors at the ends of all value paths behind a tensor (constants, inputs ...).
 
-    Shapes, indices and scales on the way are not followed: they are not the weight.
+    The walk does not follow shapes, indices and scales: they are not part of the weight.
     """
-    if tensor.origin == "constant":  # by far the most weights
+    if tensor.origin == "constant":  # nearly all weights
         return frozenset((tensor,))
     return frozenset(t for t in _ends(tensor, "stored", lambda end: end) if isinstance(t, Tensor))
 
 
 def stored_types(tensor: Tensor) -> frozenset[str | None]:
-    """The element types of `stored`; ``None`` stands among them for what the file does not hold."""
+    """Return the element types of `stored`, with ``None`` for tensors that the file lacks."""
     if tensor.origin == "constant":
         return frozenset((tensor.dtype,))
     ends = _ends(tensor, "stored types", _stored_type)
@@ -164,7 +168,7 @@ def _stored_type(end: Tensor) -> str | None:
 
 
 def is_constant(tensor: Tensor) -> bool:
-    """Whether the tensor itself is stored in the model: an initializer or a Constant."""
+    """Return whether the tensor itself is stored in the model: an initializer or a Constant."""
     producer = tensor.producer
     return tensor.origin == "constant" or (
         producer is not None and producer.network.ops.role(producer) is Role.CONSTANT
@@ -172,7 +176,7 @@ def is_constant(tensor: Tensor) -> bool:
 
 
 def is_stored(tensor: Tensor) -> bool:
-    """Whether the file holds the tensor's values, even if callers may replace them."""
+    """Return whether the file holds the tensor's values, even if callers may replace them."""
     return tensor.origin == "overridable" or is_constant(tensor)
 
 
@@ -194,11 +198,14 @@ def _fold(
     combine: Callable[[Tensor, Sequence[V]], V],
     cyclic: V,
 ) -> V:
-    """Post-order over the tensors behind `root`; one that needs itself counts as `cyclic`."""
+    """Combine values in post-order over the tensors behind `root`, and return that of `root`.
+
+    A tensor that needs itself has the value `cyclic`.
+    """
     if root in memo:
         return memo[root]
     needed = needs(root)
-    if all(t in memo for t in needed):  # as is usual where layers are asked about in their order
+    if all(t in memo for t in needed):  # usual if the layers are visited in document order
         found = memo[root] = combine(root, [memo[t] for t in needed])
         return found
     stack: list[tuple[Tensor, Sequence[Tensor] | None]] = [(root, None)]
@@ -240,13 +247,13 @@ def _summary(tensor: Tensor) -> Source:
 
 
 def _only_argument(tensor: Tensor) -> Tensor | None:
-    """What stands for a parameter of a function that is called once."""
+    """Return the argument for a parameter of a function that has a single call."""
     once = tensor.origin == "parameter" and len(tensor.bound) == 1
     return tensor.bound[0] if once else None
 
 
 def _settle(summary: Source) -> Source:
-    """Replace the parameters of a function by what its call sites pass in."""
+    """Replace the parameters of a function by the sources of their arguments."""
     if not summary.parameters:
         return summary
     body = Source(summary.kind, summary.why, summary.basis)
@@ -266,15 +273,15 @@ def _parameter_of(parameter: Tensor, enclosing: Sequence[Source]) -> Source:
     found, values = [], iter(enclosing)
     for actual in parameter.bound:
         if actual is None:
-            found.append(Source("unknown", f"function parameter {parameter.name!r} left out"))
+            found.append(Source("unknown", f"function parameter {parameter.name!r}, left out"))
             continue
         summary = _summary(actual)
         body = Source(summary.kind, summary.why, summary.basis)
         found.append(_join([body, *(next(values) for _ in summary.parameters)]))
     if not found:
-        return Source("unknown", f"parameter {parameter.name!r} of a function without calls")
+        return Source("unknown", f"parameter {parameter.name!r} of a function that nothing calls")
     if len({s.kind for s in found}) > 1:
-        return Source("unknown", f"function parameter {parameter.name!r}: its call sites differ")
+        return Source("unknown", f"function parameter {parameter.name!r}, whose call sites differ")
     return found[0]
 
 
@@ -298,7 +305,7 @@ def _source_needs(tensor: Tensor) -> Sequence[Tensor]:
 
 
 def _ports_that_matter(layer: Layer) -> Iterable[int]:
-    """The inputs whose values or shapes the operator takes; types never change."""
+    """Return the inputs whose values or shapes the operator uses; a type is always constant."""
     ports = range(len(layer.inputs))
     takes = layer.network.ops.takes(layer)
     return [p for p in ports if takes.get(p) != "type"] if takes else ports
@@ -307,9 +314,9 @@ def _ports_that_matter(layer: Layer) -> Iterable[int]:
 _LEAVES: dict[str, tuple[Kind, str]] = {
     "input": ("dynamic", "network input"),
     "constant": ("constant", "stored constant"),
-    "overridable": ("unknown", "initializer that callers may replace, being a graph input too:"),
-    "carried": ("unknown", "value carried into a loop body:"),
-    "absent": ("unknown", "tensor that nothing produces:"),
+    "overridable": ("unknown", "initializer that is also a graph input:"),
+    "carried": ("unknown", "loop-carried value"),
+    "absent": ("unknown", "tensor without a producer:"),
 }
 
 
@@ -330,18 +337,18 @@ def _source_of(tensor: Tensor, found: Sequence[Source]) -> Source:
     if role is Role.RANDOM:
         return Source("dynamic", f"random values of {layer}")
     if role is Role.OPEN:
-        return Source("unknown", f"value out of {layer}")
+        return Source("unknown", f"the result of {layer}")
     if role is Role.CALL:
         return _call(layer, found)
     joined = _join(_taken(layer, found) if layer.network.ops.takes(layer) else found)
     if role is Role.FOREIGN and joined.kind == "constant":
-        why = f"value of {layer}, which constants alone do not settle"
+        why = f"the result of {layer}, which may change even on constant inputs"
         return Source("unknown", why, parameters=joined.parameters)
     return joined
 
 
 def _join(found: Sequence[Source]) -> Source:
-    """What is computed from all of these: dynamic beats unknown beats constant."""
+    """Return the source of a value computed from all of these: the most dynamic one decides."""
     if not found:
         return Source("constant", "constants only")
     worst = max(found, key=lambda s: (_RANK[s.kind], s.basis == "stated"))
@@ -353,7 +360,7 @@ def _join(found: Sequence[Source]) -> Source:
 
 
 def _taken(layer: Layer, found: Sequence[Source]) -> list[Source]:
-    """The sources of what an operator takes from its inputs, given those of their values."""
+    """Return the sources of what an operator uses, given the sources of its inputs' values."""
     takes = layer.network.ops.takes(layer)
     given = [(p, t) for p in _ports_that_matter(layer) if (t := layer.input(p)) is not None]
     taken = [
@@ -369,34 +376,34 @@ def _shape_of(layer: Layer, tensor: Tensor | None, value: Source) -> Source:
     if value.kind == "constant":
         if not value.parameters:
             return value
-        why = f"{layer} of what the callers of the function pass, which differs"
+        why = f"{layer} of a function argument, whose shape depends on the call"
         return Source("unknown", why)
     entries = shape(tensor)
     if tensor is None or entries is None:
-        return Source("unknown", f"{layer} of a tensor whose shape is not known")
+        return Source("unknown", f"{layer} of a tensor whose shape is unknown")
     where = repr(tensor.name)
     first, last = layer.attribute("start"), layer.attribute("end")
     used = entries[first if isinstance(first, int) else 0 : last if isinstance(last, int) else None]
     if any(isinstance(entry, str) for entry in used):
         return Source("dynamic", f"{layer} of {where}, which has a symbolic dimension")
     if None in used:
-        return Source("unknown", f"{layer} of {where}, whose dimensions are not all known")
+        return Source("unknown", f"{layer} of {where}, which has an unknown dimension")
     if used != entries:
         return Source("unknown", f"{layer} of the static entries of {where}")
     return Source("unknown", f"{layer} of {where}, whose shape is static")
 
 
 def _call(layer: Layer, found: Sequence[Source]) -> Source:
-    """A function's output: its body's summary, with this call's arguments put in."""
+    """Return the source of a call's output: the summary of the body, with the call's arguments."""
     if len(found) == len(_present(layer, range(len(layer.inputs)))):
-        return Source("unknown", f"value out of {layer}")
+        return Source("unknown", f"the result of {layer}")
     body, arguments = found[0], iter(found[1:])
     by_port = {i: next(arguments) for i, t in enumerate(layer.inputs) if t is not None}
     left_out = Source("unknown", f"an input that {layer} leaves out")
     passed = [
         by_port.get(i, left_out) for i, p in enumerate(layer.parameters) if p in body.parameters
     ]
-    # What the body owes to functions further out is theirs to settle.
+    # Parameters of functions further out stay open: their own calls settle them.
     further = body.parameters.difference(layer.parameters)
     return _join([Source(body.kind, body.why, body.basis, further), *passed])
 
@@ -431,14 +438,14 @@ def _dtype_of(tensor: Tensor, found: Sequence[str | None]) -> str | None:
 # --- stored constants -------------------------------------------------------------------------
 
 _MOST_ENDS = 256
-"""What is computed from more constants stands for itself: sums of sums have half the network."""
+"""The most ends of a tensor. One with more counts as an end: a long sum reaches half a network."""
 
 _End = Tensor | str | None
-"""What stands for the end of a path; parameters of functions stand for themselves."""
+"""The end of a path: the parameter of a function, or the value that the caller's `name` gives."""
 
 
 def _ends(tensor: Tensor, key: str, name: Callable[[Tensor], _End]) -> frozenset[_End]:
-    """The ends of all value paths, parameters of functions replaced by what calls pass in."""
+    """Return the ends of all value paths, with function parameters replaced by arguments."""
     memo: dict[Tensor, frozenset[_End]] = _memo(tensor, key)
 
     def combine(t: Tensor, found: Sequence[frozenset[_End]]) -> frozenset[_End]:
@@ -481,7 +488,7 @@ def _value_needs(tensor: Tensor) -> Sequence[Tensor]:
 
 
 def _returned_by(tensor: Tensor) -> Sequence[Tensor]:
-    """What the function that is called gives as this tensor."""
+    """Return the tensor of the called function's body that becomes this output of the call."""
     layer = tensor.producer
     port = _port(layer, tensor) if layer else 0
     body = layer.body[port] if layer and port < len(layer.body) else None
@@ -489,7 +496,7 @@ def _returned_by(tensor: Tensor) -> Sequence[Tensor]:
 
 
 def _returned(tensor: Tensor, found: Sequence[frozenset[_End]]) -> frozenset[_End]:
-    """The ends behind a call: those of the body, its parameters replaced by the arguments."""
+    """Return the ends behind a call: those of the body, with arguments for its parameters."""
     layer = tensor.producer
     assert layer is not None
     body, arguments = found[0], iter(found[1:])

@@ -1,4 +1,4 @@
-"""Three-valued evaluation: may this layer be treated so?"""
+"""The three-valued answer to the question: is this treatment allowed for this layer?"""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from pytest_amct.wording import written
 
 
 def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None = None) -> Answer:  # noqa: B008
-    """What the tables say of treating a layer so (`spec`: CANN 7.0.0 unless given).
+    """Return what the tables say about a treatment of a layer (default `spec`: CANN 7.0.0).
 
-    Conditions combine by Kleene's logic: one that is broken forbids, whatever else is unknown.
-    Raises `UsageError` for arguments of another type.
+    Conditions combine by Kleene's three-valued logic: one violated condition forbids, even if
+    others are unknown. Raise `UsageError` for arguments of another type.
     """
     if not isinstance(layer, Layer):
-        raise UsageError(f"answer: {written(layer)} is no layer: take one of a network's layers")
+        raise UsageError(f"answer: {written(layer)} is not a layer: take one of a network's layers")
     if not isinstance(treatment, Treatment):
-        raise UsageError(f"answer: {written(treatment)} is no Treatment: give Treatment(...)")
+        raise UsageError(f"answer: {written(treatment)} is not a Treatment: give Treatment(...)")
     spec = spec_or_default(spec)
     table = "uniform" if treatment.scheme == "tensor" else treatment.scheme
     if table not in spec.lists:
@@ -58,11 +58,11 @@ def _explained(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> tu
 
 
 def _plainly(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> bool:
-    """Whether all conditions hold on the document's own words, by the short way of each."""
+    """Return whether the fast path shows that all conditions hold with basis `stated`."""
     spec = facts.spec
     known = spec.memo.get(row.id)
     if known is None:
-        # Specs share rows, but not what the Float16 rule closes.
+        # The cache is per spec: specs may share rows, but each closes its own types.
         known = spec.memo[row.id] = (steps(row), closed_by_float16(row, spec))
     checks, closed = known
     if checks is None or layer.type not in row.types or layer.body or layer.parameters:
@@ -75,7 +75,7 @@ def _plainly(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> bool
 
 
 def _says_nothing(treatment: Treatment) -> bool:
-    """Whether the conditions on what was done are vacuous: nothing of it is known."""
+    """Return whether the conditions on the treatment are vacuous because it shows nothing."""
     return (
         treatment.shift is None
         and treatment.weights is None
@@ -85,29 +85,29 @@ def _says_nothing(treatment: Treatment) -> bool:
 
 
 def find_row(layer: Layer, spec: Spec, table: str = "uniform") -> Row | None:
-    """The row that lists a layer's type, ``None`` if it has none (the tables are closed lists)."""
+    """Return the row that lists a layer's type, ``None`` if no row of the table does."""
     return spec.by_type.get((table, layer.framework, layer.qualified_type))
 
 
 def ir_types(layer: Layer, row: Row) -> tuple[str, ...]:
-    """The Ascend IR types that a layer of a row may be of; one, where its weight's rank tells."""
+    """Return the possible Ascend IR types of a layer; one type if the weight's rank decides."""
     rank = weight_rank_of(layer, row.ports)[0] if row.ir_of_rank else None
     known = row.ir_of_rank.get(rank) if rank is not None else None
     return (known,) if known else row.ir
 
 
 def unlisted_id(table: str, layer: Layer) -> str:
-    """Return the id of a layer's type as one that no row of a table lists."""
+    """Return the id for a layer type that no row of a table lists."""
     return str(ConditionId(table, layer.framework, UNLISTED, layer.qualified_type))
 
 
 def float16_id(row: Row) -> str:
-    """The id of the Float16 rule for the layers of a row."""
+    """Return the id of the Float16 rule for the layers of a row."""
     return str(ConditionId("float16", row.framework, row.name))
 
 
 def closed_by_float16(row: Row, spec: Spec) -> bool:
-    """Whether the Float16 rule closes the types of a row."""
+    """Return whether the Float16 rule closes a type of a row."""
     return not spec.float16_closed.isdisjoint(row.ir)
 
 
@@ -141,7 +141,8 @@ def _answer_unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
 def _reasons(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> Iterator[Reason]:
     spelling = layer.type in row.spellings
     spec, given = facts.spec, Given(treatment, facts.sharers)
-    # The rule names Ascend IR types; which one a type that the row does not name has is not said.
+    # The rule names Ascend IR types. The document gives one only for the row's first type and,
+    # by inference, for its spellings.
     if closed_by_float16(row, spec) and (spelling or layer.type == row.types[0]):
         seen = facts.float16
         basis: Basis = "inferred" if spelling else spec.float16_basis
@@ -151,7 +152,7 @@ def _reasons(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> Iter
         why, required = f"{layer.type} is not named; {row.types[0]} is", "must be a named type"
         yield Reason(f"{row.id}/spelling", "unknown", why, required, "inferred", row.id)
     if layer.body or layer.parameters:
-        why = f"a function of the model bears the name of {layer.type}"
+        why = f"the model defines a function of the name {layer.type}"
         required = "must be an operator"
         yield Reason(f"{row.id}/function", "unknown", why, required, "stated", row.id)
     for condition in row.conditions:
@@ -166,13 +167,13 @@ def _reason(layer: Layer, row: Row, condition: Condition, given: Given, spelling
         return Reason(id_, "vacuous", guard.observed, required, condition.basis, row.id)
     seen = _see(layer, row, condition.require, given)
     observed = f"{guard.observed}, {seen.observed}" if guard.observed else seen.observed
-    # Implication: a guard that is not known settles nothing unless the requirement holds anyway.
+    # An implication: if the guard is unknown, only a requirement that holds decides it.
     holds = True if seen.holds else (seen.holds if guard.holds else None)
     if condition.on_treatment and holds is None:
         return Reason(id_, "vacuous", observed, required, condition.basis, row.id)
     if condition.open and holds is False:
         holds = None
-    # What is argued about a broken condition says nothing of a layer that plainly meets it.
+    # The basis of a condition does not weaken the answer for a layer that plainly meets it.
     weaker = seen.basis == "inferred" or spelling or (not holds and condition.basis == "inferred")
     basis: Basis = "inferred" if weaker else "stated"
     return Reason(id_, _state(holds), observed, required, basis, row.id)

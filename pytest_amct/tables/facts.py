@@ -1,4 +1,4 @@
-"""What the tables of one release need to know of a network as a whole, worked out once."""
+"""What the tables of one release need to know about a whole network, computed once."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from pytest_amct.tables.model import Answer, Spec
 
 @dataclass(slots=True, eq=False, repr=False)
 class Facts:
-    """What follows from a network under one spec: another one lists other types as weighted."""
+    """What follows from a network under one spec: its rows decide which layers have a weight."""
 
     spec: Spec
-    #: which layer has which stored constant at its weight port: the first one that has
+    #: the first layer that has a stored constant at its weight port, by that constant
     owners: dict[Tensor, Layer]
-    #: the layers of constants that several have there
+    #: all such layers, for the constants that several layers share
     sharers: dict[Tensor, list[Layer]]
-    #: whether the network is free of what fires the Float16 rule
+    #: whether the network is free of everything that fires the Float16 rule
     float16: Seen
-    #: answers about types that no row lists, by table and type
+    #: the answers about types that no row lists, by table and type
     unlisted: dict[tuple[str, str], Answer] = field(default_factory=dict)
 
 
 def facts_of(network: Network, spec: Spec) -> Facts:
-    """The facts of a network under a spec, the same object each time."""
+    """Return the facts of a network under a spec, the same object each time."""
     known: dict[int, Facts] | None = network.memo.get("facts")
     if known is None:
         known = network.memo["facts"] = {}
-    # A spec cannot be hashed; the facts hold it, so that its id stays its own.
+    # A spec is not hashable. The facts keep it alive, so no other spec can get the same `id`.
     facts = known.get(id(spec))
     if facts is None:
-        with uncollected():  # it stays, so that there is no garbage to look for
+        with uncollected():  # the facts stay alive, so there is no garbage to collect
             owners, sharers = _weights(network, spec)
             walk.note_dtypes(network)
             facts = known[id(spec)] = Facts(spec, owners, sharers, float16_rule(network, spec))
@@ -54,9 +54,9 @@ def _weights(network: Network, spec: Spec) -> tuple[dict[Tensor, Layer], dict[Te
     for layer in network.layers:
         row = spec.by_type.get(("uniform", layer.framework, layer.qualified_type))
         weight = layer.input(row.ports.weight) if row and row.ports.weight is not None else None
-        if weight is not None and weight.origin == "constant":  # by far the most
+        if weight is not None and weight.origin == "constant":  # nearly all weights
             own(weight, layer)
-        # Only constants can be shared weights; behind anything else stands half the network.
+        # Only constants can be shared. The walk behind any other weight would be long.
         elif weight is not None and walk.source(weight).kind == "constant":
             for constant in {weight, *walk.stored(weight)}:
                 own(constant, layer)

@@ -11,7 +11,7 @@ from pytest_amct.typed import describe, is_of
 
 
 class Fields:
-    """One TOML table; remembers what was asked for, so that a misspelt key is an error."""
+    """One TOML table. It remembers which keys were read, so that a misspelt key is an error."""
 
     def __init__(self, values: Any, source: str, place: str) -> None:
         self.source, self.place = source, place
@@ -21,11 +21,11 @@ class Fields:
         self.asked: set[str] = set()
 
     def error(self, what: str) -> SpecError:
-        """The error that says `what` of this table."""
+        """Return the error that says `what` about this table."""
         return SpecError(f"{self.source}: {self.place}: {what}")
 
     def get(self, key: str, kind: Any, default: Any = ...) -> Any:
-        """The value of a key. Raises `SpecError` if it is of another type or missing."""
+        """Return the value of a key. Raise `SpecError` if it is missing or of another type."""
         self.asked.add(key)
         value = self.values.get(key, default)
         if value is ...:
@@ -35,12 +35,12 @@ class Fields:
         return value
 
     def table(self, key: str, default: Any = ...) -> Fields:
-        """The table of a key."""
+        """Return the table at a key. Raise `SpecError` as `get` does."""
         place = f"[{key}]" if self.place == WHOLE else f"{self.place}: {key}"
         return Fields(self.get(key, dict, default), self.source, place)
 
     def done(self) -> None:
-        """Raises `SpecError` for a key that nobody has asked for."""
+        """Raise `SpecError` if the table has a key that was never read."""
         extra = sorted(set(self.values) - self.asked)
         if extra:
             close = get_close_matches(extra[0], self.asked - set(self.values))
@@ -49,4 +49,4 @@ class Fields:
 
 
 WHOLE = "the file"
-"""How errors call the table that is the file itself."""
+"""What errors call the top table of a file."""

@@ -1,6 +1,6 @@
 """The Float16 rule: one Float16 input or weight closes some types for the whole network.
 
-READING.md section 4. `facts` keeps what it says of a network.
+See docs/reading.md, "Float16". `facts` keeps the result for a network.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ _F16 = "float16"
 
 
 def float16_rule(network: Network, spec: Spec) -> Seen:
-    """Whether the network is free of what fires the rule (``None``: the document does not say)."""
+    """Return whether a network is free of everything that fires the rule.
+
+    ``None`` in the result: the document does not decide.
+    """
     doubt: str | None = None
     for tensor in network.inputs:
         if tensor.dtype == _F16:
@@ -27,7 +30,7 @@ def float16_rule(network: Network, spec: Spec) -> Seen:
                 return Seen(False, f"network input {tensor.name!r} is Float16")
             doubt = f"network input {tensor.name!r} is Float16, but nothing reads it"
         elif tensor.dtype in (None, "sequence", "map", "optional", "opaque"):
-            doubt = doubt or f"the type of network input {tensor.name!r} is not known"
+            doubt = doubt or f"the type of network input {tensor.name!r} is unknown"
     for layer, weight, ports in _weights(network, spec):
         port = {walk.dtype(weight)} - {None} or element_types(layer, ports)
         if port == {_F16} == walk.stored_types(weight):
@@ -35,13 +38,13 @@ def float16_rule(network: Network, spec: Spec) -> Seen:
                 return Seen(False, f"weight {weight.name!r} of {layer} is Float16")
             doubt = doubt or f"weight {weight.name!r} of {layer} is Float16, in a nested graph"
         if not port:
-            doubt = doubt or f"the type of weight {weight.name!r} is not known"
+            doubt = doubt or f"the type of weight {weight.name!r} is unknown"
     doubt = doubt or next(_elsewhere(network), None)
     return Seen(None, doubt) if doubt else Seen(True, "no Float16 input or weight")
 
 
 def _is_read(tensor: Tensor) -> bool:
-    """Whether a layer takes a value, or a function that it is passed to does something with it."""
+    """Return whether a layer reads a tensor, or a function that gets it uses or returns it."""
     passed, waiting = {tensor}, [tensor]
     while waiting:
         value = waiting.pop()
@@ -67,7 +70,7 @@ def _weights(network: Network, spec: Spec) -> Iterator[tuple[Layer, Tensor, Port
 
 
 def _elsewhere(network: Network) -> Iterator[str]:
-    """Float16 that is neither an input nor a weight: what stores it, what makes it."""
+    """Yield Float16 that is neither an input nor a weight: stored, produced or unclear."""
     for tensors in network.scopes:
         for tensor in tensors.values():
             if tensor.dtype == _F16:
@@ -78,7 +81,7 @@ def _elsewhere(network: Network) -> Iterator[str]:
             if made is not None and dtype == _F16:
                 yield f"{made.name!r} is Float16"
             if made is not None and dtype is None and UNKNOWN in layer.given.values():
-                yield f"the type of {made.name!r} is up to those who call {layer.where}"
+                yield f"the type of {made.name!r} depends on the calls of {layer.where}"
         taken = (walk.dtype(given) for given in layer.inputs if given is not None)
         if (None in types or None in taken) and _F16 in network.ops.types(layer):
-            yield f"{layer} is of Float16"
+            yield f"{layer} names Float16 in an attribute"

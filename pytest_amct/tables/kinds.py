@@ -1,7 +1,8 @@
-"""The kinds of conditions that a table file may use, one predicate each.
+"""The kinds of conditions that a table file may use, with one predicate for each.
 
-A predicate takes the layer, its ports, what is given besides, and the parameters of `require`. It
-tells whether the condition holds (``None``: not known), what it saw, and on which basis.
+A predicate takes the layer, the ports of its row, further inputs (`Given`) and the parameters of
+`require`. It returns whether the condition holds (``None``: unknown), what it observed, and the
+basis of the result.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pytest_amct.tables.model import Ports, Treatment
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a predicate found: the truth, the value in words, the basis if it is weaker."""
+    """The result of a predicate: the truth value, the observation in words, the basis."""
 
     holds: bool | None
     observed: str
@@ -26,11 +27,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a predicate is given besides the layer itself."""
+    """The inputs of a predicate other than the layer and its ports."""
 
     #: what was done to the layer
     treatment: Treatment
-    #: stored constants at the weight ports of several layers, with these layers
+    #: the layers that share a stored constant at their weight ports, by that constant
     sharers: Mapping[Tensor, Sequence[Layer]]
 
 
@@ -40,27 +41,27 @@ Required = Callable[[Parameters], str]
 """Says what parameters require, in words that follow what a predicate saw."""
 
 SCALAR = str | int | float | bool
-"""What an attribute may be compared with."""
+"""The type of a value that an attribute is compared with."""
 
 PORT = range(100)
-"""Ports of a layer; ranks, too."""
+"""The valid port numbers of a layer; also the valid ranks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of condition, and what a table file may write of it."""
+    """A kind of condition, with the parameters that a table file may give it."""
 
     predicate: Predicate
     required: Required
     #: the types of its parameters, that of the key which names it included
     types: Mapping[str, Any]
     optional: frozenset[str]
-    #: parameters of which a requirement has exactly one
+    #: parameters of which a requirement must have exactly one
     one_of: tuple[str, ...]
 
 
 KINDS: dict[str, Kind] = {}
-"""Kinds by the key that names them in `require`."""
+"""The kinds by the key that names them in `require`."""
 
 
 def kind_of(require: Parameters) -> Kind:
@@ -128,9 +129,9 @@ def _required_spatial(wanted: Parameters) -> str:
     default=SCALAR,
 )
 def attribute(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
-    """An attribute, one entry (`index`) or `every` entry has the value; absent = `default`.
+    """Check an attribute, one entry of it (`index`) or `every` entry; absent means `default`.
 
-    `among` takes one of several values.
+    `equals` and `every` take the required value, `among` a list of allowed values.
     """
     name = wanted["attribute"]
     value = layer.attribute(name)
@@ -155,7 +156,7 @@ def attribute(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> S
 
 @_kind("axis", lambda wanted: f"must be {wanted['axis']}", axis=int, default=int)
 def axis(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
-    """The attribute ``axis`` is this one; one that counts from the end is never more than open."""
+    """Check the attribute ``axis``. A negative axis violates the condition or is unknown."""
     value = layer.attribute("axis")
     shown = f"axis absent = {wanted['default']}" if value is None else f"axis = {value}"
     value = wanted["default"] if value is None else value
@@ -164,7 +165,7 @@ def axis(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     data = _at(layer, ports.data[0])
     rank = None if data is None else walk.rank(data)
     if rank is None:
-        return Seen(None, f"{shown} of data whose rank is not known")
+        return Seen(None, f"{shown} of data of unknown rank")
     return Seen(None if value + rank == wanted["axis"] else False, f"{shown} of rank {rank}")
 
 
@@ -178,9 +179,9 @@ def axis(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     default=int,
 )
 def spatial(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
-    """Of a list with an entry for each axis the spatial ones, or one of them, have the value.
+    """Check the spatial entries, or one of them, of a list with an entry for each axis.
 
-    ``data_format`` says which axes are spatial; without it the channels stand last.
+    ``data_format`` tells which axes are spatial. Without it the channels are the last axis.
     """
     name, layout = wanted["spatial"], layer.attribute("data_format")
     value = layer.attribute(name)
@@ -205,13 +206,13 @@ def _meets(entries: tuple[object, ...], wanted: Parameters) -> bool:
 
 @_kind("type", lambda wanted: f"must be {wanted['type']}", type=str)
 def type_(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
-    """The layer is of this type and no other of the row."""
+    """Check that the layer is of this type and not of another type of the row."""
     return Seen(layer.type == wanted["type"], f"the layer is a {layer.type}")
 
 
 @_kind("weight_source", "must be constant", weight_source=Literal["constant"])
 def weight_source(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
-    """Nothing behind the weight can change (READING.md section 3)."""
+    """Check that nothing behind the weight can change (docs/reading.md, "Weight source")."""
     weight = _at(layer, ports.weight)
     if weight is None:
         return Seen(None, "no weight")
@@ -220,7 +221,7 @@ def weight_source(layer: Layer, ports: Ports, given: Given, wanted: Parameters) 
 
 @_kind("bias_source", "must be constant", bias_source=Literal["constant"])
 def bias_source(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
-    """The bias is constant, or there is none."""
+    """Check that the bias is constant or absent."""
     bias = _at(layer, ports.bias)
     if bias is None:
         return Seen(True, "no bias")
@@ -237,7 +238,7 @@ def _source(tensor: Tensor, noun: str) -> Seen:
     "weight_rank", lambda wanted: f"must be {_one_of(wanted['weight_rank'])}", weight_rank=list[int]
 )
 def weight_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
-    """The weight has one of these ranks (READING.md section 2 says where it is read from)."""
+    """Check that the weight has one of these ranks (docs/reading.md, "Defaults and ports")."""
     rank, how = weight_rank_of(layer, ports)
     if rank is None:
         return Seen(None, how)
@@ -245,7 +246,7 @@ def weight_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) ->
 
 
 def weight_rank_of(layer: Layer, ports: Ports) -> tuple[int | None, str]:
-    """The rank of a layer's weight, ``None`` if nothing tells it, and what tells it."""
+    """Return the rank of a layer's weight, ``None`` if unknown, and how the rank was found."""
     weight = _at(layer, ports.weight)
     if weight is not None and (rank := walk.rank(weight)) is not None:
         return rank, f"dims of {weight.name!r}"
@@ -255,14 +256,14 @@ def weight_rank_of(layer: Layer, ports: Ports) -> tuple[int | None, str]:
             return len(entries) + 2, f"from {name}"
     data = _at(layer, ports.data[0])
     if data is not None and (rank := walk.rank(data)) is not None:
-        # A convolution of Caffe may say that its channels stand further back.
+        # A Caffe convolution may name another axis than 1 as its channel axis.
         axis = layer.attribute("axis")
         axis = axis + rank if isinstance(axis, int) and axis < 0 else axis
         if axis is None or axis == 1:
-            return rank, f"as the data {data.name!r}"
+            return rank, f"like the data {data.name!r}"
         if 0 <= axis < rank:
-            return rank - axis + 1, f"as the data {data.name!r} from axis {axis} on"
-    return None, "the rank of the weight is not known"
+            return rank - axis + 1, f"like the data {data.name!r} from axis {axis} on"
+    return None, "the rank of the weight is unknown"
 
 
 @_kind(
@@ -271,7 +272,10 @@ def weight_rank_of(layer: Layer, ports: Ports) -> tuple[int | None, str]:
     constant_of_rank=int,
 )
 def constant_of_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
-    """The second input is a constant of this rank, itself or behind Identity and Transpose."""
+    """Check that the second input is a constant of this rank, perhaps behind Identity, Transpose.
+
+    A constant behind one of them holds with basis `inferred`.
+    """
     second = _at(layer, ports.weight)
     if second is None:
         return Seen(None, "no second input")
@@ -290,7 +294,7 @@ def constant_of_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameter
 
 @_kind("weight_shared", "must belong to this layer alone", weight_shared=Literal[False])
 def weight_shared(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
-    """No other layer has the same tensor or stored constant at its weight port."""
+    """Check that no other layer has the same tensor or stored constant at its weight port."""
     weight = _at(layer, ports.weight)
     if weight is None or walk.source(weight).kind != "constant":
         return Seen(True, "no stored weight")
@@ -298,7 +302,7 @@ def weight_shared(layer: Layer, ports: Ports, given: Given, wanted: Parameters) 
         other = next(
             (found for found in given.sharers.get(constant, ()) if found is not layer), None
         )
-        # One number is no weight: a scale may well serve many.
+        # A single number is not a weight: many layers may share a scale.
         number = walk.is_constant(constant) and not set(constant.shape or ()) - {1}
         if other and (constant is weight or not number):
             return Seen(False, f"weight {constant.name!r} is shared with {other}")
@@ -307,30 +311,30 @@ def weight_shared(layer: Layer, ports: Ports, given: Given, wanted: Parameters) 
 
 @_kind("pool_rank", lambda wanted: f"the pool must have rank {wanted['pool_rank']}", pool_rank=int)
 def pool_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
-    """The pool works on tensors of this rank: kernel_shape + 2, else the data's rank."""
+    """Check the rank of a pool's data: the length of kernel_shape + 2, else the data's rank."""
     kernel = layer.attribute("kernel_shape")
     if isinstance(kernel, tuple):
         return Seen(len(kernel) + 2 == wanted["pool_rank"], f"kernel_shape = {list(kernel)}")
     data = _at(layer, ports.data[0])
     rank = None if data is None else walk.rank(data)
     if rank is None:
-        return Seen(None, "the rank of the pool is not known")
+        return Seen(None, "the rank of the pool is unknown")
     return Seen(rank == wanted["pool_rank"], f"data of rank {rank}")
 
 
 @_kind("dtype", lambda wanted: f"must be {_one_of(wanted['dtype'])}", dtype=list[str])
 def dtype(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
-    """Data inputs and the output have one of these element types."""
+    """Check that the inputs and the output have one of these element types."""
     seen = element_types(layer, ports)
     if not seen:
-        return Seen(None, "the type of the data is not known")
+        return Seen(None, "the type of the data is unknown")
     return Seen(seen <= set(wanted["dtype"]), f"{', '.join(sorted(seen))} data")
 
 
 def element_types(layer: Layer, ports: Ports) -> set[str]:
-    """The known types of what a layer takes and gives.
+    """Return the known element types of a layer's data, weight, bias and output.
 
-    Every format wants them all of one type, so that one that is known settles the others.
+    Every format requires one type for all of them, so one known type is enough.
     """
     taken = [layer.input(p) for p in (*ports.data, ports.weight, ports.bias) if p is not None]
     return {found for t in (*taken, layer.output(0)) if (found := walk.dtype(t)) is not None}
@@ -338,7 +342,7 @@ def element_types(layer: Layer, ports: Ports) -> set[str]:
 
 @_kind("nested", "must be in the main graph", nested=Literal[False])
 def nested(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
-    """The layer stands in the main graph."""
+    """Check that the layer is in the main graph."""
     return Seen(not layer.where, f"in {layer.where}" if layer.where else "in the main graph")
 
 
@@ -349,7 +353,7 @@ def nested(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen
     equals=bool,
 )
 def output_used(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
-    """Whether somebody reads this output of the layer."""
+    """Check whether this output of the layer is read or is a network output."""
     output = layer.output(wanted["output_used"])
     used = output is not None and (output.is_output or bool(output.consumers))
     words = "is used" if used else "is not used"
@@ -363,7 +367,7 @@ def output_used(layer: Layer, ports: Ports, given: Given, wanted: Parameters) ->
     equals=bool,
 )
 def treated(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
-    """A field of the treatment has this value; a treatment that does not show it is not judged."""
+    """Check a field of the treatment. A field that the decision does not show is unknown."""
     name = wanted["treatment"]
     value = getattr(given.treatment, name)
     if value is None:

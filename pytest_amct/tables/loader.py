@@ -25,11 +25,11 @@ DEFAULT_RELEASE = "cann-7.0.0"
 _FRAMEWORKS = ("onnx", "tensorflow", "caffe")
 _TABLES = ("uniform", "nonuniform", "weight_only")
 _CONDITION = re.compile(r"[\w.-]+|settings/[\w.-]+/[\w.-]+/[\w.-]+")
-"""A condition's id: one word, or one that stands in the table of settings."""
+"""The form of a condition's id: one word, or the full id of a setting."""
 
 
 def releases() -> list[str]:
-    """The names of the releases that come with this package."""
+    """Return the names of the releases that come with this package."""
     folder = resources.files("pytest_amct.tables")
     return sorted(
         f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")
@@ -37,10 +37,10 @@ def releases() -> list[str]:
 
 
 def load_spec(name: str | os.PathLike[str] = DEFAULT_RELEASE) -> Spec:
-    """The tables of a release by its name (``cann-7.0.0``) or by the path of a TOML file.
+    """Return the tables of a release, by its name (``cann-7.0.0``) or the path of a TOML file.
 
-    The same object for the same release, or for a file that has not changed. Raises `UsageError`
-    if there is no such release, `SpecError` if the file is broken.
+    Return the same object again for the same release and for a file that has not changed. Raise
+    `UsageError` if there is no such release or file, `SpecError` if the file is invalid.
     """
     if not isinstance(name, str | os.PathLike):
         raise UsageError(f"spec {written(name)}: must be the name of a release or a path")
@@ -61,15 +61,15 @@ def load_spec(name: str | os.PathLike[str] = DEFAULT_RELEASE) -> Spec:
 
 
 def spec_or_default(spec: Spec | None) -> Spec:
-    """The tables that a caller gives, those of the default release for ``None``.
+    """Return the given tables, or those of the default release for ``None``.
 
-    Raises `UsageError` for anything else.
+    Raise `UsageError` for anything else.
     """
     if isinstance(spec, Spec):
         return spec
     if spec is None:
         return load_spec()
-    raise UsageError(f"spec {written(spec)}: is no table: give what load_spec(name) returns")
+    raise UsageError(f"spec {written(spec)}: is not a Spec: give what load_spec(name) returns")
 
 
 @cache
@@ -92,18 +92,18 @@ def _load_file(path: Path, changed: int, size: int, name: str) -> Spec:
 
 
 def parse_spec(data: bytes, source: str) -> Spec:
-    """The tables in a TOML text; `source` names the file in errors. Raises `SpecError`."""
+    """Parse the tables of a TOML text; `source` names the file in errors. Raise `SpecError`."""
     try:
         document = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(f"{source}: not a TOML file: {error}") from None
     except RecursionError:
-        raise SpecError(f"{source}: not a table file: it is nested too deep") from None
+        raise SpecError(f"{source}: not a table file: it is nested too deeply") from None
     return read_document(document, source)
 
 
 def read_document(document: Mapping[str, Any], source: str) -> Spec:
-    """The tables in a parsed TOML file, see `parse_spec`."""
+    """Read the tables from a parsed TOML file, see `parse_spec`."""
     top = Fields(document, source, WHOLE)
     lists, float16 = top.table("lists"), top.table("float16")
     shared = [_condition(c, source, "[[open]]", True) for c in top.get("open", list, [])]
@@ -123,7 +123,7 @@ def read_document(document: Mapping[str, Any], source: str) -> Spec:
 
 
 def _check_rows(spec: Spec, source: str) -> None:
-    """Raises `SpecError` for rows that do not go together, or if there are none."""
+    """Raise `SpecError` if rows contradict each other, or if there are no rows."""
     if not spec.rows:
         raise SpecError(f"{source}: {WHOLE}: it has no [[row]]: add one")
     ids = [row.id for row in spec.rows]
@@ -140,7 +140,7 @@ def _check_rows(spec: Spec, source: str) -> None:
         for type_ in (*row.types, *row.spellings):
             other = taken.setdefault((table, framework, type_), row.id)
             if other != row.id:
-                raise SpecError(f"{source}: row {row.id}: {type_} is a type of {other} already")
+                raise SpecError(f"{source}: row {row.id}: {type_} is already a type of {other}")
 
 
 def _row(values: Any, source: str, shared: list[Condition]) -> Row:
@@ -171,7 +171,7 @@ def _row(values: Any, source: str, shared: list[Condition]) -> Row:
         ir_of_rank=_ir_of_rank(row),
     )
     if not made.ports.data:
-        raise ports.error("'data' names no port: each layer has data")
+        raise ports.error("'data' is empty: name at least one port")
     if not set(made.ir_of_rank.values()) <= set(made.ir):
         raise row.error("'ir_of_rank' names a type that 'ir' does not")
     row.done()
@@ -193,7 +193,7 @@ def _ir_of_rank(row: Fields) -> dict[int, str]:
 
 
 def _name(values: Any) -> str:
-    """What errors call a row or a condition, whatever stands there."""
+    """Return what errors call a row or a condition, even if its id is invalid."""
     name = values.get("id") if isinstance(values, dict) else None
     return name if isinstance(name, str) else "?"
 
@@ -219,7 +219,7 @@ def _requirement(condition: Fields, key: str) -> Mapping[str, Any]:
     values: Mapping[str, Any] = condition.get(key, dict)
     kinds = [k for k in values if k in KINDS]
     if len(kinds) != 1:
-        raise condition.error(f"a requirement names one of {', '.join(sorted(KINDS))}")
+        raise condition.error(f"a requirement must name one of {', '.join(sorted(KINDS))}")
     (name,) = kinds
     kind = KINDS[name]
     for parameter, value in values.items():
@@ -229,7 +229,7 @@ def _requirement(condition: Fields, key: str) -> Mapping[str, Any]:
             raise condition.error(f"{parameter!r} must be {describe(kind.types[parameter])}")
     for parameter in kind.types:
         if parameter not in values and parameter not in kind.optional:
-            raise condition.error(f"{name!r} needs {parameter!r}, too")
+            raise condition.error(f"{name!r} also needs {parameter!r}")
     if kind.one_of and sum(p in values for p in kind.one_of) != 1:
         raise condition.error(f"{name!r} needs one of {', '.join(kind.one_of)}")
     return values

@@ -1,4 +1,4 @@
-"""The values that a table file is made of, and the answers that come out of it."""
+"""The contents of a table file as values, and the answers that follow from them."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ _SHOWN = ("data", "weights", "weight_channel_wise", "weight_asymmetric", "shift"
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """What was done to one layer. ``None`` is not known, and the unknown is never judged."""
+    """What was done to one layer. ``None`` means unknown; the unknown is never judged."""
 
     scheme: Scheme = "uniform"
     #: whether data was quantized
     data: bool | None = None
-    #: whether a weight was quantized (on a data-only row: whether something was treated as one)
+    #: whether a weight was quantized (on a data-only row: whether an input was treated as one)
     weights: bool | None = None
-    #: several weight factors, one for each output channel
+    #: whether the weight has several factors, one for each output channel
     weight_channel_wise: bool | None = None
-    #: a weight offset other than the middle of the range
+    #: whether the weight has an offset other than the middle of the range
     weight_asymmetric: bool | None = None
-    #: the layer's result is shifted by N bits
+    #: whether the layer's result is shifted by N bits
     shift: bool | None = None
 
     def __post_init__(self) -> None:
-        """The schemes of tables 2 and 3 are about weights: by their names those were quantized.
+        """Check the values, and set `weights` for the schemes that imply quantized weights.
 
-        Raises `UsageError` for a scheme or a value that there is not.
+        Raise `UsageError` for an unknown scheme or a value of another type.
         """
         if type(self.scheme) is not str or self.scheme not in _SCHEMES:
             raise UsageError(
-                f"Treatment: {written(self.scheme)} is no scheme{instead(self.scheme, _SCHEMES)}"
+                f"Treatment: {written(self.scheme)} is not a scheme{instead(self.scheme, _SCHEMES)}"
             )
         for name in _SHOWN:
             value = getattr(self, name)
@@ -71,20 +71,20 @@ class Reason:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Answer:
-    """Whether a layer may be treated so: the verdict, its basis, and every condition looked at.
+    """Whether a treatment is allowed for a layer: the verdict, its basis and its reasons.
 
-    `row` is the id of the table row, or ``None`` where no row lists the type.
+    `row` is the id of the table row, or ``None`` if no row lists the type.
     """
 
     verdict: Verdict
     basis: Basis
     row: str | None
-    #: the reasons, or what works them out: most answers are never asked for theirs
+    #: the reasons, or a function that builds them: most answers are never asked for reasons
     explained: tuple[Reason, ...] | Callable[[], tuple[Reason, ...]]
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """Every condition that was looked at, with the value that was seen."""
+        """Every condition that was checked, with the observed value."""
         if not isinstance(self.explained, tuple):
             self.explained = self.explained()
         return self.explained
@@ -109,13 +109,13 @@ class Answer:
 
     @property
     def unknown(self) -> tuple[Reason, ...]:
-        """What the document (or the model) leaves open about this layer."""
+        """The conditions that the document or the model leaves undecided for this layer."""
         return tuple(r for r in self.reasons if r.state == "unknown")
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition of a row; `open` ones make an answer `unspecified` instead of `forbidden`."""
+    """A condition of a row. Violating an `open` one is `unspecified`, not `forbidden`."""
 
     id: str
     require: Mapping[str, Any]
@@ -127,18 +127,18 @@ class Condition:
 
     @property
     def on_treatment(self) -> bool:
-        """Whether it is about what was done, not about the layer."""
+        """Whether the condition is about the treatment and not about the layer."""
         return "treatment" in self.require
 
 
 def condition_id(row: Row, condition: Condition) -> str:
-    """The public id of a condition; one with a slash stands in another table of its own."""
+    """Return the public id of a condition; an id with a slash belongs to another table as is."""
     return condition.id if "/" in condition.id else f"{row.id}/{condition.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Input ports of a row's layers: data, weight, bias."""
+    """The input ports of a row's layers: data, weight, bias."""
 
     data: tuple[int, ...]
     weight: int | None = None
@@ -155,12 +155,12 @@ class Row:
     ir: tuple[str, ...]
     ports: Ports
     conditions: tuple[Condition, ...]
-    #: which of the `ir` types a layer is of, by the rank of its weight, where the row has several
+    #: the `ir` type by the rank of the weight, for a row with several types
     ir_of_rank: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def table(self) -> str:
-        """The table that it is in: ``uniform``, ``nonuniform`` or ``weight_only``."""
+        """The table of the row: ``uniform``, ``nonuniform`` or ``weight_only``."""
         return RowId.parse(self.id).table
 
     @property
@@ -170,7 +170,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        """The row as the document prints it, without table and framework."""
+        """The name of the row as the document prints it, without table and framework."""
         return RowId.parse(self.id).name
 
 
@@ -183,15 +183,15 @@ class Spec:
     float16_closed: frozenset[str]
     float16_basis: Basis
     rows: tuple[Row, ...]
-    #: the tables that are closed lists, by scheme, and on which basis a missing type is forbidden
+    #: the tables that are closed lists, with the basis on which a missing type is forbidden
     lists: Mapping[str, Basis] = field(default_factory=lambda: {"uniform": "stated"})
     source: str = field(default="", compare=False)
-    #: what `tables` has worked out for each row
+    #: results that `tables` keeps for each row
     memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @cached_property
     def by_type(self) -> Mapping[tuple[str, str, str], Row]:
-        """Rows by scheme, framework and layer type (spellings included)."""
+        """The rows by table, framework and layer type, spellings included."""
         return {
             (row.table, row.framework, name): row
             for row in self.rows
@@ -199,7 +199,7 @@ class Spec:
         }
 
     def row(self, id: str) -> Row:
-        """The row of that id. Raises `KeyError` if the release has none."""
+        """Return the row with this id. Raise `KeyError` if the release has none."""
         for row in self.rows:
             if row.id == id:
                 return row

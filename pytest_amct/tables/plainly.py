@@ -1,8 +1,8 @@
-"""Whether conditions plainly hold, without a word on why: so it is with most layers of networks.
+"""A fast path for layers whose conditions plainly hold: it builds no reasons.
 
-Each check is the short way of the predicate of the same name in ``kinds``: it says true or false
-only where that one says so on the document's own words, and ``None`` for everything that takes a
-closer look. ``tests/test_plainly.py`` holds the two against each other.
+It is enough for most layers of a network. Each check is a shortcut for the predicate of the same
+name in ``kinds``. It returns true or false only if the predicate returns the same with basis
+`stated`, and ``None`` for everything else. ``tests/test_plainly.py`` compares the two.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _weight_shared(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters)
 
 
 def _dtype(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters) -> bool | None:
-    memo = layer.network.memo.get("dtype", {})  # gone, once shapes have been inferred
+    memo = layer.network.memo.get("dtype", {})  # shape inference deletes it
     allowed, found = wanted["dtype"], False
     for tensor in (*layer.inputs, *layer.outputs[:1]):
         if tensor is not None:
@@ -109,14 +109,14 @@ PLAINLY: Mapping[str, Check] = {
     "dtype": _dtype,
     "nested": _nested,
 }
-"""Checks by the key that names a predicate in `require`; not every kind has one."""
+"""The checks by the key that names the kind in `require`. Not every kind has a check."""
 
 Step = tuple[Check, Parameters, Check | None, Parameters]
-"""What must hold, and the guard of it."""
+"""A check with its parameters, and its guard with the guard's parameters."""
 
 
 def steps(row: Row) -> tuple[Step, ...] | None:
-    """The checks of a row's conditions on layers; ``None`` if a kind among them has none."""
+    """Return the checks of a row's conditions on layers, ``None`` if one of them has no check."""
     found = []
     for condition in row.conditions:
         if condition.on_treatment:
@@ -131,7 +131,7 @@ def steps(row: Row) -> tuple[Step, ...] | None:
 
 
 def hold(layer: Layer, row: Row, found: tuple[Step, ...], facts: Facts) -> bool:
-    """Whether all of a row's conditions on the layer plainly hold, or do not concern it."""
+    """Return whether all of a row's conditions on the layer plainly hold or are vacuous."""
     ports = row.ports
     for check, require, guard, when in found:
         if guard is not None and guard(layer, ports, facts, when) is False:

@@ -1,4 +1,4 @@
-"""Caffe's two files as messages: the prototxt that describes a net, the caffemodel of blobs."""
+"""Parse Caffe's two files: the prototxt that describes a net, and the caffemodel with its blobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Stored = bytes | str | os.PathLike[str]
 
 _TEXT = re.compile(r'[{}"\n]|^\s*$')
 _STRING = r"""(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
-#: strings, whose braces and number signs do not count, and those that do
+#: matches strings too, so that braces inside strings are skipped
 _BRACES = re.compile(rf"{_STRING}|[{{}}<>]")
 _COMMENT = re.compile(rf"{_STRING}|\#[^\n]*".encode())
 _PLACE = re.compile(r"^\d+:\d+ : ", re.DOTALL)
@@ -29,7 +29,7 @@ _QUOTED_LINE = re.compile(r"^'.*': (?=[A-Z])", re.DOTALL)
 
 
 def parse_prototxt(prototxt: Text, name: str = "") -> tuple[Message, str]:
-    """The NetParameter of a prototxt, and the name of it for errors. Raises `ModelError`."""
+    """Parse a prototxt. Return its NetParameter and its name for errors. Raise `ModelError`."""
     text, name = _read_text(prototxt, name)
     net = message("NetParameter")
     try:
@@ -42,10 +42,10 @@ def parse_prototxt(prototxt: Text, name: str = "") -> tuple[Message, str]:
 
 
 def parse_caffemodel(caffemodel: Stored) -> tuple[Mapping[str, list[Sequence[Message]]], str]:
-    """The blobs of a caffemodel by layer name, and the name of it for errors.
+    """Parse a caffemodel. Return its blobs by layer name, and its name for errors.
 
-    Several entries stand for several layers of one name. Raises `ModelError` if the file is
-    missing, cut off, or holds no layers.
+    A name has several entries if several layers with blobs share it. Raise `ModelError` if the
+    file is missing, is cut off, or contains no layers.
     """
     if isinstance(caffemodel, bytes):
         data, name = caffemodel, "the caffemodel"
@@ -59,7 +59,7 @@ def parse_caffemodel(caffemodel: Stored) -> tuple[Mapping[str, list[Sequence[Mes
         for layer in [*net.layer, *net.layers]:
             inner = layer.layer if hasattr(layer, "layer") and layer.HasField("layer") else layer
             held = blobs.setdefault(inner.name, [])
-            if inner.blobs:  # a net that was written whole has a data layer for each phase
+            if inner.blobs:  # a whole net has a data layer for each phase, under one name
                 held.append(inner.blobs)
     except (DecodeError, UnicodeDecodeError):
         raise ModelError(
@@ -73,14 +73,14 @@ def parse_caffemodel(caffemodel: Stored) -> tuple[Mapping[str, list[Sequence[Mes
 def _read_text(prototxt: Text, name: str) -> tuple[str, str]:
     name = name or "the prototxt"
     if isinstance(prototxt, str) and _TEXT.search(prototxt):
-        data = prototxt.encode("utf-8", "surrogatepass")  # of which decoding complains
+        data = prototxt.encode("utf-8", "surrogatepass")  # decoding reports surrogates
     elif isinstance(prototxt, bytes):
         data = prototxt
     else:
         name = path_of(prototxt, "the text of a prototxt or its path")
         data = read_bytes(prototxt, name)
     try:
-        # Comments say nothing, in whatever encoding.
+        # Comments may have any encoding.
         return _COMMENT.sub(lambda found: found["string"] or b"", data).decode("utf-8"), name
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
@@ -88,16 +88,16 @@ def _read_text(prototxt: Text, name: str) -> tuple[str, str]:
 
 
 def _what_is_wrong(text: str, error: text_format.ParseError) -> str:
-    """The parser's complaint as one sentence; a lost brace is told where it was opened."""
-    lost = _lost_brace(text)
-    if lost is not None:
-        return lost
+    """Return the parser's error as one sentence; for an unmatched brace, name its place."""
+    unmatched = _unmatched_brace(text)
+    if unmatched is not None:
+        return unmatched
     words = _QUOTED_LINE.sub("", _PLACE.sub("", str(error)))
     words = " ".join(words.replace('"caffe.', '"').split()).removesuffix(".")
     return f"line {error.GetLine()}, column {error.GetColumn()}: {words}: correct the prototxt"
 
 
-def _lost_brace(text: str) -> str | None:
+def _unmatched_brace(text: str) -> str | None:
     opened: list[int] = []
     for found in _BRACES.finditer(text):
         if found["string"] is not None:
@@ -107,7 +107,7 @@ def _lost_brace(text: str) -> str | None:
         elif opened:
             opened.pop()
         else:
-            return f"{_place(text, found.start())}: a closing brace that no opening one belongs to"
+            return f"{_place(text, found.start())}: unmatched closing brace"
     return f"{_place(text, opened[-1])}: this brace is never closed" if opened else None
 
 
@@ -117,4 +117,4 @@ def _place(text: str, at: int) -> str:
 
 
 Complain = Callable[[str], ModelError]
-"""Makes the error of a sentence: puts the name of the file in front of it."""
+"""Turns a sentence into an error, with the name of the file in front."""

@@ -1,4 +1,4 @@
-"""What Caffe's layers mean: their parameters by name, and the element type of every blob."""
+"""Caffe's layer types: their parameters by name, and the element type of every blob."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pytest_amct.graphs.caffe.schema import Message, is_repeated
 from pytest_amct.graphs.network import Layer, Role, Takes
 
 WEIGHTED = ("Convolution", "Deconvolution", "InnerProduct")
-"""Layer types with a row and blobs: the first blob is the weight, the second the bias."""
+"""The layer types with a row and blobs: the first blob is the weight, the second the bias."""
 
 _DATA = "Data ImageData HDF5Data MemoryData WindowData DummyData AnnotatedData VideoData"
 SOURCES = frozenset({"Input", *_DATA.split()})
-"""Layer types that feed the net; their tops are network inputs, they themselves are no layers."""
+"""The layer types that feed the net. Their tops are network inputs; they are not layers here."""
 
 _PARAMETERS = {
     "Deconvolution": "convolution_param",
@@ -34,7 +34,7 @@ _PARAMETERS = {
 
 
 def parameters(raw: Message) -> Message:
-    """The message with a layer's own parameters (``pooling_param`` of a Pooling), else ``None``."""
+    """Return the message of a layer's parameters (``pooling_param`` of a Pooling), or ``None``."""
     name = _PARAMETERS.get(raw.type, f"{raw.type.lower()}_param")
     return getattr(raw, name, None)
 
@@ -43,11 +43,11 @@ class CaffeOps:
     """Caffe's layer types (see `graphs.network.Ops`)."""
 
     def attribute(self, layer: Layer, name: str) -> Any:
-        """A field of the layer's parameters, ``None`` if the prototxt does not set it.
+        """Return a field of the layer's parameters, ``None`` if the prototxt does not set it.
 
-        Enums by name (``pool`` = ``AVE``), repeated fields as tuples. ``kernel_shape`` is the
-        kernel of a convolution where the prototxt gives an entry for each axis, as kernel_h and
-        kernel_w or as several kernel_size; else ``None``.
+        Return enums by name (``pool`` = ``AVE``) and repeated fields as tuples. ``kernel_shape`` is
+        the kernel of a convolution if the prototxt gives an entry for each axis (kernel_h and
+        kernel_w, or several kernel_size), else ``None``.
         """
         held = parameters(layer.raw)
         if held is None:
@@ -65,23 +65,23 @@ class CaffeOps:
         return value if field.enum_type is None else field.enum_type.values_by_number[value].name
 
     def role(self, layer: Layer) -> Role:
-        """Split hands on its bottom, as Dropout does at inference; the rest computes."""
+        """Return the role: Identity for Split and (at inference) Dropout, else an operator."""
         return Role.IDENTITY if layer.type in ("Split", "Dropout") else Role.OPERATOR
 
     def takes(self, layer: Layer) -> Mapping[int, Takes]:
-        """Every layer takes the values of its bottoms."""
+        """Return an empty mapping: every layer uses the values of its bottoms."""
         return {}
 
     def dtype(self, layer: Layer, port: int) -> str | int | None:
-        """Every blob that flows through a Caffe net is Float32."""
+        """Return float32, the type of every blob between layers."""
         return "float32"
 
     def types(self, layer: Layer) -> Collection[str]:
-        """None: what attributes name is the dtype of an output."""
+        """Return no types: parameters of Caffe layers name none."""
         return ()
 
     def operands(self, layer: Layer, port: int) -> Sequence[int]:
-        """No stored constant stands behind a weight: Caffe's weights are stored themselves."""
+        """Return the first input. No walk needs more: Caffe's weights are stored constants."""
         return (0,)
 
 

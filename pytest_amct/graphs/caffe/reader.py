@@ -1,8 +1,8 @@
-"""Caffe nets as networks: a prototxt, and the caffemodel with its blobs if there is one.
+"""Read Caffe nets as networks: a prototxt, and the caffemodel with its blobs if there is one.
 
-What a net is in the TEST phase: layers of any generation, each blob named as in the file. A layer
-that works in place makes a new tensor of the same name, so that what reads it before and after
-can be told apart.
+The network has the layers of the TEST phase, in any of Caffe's formats. Blobs keep their names. An
+in-place layer produces a new tensor of the same name, so that its readers and those of the old
+value stay distinct.
 """
 
 from __future__ import annotations
@@ -19,19 +19,18 @@ from pytest_amct.graphs.caffe.upgrade import in_test_phase, upgraded
 from pytest_amct.graphs.network import Layer, Network, Shape, Tensor
 
 _FLOAT16 = 2
-"""The number of FLOAT16 in the fork's enum ``Type``."""
+"""The number of FLOAT16 in the enum ``Type`` of NVIDIA's fork."""
 
 _ROWS = (*WEIGHTED, "Pooling", "Eltwise")
 
 
 def read_caffe(prototxt: Text, caffemodel: Stored | None = None, name: str = "") -> Network:
-    """The network of a Caffe net, each file given as its text or bytes or by its path.
+    """Read the network of a Caffe net, each file given as text, bytes or path.
 
-    Parameters come from the prototxt, blobs by layer name from the caffemodel. A convolution, a
-    deconvolution and an inner product have their weight at port 1 and their bias at port 2, also
-    without a caffemodel (or with empty bytes for one); then nothing is known of them but that they
-    are constant. `name` is what errors call the prototxt.
-    Raises `ModelError` if the files are broken or do not belong together.
+    Parameters come from the prototxt, blobs from the caffemodel by layer name. A convolution, a
+    deconvolution and an inner product have their weight at port 1 and their bias at port 2. Without
+    a caffemodel (or with empty bytes) both are constants of unknown shape. `name` is what errors
+    call the prototxt. Raise `ModelError` if a file is invalid or the files do not belong together.
     """
     net, label = parse_prototxt(prototxt, name)
     blobs: Mapping[str, Sequence[Sequence[Message]]] = {}
@@ -42,7 +41,7 @@ def read_caffe(prototxt: Text, caffemodel: Stored | None = None, name: str = "")
 
 
 class _Reader:
-    """Builds one network; nothing of it outlives the reading."""
+    """Builds one network; it is discarded afterwards."""
 
     def __init__(
         self,
@@ -54,9 +53,9 @@ class _Reader:
         self.name, self.stored, self.stored_name = name, stored, stored_name
         net = upgraded(net, self.error)
         self.network = Network("caffe", CaffeOps(), net, infer)
-        #: the newest tensor of each name, and who made it
+        #: the newest tensor of each name
         self.tensors: dict[str, Tensor] = {}
-        #: weights and biases, by the name that layers share or by layer and number
+        #: weights and biases, by their shared name or by layer and number
         self.parameters: dict[str, Tensor] = {}
         self.layers = list(in_test_phase(net, self.error))
         self.check_names()
@@ -80,7 +79,7 @@ class _Reader:
         seen: set[str] = set()
         for raw in self.layers:
             if not raw.type:
-                raise self.error(f"layer {raw.name!r} has no type")
+                raise self.error(f"layer {raw.name!r} has no type: give it one")
             if raw.name and raw.name in seen:
                 raise self.error(f"two layers are named {raw.name!r}: give each its own name")
             seen.add(raw.name)
@@ -90,20 +89,20 @@ class _Reader:
                 )
 
     def inputs(self, net: Message) -> None:
-        """The inputs that are fields of the net, as nets before the Input layer have them."""
+        """Read the inputs that are fields of the net, as in nets without an Input layer."""
         names, shapes, dims = list(net.input), list(net.input_shape), list(net.input_dim)
         if shapes and len(shapes) != len(names):
-            raise self.error(f"{len(names)} inputs, but {len(shapes)} input_shape: give one each")
+            raise self.error(f"{len(names)} inputs, but {len(shapes)} input_shape: give each one")
         if not shapes and dims and len(dims) != 4 * len(names):
             raise self.error(
-                f"{len(names)} inputs, but {len(dims)} input_dim: give four each, or input_shape"
+                f"{len(names)} inputs, but {len(dims)} input_dim: give each four, or input_shape"
             )
         for i, name in enumerate(names):
             entries = shapes[i].dim if shapes else dims[4 * i : 4 * i + 4] if dims else None
             self.input(name, None if entries is None else tuple(entries))
 
     def source(self, raw: Message) -> None:
-        """An Input layer, or one that reads data from elsewhere, whose shape is not known here."""
+        """Read an Input layer, or a data layer, whose shape is unknown here."""
         shapes = list(raw.input_param.shape) if raw.type == "Input" else []
         if len(shapes) > 1 and len(shapes) != len(raw.top):
             raise self.error(
@@ -116,7 +115,7 @@ class _Reader:
 
     def input(self, name: str, shape: Shape | None) -> None:
         if name in self.tensors:
-            raise self.error(f"blob {name!r} is made twice: give each a name of its own")
+            raise self.error(f"blob {name!r} is produced twice: give each a different name")
         tensor = Tensor(name, "input", "float32", shape)
         self.tensors[name] = tensor
         self.network.inputs.append(tensor)
@@ -139,32 +138,33 @@ class _Reader:
             return self.tensors[name]
         maker = next((later for later in self.layers if name in later.top), None)
         if maker is None:
-            why = "which nothing in the TEST phase makes: correct the name"
+            why = "which nothing in the TEST phase produces: correct the name"
         elif maker is raw:
-            why = "which it makes itself: a net has no cycles"
+            why = "which it produces itself: a net must not have cycles"
         else:
-            why = f"which only layer {maker.name!r} behind it makes: order them, without cycles"
+            why = f"which only the later layer {maker.name!r} produces: reorder them, remove cycles"
         raise self.error(f"layer {raw.name!r} reads blob {name!r}, {why}")
 
     def top(self, layer: Layer, port: int, name: str) -> Tensor:
         bottoms = layer.raw.bottom
         if name in self.tensors and (port >= len(bottoms) or bottoms[port] != name):
             raise self.error(
-                f"layer {layer.name!r} makes blob {name!r}, which another makes already: rename one"
+                f"layer {layer.name!r} produces blob {name!r}, which another layer already"
+                " produces: rename one"
             )
         tensor = Tensor(name, "layer", "float32", producer=layer)
         self.tensors[name] = tensor
         return tensor
 
     def blobs(self, raw: Message) -> tuple[Tensor | None, ...]:
-        """Note a layer's blobs; returns weight and bias of a layer that has a row."""
+        """Read a layer's blobs. Return the weight and the bias of a layer type that has them."""
         found = self.stored.get(raw.name, ()) if raw.name else ()
         blobs = found[0] if found else raw.blobs
         where = self.stored_name if found else self.name
         shapes = [_shape(blob) for blob in blobs]
         why = _misfit(raw, blobs, shapes)
         if why:
-            raise ModelError(f"{where}: layer {raw.name!r}: {why}: is it of another net?")
+            raise ModelError(f"{where}: layer {raw.name!r}: {why}: is it from another net?")
         held: list[Tensor | None] = [
             self.parameter(raw, i, blob, shape)
             for i, (blob, shape) in enumerate(zip(blobs, shapes, strict=True))
@@ -179,7 +179,7 @@ class _Reader:
     def parameter(
         self, raw: Message, number: int, blob: Message | None, shape: Shape | None
     ) -> Tensor:
-        """A weight or bias; layers that give it one name have it in common."""
+        """Return a weight or bias; layers that give it the same name share it."""
         shared = raw.param[number].name if number < len(raw.param) else ""
         label = raw.name or next(iter(raw.top), raw.type)
         name = shared or f"{label}.blobs[{number}]"
@@ -187,7 +187,7 @@ class _Reader:
         if tensor is None:
             tensor = self.parameters[name] = Tensor(name, "constant", "float32", shape)
         elif shape is not None and tensor.value is not None and tensor.shape is not None:
-            # PERMISSIVE sharing: the same numbers in other dimensions.
+            # PERMISSIVE sharing: the same numbers in another shape.
             tensor.shape = shape if len(shape) == len(tensor.shape) else None
         elif shape is not None:
             tensor.shape = shape
@@ -198,12 +198,12 @@ class _Reader:
 
 
 def _is_float16(blob: Message) -> bool:
-    """Whether a blob's numbers are Float16: Caffe's never are, those of NVIDIA's fork can be."""
+    """Return whether a blob is Float16, as only NVIDIA's fork of Caffe stores it."""
     return blob.raw_data_type == _FLOAT16 and not (blob.data or blob.double_data)
 
 
 def _shape(blob: Message) -> Shape | None:
-    """The dimensions of a blob: ``shape``, or the four fields that older files have instead."""
+    """Return the dimensions of a blob: ``shape``, or the four fields of older files."""
     if blob.HasField("shape"):
         return tuple(blob.shape.dim)
     legacy = ("num", "channels", "height", "width")
@@ -213,7 +213,7 @@ def _shape(blob: Message) -> Shape | None:
 
 
 def _misfit(raw: Message, blobs: Sequence[Message], shapes: Sequence[Shape | None]) -> str:
-    """What is wrong with the blobs of a layer; empty if they fit."""
+    """Return what is wrong with the blobs of a layer, ``""`` if they fit."""
     for i, (blob, shape) in enumerate(zip(blobs, shapes, strict=True)):
         sizes = (len(blob.data), len(blob.double_data), _raw_count(blob))
         count = next((size for size in sizes if size), None)
@@ -221,26 +221,26 @@ def _misfit(raw: Message, blobs: Sequence[Message], shapes: Sequence[Shape | Non
         if any(n < 0 for n in numbers):
             return f"blob {i} has a negative dimension"
         if count is not None and shape is not None and math.prod(numbers) != count:
-            return f"blob {i} is {_words(shape)}, but holds {count} numbers"
+            return f"blob {i} is {_words(shape)}, but contains {count} numbers"
     if raw.type not in WEIGHTED or not blobs:
         return ""
     held = parameters(raw)
     wanted = 2 if held.bias_term else 1
     if len(blobs) != wanted:
-        return f"has {len(blobs)} blobs, but the net wants {wanted}"
+        return f"has {len(blobs)} blobs, but the net needs {wanted}"
     weight = shapes[0]
     if weight is None:
         return ""
     outputs = _outputs(raw, weight)
     if outputs is None:
-        return f"the weight is {_words(weight)}, which is no weight of a {raw.type}"
+        return f"the weight is {_words(weight)}, which is not a weight of a {raw.type}"
     if held.HasField("num_output") and outputs != held.num_output:
         return f"the weight is {_words(weight)}, but num_output is {held.num_output}"
     return "" if raw.type == "InnerProduct" else _kernel_misfit(held, weight)
 
 
 def _outputs(raw: Message, weight: Shape) -> int | None:
-    """How many outputs a weight makes, ``None`` if it has too few dimensions."""
+    """Return the number of outputs of a weight, ``None`` if it has too few dimensions."""
     if len(weight) < 2:
         return None
     if raw.type == "InnerProduct":
@@ -262,7 +262,7 @@ def _kernel_misfit(held: Message, weight: Shape) -> str:
 
 
 def _raw_count(blob: Message) -> int:
-    """How many numbers ``raw_data`` holds, by the type that stands beside it."""
+    """Return how many numbers ``raw_data`` contains, by ``raw_data_type``."""
     size = {0: 8, 1: 4, 2: 2, 3: 4, 4: 4}[blob.raw_data_type]
     return len(blob.raw_data) // size
 

@@ -1,9 +1,9 @@
-"""Caffe's own file format: NetParameter and what is in it, as protobuf messages of a private pool.
+"""Caffe's file format: NetParameter and its parts, as protobuf messages of a private pool.
 
-Messages, fields and numbers are those of BVLC's ``caffe.proto`` (everything a net can hold, with
-the two older generations of layers), of NVIDIA's fork (``raw_data_type``, ``raw_data``) and, for
-files of detectors, of the SSD and R-CNN forks. They live in a pool of their own: an installed
-Caffe or OpenCV that registers the same names elsewhere is not disturbed.
+Messages, fields and numbers are those of BVLC's ``caffe.proto`` (the whole net, with the two older
+layer formats), of NVIDIA's fork (``raw_data_type``, ``raw_data``), and of the SSD and R-CNN forks
+for detectors. The private pool avoids conflicts with an installed Caffe or OpenCV, which registers
+the same names.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from pytest_amct.graphs.descriptors import message_classes
 
 Message = Any
-"""A protobuf message of this schema; protobuf itself comes without types."""
+"""A protobuf message of this schema. Protobuf has no type annotations."""
 
 _SCHEMA = """
 Phase{TRAIN,TEST}
@@ -194,12 +194,12 @@ StoredNet layer:100:StoredBlobs* layers:2:StoredBlobsV1*
 
 
 def message(name: str) -> Message:
-    """A new, empty message of a type of ``caffe.proto``: ``message("NetParameter")``."""
+    """Return a new, empty message of a type of ``caffe.proto``: ``message("NetParameter")``."""
     return _classes()[name]()
 
 
 def is_repeated(field: Any) -> bool:
-    """Whether a field of a descriptor is repeated (protobuf renamed the question in 6.31)."""
+    """Return whether a field of a descriptor is repeated (protobuf 6.31 changed the API)."""
     known = getattr(field, "is_repeated", None)
     return bool(field.label == field.LABEL_REPEATED if known is None else known)
 

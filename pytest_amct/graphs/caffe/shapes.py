@@ -1,6 +1,6 @@
-"""Shapes that follow from the inputs' through a Caffe net, as far as its own layer types go.
+"""Shape inference for a Caffe net, from its inputs through the layer types with a rule.
 
-What a layer of another type makes is not known, and what follows from it is not either.
+The output shapes of other layer types are unknown, and so is everything that depends on them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SAME = frozenset(_ELEMENTWISE.split())
 
 
 def infer(network: Network) -> None:
-    """Fill in the shapes of what the layers make; never raises."""
+    """Fill in the shapes of the layers' outputs. Never raise."""
     for layer in network.layers:
         bottoms = [t.shape for t in layer.inputs if t is not None and t.origin != "constant"]
         known = [shape for shape in bottoms if shape is not None]
@@ -50,13 +50,13 @@ def _shapes(layer: Layer, bottoms: Sequence[Shape]) -> Sequence[Shape | None]:
 
 
 def _axis(axis: int, rank: int) -> int | None:
-    """An axis counted from the front, ``None`` if the rank has no such axis."""
+    """Return the axis counted from the front, ``None`` if it is out of range for the rank."""
     axis = axis + rank if axis < 0 else axis
     return axis if 0 <= axis < rank else None
 
 
 def _window(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
-    """Convolution and Deconvolution: num_output channels, then a size for each spatial axis."""
+    """Return the output shape of a Convolution or Deconvolution."""
     held, bottom = parameters(layer), bottoms[0]
     axis = _axis(held.axis, len(bottom))
     if axis is None:
@@ -83,7 +83,7 @@ def _window(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
 def _each(
     held: Message, name: str, first: str, second: str, count: int, default: int | None
 ) -> list[int | None]:
-    """An entry for each spatial axis: given once for all, for each, or as ``_h`` and ``_w``."""
+    """Return an entry for each spatial axis: given once, for each axis, or as ``_h`` and ``_w``."""
     if first and (held.HasField(first) or held.HasField(second)):
         return [getattr(held, first), getattr(held, second)] if count == 2 else [None] * count
     given = list(getattr(held, name)) or [default]

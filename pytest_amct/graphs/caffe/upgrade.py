@@ -1,8 +1,7 @@
-"""Older generations of Caffe nets, brought to the current one as Caffe itself does it.
+"""Upgrade old Caffe nets to the current format as Caffe does, and select the TEST phase.
 
 ``layers { layer { type: "conv" } }`` (V0) and ``layers { type: CONVOLUTION }`` (V1) become
-``layer { type: "Convolution" }``; parameters of data layers, which no table asks for, are left
-behind. And of any generation: which layers a net has in the TEST phase.
+``layer { type: "Convolution" }``. Parameters of V0 data layers, which no table needs, are dropped.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ _TYPES = (
     "InfogainLoss InnerProduct LRN MemoryData MultinomialLogisticLoss MVN Pooling Power ReLU "
     "Sigmoid SigmoidCrossEntropyLoss Silence Softmax Split Slice TanH WindowData Threshold"
 )
-#: as the enum of V1 spells a type, without its underscores
+#: types by their name in the enum of V1, without underscores
 _V1_TYPES = {type_.upper(): type_ for type_ in _TYPES.split()} | {"SOFTMAXLOSS": "SoftmaxWithLoss"}
 _V0_TYPES = {
     **{t.lower(): t for t in ("Accuracy", "BNLL", "Concat", "Data", "Dropout", "Flatten")},
@@ -36,7 +35,7 @@ _V0_TYPES = {
     "tanh": "TanH",
     "window_data": "WindowData",
 }
-#: where the fields of a V0 layer go, by its type; the names that changed are below
+#: the message and the fields that a V0 layer sets, by its type; `_RENAMED` has the new names
 _V0_FIELDS = {
     "conv": (
         "convolution_param",
@@ -52,7 +51,7 @@ _RENAMED = {"biasterm": "bias_term", "kernelsize": "kernel_size"}
 
 
 def upgraded(net: Message, complain: Complain) -> Message:
-    """The net with current layers alone; itself if it has no others. Raises `ModelError`."""
+    """Return the net with all layers in the current format. Raise `ModelError`."""
     if not net.layers:
         return net
     if net.layer:
@@ -60,12 +59,12 @@ def upgraded(net: Message, complain: Complain) -> Message:
     new = message("NetParameter")
     new.CopyFrom(net)
     del new.layers[:]
-    # What a V0 padding layer makes, with what it reads and its pad: those behind it pad instead.
+    # The output of each V0 padding layer, with its input and pad: its readers pad instead.
     padded: dict[str, tuple[str, int]] = {}
     for old in net.layers:
         if old.HasField("layer") and old.layer.type == "padding":
             if len(old.bottom) != 1 or len(old.top) != 1:
-                raise complain(f"padding layer {old.layer.name!r} must read and make one blob")
+                raise complain(f"padding layer {old.layer.name!r} must have one bottom and one top")
             padded[old.top[0]] = (old.bottom[0], old.layer.pad)
         else:
             made = new.layer.add()
@@ -92,7 +91,7 @@ def _upgrade(
         elif pad and new.type == "Pooling":
             new.pooling_param.pad = pad
         elif pad:
-            raise complain(f"layer {new.name!r} reads padding, but a {new.type} cannot pad")
+            raise complain(f"layer {new.name!r} reads a padding layer, but a {new.type} cannot pad")
     for name in old.top:
         padded.pop(name, None)
 
@@ -105,7 +104,7 @@ def _upgrade_type(old: Message, new: Message, complain: Complain) -> None:
         type_ = field.enum_type.values_by_number[old.type].name
         known = _V1_TYPES.get(type_.replace("_", ""))
     if known is None:
-        raise complain(f"layer {new.name!r}: {type_ or 'NONE'!r} is no type of Caffe's old layers")
+        raise complain(f"layer {new.name!r}: {type_ or 'NONE'!r} is not a type of old Caffe layers")
     new.type = known
 
 
@@ -137,7 +136,7 @@ def _copy_v0(old: Message, new: Message) -> None:
 
 
 def in_test_phase(net: Message, complain: Complain) -> Iterator[Message]:
-    """The layers that the net has in the TEST phase, at its own level and stages."""
+    """Yield the layers of the TEST phase, at the net's own level and stages."""
     for layer in net.layer:
         if layer.include and layer.exclude:
             raise complain(f"layer {layer.name!r} has both 'include' and 'exclude': keep one")

@@ -1,4 +1,4 @@
-"""The files beside an ONNX model that hold its external data."""
+"""The files that hold the external data of an ONNX model."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 from pytest_amct.errors import ModelError
 
 _MOST_BYTES = 4 << 30
-"""What is brought along of external data: more would not be given to a quantizer either."""
+"""The most external data that is read, in bytes."""
 
 
 def external_files(path: Path, model: ModelProto) -> dict[str, bytes]:
-    """The files of external data of the model in `path`, by their location in it.
+    """Read the external data of the model at `path`; the keys are the locations in the model.
 
-    A location that leaves the model's folder is never opened. Raises `ModelError` if there is too
-    much of it, `OSError` if it cannot be read.
+    Never open a location outside the model's folder. Raise `ModelError` if there is too much data,
+    `OSError` if a file cannot be read.
     """
     home, found, total = path.parent.resolve(), dict[str, bytes](), 0
     for location in dict.fromkeys(_locations(model)):
         beside = _beside(home, location)
         if beside is None:
-            continue  # whoever needs it will say so
+            continue  # the tool that needs the file reports it
         total += beside.stat().st_size
         if total > _MOST_BYTES:
             raise ModelError(f"{path}: its external data takes more than {_MOST_BYTES} bytes")
@@ -32,7 +32,7 @@ def external_files(path: Path, model: ModelProto) -> dict[str, bytes]:
 
 
 def _beside(home: Path, location: str | bytes) -> Path | None:
-    """The file of that location, ``None`` if there is none in the folder."""
+    """Return the file at a location, ``None`` if the folder has no such file."""
     if not isinstance(location, str) or ".." in PurePosixPath(location).parts:
         return None
     try:
@@ -49,7 +49,7 @@ def _locations(model: ModelProto) -> Iterator[str]:
 
 
 def _tensors(model: ModelProto) -> Iterator[TensorProto]:
-    """The stored tensors of a model, those in nodes, nested graphs and functions too."""
+    """Yield the stored tensors of a model, including those in nodes, nested graphs, functions."""
     waiting: list[GraphProto | NodeProto] = [model.graph]
     waiting += [node for function in model.functions for node in function.node]
     while waiting:

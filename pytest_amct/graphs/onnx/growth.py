@@ -1,7 +1,7 @@
-"""How much onnx's shape inference would have to hold, told without running it.
+"""An estimate of the memory that onnx's shape inference would need, without running it.
 
-Nodes that join shapes can double what is known with each of them: forty that gather from
-themselves have a rank of 2**40, and onnx asks for the memory.
+Nodes that join shapes can double the number of known dimensions at each step. Forty Gather nodes
+that gather from themselves give a rank of 2**40, and onnx tries to allocate it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import NamedTuple
 from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 _MOST = 1 << 21
-"""Dimensions and propagated numbers of all tensors together: about 100 MB."""
+"""The most dimensions and propagated numbers of all tensors together: about 100 MB."""
 
 _LENGTHENS = frozenset(("Gather", "GatherND", "Unsqueeze"))
-"""Types whose rank is at most that of all of their inputs together."""
+"""Types whose output has at most the rank of all inputs together."""
 
 _ADDING = """
 OneHot Loop Scan SequenceMap SequenceConstruct SequenceInsert Optional ConcatFromSequence
@@ -24,7 +24,7 @@ SplitToSequence
 """
 
 _ADDS_ONE = frozenset(_ADDING.split())
-"""Types that give one dimension more, or wrap a type into another."""
+"""Types that add a dimension, or wrap a type in another type."""
 
 _PROPAGATING = """
 Shape Size Cast Identity Add Sub Mul Div Mod Min Max Neg Abs Gather Slice Squeeze Unsqueeze Concat
@@ -32,13 +32,13 @@ Constant
 """
 
 _PROPAGATES = frozenset(_PROPAGATING.split())
-"""Types whose numbers onnx works out, where they come from shapes and small constants."""
+"""Types whose values onnx propagates if they come from shapes and small constants."""
 
 _INTEGERS = (TensorProto.INT32, TensorProto.INT64)
 
 
 class _Size(NamedTuple):
-    """The most dimensions that a tensor can have, and the most numbers that are known of it."""
+    """An upper bound of a tensor's rank, and of how many of its numbers are known."""
 
     rank: int = 0
     numbers: int = 0
@@ -48,13 +48,14 @@ _Known = ChainMap[str, _Size]
 
 
 class _TooMuchError(Exception):
-    """Stops the counting."""
+    """Raised to stop counting at the limit."""
 
 
 def grows(model: ModelProto) -> bool:
-    """Whether inference on this model may need more memory than a real model ever does.
+    """Return whether inference on this model may need more memory than any real model.
 
-    Goes into each call: functions must not call themselves, nor be too many once inlined.
+    Follow every call of a function. Functions must not be recursive, and the inlined model must
+    not be too large.
     """
     functions = {(f.domain, f.name, f.overload): f for f in model.functions}
     try:
@@ -65,14 +66,14 @@ def grows(model: ModelProto) -> bool:
 
 
 class _Count:
-    """Counts in the order of the document, as onnx does."""
+    """Counts dimensions and numbers in document order, as onnx does."""
 
     def __init__(self, functions: Mapping[tuple[str, str, str], FunctionProto]) -> None:
         self.functions = functions
         self.total = 0
 
     def graph(self, graph: GraphProto, outer: _Known, given: _Size) -> _Size:
-        """The largest of a graph's outputs; `given` is the largest of what its owner reads."""
+        """Return the largest size of a graph's outputs, from the largest of its owner's inputs."""
         known = outer.new_child()
         declared = {info.name: _declared(info) for info in (*graph.value_info, *graph.output)}
         for tensor in graph.initializer:
@@ -120,11 +121,11 @@ class _Count:
             rank += max(numbers, listed)
         if node.op_type in _ADDS_ONE:
             rank += 1
-        if node.op_type not in _PROPAGATES:  # numbers that it reads may be a shape
+        if node.op_type not in _PROPAGATES:  # the numbers that it reads may be a shape
             return _Size(max(rank, numbers, listed))
         if node.op_type == "Concat":
             numbers = sum(size.numbers for size in read)
-        elif node.op_type == "Gather":  # a few out of a table, however long that is
+        elif node.op_type == "Gather":  # as many numbers as there are indices
             numbers = read[1].numbers if len(read) > 1 else 0
         elif node.op_type == "Shape":
             numbers = rank
@@ -147,7 +148,7 @@ def _largest(sizes: Iterable[_Size]) -> _Size:
 def _declared(info: ValueInfoProto) -> _Size:
     tensor = info.type.tensor_type
     dims = tensor.shape.dim
-    # Where numbers are not known, their count alone gives the rank of what has that shape.
+    # Even if the numbers of a shape are unknown, their count gives the rank.
     vector = len(dims) == 1 and tensor.elem_type in _INTEGERS
     return _Size(len(dims), max(dims[0].dim_value, 0) if vector else 0)
 

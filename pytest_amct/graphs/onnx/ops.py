@@ -1,4 +1,4 @@
-"""What the installed onnx knows about its operators: roles on the way back to a weight, dtypes."""
+"""The operators of the installed onnx: their roles on the walk to a weight, and their dtypes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ DTYPES: dict[int, str] = {
     for name, number in TensorProto.DataType.items()
     if name != "UNDEFINED"
 }
-"""Element types by their number in ``TensorProto.DataType``, in numpy's words."""
+"""The numpy names of element types by their number in ``TensorProto.DataType``."""
 
 _NAMED: dict[str, str] = {n: DTYPES[i] for n, i in TensorProto.DataType.items() if i in DTYPES}
 
 NUMBERS: dict[str, int] = {name: number for number, name in DTYPES.items()}
-"""The numbers of element types by name."""
+"""The numbers of element types by their numpy name."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _A = AttributeProto
@@ -41,15 +41,15 @@ _FIELDS = {
 _IDENTITIES = {"Identity", "Dropout"}
 _VALUES: Mapping[int, Takes] = MappingProxyType({})
 _SHAPE_OF_FIRST: Mapping[int, Takes] = MappingProxyType({0: "shape"})
-#: a sequence's length follows from shapes, too
+#: the length of a sequence counts as its shape
 _TAKES: Mapping[str, Mapping[int, Takes]] = {
     **dict.fromkeys(("Shape", "Size", "EyeLike", "SequenceLength"), _SHAPE_OF_FIRST),
     **dict.fromkeys(("RandomNormalLike", "RandomUniformLike"), _SHAPE_OF_FIRST),
     "CastLike": MappingProxyType({1: "type"}),
 }
-#: by name, too: in a function their graphs may be what the call passes
+#: listed by name because in a function their graphs may be attributes of the call
 _CONTROL_FLOW = {"If", "Loop", "Scan", "SequenceMap"}
-#: another value on each run unless the attribute ``seed`` is set
+#: operators that return another value on each run unless the attribute ``seed`` is set
 _RANDOM = {
     "RandomNormal",
     "RandomUniform",
@@ -58,15 +58,15 @@ _RANDOM = {
     "Multinomial",
     "Bernoulli",
 }
-#: the value is in the first input alone, whatever the other inputs' types are
+#: operators whose value comes from the first input alone, whatever types the others have
 _FIRST_OPERAND = {"DequantizeLinear", "QuantizeLinear", "Cast", "CastLike", "Clip", "Pad", "Pow"}
-#: how far a flag is followed, so that no chain is walked for every node of it
+#: the most steps back to a flag, so that the cost of a long chain is not quadratic
 _FLAG_HOPS = 100
-#: the greatest version that onnx takes; files may name a greater one
+#: the largest version that onnx accepts; files may name a larger one
 _LAST_VERSION = 2**31 - 1
-#: types whose schema is remembered: models may have any number of them, of any length
+#: the most types whose schema is cached: a hostile model may have any number of types
 _REMEMBERED = 4096
-#: outputs whose dtype an attribute names, with the dtype without it (None: as the first input)
+#: the attribute that names an output's dtype, and the default (None: that of the first input)
 _DTYPE_ATTRIBUTE: dict[str, tuple[str, str | None]] = {
     "Cast": ("to", None),
     "RandomNormal": ("dtype", "float32"),
@@ -83,9 +83,9 @@ _DTYPE_ATTRIBUTE: dict[str, tuple[str, str | None]] = {
 
 
 def attribute(node: onnx.NodeProto, name: str, given: Mapping[str, Any] = _NOTHING) -> Any:
-    """The value of a node's attribute, ``None`` if it is absent.
+    """Return the value of a node's attribute, ``None`` if it is absent.
 
-    `given` is what the call sites of the enclosing function pass, see `Layer.given`.
+    `given` holds the attributes that the calls of the enclosing function pass, see `Layer.given`.
     """
     for found in node.attribute:
         if found.name == name:
@@ -104,7 +104,7 @@ def attribute(node: onnx.NodeProto, name: str, given: Mapping[str, Any] = _NOTHI
 
 
 def _set_field(found: AttributeProto) -> str | None:
-    """The field that holds the value where `type` does not tell, as in the first ir_versions."""
+    """Return the field that holds the value if `type` is not set, as in early IR versions."""
     for field in ("ints", "floats", "strings"):
         if getattr(found, field):
             return field
@@ -126,12 +126,12 @@ def _schema(type_: str, domain: str, version: int) -> defs.OpSchema | None:
 def _type_rule(
     type_: str, domain: str, version: int, port: int
 ) -> tuple[str | int | None, tuple[int, ...]]:
-    """The dtype rule of an output and the input ports of its own type, by the operator's schema."""
+    """Return the dtype rule of an output and the input ports of the same type, by the schema."""
     schema = _schema(type_, domain, version)
     if schema is None or not schema.outputs:
         return None, (0,)
     formal = schema.outputs[min(port, len(schema.outputs) - 1)]
-    if not formal.is_homogeneous:  # of loops: each output has a type of its own
+    if not formal.is_homogeneous:  # loops: each output has its own type
         return None, (0,)
     same = [i for i, given in enumerate(schema.inputs) if given.type_str == formal.type_str]
     if same:
@@ -170,14 +170,14 @@ class OnnxOps:
     """The operators of ``ai.onnx`` and the other domains of the installed onnx (see `Ops`)."""
 
     def attribute(self, layer: Layer, name: str) -> Any:
-        """The attribute of a layer, see `Layer.attribute`."""
+        """Return the attribute of a layer, see `Layer.attribute`."""
         return attribute(layer.raw, name, layer.given)
 
     def role(self, layer: Layer) -> Role:
-        """What the operator means for its output's value (READING.md section 3)."""
+        """Return the role of a layer's operator (docs/reading.md, "Weight source")."""
         node, type_ = layer.raw, layer.type
         if layer.body or layer.parameters:
-            # Whether a function or the operator of the same name is meant is up to the runtime.
+            # If a function has the name of a standard operator, the runtime picks one of them.
             bears_a_name = not layer.domain and _schema(type_, "", layer.version) is not None
             return Role.FOREIGN if bears_a_name else Role.CALL
         if layer.domain:
@@ -198,11 +198,11 @@ class OnnxOps:
         return Role.OPERATOR
 
     def takes(self, layer: Layer) -> Mapping[int, Takes]:
-        """The input ports from which the operator takes the shape or the type alone."""
+        """Return the input ports of which the operator uses only the shape or the type."""
         return _VALUES if layer.domain else _TAKES.get(layer.type, _VALUES)
 
     def dtype(self, layer: Layer, port: int) -> str | int | None:
-        """Dtype of an output by the operator's schema and attributes."""
+        """Return the dtype of an output, by the operator's schema and attributes."""
         if layer.domain and _schema(layer.type, layer.domain, layer.version) is None:
             return None
         if not layer.domain and layer.type in _DTYPE_ATTRIBUTE and port == 0:
@@ -210,7 +210,7 @@ class OnnxOps:
             value = layer.attribute(name)
             if isinstance(value, int):
                 return DTYPES.get(value)
-            if isinstance(value, str):  # as Cast had it before opset 6
+            if isinstance(value, str):  # Cast before opset 6
                 return _NAMED.get(value.upper())
             return None if value is UNKNOWN or layer.type == "Cast" else (default or 0)
         if layer.type == "ConstantOfShape" and not layer.domain:
@@ -226,11 +226,11 @@ class OnnxOps:
         return _type_rule(layer.type, layer.domain, layer.version, port)[0]
 
     def types(self, layer: Layer) -> Collection[str]:
-        """None: what attributes name is the dtype of an output."""
+        """Return no types: each type that an attribute names is the dtype of an output."""
         return ()
 
     def operands(self, layer: Layer, port: int) -> Sequence[int]:
-        """Input ports that carry the value of an output: those of its type, else the first."""
+        """Return the input ports that carry an output's value: those of its type, else port 0."""
         if layer.type == "ConstantOfShape":
             return ()
         if layer.type in _FIRST_OPERAND:
@@ -240,7 +240,7 @@ class OnnxOps:
 
 
 def _dropout(layer: Layer) -> Role:
-    """Dropout is Identity at inference; ``is_test`` or ``training_mode`` may say otherwise."""
+    """Return the role of Dropout: Identity at inference; ``is_test``, ``training_mode`` decide."""
     if layer.version < 7:
         return Role.IDENTITY if layer.attribute("is_test") else Role.FOREIGN
     mode = layer.input(2)
@@ -253,7 +253,7 @@ def _dropout(layer: Layer) -> Role:
 
 
 def _flag(tensor: Tensor) -> bool | None:
-    """The value of a stored boolean scalar, ``None`` if it is none or not in the file."""
+    """Return the value of a stored boolean scalar, ``None`` if the file does not hold one."""
     for _ in range(_FLAG_HOPS):
         layer = tensor.producer
         if layer and layer.type == "Identity" and not layer.domain and layer.inputs:
@@ -261,7 +261,7 @@ def _flag(tensor: Tensor) -> bool | None:
         elif layer and layer.body:
             port = next(i for i, made in enumerate(layer.outputs) if made is tensor)
             passed = layer.body[port] if port < len(layer.body) else None
-        else:  # what the only call site of the enclosing function passes
+        else:  # the argument, if the enclosing function has a single call
             passed = tensor.bound[0] if len(tensor.bound) == 1 else None
         if passed is None:
             break

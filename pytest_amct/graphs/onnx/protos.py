@@ -1,4 +1,4 @@
-"""ONNX protos in the terms of a network: models from bytes or files, domains, types, shapes."""
+"""ONNX protos: parse a model, and translate domains, types and shapes to those of a network."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pytest_amct.graphs.onnx.ops import DTYPES
 
 
 def parse_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = "") -> ModelProto:
-    """The proto of a model given in any form; external data stays where it is.
+    """Parse a model given in any form, without its external data.
 
-    Raises `ModelError` if the file is missing, is not ONNX, or holds no graph.
+    Raise `ModelError` if the file is missing, is not ONNX, or contains no graph.
     """
     if not isinstance(model, ModelProto):
         if isinstance(model, bytes):
@@ -37,12 +37,12 @@ def parse_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = "
 
 
 def normal_domain(domain: str) -> str:
-    """``ai.onnx`` and the empty domain are one."""
+    """Return the domain, with the empty name for ``ai.onnx``."""
     return "" if domain == "ai.onnx" else domain
 
 
 def value_shape(info: ValueInfoProto) -> Shape | None:
-    """The declared shape of a tensor, ``None`` if it is not a dense tensor or has none."""
+    """Return the declared shape, ``None`` if there is none or the value is not a dense tensor."""
     kind = info.type.WhichOneof("value")
     if kind != "tensor_type" or not info.type.tensor_type.HasField("shape"):
         return None
@@ -52,12 +52,12 @@ def value_shape(info: ValueInfoProto) -> Shape | None:
 def _entry(dim: TensorShapeProto.Dimension) -> int | str | None:
     if dim.HasField("dim_value") and dim.dim_value >= 0:
         return dim.dim_value
-    # Shape inference gives such names to what it could not tell.
+    # onnx's shape inference gives names with this prefix to unknown dimensions.
     return dim.dim_param if dim.dim_param and not dim.dim_param.startswith("unk__") else None
 
 
 def input_shape(info: ValueInfoProto) -> Shape | None:
-    """The shape of a network input; entries that the file leaves open are the caller's choice."""
+    """Return the shape of a network input; dimensions that the file leaves open are symbolic."""
     shape = value_shape(info)
     if shape is None:
         return None
@@ -65,7 +65,7 @@ def input_shape(info: ValueInfoProto) -> Shape | None:
 
 
 def value_dtype(info: ValueInfoProto) -> str | None:
-    """The declared element type; other types than tensors are named by their kind."""
+    """Return the declared element type; for values other than tensors, the name of their kind."""
     kind = info.type.WhichOneof("value")
     if kind is None:
         return None

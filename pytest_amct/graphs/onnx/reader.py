@@ -1,4 +1,4 @@
-"""ONNX models as networks: bytes, files or protos, any opset, without loading a weight."""
+"""Read ONNX models as networks: bytes, files or protos, any opset, without loading weights."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ from pytest_amct.graphs.onnx.protos import (
 from pytest_amct.graphs.onnx.shapes import infer
 
 _MAX_DEPTH = 64
-"""Nested graphs deeper than protobuf itself reads (100 messages, three for each graph)."""
+"""The deepest nesting of graphs; protobuf itself reads 100 messages, three for each graph."""
 
 _MOST_PASSED = 1_000_000
-"""Attributes that calls pass, up to which it is worked out what all call sites agree on."""
+"""The most passed attributes that are compared; beyond it, all attributes are `UNKNOWN`."""
 
 _NESTING = (AttributeProto.GRAPH, AttributeProto.GRAPHS, AttributeProto.UNDEFINED)
-"""Types of attributes that may hold graphs; some files leave the type out."""
+"""The attribute types that may hold graphs. Some files omit the type."""
 
 _FunctionKey = tuple[str, str, str]
 _Passed = AttributeProto | Unknown | None
 
 
 def read_onnx(model: bytes | str | os.PathLike[str] | ModelProto, name: str = "") -> Network:
-    """The network of an ONNX model (bytes, path or ModelProto, which is only read).
+    """Read the network of an ONNX model (bytes, path, or a ModelProto, which is not modified).
 
-    Takes any legal model and most illegal ones: what is missing becomes `unknown`, never a guess.
-    Raises `ModelError` if there is no model in it.
+    Accept any valid model and most invalid ones: what is missing is unknown, never a guess. Raise
+    `ModelError` if it is not a model.
     """
     proto = parse_onnx(model, name)
     name = name or ("the model" if isinstance(model, ModelProto | bytes) else os.fspath(model))
@@ -64,7 +64,7 @@ def _versions(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
 
 
 class _Reader:
-    """Builds one network; nothing of it outlives the reading."""
+    """Builds one network; it is discarded afterwards."""
 
     def __init__(self, proto: ModelProto, label: str) -> None:
         self.proto, self.label = proto, label
@@ -86,10 +86,11 @@ class _Reader:
         where: str,
         versions: dict[str, int],
     ) -> dict[str, Tensor]:
-        """Read one graph behind its enclosing scopes and return its tensors by name."""
+        """Read one graph inside its enclosing scopes, and return its tensors by name."""
         if len(scopes) > _MAX_DEPTH:
             raise ModelError(
-                f"{self.label}: graphs are nested more than {_MAX_DEPTH} deep: no tool reads that"
+                f"{self.label}: graphs are nested more than {_MAX_DEPTH} levels deep:"
+                " no tool reads that"
             )
         self.check_text(*(tensor.name for tensor in graph.initializer))
         self.check_text(*(sparse.values.name for sparse in graph.sparse_initializer))
@@ -113,11 +114,11 @@ class _Reader:
         return tensors
 
     def check_text(self, *names: str) -> None:
-        """Refuse names that are not UTF-8, for which protobuf gives bytes."""
+        """Raise `ModelError` for names that are not UTF-8; protobuf returns them as bytes."""
         for name in names:
             if not isinstance(name, str):
                 raise ModelError(
-                    f"{self.label}: a name in it is not UTF-8, as ONNX asks: {name[:60]!r}"
+                    f"{self.label}: the name {name[:60]!r} is not UTF-8, which ONNX requires"
                 )
 
     def check_function(self, function: FunctionProto) -> None:
@@ -144,7 +145,7 @@ class _Reader:
             self.network.inputs.append(tensor)
 
     def declare(self, info: ValueInfoProto, tensors: dict[str, Tensor]) -> None:
-        """Note what the file says of a tensor; whoever produces it claims it later."""
+        """Note what the file declares about a tensor; `produce` sets its producer later."""
         self.check_info(info)
         tensor = tensors.setdefault(info.name, Tensor(info.name, "absent"))
         if tensor.dtype is None:
@@ -215,9 +216,9 @@ class _Reader:
         where = ".".join(part for part in (owner.where, label, attribute_name) if part)
         tensors = self.graph(graph, scopes, where, versions)
         if owner.domain or owner.type not in ("Loop", "Scan", "SequenceMap"):
-            return  # what another operator hands to a body is its own affair
-        # They hand their inputs to the body in order; a Loop's first is its counter, and what
-        # opset 8 of Scan puts first is none of the body's.
+            return  # ONNX does not define what other operators pass to a body
+        # These operators pass their inputs to the body in order, after the first two of a Loop. In
+        # opset 8 the first input of Scan is not passed.
         given = owner.inputs[1:] if owner.type == "Scan" and owner.version < 9 else owner.inputs
         skipped = 2 if owner.type == "Loop" else 0
         for i, info in enumerate(graph.input):
@@ -236,14 +237,14 @@ class _Reader:
         return tensor
 
     def find(self, name: str, scopes: Sequence[dict[str, Tensor]]) -> Tensor:
-        # A nested graph may describe a tensor that it captures: what is only described is not it.
+        # A nested graph may declare a tensor that an outer graph produces: skip the declaration.
         for tensors in reversed(scopes):
             if name in tensors and tensors[name].origin != "absent":
                 return tensors[name]
         return scopes[-1].setdefault(name, Tensor(name, "absent"))
 
     def functions(self) -> None:
-        """Read the bodies of local functions, and tie each call to its body."""
+        """Read the bodies of local functions, and connect each call to its body."""
         read = {key: self.function(key, body) for key, body in self.bodies.items()}
         for function in read.values():
             for layer in function.calls:
@@ -252,7 +253,7 @@ class _Reader:
                     parameter.bind(layer.input(i))
         try:
             order = list(TopologicalSorter(self.callers).static_order())
-        except CycleError:  # recursion, which is illegal: nothing is passed on
+        except CycleError:  # recursion, which is invalid: pass nothing on
             return
         for function in (read[key] for key in order):
             self.network.functions.append(function)
@@ -288,7 +289,7 @@ class _Reader:
 
 
 def _given(function: Function) -> dict[str, _Passed]:
-    """What all call sites pass for each attribute of a function; `UNKNOWN` where they differ."""
+    """Return the attributes that the calls of a function pass; `UNKNOWN` if the calls differ."""
     defaults = {found.name: found for found in function.raw.attribute_proto}
     names = [*function.raw.attribute, *defaults]
     if len(names) * len(function.calls) > _MOST_PASSED:
@@ -317,7 +318,7 @@ def _constant(name: str, value: TensorProto | SparseTensorProto) -> Tensor:
 
 
 def _describe_constant(tensor: Tensor, layer: Layer) -> None:
-    """Dtype, shape and value of a Constant node in every form that it can be written."""
+    """Set dtype, shape and value from a Constant node, in any of its forms."""
     value, sparse = layer.attribute("value"), layer.attribute("sparse_value")
     if isinstance(value, TensorProto):
         tensor.dtype, tensor.shape, tensor.value = (

@@ -1,4 +1,7 @@
-"""onnx's own shape inference, run on a skeleton: no weights, no hostile expansion of functions."""
+"""Run onnx's own shape inference on a skeleton of the model.
+
+The skeleton has no large weights, and no functions whose expansion would be too large.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +27,17 @@ from pytest_amct.graphs.onnx.ops import NUMBERS
 from pytest_amct.graphs.onnx.protos import input_shape, normal_domain, value_dtype, value_shape
 
 _SMALL = 1024
-"""Bytes up to which a constant is kept: shapes are computed from such."""
+"""The largest constant that is kept, in bytes: shapes are computed from small constants."""
 
 _Key = tuple[str, str, str]
 _Functions = Mapping[_Key, "_Body"]
 
 _EXPANSION = 20_000
-"""Nodes that inlining all functions may give; beyond it they are left out of the inference."""
+"""The most nodes after inlining all functions; beyond it, inference runs without functions."""
 
 
 def infer(network: Network) -> None:
-    """Fill in shapes and dtypes that the file does not declare; never raises."""
+    """Fill in shapes and dtypes that the file does not declare. Never raise."""
     model = network.raw
     functions = _functions(model)
     if _expansion(functions, model.graph.node) > _EXPANSION:
@@ -52,7 +55,7 @@ def _fill(scopes: list[dict[str, Tensor]], make: Callable[[], ModelProto]) -> No
         if grows(model):
             return
         inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    except Exception:  # whatever onnx makes of a broken model, the answer is: not known
+    except Exception:  # whatever onnx raises on an invalid model, the shapes are unknown
         return
     for tensors, graph in zip(scopes, _graphs(inferred.graph), strict=False):
         for info in [*graph.input, *graph.value_info, *graph.output]:
@@ -66,7 +69,7 @@ def _fill(scopes: list[dict[str, Tensor]], make: Callable[[], ModelProto]) -> No
 
 
 def _merged(declared: Shape | None, found: Shape | None) -> Shape | None:
-    """The better of both for each entry: a number, else a symbol, else nothing."""
+    """Return the better of both for each dimension: a number, else a symbol, else ``None``."""
     if declared is None or found is None or len(declared) != len(found):
         return found if declared is None else declared
     return tuple(
@@ -76,7 +79,7 @@ def _merged(declared: Shape | None, found: Shape | None) -> Shape | None:
 
 
 def _agree(parameter: Tensor) -> None:
-    """Give a function's parameter the type and the shape that all of its call sites pass."""
+    """Give a function's parameter the dtype and shape on which all call sites agree."""
     bound = [(t.dtype, t.shape) if t else (None, None) for t in parameter.bound]
     dtypes, shapes = {dtype for dtype, _ in bound}, [shape for _, shape in bound]
     if len(dtypes) == 1 and parameter.dtype is None:
@@ -89,7 +92,7 @@ def _agree(parameter: Tensor) -> None:
 
 
 def _body(function: Function, ir_version: int, functions: _Functions) -> ModelProto:
-    """A function's body as a model, its inputs typed as its callers type them."""
+    """Return a function's body as a model whose inputs have the types that the calls pass."""
     model = ModelProto(ir_version=ir_version)
     called, waiting = set[_Key](), [_key(node) for node in _all(function.raw.node)]
     while waiting:
@@ -124,7 +127,7 @@ def _body(function: Function, ir_version: int, functions: _Functions) -> ModelPr
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """What inlining needs to know of a function: how many nodes it has, whom it calls."""
+    """A function with its number of nodes and the functions that it calls."""
 
     raw: FunctionProto
     size: int
@@ -147,7 +150,7 @@ def _key(node: NodeProto) -> _Key:
 
 
 def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
-    """A graph and all that are nested in it, in the order in which the reader meets them."""
+    """Yield a graph and its nested graphs, in the order of the reader."""
     yield graph
     for node in graph.node:
         for nested in _nested(node):
@@ -162,7 +165,7 @@ def _nested(node: NodeProto) -> Iterator[GraphProto]:
 
 
 def _all(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
-    """The nodes and those in the graphs nested in them."""
+    """Yield the nodes and those of their nested graphs."""
     for node in nodes:
         yield node
         for nested in _nested(node):
@@ -171,14 +174,14 @@ def _all(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
 
 def _skeleton(model: ModelProto, functions: _Functions) -> ModelProto:
     graph = model.graph
-    # From version 4 on, initializers need not be inputs.
+    # From IR version 4 on, initializers need not be inputs.
     version = max(model.ir_version, 4)
     skeleton = ModelProto(ir_version=version, opset_import=model.opset_import)
     skeleton.functions.extend(function.raw for function in functions.values())
     kept = skeleton.graph
     kept.name = graph.name
     kept.node.extend(graph.node)
-    # A stored value tells its shape better than the description of the input that may replace it.
+    # The shape of a stored value is exact. The declaration of an input of the same name may not be.
     stored = {tensor.name for tensor in graph.initializer}
     kept.input.extend(info for info in graph.input if info.name not in stored)
     for info in kept.input:
@@ -187,7 +190,7 @@ def _skeleton(model: ModelProto, functions: _Functions) -> ModelProto:
         ):
             if isinstance(entry, str):
                 dim.dim_param = entry
-    # Nor does an output that is fed or stored: its own description would be taken instead.
+    # Leave out outputs that are inputs or initializers: onnx would use the output's declaration.
     known = stored.union(info.name for info in graph.input)
     kept.output.extend(info for info in graph.output if info.name not in known)
     kept.value_info.extend(graph.value_info)
@@ -199,7 +202,7 @@ def _skeleton(model: ModelProto, functions: _Functions) -> ModelProto:
 
 
 def _spell_domains(model: ModelProto) -> None:
-    """Call ai.onnx by its empty name, the only one that onnx's inference knows."""
+    """Rename the domain ai.onnx to the empty name, the only one that onnx's inference knows."""
     for owner in (model, *model.functions):
         nodes = owner.graph.node if isinstance(owner, ModelProto) else owner.node
         for item in (*_all(nodes), *owner.opset_import):
@@ -213,8 +216,10 @@ def _stripped(tensor: TensorProto) -> TensorProto:
 
 
 def _expansion(functions: _Functions, nodes: Iterable[NodeProto]) -> int:
-    """How many nodes all bodies and these nodes have once every call is inlined; too many if
-    functions call themselves."""
+    """Return how many nodes these nodes and all bodies have after inlining every call.
+
+    Recursive functions give more than `_EXPANSION`.
+    """
     try:
         order = list(
             TopologicalSorter({k: set(f.calls) for k, f in functions.items()}).static_order()

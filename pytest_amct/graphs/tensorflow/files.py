@@ -1,4 +1,4 @@
-"""TensorFlow models in any form as a GraphDef: objects, bytes, ``.pb``, ``.pbtxt``, SavedModels."""
+"""Parse TensorFlow models of any form: objects, bytes, ``.pb``, ``.pbtxt``, SavedModels."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _NAMES = ("saved_model.pb", "saved_model.pbtxt")
 
 
 def parse_tensorflow(model: Any, name: str = "") -> Any:
-    """The GraphDef (of this package's schema) of a model in any form.
+    """Return the GraphDef (of this package's schema) of a model in any form.
 
-    `model`: an object with ``SerializeToString`` (a GraphDef, a SavedModel), bytes, the path of a
-    ``.pb`` or ``.pbtxt`` file or of a SavedModel's folder, of which the first MetaGraph counts.
-    Raises `ModelError` if it cannot be read or holds no node.
+    `model` is an object with ``SerializeToString`` (a GraphDef, a SavedModel), bytes, or the path
+    of a ``.pb`` file, a ``.pbtxt`` file or a SavedModel's folder. Use the first MetaGraph of a
+    SavedModel. Raise `ModelError` if the model cannot be read or contains no nodes.
     """
     if hasattr(model, "SerializeToString"):
         graph = _binary(model.SerializeToString(), name or "the model")
@@ -28,7 +28,7 @@ def parse_tensorflow(model: Any, name: str = "") -> Any:
     else:
         if not isinstance(model, str | os.PathLike):
             raise ModelError(
-                f"a {type(model).__name__} is no model: give a GraphDef (graph.as_graph_def()),"
+                f"a {type(model).__name__} is not a model: give a GraphDef (graph.as_graph_def()),"
                 " its bytes or a path"
             )
         path = _file(Path(model), name)
@@ -81,7 +81,7 @@ def _text(data: bytes, stem: str, name: str) -> Any:
     except UnicodeDecodeError:
         raise ModelError(f"{name}: is binary, not text: name it .pb") from None
     try:
-        # Of a SavedModel the schema knows the parts that are read.
+        # The schema has only the parts of a SavedModel that are read.
         text_format.Parse(text, message, allow_unknown_field=saved)
     except text_format.ParseError as error:
         where = f"line {error.GetLine()}: " if error.GetLine() else ""
@@ -89,7 +89,7 @@ def _text(data: bytes, stem: str, name: str) -> Any:
         what = " ".join(what.split())
         raise ModelError(f"{name}: {where}not the text of a GraphDef: {what}") from None
     except RecursionError:
-        raise ModelError(f"{name}: nested too deep: is it the text of a GraphDef?") from None
+        raise ModelError(f"{name}: nested too deeply: is it the text of a GraphDef?") from None
     return _first_graph(message, name) if saved else message
 
 
@@ -100,6 +100,6 @@ def _first_graph(saved: Any, name: str) -> Any:
 
 
 def _is_text(data: bytes) -> bool:
-    """Whether these bytes are text: every binary graph has control characters early on."""
+    """Return whether these bytes are text; a binary graph has control characters at its start."""
     head = data[:4096]
     return not any(byte < 32 and byte not in b"\t\n\r" for byte in head) and b"{" in head

@@ -1,4 +1,4 @@
-"""Functions of a TensorFlow graph's library: who calls them, and what the calls pass."""
+"""The functions of a TensorFlow graph: their calls, and what the calls pass."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pytest_amct.graphs.tensorflow import ops
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A layer that runs a function: what it passes as attributes, from which input on."""
+    """A layer that runs a function, with the attributes that it passes and its first argument."""
 
     layer: Layer
     attributes: Mapping[str, Any]
@@ -23,9 +23,9 @@ class _Call:
 
 
 def tie(network: Network, functions: Mapping[str, Function]) -> list[Function]:
-    """Tie every call to the body that it runs; the functions, callers first.
+    """Connect every call to its function body, and return the functions, callers first.
 
-    Where functions call themselves nothing is passed on, and none are returned.
+    If functions are recursive, pass no attributes on and return an empty list.
     """
     calls = _calls(network, functions)
     callers: dict[str, set[str]] = {name: set() for name in functions}
@@ -36,12 +36,12 @@ def tie(network: Network, functions: Mapping[str, Function]) -> list[Function]:
             if call.layer.where:
                 callers[name].add(call.layer.where.removeprefix("function:"))
             if any(_is_list(a) for a in (*signature.input_arg, *signature.output_arg)):
-                continue  # its parameters are lists: nothing is passed on
+                continue  # parameters that are lists are not followed
             for i, parameter in enumerate(function.parameters):
                 parameter.bind(call.layer.input(i + call.first))
                 if call.loops:
                     network.memo.setdefault("tensorflow carried", set()).add(parameter)
-                    # What else calls the body has a say too: its source is what they agree on.
+                    # With other calls of the body, all call sites must agree on the source.
                     parameter.origin = "carried" if len(found) == 1 else "parameter"
             if call.returns:
                 function.calls.append(call.layer)
@@ -59,7 +59,7 @@ def tie(network: Network, functions: Mapping[str, Function]) -> list[Function]:
 
 
 def _calls(network: Network, functions: Mapping[str, Function]) -> dict[str, list[_Call]]:
-    """The layers that run each function."""
+    """Return the layers that run each function."""
     found: dict[str, list[_Call]] = {name: [] for name in functions}
     for layer in network.layers:
         if layer.type in functions:
@@ -81,7 +81,7 @@ def _named(layer: Layer, names: Iterable[str]) -> Iterable[Any]:
 
 
 def _given(body: Any, calls: Sequence[_Call]) -> dict[str, Any]:
-    """What all calls pass for each attribute of a function; `UNKNOWN` where they differ."""
+    """Return the attributes that the calls of a function pass; `UNKNOWN` if the calls differ."""
     given: dict[str, Any] = {}
     for attr in body.signature.attr:
         values = []
@@ -98,7 +98,7 @@ def _given(body: Any, calls: Sequence[_Call]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Attributes:
-    """A map of attributes in the place of the node that `attribute` takes."""
+    """A map of attributes in the form of a node, as `attribute` expects it."""
 
     attr: Mapping[str, Any]
 

@@ -1,4 +1,4 @@
-"""What TensorFlow's operators mean on the way back to a weight: roles, dtypes, attributes."""
+"""TensorFlow's operators: their roles on the walk to a weight, their dtypes and attributes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_amct.graphs.tensorflow.schema import DTYPES
 from pytest_amct.graphs.tensorflow.signatures import DETERMINISTIC, NO_OUTPUT, OTHERS
 
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
-"""Operators that call the function of their attribute ``f``."""
+"""The operators that call the function in their attribute ``f``."""
 
 BRANCHES: Mapping[str, tuple[tuple[str, ...], int]] = {
     "If": (("then_branch", "else_branch"), 1),
@@ -24,12 +24,12 @@ BRANCHES: Mapping[str, tuple[tuple[str, ...], int]] = {
     "While": (("cond", "body"), 0),
     "StatelessWhile": (("cond", "body"), 0),
 }
-"""Control flow by functions: the attributes that name them, the first input that they are given."""
+"""Functional control flow: the attributes that name functions, and the first input they get."""
 
 NETWORK_INPUTS = frozenset(
     {"Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "_Arg", "_DeviceArg"}
 )
-"""Operators whose output callers feed."""
+"""The operators whose output callers feed."""
 
 _ITERATES = re.compile(r"Iterator.*GetNext")
 _QUEUES = re.compile(r"Iterator|Queue|^InfeedDequeue|^(OrderedMap|Map)?Unstage|^ReaderRead")
@@ -38,7 +38,7 @@ _CONSTANTS = frozenset({"Const", "HostConst", "ImmutableConst"})
 _VALUES: Mapping[int, Takes] = MappingProxyType({})
 _SHAPE_OF_FIRST: Mapping[int, Takes] = MappingProxyType({0: "shape"})
 _SHAPE_OF_SECOND: Mapping[int, Takes] = MappingProxyType({1: "shape"})
-#: a list's length follows from shapes, too
+#: the length of a list counts as its shape
 _TAKES: Mapping[str, Mapping[int, Takes]] = {
     **dict.fromkeys(
         """Shape ShapeN Size Rank ZerosLike OnesLike Conv2DBackpropInputV2 Conv3DBackpropInput
@@ -85,7 +85,7 @@ _OPEN = frozenset(
         *BRANCHES,
     }
 )
-#: the value is in the first input alone, whatever the types of the others
+#: operators whose value comes from the first input alone, whatever types the others have
 _FIRST_OPERAND = frozenset(
     {
         *("QuantizeAndDequantizeV2", "QuantizeAndDequantizeV3", "QuantizeAndDequantizeV4"),
@@ -102,13 +102,13 @@ class Argument:
     name: str
     type: str
     default: str | None = None
-    #: the attribute that says how many there are
+    #: the attribute that holds the number of tensors
     count: str = ""
-    #: whether `type` is an attribute that lists one type for each
+    #: whether `type` is an attribute that lists a type for each tensor
     listed: bool = False
 
 
-#: more outputs than any operator has
+#: a bound above the outputs of any operator
 _MOST = 1 << 14
 
 Signature = tuple[tuple[Argument, ...], tuple[Argument, ...]]
@@ -138,18 +138,18 @@ def _argument(text: str) -> Argument:
 
 
 def signature(type_: str) -> Signature | None:
-    """What an operator takes and gives, ``None`` if it is not known."""
+    """Return the inputs and outputs of an operator, ``None`` if it is unknown."""
     known = _signatures().get(type_)
     return known[0] if known else None
 
 
 def attribute(node: Any, name: str, given: Mapping[str, Any] | None = None) -> Any:
-    """The value of a node's attribute in Python's words, ``None`` if it is absent.
+    """Return the value of a node's attribute as a Python value, ``None`` if it is absent.
 
-    Types are names (``float32``), lists and shapes tuples (an open entry is -1); `given` holds what
-    the call sites of the enclosing function pass.
+    Types become names (``float32``), lists and shapes tuples (an unknown dimension is -1). `given`
+    holds the attributes that the calls of the enclosing function pass.
     """
-    if name not in node.attr:  # reading a map of protobuf's makes the entry
+    if name not in node.attr:  # protobuf's maps create an entry when it is read
         return None
     return _value(node.attr[name], given or {})
 
@@ -177,12 +177,12 @@ def _plain(kind: str, value: Any) -> Any:
 
 
 def expanded(arguments: Sequence[Argument], layer: Layer) -> Iterator[tuple[Argument, int]]:
-    """An argument and the index in it for each port, as far as the attributes tell.
+    """Yield the argument and the index in it for each port, as far as the attributes tell.
 
-    One whose number the attributes do not tell goes on and on.
+    An argument of unknown length repeats up to `_MOST` times.
     """
     for argument in arguments:
-        if not argument.listed and not argument.count:  # by far the most
+        if not argument.listed and not argument.count:  # nearly all arguments
             yield argument, 0
             continue
         count: Any
@@ -196,7 +196,7 @@ def expanded(arguments: Sequence[Argument], layer: Layer) -> Iterator[tuple[Argu
 
 
 def output_count(layer: Layer) -> int:
-    """How many outputs the operator has; one if that is not known."""
+    """Return the number of a layer's outputs; 1 if it is unknown."""
     if layer.type in NO_OUTPUT:
         return 0
     known = signature(layer.type)
@@ -210,17 +210,17 @@ class TensorflowOps:
     """The operators of TensorFlow (see `Ops`)."""
 
     def attribute(self, layer: Layer, name: str) -> Any:
-        """The attribute of a layer, see `Layer.attribute`."""
-        if layer.type == "Rank" and name == "end":  # it looks at no entry of the shape
+        """Return the attribute of a layer, see `Layer.attribute`."""
+        if layer.type == "Rank" and name == "end":  # Rank uses no entry of the shape
             return 0
         return attribute(layer.raw, name, layer.given)
 
     def role(self, layer: Layer) -> Role:
-        """What the operator means for its output's value (READING.md section 3)."""
+        """Return the role of a layer's operator (docs/reading.md, "Weight source")."""
         type_ = layer.type
         known = _signatures().get(type_)
         if layer.body or layer.parameters:
-            # Whether a function or the operator of the same name is meant is up to the runtime.
+            # If a function has the name of a standard operator, the runtime picks one of them.
             return Role.FOREIGN if known and type_ not in CALLS else Role.CALL
         if type_ in _CONSTANTS:
             return Role.CONSTANT
@@ -236,11 +236,11 @@ class TensorflowOps:
         return Role.OPERATOR
 
     def takes(self, layer: Layer) -> Mapping[int, Takes]:
-        """The input ports from which the operator takes the shape or the type alone."""
+        """Return the input ports of which the operator uses only the shape."""
         return _TAKES.get(layer.type, _VALUES)
 
     def dtype(self, layer: Layer, port: int) -> str | int | None:
-        """Dtype of an output by the operator's signature and attributes."""
+        """Return the dtype of an output, by the operator's signature and attributes."""
         known = signature(layer.type)
         found = _nth(known[1], layer, port) if known else None
         if known is None or found is None:
@@ -258,7 +258,7 @@ class TensorflowOps:
         return next(iter(_ports_of(known[0], argument, layer)), None)
 
     def types(self, layer: Layer) -> Collection[str]:
-        """The types in all of its attributes: operators without a signature tell no other way."""
+        """Return the types in all attributes; operators without a signature give no others."""
         found: set[str] = set()
         for value in layer.raw.attr.values():
             kind = value.WhichOneof("value")
@@ -269,7 +269,7 @@ class TensorflowOps:
         return found
 
     def operands(self, layer: Layer, port: int) -> Sequence[int]:
-        """Input ports that carry the value of an output: those of its type, else the first."""
+        """Return the input ports that carry an output's value: those of its type, else port 0."""
         known = signature(layer.type)
         found = _nth(known[1], layer, port) if known else None
         if known is None or found is None or layer.type in _FIRST_OPERAND:
@@ -285,16 +285,16 @@ def _nth(arguments: Sequence[Argument], layer: Layer, port: int) -> tuple[Argume
 
 
 def _ports_of(arguments: Sequence[Argument], wanted: Argument, layer: Layer) -> tuple[int, ...]:
-    """The input ports whose arguments are of the same type as an output's."""
+    """Return the input ports whose arguments have the same type as an output's."""
     ports = zip(range(len(layer.inputs)), expanded(arguments, layer), strict=False)
     return tuple(i for i, (argument, _) in ports if argument.type == wanted.type)
 
 
 def is_dynamic(type_: str) -> bool:
-    """Whether the values come from outside: what is fed, iterators and queues."""
+    """Return whether an operator's values come from outside: fed, from iterators or queues."""
     return type_ in NETWORK_INPUTS or _QUEUES.search(type_) is not None
 
 
 def is_network_input(type_: str) -> bool:
-    """Whether the document counts the values among the network's inputs."""
+    """Return whether the document counts an operator's output as a network input."""
     return type_ in NETWORK_INPUTS or _ITERATES.search(type_) is not None

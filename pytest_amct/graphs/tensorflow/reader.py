@@ -1,4 +1,4 @@
-"""TensorFlow graphs as networks, without TensorFlow: GraphDefs, text forms, SavedModels."""
+"""Read TensorFlow graphs as networks, without TensorFlow: GraphDefs, text forms, SavedModels."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from pytest_amct.graphs.tensorflow.functions import tie
 from pytest_amct.graphs.tensorflow.schema import DTYPES
 from pytest_amct.graphs.tensorflow.shapes import infer
 
-#: operators whose n-th output is made of the n-th input alone
+#: operators whose n-th output depends only on the n-th input
 _PARALLEL = frozenset({"IdentityN", "ShapeN"})
-#: more than any operator has
+#: a bound above the outputs of any operator
 _MOST_OUTPUTS = 1 << 14
 _BACK = frozenset({"NextIteration", "RefNextIteration"})
 _MERGES = frozenset({"Merge", "RefMerge"})
 
 
 def read_tensorflow(model: Any, name: str = "") -> Network:
-    """The network of a TensorFlow graph, see `parse_tensorflow` for its forms; only read.
+    """Read the network of a TensorFlow graph in any form of `parse_tensorflow`; change nothing.
 
-    Every node is a layer, those of functions too (`Layer.where` is ``function:NAME``); an output is
-    named as TensorFlow names it, ``node`` for the first and ``node:1`` for the second. Raises
-    `ModelError` if the model is not one, or has double names, dangling inputs or cycles.
+    Every node is a layer, including those of functions (`Layer.where` is ``function:NAME``).
+    Outputs have TensorFlow's names: ``node`` for the first and ``node:1`` for the second. Raise
+    `ModelError` if it is not a model, or has duplicate names, dangling inputs or cycles.
     """
     reader = _Reader(parse_tensorflow(model, name), name or _shown(model))
     reader.read()
@@ -43,18 +43,18 @@ def _shown(model: Any) -> str:
 
 @dataclass(slots=True)
 class _Scope:
-    """The nodes of one graph or body while it is read."""
+    """The nodes of one graph or function body while it is read."""
 
     where: str
     parameters: dict[str, Tensor] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
-    #: ports given to the named outputs of operators that are not known
+    #: ports assigned to the named outputs of unknown operators
     named: dict[str, dict[tuple[str, int], int]] = field(default_factory=dict)
 
 
 class _Reader:
-    """Builds one network; nothing of it outlives the reading."""
+    """Builds one network; it is discarded afterwards."""
 
     def __init__(self, proto: Any, name: str) -> None:
         self.proto, self.name = proto, name
@@ -94,7 +94,7 @@ class _Reader:
     # --- one graph or body ------------------------------------------------------------------
 
     def nodes(self, nodes: Sequence[Any], scope: _Scope) -> list[Layer]:
-        """Read the nodes of a scope; returns the layers, producers before consumers."""
+        """Read the nodes of a scope. Return the layers, producers before consumers."""
         version = self.proto.versions.producer
         place = f" in {scope.where}" if scope.where else ""
         for node in nodes:
@@ -115,7 +115,7 @@ class _Reader:
         return self.sorted(scope)
 
     def references(self, layer: Layer, scope: _Scope) -> list[tuple[str, int]]:
-        """The data inputs of a layer as node (or parameter) and port."""
+        """Return the data inputs of a layer as node (or parameter) and port."""
         found = []
         for text in layer.raw.input:
             plain = text.removeprefix("^")
@@ -129,7 +129,7 @@ class _Reader:
             if port is None and not (text.startswith("^") and name in scope.parameters):
                 place = scope.where or "the graph"
                 raise self.error(
-                    f"node {layer.name!r} takes {text!r}, which nothing in {place} produces: "
+                    f"node {layer.name!r} reads {text!r}, which nothing in {place} produces: "
                     "export the whole graph again"
                 )
             if not text.startswith("^") and port is not None:
@@ -137,7 +137,10 @@ class _Reader:
         return found
 
     def port(self, producer: Layer, rest: Sequence[str], scope: _Scope) -> int | None:
-        """The output port behind ``node``, ``node:1`` or, in functions, ``node:output:1``."""
+        """Return the output port of ``node``, ``node:1`` or, in functions, ``node:output:1``.
+
+        Return ``None`` if the producer has no such output.
+        """
         if not rest:
             return 0
         if not re.fullmatch("[0-9]{1,9}", rest[-1]) or len(rest) > 2:
@@ -183,7 +186,7 @@ class _Reader:
             tensor.shape = _shape(declared[port])
         dynamic = ops.is_dynamic(layer.type)
         dtype = self.network.ops.dtype(layer, port) if dynamic else None
-        # Callers keep variables behind handles; what is read from them is nothing that is fed.
+        # A resource handle stands for a variable: its values are not fed by the caller.
         if dynamic and not (dtype == "resource" and layer.type in ops.NETWORK_INPUTS):
             tensor.origin, tensor.producer = "input", None
             tensor.dtype = dtype if isinstance(dtype, str) else None
@@ -198,10 +201,10 @@ class _Reader:
         return tensor
 
     def fed_shape(self, layer: Layer, port: int, declared: Any) -> Shape | None:
-        """The shape of what is fed; entries that the file leaves open are the caller's choice."""
+        """Return the shape of a fed tensor; dimensions that the file leaves open are symbolic."""
         found, listed = layer.attribute("shape"), layer.attribute("output_shapes")
         if found == () and layer.type == "Placeholder" and layer.version < 24:
-            found = None  # as TensorFlow reads the graphs of that time
+            found = None  # in old graphs an empty shape means an unknown one
         for entries in (found, *(x[port] for x in (listed, declared) if _reaches(x, port))):
             if _is_shape(entries):
                 return tuple(n if n >= 0 else f"{layer.name}.{i}" for i, n in enumerate(entries))
@@ -226,7 +229,7 @@ class _Reader:
             for name, layer in scope.layers.items()
         }
         seen: set[str] = set()
-        for name, needed in needs.items():  # nearly all files have their nodes in order
+        for name, needed in needs.items():  # nearly all files list producers first
             if not needed <= seen:
                 break
             seen.add(name)
@@ -254,7 +257,7 @@ class _Reader:
         return scope
 
     def function(self, body: Any, scope: _Scope) -> Function:
-        """Describe a body that has been read."""
+        """Return a body that has been read as a function."""
         returned: list[Tensor | None] = []
         for arg in body.signature.output_arg:
             text = body.ret.get(arg.name, "")
@@ -278,7 +281,7 @@ class _Reader:
 
 
 def _split(layer: Layer) -> None:
-    """Give each output a producer of its own, which takes the one input that it is made of."""
+    """Give each output its own producer, with the single input on which the output depends."""
     types = layer.attribute("T")
     for i, made in enumerate(layer.outputs):
         if made is None or i >= len(layer.inputs):

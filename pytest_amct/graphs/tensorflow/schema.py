@@ -1,8 +1,8 @@
-"""The protobuf messages of TensorFlow's graphs, in a pool of their own.
+"""The protobuf messages of TensorFlow's graphs, in a private pool.
 
-The field numbers are public facts of TensorFlow's ``.proto`` files. The private pool keeps these
-messages from meeting those of an installed TensorFlow, which claims the same names in the default
-pool; what passes between the two is bytes.
+The field numbers are public facts of TensorFlow's ``.proto`` files. The private pool avoids
+conflicts with an installed TensorFlow, which registers the same names in the default pool. Models
+pass between the two as bytes.
 """
 
 from __future__ import annotations
@@ -77,15 +77,15 @@ DTYPES: dict[int, str] = {
     if number
     for reference in (0, 100)
 }
-"""Element types by their number in ``DataType``, in numpy's words; references as what they hold."""
+"""The numpy names of element types by their number in ``DataType``, references included."""
 
 NUMBERS: dict[str, int] = {name: number for number, name in DTYPES.items() if number < 100}
-"""The numbers of element types by name."""
+"""The numbers of element types by their numpy name."""
 
 
 @cache
 def schema() -> Any:
-    """The message classes by name: ``schema().GraphDef()``. Built on first use."""
+    """Return the message classes by name: ``schema().GraphDef()``. Build them on first use."""
     from pytest_amct.graphs.descriptors import message_classes
 
     names = _DATA_TYPES.split()

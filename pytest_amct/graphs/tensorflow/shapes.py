@@ -1,7 +1,7 @@
-"""Shapes of TensorFlow's tensors as far as the tables ask for them: ranks, and what can change.
+"""Shape inference for TensorFlow, as far as the tables need it: ranks and symbolic dimensions.
 
-A symbolic entry (one that callers choose) stays symbolic on its way; one that an operator computes
-from numbers is often left open, which says less but never something wrong.
+A symbolic dimension (one that callers choose) stays symbolic. A dimension that an operator computes
+from numbers often stays unknown. That is less exact, but never wrong.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pytest_amct.graphs.tensorflow.schema import DTYPES
 _Entry = int | str | None
 
 _MOST = 64
-"""Entries of a constant that are read as a shape; no tensor has more dimensions."""
+"""The most entries of a constant that is read as a shape; no tensor has more dimensions."""
 
 
 def infer(network: Network) -> None:
-    """Fill in shapes that the file does not declare, producers first."""
+    """Fill in the shapes that the file does not declare, producers first."""
     order: list[Layer] = network.memo.get("tensorflow order", [])
     carried: set[Tensor] = network.memo.get("tensorflow carried", set())
-    for _ in range(2 if network.functions else 1):  # once more for what calls give back
+    for _ in range(2 if network.functions else 1):  # a second time for the results of calls
         for function in network.functions:
             for parameter in function.parameters:
                 if parameter not in carried:  # a loop may change the shape of what it carries
@@ -46,7 +46,7 @@ def _output(layer: Layer, port: int) -> Shape | None:
 
 
 def _merged(declared: Shape | None, found: Shape | None) -> Shape | None:
-    """The better of both for each entry: a number, else a symbol, else nothing."""
+    """Return the better of both for each dimension: a number, else a symbol, else ``None``."""
     if declared is None or found is None or len(declared) != len(found):
         return found if declared is None else declared
     return tuple(
@@ -56,7 +56,7 @@ def _merged(declared: Shape | None, found: Shape | None) -> Shape | None:
 
 
 def _agree(parameter: Tensor) -> None:
-    """Give a function's parameter the shape that all of its call sites pass."""
+    """Give a function's parameter the shape on which all call sites agree."""
     shapes = [t.shape if t else None for t in parameter.bound]
     known = [shape for shape in shapes if shape is not None]
     if not known or len(known) < len(shapes) or len({len(shape) for shape in known}) > 1:
@@ -72,7 +72,7 @@ def _shape(layer: Layer, port: int) -> Shape | None:
 
 
 def const_ints(tensor: Tensor | None) -> tuple[int, ...] | None:
-    """The entries of a small constant of integers, itself or behind Identity."""
+    """Return the entries of a small integer constant, also behind Identity, or ``None``."""
     value = walk.origin(tensor).value if tensor is not None else None
     if value is None or DTYPES.get(value.dtype) not in ("int32", "int64"):
         return None
@@ -101,7 +101,7 @@ def _first(layer: Layer) -> Shape | None:
 
 
 def _first_rank(layer: Layer) -> Shape | None:
-    """The rank of the first input; what can change goes on changing."""
+    """Return the rank of the first input; symbolic dimensions stay symbolic."""
     shape = _shape(layer, 0)
     return None if shape is None else tuple(n if isinstance(n, str) else None for n in shape)
 
@@ -115,7 +115,7 @@ def _broadcast(layer: Layer) -> Shape | None:
 
 
 def _spread(shapes: Sequence[Shape]) -> Shape:
-    """What shapes that are broadcast to each other give."""
+    """Return the shape that results from broadcasting these shapes."""
     most = max(map(len, shapes))
     padded = [(1,) * (most - len(shape)) + shape for shape in shapes]
     return tuple(_together(column) for column in zip(*padded, strict=True))
@@ -153,7 +153,7 @@ def _reshape(layer: Layer) -> Shape | None:
 
 
 def _given(port: int) -> Callable[[Layer], Shape | None]:
-    """The entries that a constant input holds, else as many as it has."""
+    """Return a rule: the shape is the value of a constant input, else only its rank is known."""
 
     def rule(layer: Layer) -> Shape | None:
         entries = const_ints(layer.input(port))
@@ -165,7 +165,7 @@ def _given(port: int) -> Callable[[Layer], Shape | None]:
 
 
 def _of_length(vector: Shape | None) -> Shape | None:
-    """The shape that a vector of this shape holds: only the rank is known."""
+    """Return the shape that a vector of this shape contains; only its rank is known."""
     if vector is None or len(vector) != 1 or not isinstance(vector[0], int):
         return None
     return (None,) * vector[0] if vector[0] <= _MOST else None
@@ -193,7 +193,7 @@ def _squeeze(layer: Layer) -> Shape | None:
 
 
 def _alike(shapes: Sequence[Shape | None]) -> Shape | None:
-    """What shapes that must be the same are: a number that one of them tells holds for all."""
+    """Merge shapes that must be equal: a number that one of them has holds for all."""
     known = [shape for shape in shapes if shape is not None]
     if not known or len({len(shape) for shape in known}) > 1:
         return None
@@ -236,7 +236,7 @@ def _concat(layer: Layer) -> Shape | None:
         return alike
     columns = [*zip(*known, strict=True)]
     if not axis or not -len(alike) <= axis[0] < len(alike):
-        # Any axis may be the longer one: it can change for sure where it can in every piece.
+        # The axis is unknown. A dimension is surely symbolic only if it is in every input.
         return tuple(c[0] if all(isinstance(n, str) for n in c) else None for c in columns)
     at = axis[0] % len(alike)
     numbers = [n for n in columns[at] if isinstance(n, int)]
@@ -269,7 +269,7 @@ def _reduce(layer: Layer) -> Shape | None:
 def _matmul(layer: Layer) -> Shape | None:
     a, b = _shape(layer, 0), _shape(layer, 1)
     if layer.type == "MatMul" and (a is None or b is None or len(a) != 2 or len(b) != 2):
-        return (None, None)  # it multiplies matrices and nothing else
+        return (None, None)  # MatMul takes only matrices
     if a is None or b is None or len(a) < 2 or len(b) < 2:
         return None
     across = layer.attribute("transpose_a") or layer.attribute("adj_x")
@@ -279,7 +279,7 @@ def _matmul(layer: Layer) -> Shape | None:
 
 
 def _windows(layer: Layer) -> Shape | None:
-    """Convolutions and pools keep the batch; other entries are computed."""
+    """Return the shape after a convolution or pool: the batch stays, the rest is computed."""
     shape = _shape(layer, 0)
     if shape is None:
         return None
@@ -292,7 +292,7 @@ def _windows(layer: Layer) -> Shape | None:
 
 
 def _for_each_channel(layer: Layer) -> Shape | None:
-    """BiasAdd and batch normalization: the second input has a number for each channel."""
+    """Return the shape after BiasAdd or batch normalization; port 1 has the channels."""
     shape, numbers = _shape(layer, 0), _shape(layer, 1)
     if shape is None:
         return None
@@ -300,7 +300,7 @@ def _for_each_channel(layer: Layer) -> Shape | None:
 
 
 def _with_channels(layer: Layer, shape: Shape, told: Shape, keeps: bool = False) -> Shape:
-    """A shape whose entry for the channels is what is `told`; one that it `keeps` must agree."""
+    """Return a shape with its channel entry replaced by `told`; with `keeps`, merge the two."""
     layout = layer.attribute("data_format")
     if layout is UNKNOWN or not shape:
         return tuple(None if i else n for i, n in enumerate(shape))
@@ -310,7 +310,7 @@ def _with_channels(layer: Layer, shape: Shape, told: Shape, keeps: bool = False)
 
 
 def _ensure_shape(layer: Layer) -> Shape | None:
-    """The entries that the attribute tells, else those of the input."""
+    """Return the dimensions of the attribute, and those of the input where it leaves them open."""
     wanted = layer.attribute("shape")
     if not isinstance(wanted, tuple):
         return _shape(layer, 0)

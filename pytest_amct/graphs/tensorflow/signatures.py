@@ -1,8 +1,9 @@
-"""TensorFlow's operators by signature: data, from the operator registry of TensorFlow 2.21.
+"""TensorFlow's operators by signature, from the operator registry of TensorFlow 2.21.
 
-A line is ``inputs>outputs: names``. An argument is a dtype, the attribute that holds it (with the
-attribute's default), ``N*T`` for as many as attribute N says, ``[Tout]`` for one of each type of a
-list. Operators with several outputs name them, as references inside functions do.
+A line is ``inputs>outputs: names``. An argument is a dtype, or the attribute that holds it (with
+the attribute's default). ``N*T`` is as many tensors as attribute N says, ``[Tout]`` one tensor for
+each type of a list. Operators with several outputs name them, because references inside functions
+use the names.
 """
 
 from __future__ import annotations
@@ -223,7 +224,7 @@ int32,T>num_split*T: Split
 int32,int32,T>T: Bincount
 shape_dtype,uint64,uint64,int32,dtype>dtype: StatelessRandomGammaV3
 """
-"""Operators whose outputs depend on their inputs and attributes alone."""
+"""The operators whose outputs depend only on their inputs and attributes."""
 
 OTHERS = r"""
 >dtype: Const FakeParam HostConst ImmutableConst Placeholder PlaceholderV2 TemporaryVariable \
@@ -263,7 +264,7 @@ string>[component_types]: QueueDequeue
 variant,int32,int32>element_dtype: TensorListGetItem
 variant,int32>element_dtype: TensorListStack
 """
-"""Operators with a state, a source or a function of their own: only their types are known here."""
+"""The operators with state, an outside source or a function: only their types are known here."""
 
 _NO_OUTPUT = """
     Abort Assert AssignAddVariableOp AssignSubVariableOp AssignVariableOp ControlTrigger
@@ -275,4 +276,4 @@ _NO_OUTPUT = """
 """
 
 NO_OUTPUT = frozenset(_NO_OUTPUT.split())
-"""Operators without outputs."""
+"""The operators without outputs."""

@@ -203,6 +203,6 @@ def parse_case(id_: str) -> Case:
     except ValueError as error:
         raise UsageError(str(error)) from None
     if case.position:
-        raise UsageError(f"{written(id_)} is a layer in a network, not a single case")
+        raise UsageError(f"{written(id_)} is a network, not a single case")
     context: Context = "chain" if case.context else "plain"
     return make_case(case.condition, case.deviation, context, case.variations)

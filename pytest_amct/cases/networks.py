@@ -36,7 +36,7 @@ from pytest_amct.ids import NETWORKS, UNLISTED, CaseId, ConditionId, framework_o
 _WHOLE = "all"
 _NEWEST = 21
 _ROWS, _OTHERS = 13, 19
-"""The opsets in which all rows, and all types without a row, are written as they are here."""
+"""The oldest opsets with the syntax that we write: for all rows, and for types without a row."""
 
 
 def variations(framework: str) -> Mapping[str, Changes | LayerVariation]:

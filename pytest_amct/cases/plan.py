@@ -100,7 +100,7 @@ class Plan:
     around: tuple[Around, ...] = ()
     #: ways to write the model
     switches: tuple[Switch, ...] = ()
-    #: number of outputs; the consumer reads the first
+    #: number of outputs; the consumer reads the first, and the others are used as well
     outputs: int = 1
     #: where the target is: ``""`` = main graph, ``if`` = a branch, ``function``
     inside: str = ""

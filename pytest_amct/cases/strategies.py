@@ -142,7 +142,7 @@ def explored_cases(
     Hypothesis copies values between draws of the same type, and would spend most examples on
     deviations that it has just seen.
     """
-    names = _asked_for(group, declared)
+    names = _allowed_deviations(group, declared)
     # Draw numbers, not names, so that an example of a narrow search can be replayed in a wide one.
     least, most = (0, len(names) - 1) if only is None else (names.index(only),) * 2
     return st.builds(
@@ -165,13 +165,13 @@ def _numbers(width: int) -> st.SearchStrategy[int]:
 
 def every_deviation(group: str, declared: Set[str], rng: Random) -> Iterator[tuple[str, AnyCase]]:
     """Yield each deviation once, in random order and with random surroundings."""
-    names = _asked_for(group, declared)
+    names = _allowed_deviations(group, declared)
     for name in rng.sample(names, len(names)):
         around = rng.randbytes(rng.choice((0, 0, rng.randint(1, _MOST_AROUND))))
         yield name, _explored(group, name, around, rng.getrandbits(_width(group)))
 
 
-def _asked_for(group: str, declared: Set[str]) -> list[str]:
+def _allowed_deviations(group: str, declared: Set[str]) -> list[str]:
     return [n for n, c in catalog.deviations(group).items() if needs(c) <= declared]
 
 

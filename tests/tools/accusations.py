@@ -38,7 +38,7 @@ Opinions = list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Accused:
+class FalseFinding:
     """A finding against a correct quantizer."""
 
     model: str
@@ -82,7 +82,7 @@ def opinions(model: ModelFiles, network: Network) -> Opinions:
     return [opinion.answer for opinion in found]
 
 
-def accusations(name: str, model: ModelFiles, rng: Random) -> list[Accused]:
+def false_findings(name: str, model: ModelFiles, rng: Random) -> list[FalseFinding]:
     """Return the findings of a model against the three quantizers."""
     network = model.network()
     answers = opinions(model, network)
@@ -100,9 +100,9 @@ def accusations(name: str, model: ModelFiles, rng: Random) -> list[Accused]:
         outcome = Outcome("decided", decisions)
         for layer in network.layers:
             record = judge_layer(name, "", layer, outcome, SPEC, Policy(strict=True), PLAIN)
-            found += [Accused(name, who, f.message) for f in record.findings]
+            found += [FalseFinding(name, who, f.message) for f in record.findings]
             if record.expected and record.decided == "float":
-                found.append(Accused(name, who, f"not-quantized: {layer}"))
+                found.append(FalseFinding(name, who, f"not-quantized: {layer}"))
     return found
 
 
@@ -110,9 +110,9 @@ def _as(quantized: bool) -> Decision:
     return Decision() if quantized else Decision.float()
 
 
-def look(framework: str, count: int, seed: int) -> list[Accused]:
+def look(framework: str, count: int, seed: int) -> list[FalseFinding]:
     """Return the false findings in `count` models of a framework."""
-    rng, found = Random(seed), list[Accused]()
+    rng, found = Random(seed), list[FalseFinding]()
     for (name, model), _ in zip(models(framework, seed), range(count), strict=False):
-        found += accusations(name, model, rng)
+        found += false_findings(name, model, rng)
     return found

@@ -151,7 +151,7 @@ def _is_model(source: Source) -> bool:
 
 
 def look(made: Example) -> str:
-    """Pass an example to all of our readers; return the step that it reached."""
+    """Pass an example to all of our readers; return what they made of it, in a few words."""
     if not _is_model(made.source):
         return _look_at_text(made)
     try:

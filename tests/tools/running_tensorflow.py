@@ -78,7 +78,7 @@ def _given_shape(transposed: Any) -> list[int]:
 
 
 def _filled(tf: Any, node: Any) -> Any:
-    """Return the operations that give a stateful node its first value."""
+    """Return the operation that gives a stateful node its first value."""
     held = node.outputs[0] if node.outputs else None
     if node.type in ("VariableV2", "VarHandleOp"):
         value = tf.ones(_sizes(node.get_attr("shape")), node.get_attr("dtype"))

@@ -499,7 +499,7 @@ def shape_status(node: NodeProto, value: Value) -> str:
 
 
 def training_status(layer: Layer) -> str | None:
-    """Return None at inference, when Dropout passes its data on, else a random value."""
+    """Return the status of a Dropout's result in training, None at inference (data passes on)."""
     first, training, inference = layer.input(0), layer.input(2), True
     if layer.scope.opset < 7:
         inference = bool(setting(layer.node, "is_test", 0))

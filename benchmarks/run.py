@@ -1,6 +1,6 @@
-"""What the judging costs, as ratios taken in one run: machines are noisy, ratios are not.
+"""Measure the cost of judging. Most figures are ratios within one run, which noise affects less.
 
-python benchmarks/run.py            # prints a table; exit status 1 if a bound is broken
+python benchmarks/run.py            # prints a table; exit status 1 if a bound is not met
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A figure and the bound that it must keep."""
+    """A figure and its bound."""
 
     what: str
     value: float
@@ -36,19 +36,19 @@ class Measured:
 
 
 def main() -> int:
-    """Measure everything, print it, and tell whether all bounds hold."""
+    """Measure everything, print it, and return 1 if a bound is not met, else 0."""
     measured = [pytest_start(), *case_cost(), *reference_gates(), share_of_onnxruntime()]
     measured += [explored(), large_network(), imports()]
     width = max(len(m.what) for m in measured)
     for m in measured:
         sign = ">=" if m.at_least else "<="
-        kept = "" if m.kept else "   <-- broken"
+        kept = "" if m.kept else "   <-- not met"
         print(f"{m.what:<{width}}  {m.value:8.3f} {m.unit:<3} (bound {sign} {m.bound}){kept}")
     return 0 if all(m.kept for m in measured) else 1
 
 
 def pytest_start() -> Measured:
-    """Milliseconds that the plugin adds to an empty pytest run without ``--amct``."""
+    """Measure the milliseconds that the plugin adds to an empty pytest run without ``--amct``."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "test_nothing.py").write_text("def test_nothing():\n    pass\n")
         plain = ["-p", "no:hypothesispytest", "-p", "no:randomly", "-p", "no:xdist"]
@@ -63,7 +63,7 @@ def pytest_start() -> Measured:
 
 
 def case_cost() -> list[Measured]:
-    """Everything of ours for a case, against onnxruntime's `quantize_static` on the same model."""
+    """Measure our time for a case relative to onnxruntime's `quantize_static` on its model."""
     from onnxruntime.quantization import QuantFormat, quantize_static
 
     from pytest_amct.cases.catalog import make_case
@@ -108,7 +108,7 @@ def case_cost() -> list[Measured]:
 
 
 def reference_gates() -> list[Measured]:
-    """Seconds of test time of the enumerated gates with the reference quantizer."""
+    """Measure the seconds of the enumerated gates with the reference quantizer."""
     from pytest_amct.frameworks import FRAMEWORKS
     from pytest_amct.options import Settings
     from pytest_amct.quantizers.builtin.reference import Reference
@@ -120,7 +120,7 @@ def reference_gates() -> list[Measured]:
 
     def gate(framework: str) -> None:
         settings = Settings("reference", max_examples=0, frameworks=(framework,))
-        # What every quantizer is asked, without what the reference declares beyond it.
+        # Use the requests that every quantizer gets, not those that the reference declares as well.
         plain = FunctionQuantizer("reference", Reference(spec).quantize, _Takes((framework,)))
         runner = Runner(plain, spec, settings)
         for group in runner.gate.groups:
@@ -135,13 +135,13 @@ def reference_gates() -> list[Measured]:
 
 @dataclass(frozen=True, slots=True)
 class _Takes:
-    """What a quantizer declares that takes models of these frameworks."""
+    """The declaration of a quantizer for these frameworks."""
 
     frameworks: tuple[str, ...]
 
 
 def large_network() -> Measured:
-    """A network of 50,000 nodes read and answered, against loading it and a pass over its nodes."""
+    """Measure reading and answering 50,000 nodes, relative to loading and a pass over them."""
     import numpy as np
     import onnx
     from onnx import helper, numpy_helper
@@ -178,7 +178,7 @@ def large_network() -> Measured:
 
 
 def imports() -> Measured:
-    """Milliseconds that support for TensorFlow and Caffe adds to an import of that for ONNX."""
+    """Measure the milliseconds that TensorFlow and Caffe support adds to the import for ONNX."""
     ours = "import pytest_amct.graphs.onnx.reader"
     more = "import pytest_amct.graphs.tensorflow.reader as t, pytest_amct.graphs.caffe.reader as c"
     made = "from pytest_amct.graphs.tensorflow.schema import schema"
@@ -194,7 +194,7 @@ def imports() -> Measured:
 
 
 def _cpu(call: Callable[[], T]) -> tuple[float, T]:
-    """The least processor time of three calls, and what the last one gave."""
+    """Return the least processor time of three calls, and the result of the last one."""
     times = []
     for _ in range(3):
         start = time.process_time()
@@ -204,7 +204,7 @@ def _cpu(call: Callable[[], T]) -> tuple[float, T]:
 
 
 def share_of_onnxruntime() -> Measured:
-    """Share of the gate's time that is spent inside onnxruntime when it is the quantizer."""
+    """Measure the share of the gate's time inside onnxruntime when it is the quantizer."""
     from pytest_amct.options import Settings
     from pytest_amct.quantizers.loading import load_quantizer
     from pytest_amct.runner import Runner
@@ -239,7 +239,7 @@ def share_of_onnxruntime() -> Measured:
 
 
 def explored() -> Measured:
-    """Examples of one target that a core explores in a second, the quantizer doing nothing."""
+    """Measure the examples that one core explores in a second with an idle quantizer."""
     from pytest_amct.explore import Explorer
     from pytest_amct.options import Settings
     from pytest_amct.quantizers.loading import FunctionQuantizer
@@ -251,7 +251,7 @@ def explored() -> Measured:
     for group in ("uniform/onnx/Conv/weight_source", "uniform/onnx/Gemm", "float16/onnx/MaxPool"):
         settings = Settings("idle", profile="explore", max_examples=500, seed=1)
         explorer = Explorer(Runner(idle, load_spec(), settings))
-        # Time of this process alone: what else runs on the machine says nothing of us.
+        # Measure the time of this process only, not that of other processes on the machine.
         start = time.process_time()
         examples = explorer.check(group).examples
         rates.append(examples / (time.process_time() - start))

@@ -135,7 +135,7 @@ def test_a_pair_is_built_again_from_its_id(change: str) -> None:
     ],
 )
 def test_what_is_no_pair_is_said_in_one_sentence(id_: str) -> None:
-    with pytest.raises(UsageError, match=r"is no (pair|network)"):
+    with pytest.raises(UsageError, match=r"is not a (pair|network)"):
         parse_metamorphic(id_)
 
 

@@ -68,4 +68,4 @@ def test_the_kill_table_is_made(
     monkeypatch.setattr(prove, "BY_HAND", dict(list(prove.BY_HAND.items())[-3:]))
     monkeypatch.setattr(prove, "mechanical", lambda framework: [])
     assert prove.main(["kills", "--seeds", "1", "--framework", "caffe", "--processes", "1"]) == 0
-    assert "3 of 3 wrong quantizers are killed by the gate" in capsys.readouterr().out
+    assert "The gate kills 3 of 3 wrong quantizers" in capsys.readouterr().out

@@ -359,7 +359,7 @@ def test_variations_change_the_graph_and_no_answer(name: str) -> None:
 
 def test_no_bias_stands_behind_what_tensorflow_aborts_on() -> None:
     group = "uniform/tensorflow/DepthwiseConv2dNative"
-    with pytest.raises(pytest_amct.UsageError, match="'bias-add' does not go with"):
+    with pytest.raises(pytest_amct.UsageError, match="'bias-add' does not apply to"):
         make_case(group, "padding-explicit", "plain", ("bias-add",))
 
 

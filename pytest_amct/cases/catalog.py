@@ -1,6 +1,6 @@
-"""Which cases there are, by group: conditions, rows, the Float16 rule, types without a row.
+"""All cases by group: conditions, rows, the Float16 rule, types without a row.
 
-Each framework contributes its own, see `CaseSource`.
+Each framework contributes its own cases (see `CaseSource`).
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ _SOURCES: Mapping[str, CaseSource] = {
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The cases of one condition (or row): the conforming layer and what deviates from it."""
+    """The cases of one condition (or row): the conforming layer and its deviations."""
 
     default: Plan
     deviations: Deviations
 
 
 def source_of(framework: str) -> CaseSource:
-    """Return what a framework contributes."""
+    """Return the source of a framework's cases."""
     return _SOURCES[framework]
 
 
@@ -73,16 +73,17 @@ def _groups(framework: str) -> Mapping[str, Group]:
         found[str(id_)] = Group(plan, {"plain": {}, **constant})
     for (row, condition), deviations in listed.requested.items():
         of_row = ConditionId.parse(row)
-        # A type that a table does not list is the conforming layer of table 1's row.
+        # For a type that a table does not list, use the conforming layer of its row in table 1.
         default = listed.defaults[of_row.name if of_row.is_unlisted else of_row.row]
         found[str(replace(of_row, name=condition or of_row.name))] = Group(default, deviations)
     return MappingProxyType(found)
 
 
 def groups(declared: Set[str] = frozenset(), frameworks: Sequence[str] = ("onnx",)) -> list[str]:
-    """Ids that cases belong to, in the document's order.
+    """Return the ids of the groups that have cases, in the document's order.
 
-    `declared` are the schemes and settings beyond plain uniform quantization that may be asked for.
+    `declared` lists the schemes and settings beyond plain uniform quantization that a quantizer
+    supports.
     """
     return [
         id_
@@ -93,7 +94,7 @@ def groups(declared: Set[str] = frozenset(), frameworks: Sequence[str] = ("onnx"
 
 
 def deviations(group: str) -> Deviations:
-    """The deviations of a group by name. Raises `UsageError` if there is no such group."""
+    """Return the deviations of a group by name. Raises `UsageError` if there is no such group."""
     return _group(group).deviations
 
 
@@ -106,17 +107,17 @@ def _group(id_: str) -> Group:
 
 
 def variations(framework: str) -> Mapping[str, Changes]:
-    """Changes that concern no condition, by name."""
+    """Return the changes to a model that no condition speaks of, by name."""
     return source_of(framework).variations
 
 
 def layer_variations(framework: str) -> Mapping[str, LayerVariation]:
-    """Changes to a layer that concern no condition, by name, where they go with its plan."""
+    """Return the changes to a layer that no condition speaks of, by name."""
     return source_of(framework).layer_variations
 
 
 def varied(plan: Plan, name: str, framework: str) -> Plan | None:
-    """A plan under a layer's variation, ``None`` if it does not go with it."""
+    """Return a plan with a layer variation, ``None`` if the variation does not apply to it."""
     change = layer_variations(framework)[name](plan)
     return None if change is None else plan.with_(change)
 
@@ -124,7 +125,7 @@ def varied(plan: Plan, name: str, framework: str) -> Plan | None:
 def make_case(
     group: str, deviation: str, context: Context = "plain", variations: tuple[str, ...] = ()
 ) -> Case:
-    """The case of that name. Raises `UsageError` if a part of it does not exist."""
+    """Return the case of that name. Raises `UsageError` if a part of the name does not exist."""
     found = _group(group)
     if deviation not in found.deviations:
         known = ", ".join(found.deviations)
@@ -137,15 +138,15 @@ def make_case(
     for name in variations:
         if name not in of_models and name not in of_layers:
             known = ", ".join([*of_models, *of_layers])
-            raise UsageError(f"{name!r} is no variation: they are {known}")
-        # A variation never undoes the deviation: what both change stays the deviation's.
+            raise UsageError(f"{name!r} is not a variation: use one of {known}")
+        # A variation never undoes the deviation: where both change a field, the deviation wins.
         variation = of_models.get(name, {}).items()
         plan = plan.with_({k: v for k, v in variation if k in ADDED or k not in changes})
     plan = plan.with_({**changes, "context": context})
     for name in (v for v in variations if v in of_layers):
         found_plan = varied(plan, name, framework)
         if found_plan is None:
-            raise UsageError(f"{name!r} does not go with {group}@{deviation}")
+            raise UsageError(f"{name!r} does not apply to {group}@{deviation}: leave it out")
         plan = found_plan
     return Case(group, deviation, plan, partial(_write, source), context, variations)
 
@@ -157,28 +158,28 @@ def _write(source: CaseSource, plan: Plan) -> Built:
 
 
 def contexts(group: str, deviation: str) -> tuple[Context, ...]:
-    """What a deviation can stand in: integers not among layers that take floats alone."""
+    """Return the contexts of a deviation. Integer layers have no neighbours that take floats."""
     integers = deviations(group)[deviation].get("dtype") == "int64"
     return CONTEXTS[:1] if integers else CONTEXTS
 
 
 def with_variation(case: Case, name: str) -> Case | None:
-    """The case under one more variation, ``None`` if it does not go with it.
+    """Return the case with one more variation, ``None`` if the variation does not apply to it.
 
-    Raises `UsageError` for a variation of the model that one of the layer's does not go with.
+    Raises `UsageError` if a model variation makes an earlier layer variation inapplicable.
     """
     names, framework = (*case.variations, name), framework_of(case.group)
-    if name not in layer_variations(framework):  # it comes before what the deviation changes
+    if name not in layer_variations(framework):  # model variations apply before the deviation
         return make_case(case.group, case.deviation, case.context, names)
     plan = varied(case.plan, name, framework)
     return None if plan is None else replace(case, plan=plan, variations=names)
 
 
 def gate_cases(group: str, declared: Set[str] = frozenset()) -> Iterator[Case]:
-    """All enumerated cases of a group that may be asked for, nearly all in both contexts.
+    """Yield all enumerated cases of a group that `declared` allows, nearly all in both contexts.
 
-    Chosen ones come again under each variation of their layer: what breaks a condition breaks it
-    with a bias, in groups, with other strides ... too.
+    Chosen cases are repeated with each variation of their layer: a layer that violates a condition
+    also violates it with a bias, with groups or with other strides.
     """
     source = source_of(framework_of(group))
     varies = source.varied.get(group, ())
@@ -196,12 +197,12 @@ def gate_cases(group: str, declared: Set[str] = frozenset()) -> Iterator[Case]:
 
 
 def parse_case(id_: str) -> Case:
-    """The case of an id, as reports print it. Raises `UsageError` if it names none."""
+    """Return the case of an id from a report. Raises `UsageError` if there is no such case."""
     try:
         case = CaseId.parse(id_)
     except ValueError as error:
         raise UsageError(str(error)) from None
     if case.position:
-        raise UsageError(f"{written(id_)} is a network, not a case of its own")
+        raise UsageError(f"{written(id_)} is a network, not a single case")
     context: Context = "chain" if case.context else "plain"
     return make_case(case.condition, case.deviation, context, case.variations)

@@ -1,4 +1,4 @@
-"""What the rows of several frameworks have in common."""
+"""Deviations and variations that several frameworks share."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pytest_amct.cases.plan import Around, Branch, Changes, Deviations, LayerVar
 
 
 def attributes(**given: Any) -> Changes:
-    """Change attributes; ``None`` removes one."""
+    """Return a change of attributes; ``None`` removes an attribute."""
     return {"attributes": given}
 
 
 def sources(*names: str) -> Deviations:
-    """Return a deviation for each of these sources of the weight."""
+    """Return a deviation for each of these weight sources."""
     return {name: {"source": name} for name in names}
 
 
 def elsewhere(dtype: str, *holds: str) -> Changes:
-    """Add branches that hold something of an element type."""
+    """Return a change that adds branches with tensors of an element type."""
     return {"branches": tuple(Branch(what, dtype) for what in holds)}
 
 
 def some(deviations: Deviations, *names: str) -> Deviations:
-    """Pick some of them by name."""
+    """Return the deviations with these names."""
     return {name: deviations[name] for name in names}
 
 
@@ -44,7 +44,7 @@ DTYPES: Deviations = {
     "float16-weight-elsewhere": elsewhere("float16", "weight"),
     **_TYPES_ELSEWHERE,
 }
-"""Float16 where it closes no row, and other types in the model."""
+"""Float16 and other element types in rows that the Float16 rule does not close."""
 
 FLOAT16_INPUT: Deviations = {
     "none": {},
@@ -52,14 +52,14 @@ FLOAT16_INPUT: Deviations = {
     "input-cast-at-once": {"fed_as": "float16"},
     "input-elsewhere": elsewhere("float16", "input"),
 }
-"""Float16 as an input of the model, or of a layer."""
+"""Float16 as an input of the model or of a layer."""
 
 FLOAT16_BOTH: Deviations = {
     "input-and-weight-elsewhere": elsewhere("float16", "input", "weight"),
     "input-here-weight-elsewhere": {"dtype": "float16", **elsewhere("float16", "weight")},
     "everything": {"dtype": "float16", "switches": ("all-float16",)},
 }
-"""Float16 as an input and as a weight."""
+"""Float16 both as an input and as a weight."""
 
 FLOAT16_NEITHER: Deviations = {
     "bias-elsewhere": elsewhere("float16", "bias"),
@@ -69,13 +69,13 @@ FLOAT16_NEITHER: Deviations = {
     "stored-elsewhere": elsewhere("float16", "stored"),
     **_TYPES_ELSEWHERE,
 }
-"""Float16 in a model, but neither as an input nor as a weight."""
+"""Float16 in a model that has neither a Float16 input nor a Float16 weight."""
 
 SYMBOLIC: Deviations = {"symbolic-batch": {"symbolic_batch": True}}
 """The first dimension of the data is symbolic."""
 
 SHARED: Deviations = {"shared-weight": {"form": "shared-weight"}}
-"""Two layers have the weight in common."""
+"""Two layers share the weight."""
 
 OPERANDS: Deviations = {
     "same": {"second": "same"},
@@ -84,7 +84,7 @@ OPERANDS: Deviations = {
     "scalar": {"second": "scalar"},
     "constant-float16": {"second": "constant", "dtype": "float16"},
 }
-"""What stands at the second operand of an addition."""
+"""Kinds of second operand of an addition."""
 
 FACTORS: Deviations = {
     "constant-first": {"form": "constant-first", "data": (32, 32), "source": "input"},
@@ -97,7 +97,7 @@ FACTORS: Deviations = {
     "rank-3-data-rank-2": {"data": (4, 32), "weight": (1, 32, 32)},
     "rank-4": {"data": (1, 2, 4, 32), "weight": (1, 2, 32, 32)},
 }
-"""What stands at the second factor of a product of matrices."""
+"""Kinds of second factor of a matrix product."""
 
 # --- variations of a layer ------------------------------------------------------------------------
 
@@ -105,13 +105,13 @@ _OTHER_FLOATS = ("float16", "bfloat16", "float64")
 
 
 def half(*types: str) -> LayerVariation:
-    """Make layers of these types Float16, unless the deviation is itself about element types."""
+    """Return a variation that makes these types Float16, if the deviation is not about dtypes."""
 
     def change(plan: Plan) -> Changes | None:
         fits = plan.type in types and not plan.domain
         fits &= plan.dtype == "float32" and not plan.fed_as and plan.opset >= 21
         fits &= not any(branch.dtype in _OTHER_FLOATS for branch in plan.branches)
-        # TensorFlow's Dequantize gives no Float16, ONNX's not in older opsets.
+        # TensorFlow's Dequantize never returns Float16, and ONNX's does not in older opsets.
         fits &= plan.source not in ("dequantize", "input-dequantize")
         return {"dtype": "float16"} if fits else None
 
@@ -119,7 +119,7 @@ def half(*types: str) -> LayerVariation:
 
 
 def standing(name: Around, unless: Callable[[Plan], bool]) -> LayerVariation:
-    """Put something around a layer, `unless` its plan does not allow it."""
+    """Return a variation of a layer's surroundings, `unless` its plan does not allow it."""
     return lambda plan: None if unless(plan) else {"around": (name,)}
 
 
@@ -132,4 +132,4 @@ STANDING: dict[str, LayerVariation] = {
     "at-output": standing("at-output", unless=_is_apart),
     "relu": standing("relu", unless=_is_apart),
 }
-"""What can stand around a layer of the main graph."""
+"""Variations of the surroundings of a layer in the main graph."""

@@ -1,4 +1,4 @@
-"""The gate's examples: a few cases that Hypothesis picks, the same on every run."""
+"""Examples for the gate: a few cases that Hypothesis picks, the same on every run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from pytest_amct.cases.strategies import group_cases
 
 @lru_cache(maxsize=1024)
 def draw_examples(group: str, count: int, declared: frozenset[str] = frozenset()) -> list[Case]:
-    """At most `count` cases of a group with variations; no database, no deadline, no shrinking.
+    """Return at most `count` cases of a group with variations.
 
-    `declared` is what may be asked for beyond plain uniform quantization.
+    `declared` lists the schemes and settings that a quantizer supports beyond plain uniform
+    quantization.
     """
     drawn: dict[str, Case] = {}
 
-    # Every setting is fixed here: profiles of the environment (CI=true) must not change a gate.
+    # Fix every setting here: Hypothesis profiles of the environment (CI=true) must not change
+    # the gate.
     @settings(
         max_examples=count,
         derandomize=True,

@@ -1,8 +1,8 @@
-"""Changes to a model that no table speaks of: the same layers, written or asked for otherwise.
+"""Semantics-preserving model changes (metamorphic tests).
 
-A `NeutralCase` is a network, a change and a seed; its `Trial` says which models are given to the
-quantizer one after the other, and which layers of the first and the last are the same. None of the
-changes may move a decision.
+A `MetamorphicCase` is a network, a change and a seed. Its `Trial` lists the models that the
+quantizer gets one after the other, and pairs the layers of the first and the last. No change may
+alter a decision.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from pytest_amct.ids import METAMORPHIC, CaseId, ConditionId
 GROUP = f"{METAMORPHIC}/onnx"
 
 DATA_FILE = "weights.bin"
-"""The file that external data stands in, beside the model."""
+"""The file name of external data, in the model's folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A model to give to the quantizer: its bytes, and the files that stand beside it."""
+    """A model for the quantizer: its bytes, and the other files in its folder."""
 
     data: bytes
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Calls in a row, and the outputs of layers that the first and the last have in common."""
+    """Calls in order, and the pairs of layer outputs that the first and the last call share."""
 
     calls: tuple[Call, ...]
     same: tuple[tuple[str, str], ...]
@@ -49,7 +49,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class MetamorphicCase:
-    """A network, the change that is made to it, and the seed of what is random in that."""
+    """A network, a change to it, and the seed of the change's random choices."""
 
     network: NetworkCase
     change: str
@@ -57,37 +57,39 @@ class MetamorphicCase:
 
     @property
     def group(self) -> str:
-        """The change, as a path."""
+        """The id of the change, as a path."""
         return str(ConditionId(METAMORPHIC, "onnx", self.change))
 
     @property
     def id(self) -> str:
-        """The pair as a path; public, and enough to build it again."""
+        """The id of the pair, as a path. It is public, and enough to rebuild the pair."""
         network = self.network
         return str(CaseId(self.group, str(self.seed), "", network.position, network.variations))
 
     def build(self) -> Trial | None:
-        """The calls, ``None`` if the change does not apply to this network."""
+        """Return the calls, ``None`` if the change does not apply to this network."""
         built = self.network.build()
         return _CHANGES[self.change][1](built, Random(self.seed))
 
 
 def changes() -> dict[str, str]:
-    """The changes by name, each in words that complete "although only ...". Those that need the
-    quantizer as it is at first come first."""
+    """Return the changes by name, each with words that complete "although only ...".
+
+    Changes that need a quantizer in its initial state come first.
+    """
     return {name: words for name, (words, _) in _CHANGES.items()}
 
 
 def parse_metamorphic(id_: str) -> MetamorphicCase:
-    """The pair of an id, as reports print it. Raises `UsageError` if it names none."""
+    """Return the pair of an id from a report. Raises `UsageError` if there is no such pair."""
     case, change = None, ""
     with contextlib.suppress(ValueError):
         case = CaseId.parse(id_)
         change = ConditionId.parse(case.condition).row
     if case is None or change not in _CHANGES or not (case.deviation.isdigit() and case.position):
         raise UsageError(
-            f"{id_!r} is no pair of models: it needs the form {GROUP}/change@seed:in(...), the"
-            f" changes are {', '.join(_CHANGES)}"
+            f"{id_!r} is not a pair of models: use {GROUP}/change@seed:in(...) with one of the"
+            f" changes {', '.join(_CHANGES)}"
         )
     return MetamorphicCase(parse_network(case, None), change, int(case.deviation))
 
@@ -97,7 +99,7 @@ def _outputs(model: ModelProto) -> list[str]:
 
 
 def _pair(built: Built, changed: ModelProto, files: Mapping[str, bytes] | None = None) -> Trial:
-    """The model before and after a change that keeps the names of tensors."""
+    """Return the calls before and after a change that keeps the names of tensors."""
     kept = set(_outputs(changed))
     same = tuple((name, name) for name in _outputs(built.model) if name in kept)
     changed_bytes = changed.SerializeToString(deterministic=True)
@@ -105,7 +107,7 @@ def _pair(built: Built, changed: ModelProto, files: Mapping[str, bytes] | None =
 
 
 def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
-    """The nodes of a graph and of those nested in it."""
+    """Yield the nodes of a graph and of its nested graphs."""
     for node in graph.node:
         yield node
         for nested in _nested(node):
@@ -127,7 +129,7 @@ _BETWEEN = (
     "uniform/onnx/Conv@in-if",
     "uniform/onnx/unlisted/Softmax@plain",
 )
-"""Models that are given to the quantizer in between."""
+"""Models that the quantizer gets between the first and the last call."""
 
 
 def _order(built: Built, rng: Random) -> Trial:
@@ -196,14 +198,14 @@ def _reorder(built: Built, rng: Random) -> Trial:
 
 
 def _reads(node: NodeProto) -> set[str]:
-    """What a node and the graphs inside it read, by name."""
+    """Return the names that a node and the graphs inside it read."""
     inner = [n for graph in _nested(node) for n in _nodes(graph)]
     names = {name for n in (node, *inner) for name in n.input}
     return names | {info.name for graph in _nested(node) for info in graph.output}
 
 
 def _constants(built: Built, rng: Random) -> Trial | None:
-    """Initializers become Constant nodes and the other way round, each as the dice fall."""
+    """Turn initializers into Constant nodes and the reverse, each at random."""
     model = built.model
     graph, listed = model.graph, {info.name for info in model.graph.input}
     nodes: list[NodeProto] = []
@@ -233,11 +235,11 @@ def _constants(built: Built, rng: Random) -> Trial | None:
 
 
 def _storage(built: Built, rng: Random) -> Trial:
-    """Constants as raw bytes, as typed values, or in a file of their own, as the dice fall."""
+    """Store each constant as raw bytes, as typed values or in a separate file, at random."""
     model, stored = built.model, bytearray()
     for tensor in model.graph.initializer:
         raw = tensor.raw_data or _raw(tensor)
-        # Nobody stores a shape in another file: onnx's own tools do it from 1,024 bytes on.
+        # Keep small constants such as shapes: onnx's own tools store externally from 1,024 bytes.
         forms = ("raw", "typed", "external") if len(raw) >= _LARGE else ("raw", "typed")
         form = rng.choice(forms)
         for field_ in ("raw_data", *_TYPED):
@@ -272,7 +274,7 @@ def _write_typed(tensor: TensorProto, raw: bytes) -> None:
 
 
 def _unrelated(built: Built, rng: Random) -> Trial:
-    """A branch on an input of its own, of a type that the network has already as an input."""
+    """Add a branch with a separate input, of an element type that another input already has."""
     model = built.model
     floats = ("float32", "float16", "float64")
     types = [DTYPES.get(i.type.tensor_type.elem_type, "") for i in model.graph.input]
@@ -302,12 +304,13 @@ def _newer_opset(built: Built, rng: Random) -> Trial | None:
     current = next(o.version for o in model.opset_import if not o.domain)
     newer = [n for n in _OPSETS if n > current]
     foreign = any(o.domain not in ("", "ai.onnx") for o in model.opset_import)
-    # The converter knows one domain, and neither functions nor old models with listed weights.
+    # The converter supports neither other domains, nor functions, nor old models that list
+    # weights as inputs.
     if not newer or foreign or model.functions or model.ir_version < 4:
         return None
     try:
         changed = onnx.version_converter.convert_version(model, rng.choice(newer))
-    except Exception:  # it raises what it likes for what it cannot convert
+    except Exception:  # the converter raises any type of error
         return None
     if _signature(changed) != _signature(model):
         return None
@@ -321,12 +324,12 @@ def _signature(model: ModelProto) -> list[list[str]]:
 _Change = Callable[[Built, Random], Trial | None]
 
 _CHANGES: dict[str, tuple[str, _Change]] = {
-    "order": ("other models came in between", _order),
-    "twice": ("it was asked once more", _twice),
+    "order": ("other models were quantized in between", _order),
+    "twice": ("it was called once more", _twice),
     "rename": ("names changed", _rename),
-    "reorder": ("its nodes stand in another order", _reorder),
-    "constants": ("Constant nodes and initializers changed places", _constants),
-    "storage": ("constants are stored otherwise", _storage),
+    "reorder": ("its nodes are in another order", _reorder),
+    "constants": ("Constant nodes and initializers were swapped", _constants),
+    "storage": ("constants are stored in another way", _storage),
     "unrelated": ("an unrelated branch was added", _unrelated),
     "opset": ("it was converted to a newer opset", _newer_opset),
 }

@@ -1,10 +1,12 @@
 """Networks of many layers as values: each item is a layer of the catalogue and what feeds it.
 
-An id spells all of it, as a case's id does. A network around one layer that is asserted:
-``uniform/onnx/Conv/dilation_d@d2-h1-w1:in(uniform/onnx/Add@default,_<1)+opset17``; one whose layers
-are all asserted: ``networks/onnx@all:in(uniform/onnx/Conv@default,uniform/onnx/Add@default<1<1)``.
-``_`` is the target; ``<1`` says that its data is the result of the item before, ``<1<2`` that
-its second operand is that of the one before that; without it an item has an input of its own.
+An id describes the whole network, as a case's id describes a case. A network in which one layer is
+judged: ``uniform/onnx/Conv/dilation_d@d2-h1-w1:in(uniform/onnx/Add@default,_<1)+opset17``. A
+network in which all layers are judged:
+``networks/onnx@all:in(uniform/onnx/Conv@default,uniform/onnx/Add@default<1<1)``.
+``_`` is the target. ``<1`` means that the item reads the result of the previous item; ``<1<2``
+means that its second operand is the result of the item before that. Without ``<``, an item reads a
+separate input.
 """
 
 from __future__ import annotations
@@ -34,28 +36,28 @@ from pytest_amct.ids import NETWORKS, UNLISTED, CaseId, ConditionId, framework_o
 _WHOLE = "all"
 _NEWEST = 21
 _ROWS, _OTHERS = 13, 19
-"""The opsets from which on all rows, and all types without a row, are written as they are here."""
+"""The oldest opsets with the syntax that we write: for all rows, and for types without a row."""
 
 
 def variations(framework: str) -> Mapping[str, Changes | LayerVariation]:
-    """What may vary besides a network's items, by name."""
+    """Return the variations of a whole network, by name."""
     return {
         **catalog.variations(framework),
-        **catalog.layer_variations(framework),  # of each layer that they go with
-        "apart": {},  # an operator that no quantizer touches stands between the items
+        **catalog.layer_variations(framework),  # for each layer that they apply to
+        "apart": {},  # an operator that no quantizer touches between the items
         "shared": {},  # layers with weights of the same shape share one
     }
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A layer of a network: a deviation of the catalogue, and how many items back its data is."""
+    """A layer of a network: a deviation of the catalogue, and the item that its data comes from."""
 
     group: str
     deviation: str
-    #: 0, and whatever goes behind the first item = an input of its own
+    #: how many items back its data comes from; 0, or a number past the first item = a new input
     back: int = 0
-    #: the same of the second operand, of a layer that has two
+    #: the same for the second operand of a layer that has two
     second: int = 0
 
     def __str__(self) -> str:
@@ -63,29 +65,29 @@ class Item:
 
     @property
     def wires(self) -> str:
-        """Where its data comes from, as ids spell it."""
+        """Where the data comes from, as written in ids."""
         if self.second:
             return f"<{self.back}<{self.second}"
         return f"<{self.back}" if self.back else ""
 
     @property
     def plan(self) -> Plan:
-        """The layer itself. Raises `UsageError` if the catalogue does not have it."""
+        """The plan of the layer. Raises `UsageError` if the catalogue does not have it."""
         return plan_of(self.group, self.deviation)
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkCase:
-    """A network, and which of its layers are asserted. Offers what a `Case` does."""
+    """A network, and which of its layers are judged. It has the interface of a `Case`."""
 
     items: tuple[Item, ...]
-    #: index of the only item that is asserted, ``None`` = all of them
+    #: index of the only item that is judged, ``None`` = all of them
     target: int | None = None
     variations: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
-        """The condition or row of the target, else that of whole networks."""
+        """The condition or row of the target, else the group of whole networks."""
         if self.target is None:
             return str(ConditionId(NETWORKS, self.framework))
         return self.items[self.target].group
@@ -97,12 +99,12 @@ class NetworkCase:
 
     @property
     def id(self) -> str:
-        """The network as a path; public, and enough to build it again."""
+        """The id of the network, as a path. It is public, and enough to rebuild the network."""
         return str(CaseId(self.group, self.deviation, "", self.position, self.variations))
 
     @property
     def position(self) -> str:
-        """The part of the id that says which layers the network has."""
+        """The part of the id that lists the layers of the network."""
         return ",".join(
             f"_{item.wires}" if i == self.target else str(item) for i, item in enumerate(self.items)
         )
@@ -113,7 +115,7 @@ class NetworkCase:
         return framework_of(self.items[0].group)
 
     def plan(self, item: Item) -> Plan:
-        """An item's layer under those of the variations that go with it."""
+        """Return the plan of an item with the variations that apply to it."""
         plan = item.plan
         for name in self.of_layers:
             plan = catalog.varied(plan, name, self.framework) or plan
@@ -121,31 +123,31 @@ class NetworkCase:
 
     @property
     def of_layers(self) -> tuple[str, ...]:
-        """The variations that concern each layer."""
+        """The variations that change single layers."""
         known = catalog.layer_variations(self.framework)
         return tuple(v for v in self.variations if v in known)
 
     @property
     def of_model(self) -> tuple[Changes, ...]:
-        """The changes that concern the network as a whole."""
+        """The changes to the network as a whole."""
         known = catalog.variations(self.framework)
         return tuple(known[v] for v in self.variations if v in known)
 
     @property
     def opset(self) -> int:
-        """The opset that an ONNX model imports: that of a variation, if all items allow it."""
+        """The opset of an ONNX model: that of a variation, if all items allow it."""
         named = [changes["opset"] for changes in self.of_model if "opset" in changes]
         given = [item.plan.opset for item in self.items if item.plan.opset < _NEWEST]
         least = max(_least_opset(item) for item in self.items)
         return max(least, *named[:1], *given[:1]) if named or given else max(least, _NEWEST)
 
     def build(self) -> Built:
-        """The network's model, the same bytes on every run and machine."""
+        """Return the network's model, the same bytes on every run and machine."""
         network = self._planned()
         return write_network(network, catalog.source_of(self.framework).writer(network.model))
 
     def _planned(self) -> NetworkPlan:
-        """The network in terms of plans alone, which writers know."""
+        """The network as plans, for the writers."""
         changes = self.of_model
         around = tuple(name for change in changes for name in change.get("around", ()))
         switches = tuple(name for change in changes for name in change.get("switches", ()))
@@ -171,7 +173,7 @@ AnyCase = Case | NetworkCase
 
 @lru_cache(maxsize=2048)
 def plan_of(group: str, deviation: str) -> Plan:
-    """The plan of a deviation, without context or variations."""
+    """Return the plan of a deviation, without context or variations."""
     return catalog.make_case(group, deviation).plan
 
 
@@ -183,10 +185,10 @@ def _least_opset(item: Item) -> int:
 
 
 def fits(group: str, deviation: str, target: bool = False) -> bool:
-    """Whether a deviation can stand in a network.
+    """Return whether a deviation can be part of a network.
 
-    One that changes what concerns the whole model can stand there only as the `target` layer, or
-    not at all.
+    A deviation that changes the whole model can be part of one only as the `target`, or not at
+    all.
     """
     changes = catalog.deviations(group)[deviation]
     if "ir_version" in changes or changes.get("form") == "unnamed":
@@ -199,7 +201,10 @@ def fits(group: str, deviation: str, target: bool = False) -> bool:
 
 @lru_cache(maxsize=8)
 def neighbours(framework: str) -> tuple[tuple[str, str], ...]:
-    """What stands around a target: conforming layers of each row, and types without one."""
+    """Return the layers for the surroundings of a target.
+
+    They are the conforming layers of each row, and types without a row.
+    """
     found = catalog.source_of(framework)
     listed = [(str(ConditionId("uniform", framework, name)), "default") for name in found.defaults]
     unlisted = [ConditionId("uniform", framework, UNLISTED, type_) for type_ in found.around]
@@ -208,7 +213,7 @@ def neighbours(framework: str) -> tuple[tuple[str, str], ...]:
 
 @lru_cache(maxsize=8)
 def everything(framework: str, declared: Set[str] = frozenset()) -> tuple[tuple[str, str], ...]:
-    """All deviations that can stand anywhere in a network."""
+    """Return all deviations that can be anywhere in a network."""
     return tuple(
         (group, deviation)
         for group in catalog.groups(declared, (framework,))
@@ -218,16 +223,16 @@ def everything(framework: str, declared: Set[str] = frozenset()) -> tuple[tuple[
 
 
 def surrounded(case: Case, wires: Item, around: tuple[Item, ...], at: int) -> AnyCase:
-    """The target of a case among other items, as the `at`-th of them (or the last).
+    """Return a network of other items with the case's target as the `at`-th item (or the last).
 
-    `wires` says where its data comes from. The case itself if there is nothing around it, or it
-    cannot stand in a network.
+    `wires` says where the target's data comes from. Return the case itself if there are no other
+    items, or if it cannot be part of a network.
     """
     if not around or not fits(case.group, case.deviation, target=True):
         return case
     at = min(at, len(around))
     plan = plan_of(case.group, case.deviation)
-    if plan.opset < _NEWEST:  # others would have to be written as they were then
+    if plan.opset < _NEWEST:  # the other items would need the syntax of that opset
         around = tuple(item for item in around if _least_opset(item) <= plan.opset)
         at = min(at, len(around))
     target = replace(wires, group=case.group, deviation=case.deviation)
@@ -242,7 +247,7 @@ _ITEM = re.compile(
 
 
 def parse_case(id_: str) -> AnyCase:
-    """The case or network of an id, as reports print it. Raises `UsageError` if it names none."""
+    """Return the case or network of an id. Raises `UsageError` if there is no such case."""
     try:
         case = CaseId.parse(id_)
     except ValueError as error:
@@ -253,14 +258,14 @@ def parse_case(id_: str) -> AnyCase:
     network = parse_network(case, None if whole else (case.condition, case.deviation))
     if (network.target is None) != whole or network.framework != framework_of(id_):
         raise UsageError(
-            f"{id_!r} must have one target, _, or start with"
+            f"{id_!r} must contain one target _, or start with"
             f" {NETWORKS}/{network.framework}@{_WHOLE}"
         )
     return network
 
 
 def parse_network(case: CaseId, target: tuple[str, str] | None) -> NetworkCase:
-    """Return the network at an id's position; `target` is what ``_`` stands for.
+    """Return the network at an id's position; ``_`` means `target`.
 
     Raises `UsageError` if there is no such network.
     """
@@ -270,7 +275,7 @@ def parse_network(case: CaseId, target: tuple[str, str] | None) -> NetworkCase:
     for spelled in case.position.split(","):
         found = _ITEM.fullmatch(spelled)
         if found is None or (found["target"] and (target is None or at is not None)):
-            raise UsageError(f"{id_!r} is no network: {spelled!r} is no layer of one")
+            raise UsageError(f"{id_!r} is not a network: {spelled!r} is not a layer of one")
         back, second = [*map(int, re.findall(r"\d+", found["wires"])), 0, 0][:2]
         if found["target"] and target is not None:
             at, group, deviation = len(items), *target
@@ -278,18 +283,18 @@ def parse_network(case: CaseId, target: tuple[str, str] | None) -> NetworkCase:
             group, deviation = found["group"], found["deviation"]
         items.append(Item(group, deviation, back, second))
         if not fits(group, plan_name(items[-1]), target=bool(found["target"])):
-            raise UsageError(f"{id_!r} is no network: {spelled!r} cannot stand in one")
+            raise UsageError(f"{id_!r} is not a network: {spelled!r} cannot be part of one")
     network = NetworkCase(tuple(items), at, case.variations)
     for item in items:
         if framework_of(item.group) != network.framework:
-            raise UsageError(f"{id_!r} is no network: its layers are of several frameworks")
+            raise UsageError(f"{id_!r} is not a network: its layers are of several frameworks")
     for name in network.variations:
         if name not in variations(network.framework):
-            raise UsageError(f"{id_!r} is no network: {name!r} is no variation")
+            raise UsageError(f"{id_!r} is not a network: {name!r} is not a variation")
     return network
 
 
 def plan_name(item: Item) -> str:
-    """The item's deviation. Raises `UsageError` if the catalogue does not have it."""
+    """Return the item's deviation. Raises `UsageError` if the catalogue does not have it."""
     catalog.make_case(item.group, item.deviation)
     return item.deviation

@@ -1,6 +1,6 @@
 """Cases as values: the conforming layer of a row, one named deviation, a context, variations.
 
-An id spells all of it, so that a case can be built again from its id alone:
+The id contains all of this, so that a case can be rebuilt from its id alone:
 ``uniform/onnx/Conv/dilation_d@d2-h1-w1:chain+opset17``.
 """
 
@@ -25,16 +25,16 @@ CONTEXTS: tuple[Context, ...] = ("plain", "chain")
 Around = Literal[
     "at-input", "at-output", "bias-add", "bias-plus", "relu", "in-place", "identity", "control"
 ]
-"""What stands around the target, or does not: ``at-input`` is one without a producer."""
+"""Surroundings of the target; ``at-input`` means that it has no producer."""
 
 Switch = Literal["all-float16", "device", "reversed", "input-fields", "legacy-blobs"]
-"""How a model is written as a whole: ``all-float16`` is one that holds nothing but Float16."""
+"""Ways to write the whole model; ``all-float16`` means that every tensor is Float16."""
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Changes(TypedDict, total=False):
-    """Fields of a `Plan` with other values than the conforming layer has."""
+    """Fields of a `Plan` whose values differ from those of the conforming layer."""
 
     type: str
     data: tuple[int, ...]
@@ -59,12 +59,12 @@ class Changes(TypedDict, total=False):
 
 
 Deviations = Mapping[str, Changes]
-"""Changes by the name of the deviation that they make."""
+"""Changes by the name of the deviation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A branch of its own in a model, which touches no other: what it holds, and of which type."""
+    """A disconnected extra branch of a model: what it contains, and the element type."""
 
     holds: str
     dtype: str = "float32"
@@ -78,44 +78,47 @@ class Plan:
     #: shape of the data input
     data: tuple[int, ...]
     domain: str = ""
-    #: attributes of the target, in its format's spelling
+    #: attributes of the target, as its format spells them
     attributes: Mapping[str, Any] = field(default_factory=lambda: _NONE)
     #: shape of the weight, ``None`` for a layer without one
     weight: tuple[int, ...] | None = None
-    #: how the weight comes about, a name of the framework's module `sources`
+    #: where the weight comes from, a name in the framework's module `sources`
     source: str = "initializer"
     #: ``""`` = none, else a source as for the weight
     bias: str = ""
-    #: what stands at the other data input of a layer with two: ``branch``, ``same``, ``constant``
+    #: what feeds the second data input of a layer with two: ``branch``, ``same``, ``constant``
     second: str = ""
     #: further inputs: constants by dtype and values
     extra: tuple[tuple[str, tuple[float, ...]], ...] = ()
     #: dtype of the target's data and weight
     dtype: str = "float32"
-    #: dtype of the graph input that feeds it; another one is cast at once
+    #: dtype of the graph input that feeds it, if it differs; it is cast at once
     fed_as: str = ""
-    #: what else the model holds
+    #: disconnected extra branches of the model
     branches: tuple[Branch, ...] = ()
-    #: what stands right before and behind the target
+    #: what is right before and after the target
     around: tuple[Around, ...] = ()
-    #: how the model is written
+    #: ways to write the model
     switches: tuple[Switch, ...] = ()
-    #: which output the consumer reads, and whether others are outputs of the network
+    #: number of outputs; the consumer reads the first, and the others are used as well
     outputs: int = 1
-    #: where the target stands: ``""`` = main graph, ``if`` = a branch, ``function``
+    #: where the target is: ``""`` = main graph, ``if`` = a branch, ``function``
     inside: str = ""
     context: Context = "plain"
     #: whether the first dimension of the data is symbolic
     symbolic_batch: bool = False
     #: forms that are legal, but unusual: ``unnamed``, ``shared-weight`` ...
     form: str = ""
-    #: what is asked for besides plain uniform quantization, see `requests`
+    #: what is requested besides plain uniform quantization, see `requests`
     options: Mapping[str, Any] = field(default_factory=lambda: _NONE)
     opset: int = 21
     ir_version: int = 10
 
     def with_(self, changes: Mapping[str, Any]) -> Plan:
-        """The plan with changes; ``attributes`` are merged (``None`` removes one), `ADDED` too."""
+        """Return the plan with changes.
+
+        ``attributes`` are merged (``None`` removes one), and the fields in `ADDED` are extended.
+        """
         added = {k: (*getattr(self, k), *changes[k]) for k in ADDED if k in changes}
         changes = {**changes, **added}
         if "attributes" in changes:
@@ -127,7 +130,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
-    """What concerns a model as a whole."""
+    """Properties of a whole model."""
 
     opset: int = 21
     ir_version: int = 10
@@ -139,9 +142,9 @@ class ModelPlan:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A layer in a network, and where its data comes from, as an `Item` says it."""
+    """A layer in a network, and where its data comes from (as in `Item`)."""
 
-    #: layers of the same name are alike
+    #: layers with the same name are identical
     name: str
     plan: Plan = field(compare=False)
     back: int = 0
@@ -154,41 +157,41 @@ class NetworkPlan:
 
     layers: tuple[Placed, ...]
     model: ModelPlan
-    #: index of the only layer that is asserted, ``None`` = all of them
+    #: index of the only layer that is judged, ``None`` = all of them
     target: int | None = None
-    #: what it holds besides that of its layers
+    #: disconnected extra branches besides those of its layers
     branches: tuple[Branch, ...] = ()
     #: whether the first dimension of its inputs is symbolic
     symbolic_batch: bool = False
-    #: whether an operator that no quantizer touches stands between layers
+    #: whether there is an operator that no quantizer touches between layers
     apart: bool = False
 
 
 ADDED = ("branches", "around", "switches")
-"""Fields of a `Plan` that changes add to; of others they take the place."""
+"""Fields of a `Plan` that changes extend; all other fields are replaced."""
 
 LayerVariation = Callable[[Plan], Changes | None]
-"""Makes the changes to a layer that concern no condition; ``None`` where they do not go with it."""
+"""Returns changes to a layer that no condition speaks of, ``None`` if they do not apply to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """A condition (or row) id and a deviation from its conforming layer, in a context.
 
-    It carries no answer: what the tables say is always derived from the model's own bytes.
+    It contains no answer: answers are always derived from the bytes of the model.
     """
 
     group: str
     deviation: str
     plan: Plan = field(compare=False)
-    #: writes a model of its framework
+    #: writes a model for its framework
     write: Callable[[Plan], Built] = field(compare=False)
     context: Context = "plain"
     variations: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
-        """The case as a path; public, and enough to build it again."""
+        """The id of the case, as a path. It is public, and enough to rebuild the case."""
         context = CHAIN if self.context == CHAIN else ""
         return str(CaseId(self.group, self.deviation, context, "", self.variations))
 
@@ -198,7 +201,7 @@ class Case:
         return framework_of(self.group)
 
     def build(self) -> Built:
-        """The case's model, the same bytes on every run and machine."""
+        """Return the case's model, the same bytes on every run and machine."""
         return self.write(self.plan)
 
     def __repr__(self) -> str:
@@ -207,14 +210,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The model of a case: its bytes, and the output tensors of the layers that are asserted."""
+    """The model of a case: its bytes, and the output tensors of the layers that are judged."""
 
     #: an ONNX model, a GraphDef, or the text of a prototxt
     data: bytes
     targets: tuple[str, ...]
-    #: what the quantizer is asked for besides plain uniform quantization
+    #: what is requested besides plain uniform quantization
     options: RequestOptions = PLAIN
-    #: what belongs to the model in files of its own: ``model.caffemodel``
+    #: further files of the model: ``model.caffemodel``
     files: Mapping[str, bytes] = field(default_factory=lambda: _NONE)
     framework: str = "onnx"
 
@@ -225,21 +228,24 @@ class Built:
 
     @property
     def model(self) -> ModelProto:
-        """An ONNX model as a proto of the caller's own."""
+        """An ONNX model as a proto, a private copy for the caller."""
         model = ModelProto()
         model.ParseFromString(self.data)
         return model
 
 
 def target_layers(network: Network, targets: tuple[str, ...]) -> list[Layer]:
-    """The layers that are known by one of these names."""
+    """Return the layers with one of these names."""
     wanted = set(targets)
     return [layer for layer in network.layers if not wanted.isdisjoint(known_as(layer))]
 
 
 def known_as(layer: Layer) -> list[str]:
-    """What asserted layers are called by: their outputs; of Caffe, where several layers in place
-    give one output, their names."""
+    """Return the names by which `Built.targets` refers to a layer.
+
+    These are its outputs. For Caffe it is the layer's name, because several in-place layers share
+    one output.
+    """
     if layer.framework == "caffe":
         return [layer.name]
     return [tensor.name for tensor in layer.outputs if tensor is not None]

@@ -1,8 +1,8 @@
-"""Requests beyond plain uniform quantization, as changes to a plan that name what they ask for.
+"""Requests beyond plain uniform quantization, as changes to a plan.
 
-`options` is what the quantizer is asked for: ``scheme``, settings of the weight algorithm, or
-settings that name layers (``this`` is the target, ``other`` the one beside it) or Ascend IR
-types. They go only to quantizers that declare them.
+The change `options` holds the request: ``scheme``, settings of the weight algorithm, or settings
+that name layers (``this`` is the target, ``other`` the control layer) or Ascend IR types. Only
+quantizers that declare these options get such cases.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ WEIGHT_SETTINGS: Deviations = {
     name: {"options": {**WEIGHT_ONLY, "settings": {name: True}}}
     for name in ("channel_wise", "asymmetric")
 }
-"""Weights alone, with a setting of the weight algorithm."""
+"""Weight-only requests, each with a setting of the weight algorithm."""
 
 
 def asking(options: Options, deviations: Deviations) -> Deviations:
-    """The same deviations with a request, where they have none."""
+    """Return the same deviations with a request, where they have none."""
     return {name: {"options": options, **changes} for name, changes in deviations.items()}
 
 
@@ -40,14 +40,14 @@ def of_schemes(nonuniform: Requested, weight_only: Requested) -> Requested:
 
 
 def needs(changes: Changes) -> frozenset[str]:
-    """What a quantizer must declare to be asked for a deviation: schemes and settings."""
+    """Return the schemes and settings that a quantizer must declare to get a deviation."""
     options = changes.get("options", {})
     names = set(options.get("settings", ())) | (set(options) - {"settings", "scheme"})
     return frozenset(names | ({options["scheme"]} if "scheme" in options else set()))
 
 
 def options_of(plan: Plan, named: Mapping[str, str]) -> RequestOptions:
-    """The request in terms of this model: layers by their names in it."""
+    """Return the request with layers named as in this model."""
     options = dict(plan.options)
     for setting in ("skip_layers", "tensor_quantize"):
         if setting in options:
@@ -62,11 +62,11 @@ def settings_of(
     tensor_quantize: Mapping[str, Deviations],
     other: tuple[str, str],
 ) -> Requested:
-    """Settings with data quantized too (table 3), and those that name layers.
+    """Return the deviations for table 3 with quantized data, and for settings that name layers.
 
-    `rows` can be skipped; table 3 speaks of `weight_settings`; `tensor_quantize` names deviations
-    of the rows that are data only. `other` are two rows of types of their own: the first is what
-    is skipped beside a layer, the second if the layer is of that row itself.
+    `rows` can be skipped. `weight_settings` are the rows that table 3 lists. `tensor_quantize` has
+    the deviations of data-only rows. `other` names two rows of distinct types: cases that skip
+    another type use the first row, or the second if the layer is of the first row itself.
     """
     listed = (r for r in load_spec().rows if (r.table, r.framework) == ("uniform", framework))
     ir = {row.name: row.ir for row in listed}

@@ -1,4 +1,4 @@
-"""What a framework contributes to the cases."""
+"""The interface for a framework's cases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pytest_amct.cases.writing import ModelWriter
 
 
 class CaseSource(Protocol):
-    """What a framework contributes: rows as data, and a writer of its models."""
+    """The cases of a framework: rows as data, and a writer of its models."""
 
     #: the conforming layer of each row
     defaults: Mapping[str, Plan]
@@ -21,22 +21,22 @@ class CaseSource(Protocol):
     float16: Deviations
     #: layers of types without a row
     unlisted: Mapping[str, Plan]
-    #: those of them that stand around a target in networks
+    #: names of those that networks put around a target
     around: tuple[str, ...]
     #: deviations with a request, by row id and condition
     requested: Mapping[tuple[str, str], Deviations]
-    #: changes that concern no condition, which examples combine with any deviation
+    #: changes to a model that no condition speaks of; examples combine them with any deviation
     variations: Mapping[str, Changes]
-    #: such changes to a layer, where they go with it
+    #: such changes to a layer, each ``None`` where it does not apply
     layer_variations: Mapping[str, LayerVariation]
-    #: deviations that the gate shows in one context alone
+    #: deviations that the gate tests only in the ``plain`` context
     plain_only: frozenset[str]
-    #: deviations by group that the gate shows under each variation of their layer as well
+    #: deviations by group that the gate also tests with each variation of their layer
     varied: Mapping[str, tuple[str, ...]]
-    #: variations of whole models under which it shows them, too
+    #: variations of whole models with which it also tests them
     varied_by: tuple[str, ...]
     #: whether an operand of a layer can be a constant
     has_constants: bool
 
     def writer(self, model: ModelPlan) -> ModelWriter:
-        """Return what writes one such model."""
+        """Return a writer for one such model."""

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for cases: any deviation of a row, with variations that must not matter."""
+"""Hypothesis strategies for cases: any deviation of a row, with irrelevant variations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from pytest_amct.wording import instead, written
 
 
 def _opsets(group: str) -> tuple[str, ...]:
-    """Variations of which there can be one alone."""
+    """Variations that exclude each other."""
     if ConditionId.parse(group).is_unlisted:
         return ()
     found = catalog.variations(framework_of(group))
@@ -46,7 +46,7 @@ def _others(group: str) -> tuple[str, ...]:
 def _case(
     group: str, deviation: str, context: Context, opset: tuple[str, ...], names: Collection[str]
 ) -> Case:
-    """A case in that context, if it can stand there, under the variations that go together."""
+    """Return a case in that context if it fits there, with the variations that are compatible."""
     of_layers = catalog.layer_variations(framework_of(group))
     of_model = sorted(name for name in names if name not in of_layers)
     context = context if context in catalog.contexts(group, deviation) else "plain"
@@ -57,29 +57,30 @@ def _case(
 
 
 def onnx_cases(*, row: str, condition: str | None = None) -> st.SearchStrategy[Case]:
-    """ONNX cases of a table row, such as ``uniform/onnx/Conv``: its conforming layer with at most
-    one deviation, in either context, under any variation that concerns no condition.
+    """Generate ONNX cases of a table row, such as ``uniform/onnx/Conv``.
 
-    `condition` (its last part, such as ``dilation_d``) narrows the deviations to one condition.
-    Shrinks towards the conforming layer without variations. Raises `UsageError` for an unknown row.
+    A case is the conforming layer of the row with at most one deviation, in either context, with
+    any variations that no condition speaks of. `condition` (its last part, such as ``dilation_d``)
+    restricts the deviations to one condition. Cases shrink towards the conforming layer without
+    variations. Raises `UsageError` for an unknown row or condition.
     """
     return _cases("onnx", row, condition)
 
 
 def tensorflow_cases(*, row: str, condition: str | None = None) -> st.SearchStrategy[Case]:
-    """TensorFlow cases of a table row, such as ``uniform/tensorflow/Conv2D``: see `onnx_cases`."""
+    """Generate TensorFlow cases of a row like ``uniform/tensorflow/Conv2D``, see `onnx_cases`."""
     return _cases("tensorflow", row, condition)
 
 
 def caffe_cases(*, row: str, condition: str | None = None) -> st.SearchStrategy[Case]:
-    """Caffe cases of a table row, such as ``uniform/caffe/Convolution``: see `onnx_cases`."""
+    """Generate Caffe cases of a row like ``uniform/caffe/Convolution``, see `onnx_cases`."""
     return _cases("caffe", row, condition)
 
 
 def _cases(framework: str, row: str, condition: str | None) -> st.SearchStrategy[Case]:
     for name, value in (("row", row), ("condition", condition)):
         if not isinstance(value, str) and (name == "row" or value is not None):
-            raise UsageError(f"{name}: {written(value)} is no id: give a string")
+            raise UsageError(f"{name}: {written(value)} is not an id: pass a string")
     known = catalog.groups(frameworks=(framework,))
     of_row = [g for g in known if g == row or g.startswith(f"{row}/")]
     if not of_row:
@@ -94,7 +95,7 @@ def _cases(framework: str, row: str, condition: str | None) -> st.SearchStrategy
 
 
 def group_cases(group: str, declared: Set[str] = frozenset()) -> st.SearchStrategy[Case]:
-    """Cases of one condition or row id, see `onnx_cases`."""
+    """Generate cases of one condition or row id, see `onnx_cases`."""
     found = catalog.deviations(group)
     return st.builds(
         lambda deviation, context, opset, others: _case(group, deviation, context, opset, others),
@@ -106,12 +107,12 @@ def group_cases(group: str, declared: Set[str] = frozenset()) -> st.SearchStrate
 
 
 def onnx_networks(*, max_layers: int = 30) -> st.SearchStrategy[NetworkCase]:
-    """ONNX networks of up to `max_layers` layers (and what connects them).
+    """Generate ONNX networks of up to `max_layers` layers (and what connects them).
 
-    Chains, branches, residual additions, shared weights, nested graphs, local functions, opsets 13
-    to 22; conforming layers and deviations of every row, and types without a row. What the tables
-    say of a layer is never part of it: ask `answer`. Shrinks towards one conforming layer. Raises
-    `UsageError` unless `max_layers` is a number from 1 on.
+    They have chains, branches, residual additions, shared weights, nested graphs, local functions
+    and opsets 13 to 22. Their layers are conforming layers and deviations of every row, and types
+    without a row. They contain no answers: call `answer`. Networks shrink towards one conforming
+    layer. Raises `UsageError` unless `max_layers` is a whole number of at least 1.
     """
     if type(max_layers) is not int or max_layers < 1:
         raise UsageError(f"max_layers: {written(max_layers)} must be a whole number, 1 or more")
@@ -119,9 +120,9 @@ def onnx_networks(*, max_layers: int = 30) -> st.SearchStrategy[NetworkCase]:
 
 
 def networks(framework: str, max_layers: int) -> st.SearchStrategy[NetworkCase]:
-    """Networks of a framework, see `onnx_networks`."""
+    """Generate networks of a framework, see `onnx_networks`."""
     layers = st.one_of(_items(neighbours(framework)), _items(everything(framework)))
-    # Left to itself a list is short: large ones are asked for.
+    # Hypothesis prefers short lists: request some long ones.
     least = st.sampled_from((1, 1, 1, max(1, max_layers // 2)))
     any_ = f"uniform/{framework}"
     return st.builds(
@@ -135,14 +136,14 @@ def networks(framework: str, max_layers: int) -> st.SearchStrategy[NetworkCase]:
 def explored_cases(
     group: str, declared: Set[str] = frozenset(), only: str | None = None
 ) -> st.SearchStrategy[AnyCase]:
-    """Cases of one condition or row id, alone or among up to six conforming layers.
+    """Generate cases of one condition or row id, alone or among up to six conforming layers.
 
-    `only` narrows them to one deviation. Three draws, each of another kind: Hypothesis would copy
-    what is drawn alike from one place to the other, and so spend most examples on deviations that
-    it has just seen.
+    `only` restricts them to one deviation. The three draws are of different types on purpose:
+    Hypothesis copies values between draws of the same type, and would spend most examples on
+    deviations that it has just seen.
     """
-    names = _asked_for(group, declared)
-    # Numbers rather than names: what is kept of a narrowed search can be replayed in a wide one.
+    names = _allowed_deviations(group, declared)
+    # Draw numbers, not names, so that an example of a narrow search can be replayed in a wide one.
     least, most = (0, len(names) - 1) if only is None else (names.index(only),) * 2
     return st.builds(
         lambda number, around, options: _explored(group, names[number], around, options),
@@ -153,28 +154,29 @@ def explored_cases(
 
 
 def _numbers(width: int) -> st.SearchStrategy[int]:
-    """Numbers of so many bits, each set as often as not.
+    """Generate numbers of `width` bits, each bit set with a probability of one half.
 
-    Drawn in pieces: of a large range Hypothesis prefers the small numbers by far.
+    They are drawn in pieces, because Hypothesis strongly prefers the small numbers of a large
+    range.
     """
     pieces = st.tuples(*[st.integers(0, 127)] * -(-width // 7))
     return pieces.map(lambda drawn: sum(piece << 7 * i for i, piece in enumerate(drawn)))
 
 
 def every_deviation(group: str, declared: Set[str], rng: Random) -> Iterator[tuple[str, AnyCase]]:
-    """Each deviation once, in an order and in surroundings as the dice fall."""
-    names = _asked_for(group, declared)
+    """Yield each deviation once, in random order and with random surroundings."""
+    names = _allowed_deviations(group, declared)
     for name in rng.sample(names, len(names)):
         around = rng.randbytes(rng.choice((0, 0, rng.randint(1, _MOST_AROUND))))
         yield name, _explored(group, name, around, rng.getrandbits(_width(group)))
 
 
-def _asked_for(group: str, declared: Set[str]) -> list[str]:
+def _allowed_deviations(group: str, declared: Set[str]) -> list[str]:
     return [n for n, c in catalog.deviations(group).items() if needs(c) <= declared]
 
 
 def _width(group: str) -> int:
-    """Bits of what is drawn besides the deviation and what stands around it."""
+    """Return the number of bits that choose everything but the deviation and its surroundings."""
     return len(_others(group)) + 2 + 7 + 3
 
 
@@ -194,11 +196,11 @@ def _explored(group: str, deviation: str, around: bytes, options: int) -> AnyCas
 
 _MOST_AROUND = 6
 _KIN = 3
-"""How much more often than another a layer stands around that its own result would fit."""
+"""Weight of a layer like the target as a neighbour, if its own result fits its data."""
 
 
 def _unpacked(group: str, packed: bytes) -> tuple[Item, ...]:
-    """A layer for each byte: what stands around any layer, and the target's like."""
+    """Return a neighbour for each byte: one for any layer, or one like the target."""
     kin = (group, next(iter(catalog.deviations(group))))
     kinds = [*neighbours(framework_of(group)), *[kin] * _KIN * fits(*kin)]
     items = []
@@ -209,7 +211,7 @@ def _unpacked(group: str, packed: bytes) -> tuple[Item, ...]:
 
 
 def _bits(number: int, *widths: int) -> list[int]:
-    """The lowest bits of a number, by their widths, and what is left of it."""
+    """Return the lowest bits of a number in pieces of these widths, and the rest of the number."""
     found = []
     for width in widths:
         found.append(number & (1 << width) - 1)
@@ -236,14 +238,14 @@ def _one_opset(names: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
 def quantization_requests(
     *, schemes: Sequence[Scheme] = SCHEMES
 ) -> st.SearchStrategy[dict[str, Any]]:
-    """What a quantizer may be asked for: keywords of `judge` and `Request`.
+    """Generate requests to a quantizer: keywords of `judge` and `Request`.
 
-    Shrinks towards plain uniform quantization, the first of `schemes`. Raises `UsageError` for a
-    scheme that cannot be asked for.
+    Requests shrink towards the first of `schemes` without settings. Raises `UsageError` for an
+    unknown scheme.
     """
     if isinstance(schemes, str) or not isinstance(schemes, Iterable) or not (names := [*schemes]):
         raise UsageError(
-            f"schemes: {written(schemes)} is no list of schemes: use {', '.join(SCHEMES)}"
+            f"schemes: {written(schemes)} is not a list of schemes: use {', '.join(SCHEMES)}"
         )
     for scheme in names:
         RequestOptions(scheme)

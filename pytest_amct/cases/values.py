@@ -1,6 +1,6 @@
-"""Constants that carry evidence: seeded, never zero, another range for each channel.
+"""Distinctive constants: seeded, never zero, with a different range for each channel.
 
-Zeros and equal values hide scales, zero points and channels, and make a layer untraceable.
+Zeros and equal values would hide scales, zero points and channels, and leave layers unmatched.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pytest_amct.graphs.dtypes import np_dtype
 
 @lru_cache(maxsize=512)
 def weight_bytes(shape: tuple[int, ...], dtype: str, number: int) -> bytes:
-    """Little-endian bytes of the `number`-th constant of a model, the same on every machine."""
+    """Return the little-endian bytes of a model's `number`-th constant, on every machine alike."""
     rng = np.random.default_rng([number, *shape])
     values = rng.uniform(0.1, 1.0, shape) * np.where(rng.random(shape) < 0.3, -1.0, 1.0)
     if shape:
@@ -27,5 +27,5 @@ def weight_bytes(shape: tuple[int, ...], dtype: str, number: int) -> bytes:
 
 
 def count(shape: tuple[int, ...]) -> int:
-    """Elements of a tensor of that shape."""
+    """Return the number of elements of a tensor of that shape."""
     return prod(shape)

@@ -1,6 +1,6 @@
-"""Write the models of cases and networks: the steps that are the same for every framework.
+"""Write the models of cases and networks: the steps that all frameworks share.
 
-What differs is behind `ModelWriter`; each framework has one.
+Each framework has its own `ModelWriter` for the rest.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from pytest_amct.request_options import PLAIN, RequestOptions
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A layer that was added to a model."""
+    """A layer after it was added to a model."""
 
-    #: the tensor of its result
+    #: the tensor with its result
     result: str
-    #: how `Built.targets` names it
+    #: its name in `Built.targets`
     target: str
-    #: how a request names it
+    #: its name in a request
     name: str
     #: adds the same layer with the same weight on other data, and returns its result
     again: Callable[[str], str]
 
 
 class ModelWriter(Protocol):
-    """Writes one model. Each method adds to it; tensors are passed by name."""
+    """A writer of one model. Each method adds to the model; tensors are passed by name."""
 
     def fed(self, plan: Plan) -> str:
         """Add an input for the data of a layer, cast to the type that the layer takes."""
@@ -38,36 +38,33 @@ class ModelWriter(Protocol):
         """Add an input of the shape and type of a layer's data."""
 
     def neutral(self, plan: Plan, data: str, first: bool) -> str:
-        """Add an operator that no quantizer touches: one type before a layer, another behind it."""
+        """Add an operator that no quantizer touches, of another type before a layer than after."""
 
     def quantizable(self, plan: Plan, data: str, first: bool) -> str:
-        """Add a layer that the tables plainly allow, before a layer (`first`) or on its result."""
+        """Add a layer that is quantizable without doubt, before a layer (`first`) or after it."""
 
     def layer(self, plan: Plan, data: str, second: Callable[[], str], name: str = "") -> Made:
-        """Add the layer itself; `second` adds the data of its other operand.
+        """Add the layer itself; `second` adds the data for its second operand.
 
-        Layers of the same `name` are alike; ``""`` is the only layer of its model.
+        Layers with the same `name` are identical; ``""`` is the only layer of its model.
         """
 
     def behind(self, plan: Plan, result: str) -> str:
-        """Add what stands right behind the layer; return the last result."""
+        """Add what comes right after the layer; return the last result."""
 
     def give(self, plan: Plan, result: str) -> None:
         """Make a result an output of the model."""
 
     def control(self) -> str:
-        """Add a plainly quantizable layer on an input of its own, for tools that need one.
-
-        Return its name.
-        """
+        """Add the control layer on a separate input, and return its name."""
 
     def branch(self, branch: Branch) -> None:
-        """Add a branch that touches no other."""
+        """Add a disconnected extra branch."""
 
     def fitted(self, data: str, maker: Placed, made: Plan, plan: Plan) -> str:
-        """Turn the result of another layer into data of a layer, by operators that move values.
+        """Turn the result of another layer into data for a layer, by operators that move values.
 
-        `maker` is the other layer, `made` its plan in this network.
+        `maker` is the other layer, and `made` is its plan in this network.
         """
 
     def built(self, target: tuple[str, ...], options: RequestOptions) -> Built:
@@ -88,7 +85,7 @@ def operands(
 
 
 def write_case(plan: Plan, writer: ModelWriter) -> Built:
-    """Write the model of a case: producer, target layer, consumer, and one plain layer beside."""
+    """Write the model of a case: producer, target layer, consumer, and the control layer."""
 
     def second() -> str:
         return _produced(plan, writer, writer.input(plan))
@@ -104,7 +101,7 @@ def write_case(plan: Plan, writer: ModelWriter) -> Built:
 
 
 def _produced(plan: Plan, writer: ModelWriter, data: str) -> str:
-    """Add what stands before a layer; return the data of the layer."""
+    """Add what comes before a layer; return the data of the layer."""
     if "at-input" in plan.around:
         return data
     if plan.context == "plain":
@@ -119,7 +116,7 @@ def _consume(plan: Plan, writer: ModelWriter, result: str) -> None:
 
 
 def write_network(network: NetworkPlan, writer: ModelWriter) -> Built:
-    """Write the model of a network: its layers, what connects them, one plain layer beside."""
+    """Write the model of a network: its layers, what connects them, and the control layer."""
     return _Network(network, writer).built()
 
 
@@ -129,7 +126,7 @@ class _Network:
         self.writer = writer
         self.plans = [self._in_network(i, layer) for i, layer in enumerate(network.layers)]
         self.made: list[Made] = []
-        #: the result of each layer, with what stands behind it
+        #: the result of each layer, with what comes right after it
         self.results: list[str] = []
         self.read: set[int] = set()
 
@@ -170,7 +167,7 @@ class _Network:
         self.made.append(made)
 
     def _data(self, i: int, back: int, plan: Plan, second: bool = False) -> str:
-        """Return data for the `i`-th layer: the result of another, made to fit, or a new input."""
+        """Return data for the `i`-th layer: another layer's result made to fit, or a new input."""
         writer, maker = self.writer, i - back
         if not 0 < back <= i or (plan.fed_as and not second):
             return _produced(plan, writer, writer.input(plan) if second else writer.fed(plan))

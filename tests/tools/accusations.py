@@ -1,8 +1,8 @@
-"""Right quantizers are never accused: three of them, on models of every kind, without end.
+"""False findings: check that three correct quantizers never produce one, on models of every kind.
 
-`reference` obeys the tables; the second opinion is a reading of READING.md by somebody who never
-saw the tables; the third takes what the second opinion forbids for forbidden and flips a coin
-wherever the answer is `unspecified`, as an honest tool may.
+`reference` obeys the tables. The second opinion implements docs/reading.md without knowledge of
+the code that reads the tables. The coin quantizes what the second opinion calls quantizable, and
+decides at random wherever the answer is `unspecified`, as a correct tool may.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ SPEC = load_spec()
 _MOST_ITEMS = 12
 
 Opinions = list[str]
-"""The answer on each layer, in the order of the network."""
+"""The answer for each layer, in the order of the network."""
 
 
 @dataclass(frozen=True, slots=True)
-class Accused:
-    """A finding against somebody who did nothing wrong."""
+class FalseFinding:
+    """A finding against a correct quantizer."""
 
     model: str
     quantizer: str
@@ -47,7 +47,7 @@ class Accused:
 
 
 def models(framework: str, seed: int) -> Iterator[tuple[str, ModelFiles]]:
-    """Models without end, the same for the same seed: cases, networks, and random graphs."""
+    """Yield cases, networks and random graphs without end, the same for the same seed."""
     rng = Random(f"{seed}/{framework}")
     groups = catalog.groups(frameworks=(framework,))
     while True:
@@ -70,7 +70,7 @@ _RANDOM: Mapping[str, Callable[[Random], Any]] = {
 
 
 def opinions(model: ModelFiles, network: Network) -> Opinions:
-    """What the second opinion says of each layer."""
+    """Return the second opinion on each layer."""
     found: list[Any]
     if model.framework == "onnx":
         found = second_opinion.opinions(network.raw)
@@ -82,8 +82,8 @@ def opinions(model: ModelFiles, network: Network) -> Opinions:
     return [opinion.answer for opinion in found]
 
 
-def accusations(name: str, model: ModelFiles, rng: Random) -> list[Accused]:
-    """The findings of a model against the three."""
+def false_findings(name: str, model: ModelFiles, rng: Random) -> list[FalseFinding]:
+    """Return the findings of a model against the three quantizers."""
     network = model.network()
     answers = opinions(model, network)
     reference = Reference(SPEC)
@@ -100,9 +100,9 @@ def accusations(name: str, model: ModelFiles, rng: Random) -> list[Accused]:
         outcome = Outcome("decided", decisions)
         for layer in network.layers:
             record = judge_layer(name, "", layer, outcome, SPEC, Policy(strict=True), PLAIN)
-            found += [Accused(name, who, f.message) for f in record.findings]
+            found += [FalseFinding(name, who, f.message) for f in record.findings]
             if record.expected and record.decided == "float":
-                found.append(Accused(name, who, f"missed: {layer}"))
+                found.append(FalseFinding(name, who, f"not-quantized: {layer}"))
     return found
 
 
@@ -110,9 +110,9 @@ def _as(quantized: bool) -> Decision:
     return Decision() if quantized else Decision.float()
 
 
-def look(framework: str, count: int, seed: int) -> list[Accused]:
-    """The accusations in `count` models of a framework."""
-    rng, found = Random(seed), list[Accused]()
+def look(framework: str, count: int, seed: int) -> list[FalseFinding]:
+    """Return the false findings in `count` models of a framework."""
+    rng, found = Random(seed), list[FalseFinding]()
     for (name, model), _ in zip(models(framework, seed), range(count), strict=False):
-        found += accusations(name, model, rng)
+        found += false_findings(name, model, rng)
     return found

@@ -1,7 +1,7 @@
-"""Whether anything that is shown to a quantizer beside the network itself tells the answer.
+"""Label blindness: check that nothing but the network itself reveals the answer to a quantizer.
 
-A classifier is given names, their lengths and order, and metadata of the models of the gate, and
-shall tell forbidden from quantizable. It must do no better than chance.
+A classifier gets the names, their order and the metadata of the gate's models, and has to
+distinguish forbidden from quantizable cases. It must do no better than chance.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from pytest_amct.graphs.network import Network, Role
 from pytest_amct.tables.answers import answer
 
 CHANCE = 0.1
-"""How far from 0.5 a score may be: there are a few hundred models."""
+"""The largest difference from 0.5 that chance explains, with a few hundred models."""
 
 
 def features(network: Network) -> dict[str, float]:
-    """What names, their order and metadata tell.
+    """Return features of the names, their order and the metadata.
 
-    Of each kind of thing that has a name apart: how many there are is the network itself.
+    Names are counted relative to their kind, because absolute numbers describe the network itself.
     """
     named: dict[str, list[str]] = {}
     for layer in network.layers:
@@ -39,14 +39,14 @@ def features(network: Network) -> dict[str, float]:
     for tensor in (tensor for scope in network.scopes for tensor in scope.values()):
         stored = walk.is_constant(tensor)
         kind = "stored" if stored else "fed" if tensor.origin == "input" else "tensor"
-        if tensor.producer is None or network.framework == "onnx":  # else it is called as that
+        if tensor.producer is None or network.framework == "onnx":  # else named by its producer
             named.setdefault(kind, []).append(tensor.name)
     found: dict[str, float] = {}
     for kind, names in named.items():
         patterns = Counter(re.sub(r"\d+", "0", name) for name in names)
         found |= {f"{kind} like {p}": n / len(names) for p, n in patterns.items()}
         found[f"{kind} doubled"] = float(len(set(names)) < len(names))
-        if kind != "tensor":  # whose outputs are declared first
+        if kind != "tensor":  # output tensors are declared first
             numbers = [int(n) for name in names for n in re.findall(r"\d+", name)]
             found[f"{kind} out of order"] = float(numbers != sorted(numbers))
     for field in ("producer_name", "producer_version", "doc_string", "domain", "name"):
@@ -55,7 +55,7 @@ def features(network: Network) -> dict[str, float]:
 
 
 def examples(framework: str) -> Iterator[tuple[dict[str, float], bool, str]]:
-    """Features, whether it is forbidden, and the row, of each target of the gate."""
+    """Yield for each target of the gate: its features, whether it is forbidden, and its row."""
     for group in catalog.groups(frameworks=(framework,)):
         for case in catalog.gate_cases(group):
             built = case.build()
@@ -67,9 +67,9 @@ def examples(framework: str) -> Iterator[tuple[dict[str, float], bool, str]]:
 
 
 def score(framework: str) -> float:
-    """How often the classifier puts a forbidden case before a quantizable one: 0.5 = by chance.
+    """Return the probability that the classifier ranks a forbidden case above a quantizable one.
 
-    It is asked about rows that it has not seen.
+    0.5 is chance. The classifier is tested on rows that it was not trained on.
     """
     found = [*examples(framework)]
     forbidden = np.array([e[1] for e in found])

@@ -1,4 +1,4 @@
-"""Small Caffe nets for tests: drawn with Hypothesis, in all three generations of the format."""
+"""Small Caffe nets for tests, drawn by Hypothesis, in all three generations of the format."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ELSEWHERE = [
 
 @dataclass
 class Net:
-    """A prototxt that is being written, with its blobs."""
+    """A prototxt in the making, with its blobs."""
 
     generation: int
     text: list[str] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Net:
 
 @st.composite
 def caffe_nets(draw: st.DrawFn) -> tuple[str, bytes | None]:
-    """A prototxt and its caffemodel, if it has one: legal enough to be read, of any answers."""
+    """Generate a prototxt and its caffemodel (if any): readable nets with answers of any kind."""
     net = Net(draw(st.sampled_from([0, 1, 2, 2, 2])))
     _inputs(draw, net)
     for i in range(draw(st.integers(1, 6))):
@@ -103,7 +103,7 @@ def _layer(draw: st.DrawFn, net: Net, type_: str, name: str) -> None:
     elsewhere = not in_place and draw(st.integers(0, 9)) == 0
     rule = draw(st.sampled_from(ELSEWHERE if elsewhere else PHASES))
     if net.generation == 1:
-        held = "" if type_ == "Flatten" else held  # which has no parameters yet
+        held = "" if type_ == "Flatten" else held  # this generation has no parameters for Flatten
         param = 'param: "shared"' if shared else ""
         net.text.append(
             f'layers {{ name: "{name}" type: {V1[type_]} {ends} {held} {rule} {param} }}'
@@ -128,7 +128,7 @@ def _old_fields(draw: st.DrawFn, type_: str) -> str:
 
 
 def _fields(draw: st.DrawFn, type_: str) -> tuple[str, int | None]:
-    """A layer's parameters, and the rank of the blob that fits them (if it has one)."""
+    """Return a layer's parameters, and the rank of the blob that fits them (if it has one)."""
 
     def some(*choices: str) -> str:
         return draw(st.sampled_from(choices))

@@ -1,9 +1,9 @@
-"""The same gate in every way that it can be run: each must give the same report, byte for byte.
+"""Run the same gate in many ways: each must produce the same report, byte for byte.
 
     python tests/tools/determinism.py --runs 100 --python 3.12=/path/to/python3.12
 
-runs it under other hash seeds, in other orders, in other numbers of processes, and under other
-Pythons that have pytest-amct (of the report only the versions may differ there).
+It uses other hash seeds, other orders, other numbers of processes, and other Python versions that
+have pytest-amct (their reports may differ only in the versions).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WAYS = (
 
 
 def report(folder: Path, python: str, quantizer: str, way: tuple[str, ...], seed: int) -> str:
-    """The report of a run, without the versions of what it ran on."""
+    """Return the report of a run, without the versions of Python and packages."""
     environment = {**os.environ, "PYTHONHASHSEED": str(seed % 2**32)}
     command = [python, "-m", "pytest", "--amct", "-q", "-p", "no:cacheprovider"]
     command += [f"--amct-quantizer={quantizer}", "--amct-report=report", *way]
@@ -47,7 +47,7 @@ def report(folder: Path, python: str, quantizer: str, way: tuple[str, ...], seed
 
 
 def differing(runs: int, pythons: list[str], quantizer: str) -> int:
-    """How many of the runs gave another report than the first."""
+    """Return how many of the runs produced another report than the first."""
     rng, first, differ = random.Random(0), "", 0
     with tempfile.TemporaryDirectory() as folder:
         for number in range(runs):
@@ -59,7 +59,7 @@ def differing(runs: int, pythons: list[str], quantizer: str) -> int:
 
 
 def main() -> None:
-    """Run, and say how many differ."""
+    """Run the gate, and print how many reports differ."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=len(WAYS))
     parser.add_argument("--python", action="append", default=[sys.executable])

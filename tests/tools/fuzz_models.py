@@ -1,10 +1,11 @@
-"""Fuzz everything that reads what others wrote.
+"""Fuzz all readers of files that other programs wrote.
 
     python tests/tools/fuzz_models.py --minutes 5
 
-Real files are mutated and read in a child process that may take 1 GiB, write nothing and open
-nothing but the package's own files. Only errors of `pytest_amct.errors` may come out, in one line
-each, within two seconds. What fails is saved with its seed: ``--seed S --only N`` runs it again.
+Real files are mutated and read in a child process. It may use 1 GiB of memory, write no file, and
+open only files of the package. Only errors of `pytest_amct.errors` may be raised, each with a
+message of one line, within two seconds. A failing file is saved with its seed: run it again with
+``--seed S --only N``.
 """
 
 from __future__ import annotations
@@ -54,15 +55,15 @@ from pytest_amct.tables.model import Treatment
 from pytest_amct.verdicts import Policy, judge_layer
 
 SECONDS = 2.0
-"""Processor time that one example may take, and a second more for each so many bytes."""
+"""Processor time that one example may take, and the number of bytes that add another second."""
 
 BYTES_PER_SECOND = 250_000
 
 HANGS = 30.0
-"""Time after which a child that does not answer is killed."""
+"""Time after which an unresponsive child is killed."""
 
 MEMORY = 1 << 30
-"""Bytes that reading may take on top of what the imported libraries do."""
+"""Bytes of memory that reading may take on top of the imported libraries."""
 
 _TREATMENTS = (
     Treatment(),
@@ -74,7 +75,7 @@ _MOST_WALKED = 60
 
 
 class Source(NamedTuple):
-    """A real file, and the float model that it belongs to."""
+    """A real file, and its float model."""
 
     name: str
     data: bytes
@@ -93,7 +94,7 @@ class Example(NamedTuple):
 
 
 def sources(quick: bool = False) -> list[Source]:
-    """Real files: gate models, onnx's own, quantized forms of them, the forms of AMCT."""
+    """Return real files: gate models, onnx's own, their quantized forms, the forms of AMCT."""
     groups = [g for g in catalog.groups() if not g.startswith("uniform/onnx/unlisted")]
     cases = [catalog.make_case(g, d) for g in groups for d in catalog.deviations(g)]
     found = []
@@ -130,7 +131,7 @@ def _onnxruntime(data: bytes) -> Iterator[Source]:
 
 
 def example(files: list[Source], seed: int, number: int) -> Example:
-    """The example of that number, the same on every run."""
+    """Return the example of that number, the same on every run."""
     rng = random.Random(f"{seed}/{number}")
     texts = [file for file in files if not _is_model(file)]
     source, other = rng.choice(texts if rng.random() < 0.1 else files), rng.choice(files)
@@ -146,11 +147,11 @@ def _is_model(source: Source) -> bool:
     return not source.name.endswith((".json", ".txt"))
 
 
-# --- looking --------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------
 
 
 def look(made: Example) -> str:
-    """Let everything of ours see an example; tells how far it came."""
+    """Pass an example to all of our readers; return what they made of it, in a few words."""
     if not _is_model(made.source):
         return _look_at_text(made)
     try:
@@ -214,7 +215,7 @@ def _look_at_text(made: Example) -> str:
 
 
 def _told(refused: AmctError) -> str:
-    """Every error is one sentence that every terminal can show."""
+    """Check that an error is one sentence that every terminal can show."""
     message = str(refused)
     message.encode("utf-8")
     assert "\n" not in message and "\r" not in message, message[:200]
@@ -226,7 +227,7 @@ def _told(refused: AmctError) -> str:
 
 
 class Watch:
-    """Notes what is opened, started or written outside of the package's own files."""
+    """Records everything that is opened, started or written outside the package's own files."""
 
     def __init__(self, allowed: tuple[str, ...]) -> None:
         self.allowed = allowed
@@ -242,7 +243,7 @@ class Watch:
             self.touched.append(event)
 
     def memory(self) -> None:
-        """Note, too, when onnx's inference asks for more memory than there is: ours hides that."""
+        """Also record when onnx's inference exhausts the memory, because our code hides that."""
         infer = onnx.shape_inference.infer_shapes
 
         def noting(*given: Any, **options: Any) -> ModelProto:
@@ -256,11 +257,11 @@ class Watch:
 
 
 def child(path: str, seed: int, start: int, home: str) -> None:
-    """Look at one example after the other, with limits, and tell of each in a line."""
+    """Read one example after the other, with limits, and print a line about each."""
     files: list[Source] = pickle.loads(Path(path).read_bytes())
     faulthandler.enable()
     os.chdir(home)
-    look(Example("", files[0], files[0].data))  # whatever is imported late
+    look(Example("", files[0], files[0].data))  # trigger the late imports
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
@@ -291,7 +292,7 @@ def child(path: str, seed: int, start: int, home: str) -> None:
 
 
 class Fuzz:
-    """Runs children until the time or the count is used up."""
+    """Runs child processes until the time or the count is used up."""
 
     def __init__(self, files: list[Source], seed: int, home: Path, keep: Path) -> None:
         self.files, self.seed, self.home, self.keep = files, seed, home, keep
@@ -302,7 +303,7 @@ class Fuzz:
         os.mkfifo(home / "work" / mutations.FIFO)
 
     def run(self, deadline: float, start: int = 0, most: int | None = None) -> None:
-        """Look at examples from `start` on until the `deadline`, or `most` of them."""
+        """Read examples from `start` on until the `deadline`, or `most` of them."""
         number = start
         while time.monotonic() < deadline and (most is None or self.count < most):
             number = self._one_child(number, deadline, most)
@@ -362,11 +363,11 @@ class Fuzz:
 
 
 def main() -> int:
-    """The command; 1 if anything failed."""
+    """Run the command; return 1 if an example failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
-    parser.add_argument("--only", type=int, help="look at this example alone")
+    parser.add_argument("--only", type=int, help="read only this example")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir(), "amct-fuzz"))
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--home", help=argparse.SUPPRESS)

@@ -1,6 +1,6 @@
-"""Which wrong quantizers the gate kills, by which condition, and what nobody could kill.
+"""Which wrong quantizers the gate kills, by which condition, and which ones no suite could kill.
 
-A quantizer that is wrong by rule may do nothing that the tables could tell: `excuse` says why.
+A quantizer that is wrong by rule may do nothing that the tables forbid: `excuse` returns why.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ SPEC = load_spec()
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """What the gate says of a wrong quantizer."""
+    """The result of the gate for a wrong quantizer."""
 
-    #: over-quantized layers of the condition that was got wrong: by how many cases, how sure
+    #: number of cases with an over-quantized layer of the wrong condition, and whether one failed
     cases: int
     failed: bool
-    #: whether quantizable layers of its row were missed
+    #: whether expected layers of its row were not quantized
     not_quantized: bool
     #: findings of the gate that name any other condition
     others: frozenset[str]
@@ -42,7 +42,7 @@ class Killed:
 
 
 def runner_of(quantizer: Quantizer, framework: str, scratch: Path) -> Runner:
-    """A framework's gate without drawn examples."""
+    """Return a runner of a framework's gate without random examples."""
     settings = Settings("it", max_examples=0, scratch=scratch, frameworks=(framework,))
     return Runner(quantizer, SPEC, settings)
 
@@ -58,7 +58,7 @@ def kill(mutant: Mutant, scratch: Path) -> Killed:
 
 
 def summed(condition: str, row: str, records: list[Record], runner: Runner) -> Killed:
-    """What records say of one condition, and of the others."""
+    """Return what the records show about one condition, and about the others."""
     found: dict[tuple[str, str], Finding] = {}
     for record in records:
         found |= {(f.condition, f.case): f for f in record.findings}
@@ -78,9 +78,9 @@ def _concerns(group: str, mutant: Mutant) -> bool:
 
 
 def excuse(mutant: Mutant) -> str:
-    """Why nobody can tell a quantizer with this mistake from one without, ``""`` if one can."""
+    """Return why this mistake cannot be detected, ``""`` if it can."""
     if mutant.way == "unknown-as-true":
-        return "the document does not decide there"
+        return "not decided by the document"
     found = _condition(mutant)
     if found is None:
         return ""
@@ -91,7 +91,7 @@ def excuse(mutant: Mutant) -> str:
         return condition.unobservable
     refuses = mutant.way in ("default-lost", "guard-ignored")
     if refuses and row.id.startswith("nonuniform/"):
-        return "table 2 owes nothing"
+        return "table 2 expects no layer"
     return ""
 
 

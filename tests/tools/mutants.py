@@ -1,11 +1,11 @@
-"""Mutation testing of what decides whom to accuse: `tables` and `verdicts`.
+"""Mutation testing of the code that decides on findings: `tables` and `verdicts`.
 
     python tests/tools/mutants.py                 every mutant; about an hour on two cores
-    python tests/tools/mutants.py --sample 40     some of them, always the same
+    python tests/tools/mutants.py --sample 40     a fixed sample of them
 
-Each mutant is the package with one operator, number or branch changed (by Cosmic Ray), and is
-killed by the first test that fails. What survives must stand in ``surviving_mutants.toml`` with
-the reason. Nothing is written: a mutant exists in the memory of one process alone.
+Each mutant is the package with one operator, number or branch changed (by Cosmic Ray). The first
+test that fails kills it. Each survivor must be listed in ``surviving_mutants.toml`` with the
+reason. No file is written: a mutant exists only in the memory of one process.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ OPERATORS = {
     f"core/{name}"
     for name in [*_OPERATORS.split(), *(f"ReplaceComparisonOperator_{s}" for s in _SWAPS.split())]
 }
-"""One change of each kind: those left out change annotations or say the same thing again."""
+"""One operator for each kind of change. The others change annotations or repeat these."""
 
 TESTS = (
     "pinned pinned_values kinds corners tables matching onnx_reading caffe_reading api"
     " caffe_opinion tensorflow_reading plainly"
 )
-"""Tests that look at either, the quick ones first; the long gates would find little more."""
+"""Tests of this code, the quick ones first; the long gates would find little more."""
 
 LEFT_OUT = "keras or saved_model_of or schema_is_tensorflow or tensorflow_imports"
-"""Those of them that start TensorFlow, which takes as long as all others."""
+"""Tests that start TensorFlow, which takes as long as all others together."""
 
 SECONDS = 120
-"""A mutant that takes longer has been killed: it does not come back."""
+"""A mutant that takes longer counts as killed: it does not terminate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Mutant:
 
 
 def mutants(module: str) -> Iterator[Mutant]:
-    """All mutants of a module of the package."""
+    """Yield all mutants of a module of the package."""
     source = (ROOT / "pytest_amct" / f"{module}.py").read_text(encoding="utf-8")
     for name in operator_names():
         if name not in OPERATORS:
@@ -92,7 +92,7 @@ def mutants(module: str) -> Iterator[Mutant]:
 
 
 class _Finder(MetaPathFinder, Loader):
-    """Gives the mutant in place of its module."""
+    """An import hook that loads the mutant in place of its module."""
 
     def __init__(self, mutant: Mutant) -> None:
         self.mutant = mutant
@@ -107,7 +107,7 @@ class _Finder(MetaPathFinder, Loader):
 
 
 def survives(mutant: Mutant | None) -> bool:
-    """Whether all tests pass with the mutant in place (``None``: with none), in a process apart."""
+    """Return whether all tests pass with the mutant (``None``: without), in a separate process."""
     child = os.fork()
     if not child:
         _run_tests(mutant)
@@ -129,14 +129,14 @@ def _run_tests(mutant: Mutant | None) -> None:
 
         files = [ROOT / "tests" / f"test_{name}.py" for name in TESTS.split()]
         quiet = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist"]
-        quiet.append("--assert=plain")  # rewriting would import the package past the finder
+        quiet.append("--assert=plain")  # assertion rewriting would bypass the finder
         status = pytest.main([*quiet, "-k", f"not ({LEFT_OUT})", *map(str, files)])
     finally:
         os._exit(int(status))
 
 
 def excuse(mutant: Mutant, reasons: Sequence[dict[str, str]]) -> str:
-    """Why nobody could tell a survivor from the original, ``""`` if nobody knows."""
+    """Return why a survivor is equivalent to the original, ``""`` if no reason is listed."""
     for entry in reasons:
         if (
             entry["module"] in ("*", mutant.module)
@@ -148,11 +148,11 @@ def excuse(mutant: Mutant, reasons: Sequence[dict[str, str]]) -> str:
 
 
 def look(found: Sequence[Mutant], processes: int) -> tuple[int, list[Mutant], list[Mutant]]:
-    """How many of the mutants are killed; the survivors that are excused, and those that are not.
+    """Return the number of killed mutants, the excused survivors, and the other survivors.
 
     Raises `RuntimeError` if the tests fail without any mutant.
     """
-    import numpy  # noqa: F401  what every child would import again
+    import numpy  # noqa: F401  import once, not in every child
     import onnx.shape_inference  # noqa: F401
 
     if not survives(None):
@@ -175,13 +175,13 @@ def _tried(mutant: Mutant) -> tuple[Mutant, bool]:
 
 
 def sampled(count: int) -> list[Mutant]:
-    """That many mutants of all modules, the same for the same code; 0 = all."""
+    """Return that many mutants of all modules, the same for the same code; 0 = all."""
     found = [mutant for module in MODULES for mutant in mutants(module)]
     return Random(0).sample(found, min(count, len(found))) if count else found
 
 
 def main() -> int:
-    """Run, and fail if a mutant survives that is not known to."""
+    """Run the mutants, and fail if one survives without a listed reason."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -190,7 +190,7 @@ def main() -> int:
     given = parser.parse_args()
     found = sampled(given.sample)
     killed, excused, others = look(found, given.processes)
-    print(f"{killed} of {len(found)} mutants killed; {len(excused)} more survive for known reasons")
+    print(f"{killed} of {len(found)} mutants killed; {len(excused)} survive for listed reasons")
     return int(bool(others))
 
 

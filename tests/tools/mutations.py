@@ -1,4 +1,4 @@
-"""Hostile changes to real files: to the bytes, to the proto behind them, to AMCT's texts."""
+"""Hostile changes to real files: to their bytes, to the parsed proto, to AMCT's texts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper
 
 HUGE = (2**62, 2**63 - 1, -(2**63), -1, 0, 1, 2**31, 2**40)
-"""Numbers that overflow, divide by zero or ask for all memory."""
+"""Numbers that overflow, divide by zero or request all memory."""
 
 FIFO = "pipe.bin"
-"""A named pipe that stands in the working directory: opening it would wait for ever."""
+"""A named pipe in the working directory: opening it would block forever."""
 
 _PLACES = (
     "../../etc/passwd",
@@ -32,7 +32,7 @@ _MOST_GRAFTED = 1 << 20
 
 
 def mutate_bytes(data: bytes, other: bytes, rng: random.Random) -> bytes:
-    """One to four changes that know nothing of the format; `other` is another file to splice in."""
+    """Return the bytes with one to four blind changes; `other` is another file to splice in."""
     found = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 4))):
         at = rng.randrange(len(found) + 1)
@@ -61,7 +61,7 @@ def mutate_bytes(data: bytes, other: bytes, rng: random.Random) -> bytes:
 
 
 def mutate_text(data: bytes, other: bytes, rng: random.Random) -> bytes:
-    """A change that keeps more of the syntax than those of bytes do, or one of those."""
+    """Return the text with a change that keeps most of the syntax, or with a change of bytes."""
     words = data.decode("utf-8", "replace").split('"')
     at = rng.randrange(len(words))
     match rng.randrange(6):
@@ -85,14 +85,14 @@ def mutate_text(data: bytes, other: bytes, rng: random.Random) -> bytes:
 
 
 def mutate_proto(data: bytes, other: bytes, rng: random.Random) -> tuple[bytes, str]:
-    """A few changes to what the file says; returns the names of those that were made, too."""
+    """Make a few changes to the parsed content; return the bytes and the names of the changes."""
     model = ModelProto.FromString(data)
     names = []
     for _ in range(rng.choice((1, 1, 2, 3))):
         change = rng.choice(CHANGES)
         try:
             change(model, rng)
-        except (IndexError, ValueError, DecodeError):  # nothing of that kind, or too deep by now
+        except (IndexError, ValueError, DecodeError):  # nothing to change, or too deep
             continue
         names.append(change.__name__.strip("_"))
     return model.SerializeToString(), "+".join(names)
@@ -253,7 +253,7 @@ def _no_opset(model: ModelProto, rng: random.Random) -> None:
 
 
 def _nested(model: ModelProto, rng: random.Random) -> None:
-    """Copies of the graph inside of a node of it, some levels deep."""
+    """Nest copies of the graph inside one of its nodes, some levels deep."""
     copy = GraphProto()
     copy.CopyFrom(model.graph)
     if copy.ByteSize() > _MOST_GRAFTED // 16:
@@ -281,7 +281,7 @@ def _deep(model: ModelProto, rng: random.Random) -> None:
 
 
 def _functions(model: ModelProto, rng: random.Random) -> None:
-    """Functions that call each other, themselves, or bear the names of operators."""
+    """Add functions that call each other or themselves, or have the names of operators."""
     count = rng.choice((1, 2, 12, 40, 200))
     imports = [helper.make_opsetid("", 21), helper.make_opsetid("local", 1)]
     recursive = rng.random() < 0.3
@@ -323,7 +323,7 @@ def _external(model: ModelProto, rng: random.Random) -> None:
 
 
 def _odd_numbers(model: ModelProto, rng: random.Random) -> None:
-    """Scales that are no numbers, or as many as nobody needs; zero points alike."""
+    """Change scales and zero points to values that are not numbers, or to far too many."""
     small = [t for t in model.graph.initializer if math.prod(t.dims) <= 64]
     tensor = rng.choice(small)
     dims = rng.choice(([], [0], [1], [3], [1, 1], [2, 2], [2**20]))
@@ -355,7 +355,7 @@ def _sparse(model: ModelProto, rng: random.Random) -> None:
 
 
 def _growing(model: ModelProto, rng: random.Random) -> None:
-    """Chains on which ranks, shape vectors or types get longer with each node."""
+    """Add chains in which ranks, shape vectors or types grow with each node."""
     made = rng.choice(
         ("Gather", "Concat", "Optional", "SequenceConstruct", "Unsqueeze", "GatherND")
     )
@@ -388,7 +388,7 @@ Shape
 
 
 def _pairs(model: ModelProto, rng: random.Random) -> None:
-    """Quantizers and integer operators where nobody expects them, with ports left out."""
+    """Add quantizers and integer operators in unusual places, with absent inputs."""
     node = rng.choice(model.graph.node)
     node.op_type = rng.choice(_HELPERS.split())
     node.domain = rng.choice(("", "com.microsoft", "ai.onnx"))
@@ -424,4 +424,4 @@ CHANGES: Sequence[Callable[[ModelProto, random.Random], None]] = (
     _growing,
     _pairs,
 )
-"""Every kind of hostile model, one change each."""
+"""All hostile changes to a model, one function each."""

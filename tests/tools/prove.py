@@ -1,16 +1,16 @@
 """Measure how far the suite can be trusted, and print it as tables.
 
-    python tests/tools/prove.py kills         which wrong quantizers are caught, how soon, how small
+    python tests/tools/prove.py kills         which wrong quantizers are found, how soon, how small
     python tests/tools/prove.py accusations   findings against correct quantizers
     python tests/tools/prove.py coverage      conditions exercised both ways by the gate
     python tests/tools/prove.py blindness     whether names or metadata reveal the answer
-    python tests/tools/prove.py validity      generated models that other parsers refuse
-    python tests/tools/prove.py determinism   whether the same gate always gives the same report
-    python tests/tools/prove.py mutants       changes to tables and verdicts that no test notices
+    python tests/tools/prove.py validity      generated models that other parsers reject
+    python tests/tools/prove.py determinism   whether the same gate always makes the same report
+    python tests/tools/prove.py mutants       changes to tables and verdicts that no test detects
     python tests/tools/prove.py all --write   all of it, into docs/proof.md; hours on two cores
 
 `--seeds`, `--models`, `--runs`, `--sample` and `--framework` make a run shorter. CI runs small
-versions as tests. Parsers that are not installed are named as missing.
+versions as tests. Missing parsers are listed as not measured.
 """
 
 from __future__ import annotations
@@ -54,51 +54,51 @@ PAGE = Path(__file__).parents[2] / "docs" / "proof.md"
 BY_HAND: Mapping[str, WrongQuantizer] = {**WRONG, **WRONG_TENSORFLOW, **WRONG_CAFFE}
 
 _MEDIAN, _PERCENTILE = 35, 200
-"""The most examples that explore may need."""
+"""Bounds on the number of examples that explore needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A wrong quantizer, and what came of it."""
+    """A wrong quantizer, and the results for it."""
 
     name: str
     condition: str
-    #: what the gate says, ``""`` = it survived
+    #: the finding of the gate, ``""`` = it survived
     gate: str
-    #: why nobody could tell
+    #: why the mistake cannot be detected
     excuse: str = ""
     #: examples that explore needed, by seed; 0 = not found
     needed: tuple[int, ...] = ()
     #: layers of the largest network that explore shrank to
     size: int = 0
-    #: layers that the mistake takes to be seen
+    #: number of layers that show the mistake
     declared: int = 1
 
     @property
     def median(self) -> str:
-        """Of the examples needed."""
+        """The median of the examples needed."""
         return f"{median(n or 1000 for n in self.needed):g}" if self.needed else ""
 
     @property
     def percentile(self) -> str:
-        """The 95th of the examples needed."""
+        """The 95th percentile of the examples needed."""
         found = sorted(n or 1000 for n in self.needed)
         return str(found[min(len(found) - 1, int(0.95 * len(found)))]) if found else ""
 
     @property
     def repeats(self) -> bool:
-        """Whether the same model is always given the same decisions."""
+        """Whether the quantizer decides the same on every call with the same model."""
         return not self.condition.endswith("/twice")
 
     @property
     def is_well_explored(self) -> bool:
-        """Whether explore keeps its bounds of examples, and of layers."""
+        """Whether explore meets its bounds on examples and layers."""
         soon = float(self.median or 0) <= _MEDIAN and int(self.percentile or 0) <= _PERCENTILE
         return soon and (self.size <= self.declared or not self.repeats)
 
 
 def rows(name: str, seeds: int) -> Row:
-    """What comes of the wrong quantizer of that name."""
+    """Return the results for the wrong quantizer of that name."""
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         if name in BY_HAND:
@@ -141,7 +141,7 @@ def _by_hand(wrong: WrongQuantizer, seeds: int, scratch: Path) -> Row:
 
 
 def _unstable(wrong: WrongQuantizer, quantizer: Quantizer, seeds: int, scratch: Path) -> Row:
-    """What explore's pairs of models say; the gate has none."""
+    """Return the results of explore's metamorphic tests; the gate has none."""
     needed, sizes, found = [], [0], set[str]()
     for seed in range(seeds):
         settings = Settings("it", profile="explore", max_examples=200, seed=seed, scratch=scratch)
@@ -163,7 +163,7 @@ def _runner(quantizer: Quantizer, framework: str, scratch: Path) -> Runner:
 def explored(
     quantizer: Quantizer, framework: str, condition: str, seeds: int, scratch: Path
 ) -> tuple[tuple[int, ...], int]:
-    """The examples that explore needs with each seed, and the size of what it shrinks to."""
+    """Return the examples that explore needs with each seed, and the largest shrunk size."""
     needed, sizes = [], [0]
     for seed in range(seeds):
         settings = Settings(
@@ -185,7 +185,7 @@ def explored(
 
 
 def kills(given: argparse.Namespace) -> Iterator[str]:
-    """The kill table of all wrong quantizers."""
+    """Yield the kill table of all wrong quantizers."""
     names = [n for n, w in BY_HAND.items() if set(w.frameworks) & set(given.framework)]
     by_rule = [m.name for f in given.framework for m in mechanical(f)]
     with ProcessPoolExecutor(given.processes) as pool:
@@ -196,9 +196,10 @@ def kills(given: argparse.Namespace) -> Iterator[str]:
     yield "## Wrong quantizers"
     yield ""
     yield (
-        f"{len(killed)} of {len(killable)} wrong quantizers are killed by the gate, each by the"
-        f" condition that it gets wrong; {len(found) - len(killable)} more do nothing that the"
-        f" document forbids ({len(names)} of all are written by hand, {len(by_rule)} by rule)."
+        f"The gate kills {len(killed)} of {len(killable)} wrong quantizers, each with a finding"
+        " that names the condition it gets wrong."
+        f" {len(found) - len(killable)} more do nothing that the document forbids."
+        f" {len(names)} of all are written by hand, {len(by_rule)} are generated by rule."
     )
     yield ""
     if searched:
@@ -206,15 +207,15 @@ def kills(given: argparse.Namespace) -> Iterator[str]:
         most = max(int(r.percentile) for r in searched)
         yield (
             f"Explore, {given.seeds} seeds each: the median of examples needed is at most"
-            f" {max(medians):g}, the 95th percentile at most {most}; each is shrunk to as many"
-            " layers as its mistake takes, which is one but where the table says more."
+            f" {max(medians):g}, and the 95th percentile is at most {most}. Each network is shrunk"
+            " to the fewest layers that show the mistake: one, except where the table says more."
         )
         yield ""
     yield from _table(r for r in found if r.repeats)
     others = [r for r in found if not r.repeats]
     if others:
         yield ""
-        yield "Decisions of these depend on chance, or on the models before: nothing to shrink by."
+        yield "These decide by chance or by earlier models, so their networks cannot be shrunk."
         yield ""
         yield from _table(others)
     for row in searched:
@@ -234,9 +235,9 @@ def _table(found: Iterable[Row]) -> Iterator[str]:
         yield f"| {name} | `{row.condition}` | {gate} | {row.median} | {row.percentile} | {size} |"
 
 
-def accused(given: argparse.Namespace) -> Iterator[str]:
-    """The accusations of right quantizers."""
-    yield "## False accusations"
+def false_findings(given: argparse.Namespace) -> Iterator[str]:
+    """Yield the table of findings against correct quantizers."""
+    yield "## False findings"
     yield ""
     yield "| framework | models | findings against the reference, a second opinion, a coin |"
     yield "|---|---|---|"
@@ -250,16 +251,16 @@ def accused(given: argparse.Namespace) -> Iterator[str]:
                 for a in part
             ]
             yield f"| {framework} | {sum(each)} | {len(found)} |"
-            for accusation in found[:10]:
-                print(accusation, file=sys.stderr)
+            for false in found[:10]:
+                print(false, file=sys.stderr)
             given.failed |= bool(found)
 
 
 def blind(given: argparse.Namespace) -> Iterator[str]:
-    """What a classifier makes of names and metadata."""
+    """Yield the table of what names and metadata reveal to a classifier."""
     yield "## Label blindness"
     yield ""
-    yield "| framework | forbidden before quantizable, by names and metadata (0.5 = chance) |"
+    yield "| framework | forbidden ranked above quantizable, by names and metadata (0.5 = chance) |"
     yield "|---|---|"
     for framework in given.framework:
         score = blindness.score(framework)
@@ -268,8 +269,8 @@ def blind(given: argparse.Namespace) -> Iterator[str]:
 
 
 def covered(given: argparse.Namespace) -> Iterator[str]:
-    """Conditions that cases meet, and that others break alone (MC/DC)."""
-    yield "## Conditions seen both ways"
+    """Yield the table of conditions that are satisfied, and alone violated (MC/DC)."""
+    yield "## Conditions exercised both ways"
     yield ""
     yield "| framework | conditions | both ways | checked only | implied | unobservable |"
     yield "|---|---|---|---|---|---|"
@@ -284,12 +285,12 @@ def covered(given: argparse.Namespace) -> Iterator[str]:
         left = [c["id"] for c in found if "checked" in c and not c["checked"]]
         left += [c["id"] for c in seen if c not in both]
         for id_ in left:
-            print(f"not seen both ways: {id_}", file=sys.stderr)
+            print(f"not exercised both ways: {id_}", file=sys.stderr)
         given.failed |= bool(left)
 
 
 def report(framework: str) -> dict[str, Any]:
-    """The report of a framework's whole gate, every scheme and setting included."""
+    """Return the report of a framework's whole gate, with every scheme and setting."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings("it", max_examples=0, scratch=Path(folder), frameworks=(framework,))
         runner = Runner(Reference(), SPEC, settings)
@@ -300,10 +301,10 @@ def report(framework: str) -> dict[str, Any]:
 
 
 def valid(given: argparse.Namespace) -> Iterator[str]:
-    """What parsers that are not ours take."""
+    """Yield the table of generated models that other parsers accept."""
     yield "## Validity"
     yield ""
-    yield "| framework | models | valid | beyond the parser | parser |"
+    yield "| framework | models | valid | not supported | parser |"
     yield "|---|---|---|---|---|"
     for framework in given.framework:
         package, parser = _PARSERS[framework]
@@ -329,30 +330,30 @@ _PARSERS = {
 
 
 def same(given: argparse.Namespace) -> Iterator[str]:
-    """Whether nothing that must not matter matters."""
+    """Yield the number of reports that differ between runs of the same gate."""
     pythons = [sys.executable, *given.python]
     differ = determinism.differing(given.runs, pythons, "opencv")
     yield "## Determinism"
     yield ""
     yield (
-        f"{given.runs} runs of a gate under other hash seeds, in other orders, in 1 to 4 processes,"
-        f" under {len(pythons)} Python{'s' * (len(pythons) > 1)}: {differ} gave another report than"
-        " the first."
+        f"{given.runs} runs of a gate with other hash seeds, in other orders, in 1 to 4 processes,"
+        f" with {len(pythons)} Python{'s' * (len(pythons) > 1)}: {differ} produced another report"
+        " than the first."
     )
     given.failed |= differ > 0
 
 
 def mutated(given: argparse.Namespace) -> Iterator[str]:
-    """What the tests notice of changes to what decides whom to accuse."""
-    import mutants  # brings Cosmic Ray
+    """Yield how many changes to the code that decides on findings the tests detect."""
+    import mutants  # imports Cosmic Ray
 
     found = mutants.sampled(given.sample)
     killed, excused, others = mutants.look(found, given.processes)
     yield "## Mutation testing"
     yield ""
     yield (
-        f"{killed} of {len(found)} mutants of `tables` and `verdicts` ({killed / len(found):.0%})"
-        f" are killed by the tests; {len(excused)} more survive for known reasons"
+        f"The tests kill {killed} of {len(found)} mutants of `tables` and `verdicts`"
+        f" ({killed / len(found):.0%}). {len(excused)} more survive for listed reasons"
         f" (`tests/tools/surviving_mutants.toml`), {len(others)} for none."
     )
     given.failed |= bool(others)
@@ -360,7 +361,7 @@ def mutated(given: argparse.Namespace) -> Iterator[str]:
 
 PARTS: Mapping[str, Callable[[argparse.Namespace], Iterator[str]]] = {
     "kills": kills,
-    "accusations": accused,
+    "accusations": false_findings,
     "coverage": covered,
     "blindness": blind,
     "validity": valid,
@@ -370,7 +371,7 @@ PARTS: Mapping[str, Callable[[argparse.Namespace], Iterator[str]]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the pages; the status tells whether anything is as it must not be."""
+    """Print the sections; return 1 if a figure is not as required, else 0."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -379,12 +380,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--models", type=int, default=100_000)
     parser.add_argument("--framework", action="append", choices=FRAMEWORKS)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--runs", type=int, default=100, help="of a gate that must not differ")
-    parser.add_argument("--sample", type=int, default=0, help="mutants; all unless given")
+    parser.add_argument("--runs", type=int, default=100, help="runs of the same gate")
+    parser.add_argument("--sample", type=int, default=0, help="number of mutants; default: all")
     parser.add_argument(
         "--python", action="append", default=[], help="another Python that has pytest-amct"
     )
-    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}, too")
+    parser.add_argument("--write", action="store_true", help=f"also write docs/{PAGE.name}")
     given = parser.parse_args(arguments)
     given.framework, given.failed = given.framework or list(FRAMEWORKS), False
     made: dict[str, str] = {}
@@ -401,12 +402,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def write(made: Mapping[str, str]) -> None:
-    """Put sections into the page, in place of those of the same title."""
+    """Write sections into the page, in place of those with the same title."""
     text = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
     known = re.split(r"^(## .*)$", text, flags=re.MULTILINE)
     sections = dict(zip(known[1::2], (body.strip() for body in known[2::2]), strict=True))
     title = "# What the suite proves about itself"
-    title += "\n\n`python tests/tools/prove.py all --write` makes this page."
+    title += "\n\n`python tests/tools/prove.py all --write` writes this page."
     parts = [f"{name}\n\n{body}" for name, body in {**sections, **made}.items()]
     PAGE.write_text("\n\n".join([title, *parts]) + "\n", encoding="utf-8")
 

@@ -1,8 +1,8 @@
 """Random ONNX networks: legal in their types and shapes, unusual in everything else.
 
-A network is built backwards: whoever needs a tensor of some shape and type asks for one, and gets
-it from a random operator fed in the same way. So the models are type-correct by construction, and
-weights come from everywhere: constants, inputs, control flow, functions, shapes of other tensors.
+A network is built backwards. An input of some shape and type is fed by a random operator, whose
+inputs are fed in the same way. So the models are type-correct by construction, and weights come
+from everywhere: constants, inputs, control flow, functions, shapes of other tensors.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ Made = tuple[str, Shape, int]  # name, shape, element type
 
 @st.composite
 def random_models(draw: st.DrawFn) -> ModelProto:
-    """Models of 1 to about 15 layers with what feeds them."""
+    """Generate models of 1 to about 15 layers and the operators that feed them."""
     return random_model(draw(st.randoms(use_true_random=False)))
 
 
 def random_model(rng: Random) -> ModelProto:
-    """The model that these random numbers make."""
+    """Return the model that these random numbers determine."""
     return Maker(rng).model()
 
 
@@ -57,12 +57,12 @@ class Scope:
     is_function: bool = False
     made: list[Made] = field(default_factory=list)
     parameters: list[Made] = field(default_factory=list)
-    #: attribute parameters of a function: name of the attribute and a value that fits
+    #: attribute parameters of a function: the attribute's name and a suitable value
     references: dict[str, Any] = field(default_factory=dict)
 
     @property
     def main(self) -> Scope | None:
-        """The main graph, if names of it can be seen from here."""
+        """The main graph, if its names are visible from here."""
         if self.is_function:
             return None
         return self if self.parent is None else self.parent.main
@@ -74,11 +74,11 @@ class Maker:
         self.infos: dict[str, ValueInfoProto] = {}
         self.opset = rng.choice([9, 11, 12, 13, 17, 19, 21, 22, 23])
         self.ir = rng.choice([3, 8, 8, 10])
-        self.mixed = rng.random() < 0.6  # whether other types than Float32 occur
+        self.mixed = rng.random() < 0.6  # whether types other than Float32 occur
         self.described = rng.choice([0.0, 0.3, 1.0])  # how many tensors value_info describes
-        self.vague = self.chance(0.15)  # whether a description may lack the shape or the type
-        self.spelled = self.chance(0.05)  # whether domain "" is at times called "ai.onnx"
-        self.room = rng.choice([8, 15, 40])  # nodes that may still be made; keeps networks small
+        self.vague = self.chance(0.15)  # whether a description may omit the shape or the type
+        self.spelled = self.chance(0.05)  # whether domain "" is sometimes written "ai.onnx"
+        self.room = rng.choice([8, 15, 40])  # number of nodes left; keeps networks small
         self.functions: list[tuple[FunctionProto, Scope, Made]] = []
 
     def model(self) -> ModelProto:
@@ -119,7 +119,7 @@ class Maker:
         return f"t{self.count}"
 
     def info(self, name: str, shape: Shape, dtype: int, exact: bool = False) -> ValueInfoProto:
-        """The description of a tensor: all of it, or with symbols or parts left out."""
+        """Return the description of a tensor: complete, with symbols, or with parts left out."""
         if name not in self.infos:
             self.infos[name] = self.new_info(name, shape, dtype, exact)
         return self.infos[name]
@@ -142,7 +142,7 @@ class Maker:
         domain: str = "",
         **attributes: Any,
     ) -> list[str]:
-        """A node of the scope; returns the names of its outputs."""
+        """Add a node to the scope; return the names of its outputs."""
         self.room -= 1
         names = [self.name() for _ in outputs]
         node = NodeProto(op_type=type_, input=inputs, output=names, domain=domain)
@@ -159,14 +159,14 @@ class Maker:
             scope.made.append((name, shape, dtype))
             if self.chance(self.described):
                 info = self.info(name, shape, dtype)
-                if scope.is_function:  # its call sites say how large it is
+                if scope.is_function:  # its call sites determine the sizes
                     for dim in info.type.tensor_type.shape.dim:
                         dim.ClearField("dim_value")
                 scope.graph.value_info.append(info)
         return names
 
     def constant(self, scope: Scope, shape: Shape, dtype: int, values: Any = None) -> str:
-        """A stored constant with given values, or with any."""
+        """Add a stored constant with these values, or with random ones."""
         if values is None:
             one = b"\2" + bytes(7) if dtype == I64 else bytes([1] * SIZES[dtype])
             raw = one * prod(shape)
@@ -198,7 +198,7 @@ class Maker:
     # --- where tensors come from ------------------------------------------------------------
 
     def tensor(self, scope: Scope, shape: Shape, dtype: int, depth: int = 0) -> str:
-        """The name of a tensor of that shape and type, visible in the scope."""
+        """Return a tensor of that shape and type that is visible in the scope."""
         if self.chance(0.25):
             found = self.visible(scope, shape, dtype)
             if found:
@@ -234,7 +234,7 @@ class Maker:
     # --- the layers that are judged ---------------------------------------------------------
 
     def layer(self, scope: Scope, depth: int) -> str:
-        """A layer of some row; returns its first output."""
+        """Add a layer of a random row; return its first output."""
         dtype = self.rng.choice(FLOATS) if self.mixed else F32
         if dtype == BF16 and self.opset < 22:
             dtype = F16
@@ -242,7 +242,7 @@ class Maker:
         return made(scope, dtype, depth)
 
     def option(self, scope: Scope, key: str, kind: Any, value: Any) -> Any:
-        """An attribute's value, or in functions at times a reference to a parameter of it."""
+        """Return an attribute's value, or in functions sometimes a reference to a parameter."""
         if value is None or not scope.is_function or not self.chance(0.4):
             return value
         length = len(value) if isinstance(value, list) else ""

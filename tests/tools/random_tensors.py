@@ -1,4 +1,4 @@
-"""Ways for a tensor of a wanted shape and type to come about, for `random_graphs`."""
+"""Ways to produce a tensor of a wanted shape and type, for `random_graphs`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 F32, I64, BOOL, INT8 = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL, TensorProto.INT8
 
-DEEP = 99  # so deep that a tensor is stored or an input
+DEEP = 99  # at this depth a tensor is a constant or an input
 
 MAKERS: list[Callable[[Maker, Scope, Shape, int, int], str | None]] = []
 
@@ -48,7 +48,7 @@ def transpose(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str |
 def reshape(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None:
     before = m.rng.choice([(prod(shape),), (1, *shape), shape])
     data = m.tensor(g, before, dtype, depth)
-    stored = m.chance(0.7) or set(shape) != {2}  # int64 constants hold nothing but 2
+    stored = m.chance(0.7) or set(shape) != {2}  # int64 constants contain only 2s
     target = m.axes(g, shape) if stored else m.tensor(g, (len(shape),), I64, depth)
     return m.emit(g, "Reshape", [data, target], [(shape, dtype)])[0]
 
@@ -117,7 +117,7 @@ def gather(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | No
 
 @maker(3)
 def shape_of(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None:
-    """Shape arithmetic; other types than int64 by a Cast."""
+    """Return shape arithmetic; for types other than int64 with a Cast."""
     if len(shape) > 1 or shape > (6,):
         return None
     of = (2,) * m.rng.choice([1, 2, 4]) if not shape else (2,) * shape[0]
@@ -132,7 +132,7 @@ def shape_of(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | 
 
 @maker(2)
 def filled(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None:
-    """ConstantOfShape or Expand; the shape constant or of another tensor."""
+    """Return a ConstantOfShape or Expand; its shape is constant or another tensor's."""
     if m.chance(0.5):
         target = m.axes(g, shape)
     else:
@@ -187,7 +187,7 @@ def dequantize(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str 
 
 @maker(2)
 def moved(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None:
-    """Pad, Squeeze, Unsqueeze, Flatten, Slice and Clip."""
+    """Return the result of Pad, Squeeze, Unsqueeze, Flatten, Slice or Clip."""
     data = m.tensor(g, shape, dtype, depth)
     kind = m.rng.choice(["Pad", "Unsqueeze", "Clip", "Slice", "Flatten"])
     if kind == "Unsqueeze" and shape and shape[0] == 1:
@@ -217,7 +217,7 @@ def foreign(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | N
 
 @maker(4)
 def layers(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None:
-    """Another layer of some row, read only if it happens to fit."""
+    """Return the result of another layer of a row, if it happens to fit."""
     m.layer(g, depth)
     return None
 
@@ -230,7 +230,7 @@ def _nested(m: Maker, g: Scope) -> Scope:
 
 
 def _finish(m: Maker, body: Scope, name: str, shape: Shape, dtype: int) -> None:
-    """Makes a tensor an output of the body; one from outside has to pass an Identity."""
+    """Make a tensor an output of the body; one from outside must pass through an Identity."""
     if name not in {n for node in body.graph.node for n in node.output} or m.chance(0.1):
         name = m.emit(body, "Identity", [name], [(shape, dtype)])[0]
     body.graph.output.append(m.info(name, shape, dtype))
@@ -269,7 +269,7 @@ def loop(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None
     rounds = m.rng.choice(["", m.tensor(g, (), I64, depth)])
     inputs = [rounds, m.tensor(g, (), BOOL, depth), m.tensor(g, shape, dtype, depth)]
     outputs = [(shape, dtype)]
-    if m.chance(0.4):  # another value, carried beside it
+    if m.chance(0.4):  # a second loop-carried value
         other = m.rng.choice([F32, I64])
         carried = _body_input(m, body, (2,), other)
         _finish(m, body, carried, (2,), other)
@@ -293,7 +293,7 @@ def scan(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None
 
 @maker(4)
 def call(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None:
-    """A call of a local function: of one that there is, or of a new one."""
+    """Return the result of a call of an existing or a new local function."""
     if m.ir < 8:
         return None
     fitting = [made for made in m.functions if made[2][1:] == (shape, dtype)]
@@ -310,7 +310,7 @@ def call(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None
             other = [v % 2 + 1 for v in value] if isinstance(value, list) else 1 - value
             attributes[name] = m.rng.choice([value, value, other])
     outputs = [(shape, dtype)] * len(function.output)
-    if m.chance(0.1):  # another call, with other shapes and types, that nobody reads
+    if m.chance(0.1):  # an unused second call with other shapes and types
         others = [
             m.tensor(g, (*given, 1), m.rng.choice([F32, t]), DEEP)
             for _, given, t in body.parameters

@@ -1,4 +1,4 @@
-"""Imports graphs with TensorFlow itself and runs them on the CPU, whatever they hold."""
+"""Import graphs with TensorFlow itself and run them on the CPU, whatever they contain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # for scripts; `conftest` says why
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # for scripts; `conftest` explains why
 
 _HAS_ONEDNN = platform.machine() in ("x86_64", "AMD64")
 _NO_KERNEL = re.compile(
@@ -20,15 +20,15 @@ _NO_KERNEL = re.compile(
 
 
 def lacks_kernel(error: Exception) -> bool:
-    """Whether a graph was imported and fails only because the oneDNN kernels are off."""
+    """Return whether a graph was imported and fails only because the oneDNN kernels are off."""
     off = not _HAS_ONEDNN or os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
     return off and _NO_KERNEL.search(str(error)) is not None
 
 
 def run(data: bytes, wanted: str = "") -> tuple[int, ...]:
-    """Run all that nobody reads; tells the shape of what the node `wanted` really gives.
+    """Run all final nodes of a graph, and return the actual shape of the result of node `wanted`.
 
-    Raises what TensorFlow raises. Variables, iterators and queues are filled at first.
+    Variables, iterators and queues are filled first. Raises any error of TensorFlow.
     """
     import numpy as np
     import tensorflow as tf
@@ -49,7 +49,7 @@ def run(data: bytes, wanted: str = "") -> tuple[int, ...]:
             session.run(filled)
             asked = {wanted: f"{wanted}:0"} if wanted else {}
             fetched = ([sink for sink in sinks if sink not in feeds], asked)
-            # Once: a second run would wait for ever for what a queue no longer holds.
+            # Run once: a second run would wait forever on the empty queue.
             _, given = session.run(fetched, feeds)
             return np.shape(given[wanted]) if wanted else ()
 
@@ -64,7 +64,7 @@ def _fed(placeholder: Any) -> Any:
 
 
 def _given_shape(transposed: Any) -> list[int]:
-    """The smallest shape that a transposed convolution can give."""
+    """Return the smallest shape that a transposed convolution can have as its result."""
     weight, data = ([n or 1 for n in given.shape] for given in transposed.inputs[1:3])
     first = transposed.get_attr("data_format") == b"NCHW"
     axes = (2, 3) if first else (1, 2)
@@ -78,7 +78,7 @@ def _given_shape(transposed: Any) -> list[int]:
 
 
 def _filled(tf: Any, node: Any) -> Any:
-    """What gives a node with a state its first value."""
+    """Return the operation that gives a stateful node its first value."""
     held = node.outputs[0] if node.outputs else None
     if node.type in ("VariableV2", "VarHandleOp"):
         value = tf.ones(_sizes(node.get_attr("shape")), node.get_attr("dtype"))

@@ -1,8 +1,8 @@
 """A second, independent reading of table 1 (uniform) and the Float16 rule for ONNX models.
 
-Written from spec/READING.md alone, as plain if-statements; it shares no code with the product, so
-that a disagreement between the two shows an error in one of them. Values are followed forwards,
-in node order, which says the same as walking back from every weight but needs no recursion.
+It is written from docs/reading.md alone, as plain if-statements. It shares no code with the
+package, so that a disagreement between the two shows an error in one of them. Values are followed
+forwards, in node order, which is equivalent to walking back from every weight without recursion.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import Any
 import onnx
 from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto
 
-CONSTANT, UNKNOWN, DYNAMIC = "constant", "unknown", "dynamic"  # section 3
+CONSTANT, UNKNOWN, DYNAMIC = "constant", "unknown", "dynamic"  # docs/reading.md, "Weight source"
 FLOAT, FLOAT16 = TensorProto.FLOAT, TensorProto.FLOAT16
-NOT_STORED = -1  # stands among element types for what no stored constant gave
+NOT_STORED = -1  # pseudo element type of values that no stored constant contributed to
 WEIGHTED = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 ROWS = WEIGHTED | {"AveragePool", "MaxPool", "Add"}
 RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 RANDOM |= {"Multinomial", "Bernoulli"}
-# Operators whose first input is the value itself; the others only say what to do with it.
+# Operators whose first input is the value itself; their other inputs are parameters.
 FIRST_ONLY = set(
     "Cast CastLike Clip DequantizeLinear Dropout Expand Flatten Gather GatherElements GatherND Pad "
     "Pow QuantizeLinear Reshape Slice Split Squeeze Tile Transpose Trilu Unsqueeze".split()
 )
-# Operators whose first output has the type of what flows through them.
+# Operators whose first output has the type of their data inputs.
 SAME_TYPE = set(
     "Add AveragePool Clip Concat Conv ConvTranspose Div Expand Flatten Gather Gemm "
     "GlobalAveragePool GlobalMaxPool MatMul Max MaxPool Min Mul Pad Pow Reshape Slice Split "
@@ -38,7 +38,7 @@ SAME_TYPE = set(
 Shape = tuple[int | str | None, ...]  # a number, "symbolic", or None = not determined
 Typed = tuple[int | None, Shape | None]  # element type and shape
 Key = tuple[str, str, str]
-Bindings = dict[str, AttributeProto | None]  # None = absent; a name that is missing is unknown
+Bindings = dict[str, AttributeProto | None]  # None = absent; a missing name is unknown
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Value:
     status: str = UNKNOWN
     dtype: int | None = None
     shape: Shape | None = None
-    direct: bool = False  # a stored constant, or one behind Identity and Transpose only
+    direct: bool = False  # a stored constant, or one behind only Identity and Transpose
     stored: frozenset[int] = frozenset({NOT_STORED})  # element types of the constants behind it
     roots: frozenset[str] = frozenset()  # which constants are behind it
     flag: bool | None = None  # the value of a constant boolean scalar
@@ -103,7 +103,7 @@ class Layer:
         return self.inputs[index] if index < len(self.inputs) else ABSENT
 
     def weight_roots(self) -> frozenset[str]:
-        """The constants that are its weight; what is computed from others is not theirs."""
+        """Return the constants that are its weight, not those that it is only computed from."""
         if not is_row(self.node, WEIGHTED) or self.input(1).status != CONSTANT:
             return frozenset()
         name, scope = self.node.input[1], self.scope
@@ -113,7 +113,7 @@ class Layer:
         return self.input(1).roots - numbers | {f"{scope.where}:{name}"}
 
     def types(self) -> set[int]:
-        """ONNX gives the inputs and the first output of every listed type one element type."""
+        """Return its element types: ONNX requires the same for all inputs and the first output."""
         values = [*self.inputs, *self.outputs[:1]]
         return {value.dtype for value in values if value.dtype is not None}
 
@@ -140,7 +140,7 @@ def attribute(node: NodeProto, name: str) -> AttributeProto | None:
 
 
 def setting(node: NodeProto, name: str, default: Any) -> Any:
-    """A number or a list of integers; None where the call sites of a function do not agree."""
+    """Return a number or list of integers, None where call sites of a function do not agree."""
     attr = attribute(node, name)
     if attr is None or attr.ref_attr_name:
         return default if attr is None else None
@@ -172,7 +172,7 @@ def types_of(infos: Iterable[onnx.ValueInfoProto]) -> dict[str, Typed]:
                 shape.append(dim.dim_value)
             elif dim.dim_param and not dim.dim_param.startswith("unk__"):
                 shape.append("symbolic")
-            else:  # absent, or a name that shape inference made up because it could not tell
+            else:  # absent, or a name that shape inference made up for an undetermined dimension
                 shape.append(None)
         known = tuple(shape) if tensor.HasField("shape") else None
         before = found.get(info.name, (None, None))
@@ -188,12 +188,12 @@ def graph_types(graph: GraphProto) -> dict[str, Typed]:
 def infer(model: ModelProto) -> ModelProto:
     try:
         return onnx.shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
-    except Exception:  # too large, or more than shape inference can stand: go on without
+    except Exception:  # too large or too complex for shape inference: continue without
         return model
 
 
 def with_named_dims(model: ModelProto) -> ModelProto:
-    """A copy in which an open dimension of a network input is symbolic, as it can change."""
+    """Return a copy in which open dimensions of network inputs are symbolic, as they can change."""
     copy = ModelProto()
     copy.CopyFrom(model)
     bodies = [copy.graph.node, *(function.node for function in copy.functions)]
@@ -204,14 +204,14 @@ def with_named_dims(model: ModelProto) -> ModelProto:
     ):
         item.domain = domain_of(item.domain)  # shape inference knows only the empty name
     known = {info.name: info for info in copy.graph.input}
-    for tensor in copy.graph.initializer:  # its own dims tell more than what an input declares
+    for tensor in copy.graph.initializer:  # its own dims are the most precise
         dims, name = list(tensor.dims), tensor.name
         known[name] = onnx.helper.make_tensor_value_info(name, tensor.data_type, dims)
     for info in (*copy.graph.input, *copy.graph.output):
         if info.name in known:
             info.CopyFrom(known[info.name])
     for info in (*copy.graph.input, *copy.graph.output):
-        if info.name in known:  # what is fed
+        if info.name in known:  # fed by the caller
             for axis, dim in enumerate(info.type.tensor_type.shape.dim):
                 if dim.dim_value < 0 or not dim.HasField("dim_value"):
                     dim.dim_param = f"open_{dim.dim_param or f'{info.name}_{axis}'}"
@@ -247,7 +247,7 @@ def worst(*values: Value) -> str:
 
 
 def merge(values: Sequence[Value]) -> Value:
-    """A formal input of a function: what all call sites agree on."""
+    """Return a formal input of a function: the properties that all call sites agree on."""
     if not values or len({value.absent for value in values}) > 1:
         return Value()
     fields = ("status", "dtype", "direct", "flag", "absent")
@@ -262,7 +262,7 @@ def merge(values: Sequence[Value]) -> Value:
 
 
 def bind(function: FunctionProto, bound: Bindings) -> Sequence[NodeProto]:
-    """The nodes of a body with its attribute references filled in where they are known."""
+    """Return the nodes of a body with attribute references resolved where they are known."""
     copy = FunctionProto()
     copy.CopyFrom(function)
     for node in all_nodes(copy.node):
@@ -279,7 +279,7 @@ def bind(function: FunctionProto, bound: Bindings) -> Sequence[NodeProto]:
 
 
 class Reader:
-    """Follows every tensor of a model and keeps one Layer for every node, in document order."""
+    """Follows every tensor of a model, and keeps one Layer for every node in document order."""
 
     def __init__(self, model: ModelProto) -> None:
         self.model = infer(with_named_dims(model))
@@ -311,7 +311,7 @@ class Reader:
         return list(TopologicalSorter(callees).static_order())[::-1]
 
     def graph(self, graph: GraphProto, scope: Scope, feeds: Sequence[Value] | None) -> None:
-        """A graph; `feeds` is None for the main graph, else what its inputs are fed with."""
+        """Read a graph; `feeds` are the values of its inputs, None for the main graph."""
         for tensor in graph.initializer:
             key = f"{scope.where}#{tensor.name}"
             scope.values[tensor.name] = stored(tensor, tensor.dims, key)
@@ -321,7 +321,7 @@ class Reader:
         for index, info in enumerate(graph.input):
             dtype, shape = scope.types[info.name]
             default = scope.values.get(info.name)
-            if feeds is not None and index < len(feeds):  # one slice or one round of what is fed
+            if feeds is not None and index < len(feeds):  # one slice or one iteration of it
                 feed = feeds[index]
                 status = DYNAMIC if feed.status == DYNAMIC else UNKNOWN
                 scope.values[info.name] = Value(status, dtype or feed.dtype, shape)
@@ -358,7 +358,7 @@ class Reader:
         if is_row(layer.node, {"Loop", "Scan", "SequenceMap"}):
             feeds = list(layer.inputs)
             if layer.node.op_type == "Loop":
-                feeds[:2] = [Value(), Value()]  # the round and the condition
+                feeds[:2] = [Value(), Value()]  # the iteration number and the condition
             elif layer.node.op_type == "Scan" and scope.opset < 9:
                 feeds = feeds[1:]  # the sequence lengths
         for label, graph in graphs_of(layer.node):
@@ -380,7 +380,7 @@ class Reader:
         return scope
 
     def function_body(self, key: Key) -> None:
-        """The body as a thing to judge: its formal inputs are what all call sites agree on."""
+        """Read a function body; its formal inputs are what all call sites agree on."""
         function, sites = self.functions[key], self.calls.get(key, [])
         inputs = []
         for index in range(len(function.input)):
@@ -399,7 +399,7 @@ class Reader:
     def inferred_body(
         self, function: FunctionProto, nodes: Sequence[NodeProto], inputs: Sequence[Value]
     ) -> GraphProto:
-        """Shape inference keeps nothing of function bodies: give it the body as a graph."""
+        """Infer the shapes in a function body: shape inference skips it, so pass it as a graph."""
         model = ModelProto(ir_version=self.model.ir_version, functions=self.model.functions)
         model.opset_import.extend(function.opset_import or self.model.opset_import)
         model.graph.node.extend(nodes)
@@ -412,7 +412,7 @@ class Reader:
         return infer(model).graph
 
     def flow(self, layer: Layer, depth: int) -> list[Value]:
-        """What comes out of a node, given what goes in (section 3)."""
+        """Return the outputs of a node (docs/reading.md, "Weight source")."""
         node, op, scope, first = layer.node, layer.node.op_type, layer.scope, layer.input(0)
         status, count = worst(*layer.inputs), len(node.output)
         unsure = DYNAMIC if status == DYNAMIC else UNKNOWN
@@ -426,7 +426,7 @@ class Reader:
             return [constant(node, key)]
         if op in ("If", "Loop", "Scan", "SequenceMap"):
             return [Value(unsure if op == "SequenceMap" else UNKNOWN)] * count
-        if op in ("Shape", "Size", "EyeLike", "SequenceLength"):  # their input's shape, no more
+        if op in ("Shape", "Size", "EyeLike", "SequenceLength"):  # depends only on a shape
             of = CONSTANT if status == CONSTANT else shape_status(node, first)
             typed = (setting(node, "dtype", 0) or first.dtype) if op == "EyeLike" else None
             return [Value(of, typed, roots=frozenset({key}))]
@@ -438,7 +438,7 @@ class Reader:
             return [Value(drawn, setting(node, "dtype", 0) or default)] * count
         if op == "Dropout":
             training = training_status(layer)
-            if training:  # what comes out then is stored nowhere
+            if training:  # the result is not stored anywhere
                 return [Value(training)] * count
         if op in ("Identity", "Dropout"):
             mask = replace(first, dtype=None, direct=False, stored=Value.stored)
@@ -449,7 +449,7 @@ class Reader:
                 order = perm or range(len(turned))[::-1]
                 turned = tuple(turned[axis] for axis in order if axis < len(turned))
             return [replace(first, shape=turned, flag=None)]
-        if op == "CastLike":  # the type of the other never changes
+        if op == "CastLike":  # the type of the second input never changes
             status = worst(first)
         data = layer.inputs[:1] if op in FIRST_ONLY else layer.inputs[op == "Where" :]
         data = [value for value in data if not value.absent]
@@ -484,7 +484,7 @@ class Reader:
             body = self.inferred_body(function, bind(function, bound), inputs)
             scope.types |= graph_types(body)
             self.nodes(body.node, scope, depth + 1, False)
-            # A call is no Identity or Transpose, so that what comes out is no direct constant.
+            # A call is not an Identity or Transpose, so its result is not a direct constant.
             made = [replace(scope.find(name), direct=False) for name in function.output]
             self.memo[key] = made
         return self.memo[key]
@@ -499,7 +499,7 @@ def shape_status(node: NodeProto, value: Value) -> str:
 
 
 def training_status(layer: Layer) -> str | None:
-    """None at inference, when Dropout hands on its data; random while training."""
+    """Return the status of a Dropout's result in training, None at inference (data passes on)."""
     first, training, inference = layer.input(0), layer.input(2), True
     if layer.scope.opset < 7:
         inference = bool(setting(layer.node, "is_test", 0))
@@ -512,7 +512,7 @@ def training_status(layer: Layer) -> str | None:
 
 
 def known_entries(first: Shape | None, second: Shape | None) -> Shape | None:
-    """What two sources say of one shape: for each entry a number, else "symbolic", else None."""
+    """Merge two descriptions of a shape: each entry is a number, else "symbolic", else None."""
     if first is None or second is None or len(first) != len(second):
         return second if first is None else first
     pairs = zip(first, second, strict=True)
@@ -522,7 +522,7 @@ def known_entries(first: Shape | None, second: Shape | None) -> Shape | None:
 
 
 def holds_float16(message: Any) -> bool:
-    """Whether any tensor or type anywhere inside a protobuf message is Float16."""
+    """Return whether a tensor or type anywhere in a protobuf message is Float16."""
     for descriptor, value in message.ListFields():
         if descriptor.name in ("data_type", "elem_type") and value == FLOAT16:
             return True
@@ -535,7 +535,7 @@ def holds_float16(message: Any) -> bool:
 
 
 def float16_rule(reader: Reader) -> bool | None:
-    """Section 4: True = it fires, False = it does not, None = unknown."""
+    """Return whether the Float16 rule fires, None = unknown (docs/reading.md, "Float16")."""
     graph = reader.model.graph
     names = {tensor.name for tensor in graph.initializer}
     names |= {tensor.values.name for tensor in graph.sparse_initializer}
@@ -559,7 +559,7 @@ def float16_rule(reader: Reader) -> bool | None:
 
 
 def rank_of_weight(layer: Layer) -> int | None:
-    """Section 2; None = unknown."""
+    """Return the weight's rank, None = unknown (docs/reading.md, "Defaults and ports")."""
     weight, data = layer.input(1).shape, layer.input(0).shape
     if weight is not None:
         return len(weight)
@@ -573,7 +573,7 @@ def rank_of_weight(layer: Layer) -> int | None:
 def judge(
     layer: Layer, reader: Reader, float16: bool | None, shift: bool | None, weights: bool | None
 ) -> tuple[set[str], set[str], list[str]]:
-    """The broken conditions, the unknown ones, and why the document does not decide."""
+    """Return the violated conditions, the unknown ones, and why the document does not decide."""
     node, op, domain = layer.node, layer.node.op_type, domain_of(layer.node.domain)
     broken, unknown, notes = set[str](), set[str](), list[str]()
     if domain != "":
@@ -588,7 +588,7 @@ def judge(
     if op == "GlobalMaxPool":
         notes.append("the column does not name GlobalMaxPool")
     if key_of(node) in reader.functions:
-        notes.append("a local function bears the name of this operator")
+        notes.append("a local function has the name of this operator")
     if layer.scope is not reader.main:
         notes.append("the layer is in a nested graph or a function")
     if not layer.types():

@@ -1,7 +1,7 @@
 """A second, independent reading of the tables for Caffe nets.
 
-Written from spec/READING.md alone, as plain if-statements on the parsed messages; of the product it
-uses the file format alone, so that a disagreement shows an error in one of the two.
+It is written from docs/reading.md alone, as plain if-statements on the parsed messages. It uses
+only the file format of the package, so that a disagreement shows an error in one of the two.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pytest_amct.graphs.caffe.schema import message
 
 FEEDS = {"Input", "Data", "ImageData", "HDF5Data", "MemoryData", "WindowData", "DummyData"}
 WEIGHTED = {"Convolution", "Deconvolution", "InnerProduct"}
-OLD_NAMES = {  # V0 and V1 names of the types that the generator of nets writes
+OLD_NAMES = {  # V0 and V1 names of the types that `caffe_nets` writes
     "conv": "Convolution",
     "innerproduct": "InnerProduct",
     "pool": "Pooling",
@@ -41,7 +41,7 @@ OLD_NAMES = {  # V0 and V1 names of the types that the generator of nets writes
 
 @dataclass(frozen=True)
 class Done:
-    """What was done to a layer beyond quantizing it; ``None`` does not show."""
+    """The treatment of a layer beyond quantization; ``None`` = not shown."""
 
     scheme: str = "uniform"
     data: bool | None = None
@@ -63,14 +63,14 @@ class Opinion:
 
 @dataclass
 class Item:
-    """A layer of any generation, in the words of the newest."""
+    """A layer of any generation, in the terms of the newest."""
 
     name: str
     type: str
     raw: Any  # the message with the layer's parameters
     bottoms: list[str]
     tops: list[str]
-    weight_name: str  # under which layers share their weight
+    weight_name: str  # name under which layers share their weight
     blobs: list[Any]
     v0: bool
     rank: int | None = None  # of the first bottom
@@ -91,7 +91,7 @@ class Verdict:
 def opinions(
     prototxt: str, caffemodel: bytes | None = None, done: Done | None = None
 ) -> list[Opinion]:
-    """One opinion for each layer in the TEST phase that is no input."""
+    """Return an opinion on each layer in the TEST phase, without input layers."""
     net = message("NetParameter")
     text_format.Parse(prototxt, net)
     stored: dict[str, list[Any]] = {}
@@ -161,7 +161,7 @@ def first_ranks(net: Any) -> dict[str, int | None]:
 
 
 def follow(item: Item, ranks: dict[str, int | None]) -> None:
-    """Note the rank of a layer's first bottom, and those of its tops."""
+    """Set the rank of a layer's first bottom, and those of its tops."""
     if item.type in FEEDS:
         shapes = item.raw.input_param.shape if item.type == "Input" else []
         for i, top in enumerate(item.tops):
@@ -181,7 +181,7 @@ def follow(item: Item, ranks: dict[str, int | None]) -> None:
 
 
 def rank_of_top(item: Item, before: list[int]) -> int | None:
-    """What is not legal, or of a type that is not Caffe's own, gives no rank."""
+    """Return the rank of the result, None if the layer is illegal or not of Caffe's own types."""
     rank = before[0]
     same = "ReLU Dropout LRN Softmax Eltwise Split Sigmoid TanH AbsVal BNLL ELU Power PReLU Scale"
     if item.type in (*same.split(), "BatchNorm", "MVN", "Slice"):
@@ -200,7 +200,7 @@ def rank_of_top(item: Item, before: list[int]) -> int | None:
         axis = axis if axis >= 0 else axis + rank
         return axis + 1 if 0 <= axis < rank else None
     if item.type == "Flatten":
-        if not hasattr(item.raw, "flatten_param"):  # an older generation: all but the first axis
+        if not hasattr(item.raw, "flatten_param"):  # older formats keep only the first axis
             return 2 if rank >= 2 else None
         held = item.raw.flatten_param
         first = held.axis if held.axis >= 0 else held.axis + rank
@@ -210,13 +210,17 @@ def rank_of_top(item: Item, before: list[int]) -> int | None:
 
 
 def weight_rank(item: Item, layers: list[Item]) -> int | None:
-    """The blob; else kernel_h/kernel_w; else kernel_size n >= 2 times; once: the bottom's rank."""
+    """Return the weight's rank.
+
+    It comes from the blob, else from kernel_h and kernel_w, else from several kernel_size entries,
+    else from the bottom.
+    """
     for blobs in [item.blobs, *(other.blobs for other in sharers(item, layers))]:
         if blobs and blobs[0].HasField("shape"):
             return len(blobs[0].shape.dim)
         if blobs and any(blobs[0].HasField(n) for n in ("num", "channels", "height", "width")):
             return 4
-    if item.v0:  # it has one kernelsize for both axes
+    if item.v0:  # V0 has one kernelsize for both axes
         return item.rank
     held = item.raw.convolution_param
     if held.HasField("kernel_h") or held.HasField("kernel_w"):
@@ -244,7 +248,7 @@ def is_float16(blob: Any) -> bool:
 
 
 def float16(layers: list[Item]) -> str:
-    """``fires``, ``free`` or ``unknown`` (Float16 where the document does not look)."""
+    """Return ``fires``, ``free`` or ``unknown`` (Float16 in places that the document ignores)."""
     found = "free"
     for item in layers:
         for i, blob in enumerate(item.blobs):

@@ -1,8 +1,8 @@
 """A second, independent reading of table 1 and the Float16 rule for TensorFlow graphs.
 
-Written from spec/READING.md alone, as plain if-statements on a parsed GraphDef; it shares nothing
-with the product but the field numbers. Values are followed forwards, from producers to consumers.
-It knows the operators that the tests generate; anything else is an operator that it does not know.
+It is written from docs/reading.md alone, as plain if-statements on a parsed GraphDef. It shares
+only the field numbers with the package. Values are followed forwards, from producers to consumers.
+It knows the operators that the tests generate; all others are unknown operators.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-CONSTANT, UNKNOWN, DYNAMIC = "constant", "unknown", "dynamic"  # section 3
+CONSTANT, UNKNOWN, DYNAMIC = "constant", "unknown", "dynamic"  # docs/reading.md, "Weight source"
 FLOAT, FLOAT16, RESOURCE = 1, 19, 20
 NOT_STORED = -1
 Shape = tuple[Any, ...]  # a number, "symbolic", or None = not determined
@@ -65,7 +65,7 @@ class Place:
 
 
 def order(nodes: dict[str, Any]) -> list[str]:
-    """Producers before consumers; a NextIteration may stand behind what it feeds."""
+    """Sort producers before consumers; only a NextIteration may come after its consumer."""
     done: list[str] = []
     state: dict[str, int] = {}
     for start in nodes:
@@ -106,7 +106,7 @@ def worst(values: list[Value]) -> str:
 
 
 def merged(values: list[Value]) -> Value:
-    """A parameter of a function: what all of its calls agree on."""
+    """Return a parameter of a function: the properties that all of its calls agree on."""
     if not values:
         return Value()
     first = values[0]
@@ -145,7 +145,7 @@ class Reader:
             place = Place(f"function:{name}", {node.name: node for node in body.node_def})
             for index, arg in enumerate(body.signature.input_arg):
                 value = merged([call[index] for call in self.calls[name]])
-                if name in self.loops:  # what a loop carries may change, its shape too
+                if name in self.loops:  # loop-carried values may change, and so may their shape
                     status = DYNAMIC if value.status == DYNAMIC else UNKNOWN
                     value = Value(status, value.dtype)
                 place.values[arg.name] = replace(value, dtype=arg.type or value.dtype)
@@ -189,7 +189,7 @@ class Reader:
                 place.values[f"{name}:{port}" if port else name] = value
 
     def make(self, node: Any, given: list[Value], place: Place) -> list[Value]:
-        """What comes out of a node (section 3)."""
+        """Return the outputs of a node (docs/reading.md, "Weight source")."""
         op, first = node.op, given[0] if given else Value()
         dtype = setting(node, "dtype", setting(node, "T", None))
         if op == "Const":
@@ -212,7 +212,7 @@ class Reader:
             if "shape" in node.attr and not node.attr["shape"].shape.unknown_rank:
                 dims = node.attr["shape"].shape.dim
                 shape_ = tuple(d.size if d.size >= 0 else "symbolic" for d in dims)
-            # What callers keep behind a handle is a variable.
+            # A handle from the caller refers to a variable.
             return [Value(UNKNOWN if dtype == RESOURCE else DYNAMIC, dtype, shape_)]
         for name, loops, start in self.run(node):
             self.calls[name].append(given[start:])
@@ -225,7 +225,7 @@ class Reader:
             return [Value(UNKNOWN, dtype)] * 2
         if op == "Identity":
             return [first]
-        if op in ("Shape", "Size", "ZerosLike", "OnesLike"):  # their input's shape, no more
+        if op in ("Shape", "Size", "ZerosLike", "OnesLike"):  # depends only on a shape
             status = first.status
             if status != CONSTANT:
                 status = DYNAMIC if "symbolic" in (first.shape or ()) else UNKNOWN
@@ -237,7 +237,7 @@ class Reader:
         status = worst(given)
         if op in RANDOM and not setting(node, "seed", 0) and not setting(node, "seed2", 0):
             return [Value(DYNAMIC, dtype, given[0].ints)]
-        if op not in KNOWN:  # seeded random among them
+        if op not in KNOWN:  # including seeded random operators
             status = DYNAMIC if status == DYNAMIC else UNKNOWN
             drawn = op in RANDOM or op == "StatelessRandomUniform"
             shape = given[0].ints if drawn else None
@@ -319,7 +319,7 @@ class Reader:
         return [(name, loops, start) for name in named if name in self.bodies]
 
     def inside(self, name: str, given: list[Value]) -> list[Value]:
-        """What one call of a function gives."""
+        """Return the results of one call of a function."""
         body = self.bodies[name]
         place = Place(f"function:{name}", {node.name: node for node in body.node_def})
         for arg, value in zip(body.signature.input_arg, given, strict=True):
@@ -331,7 +331,7 @@ class Reader:
         for arg in body.signature.output_arg:
             parts = body.ret[arg.name].split(":")
             key = parts[0] if len(parts) < 3 or parts[2] == "0" else f"{parts[0]}:{parts[2]}"
-            # A call is no Identity or Transpose.
+            # A call is not an Identity or Transpose.
             made.append(replace(place.values.get(key, Value()), direct=False, ints=None))
         return made
 
@@ -346,7 +346,7 @@ def types_of(reader: Reader, place: Place, name: str) -> set[int]:
 
 
 def float16(reader: Reader, graph: Any) -> bool | None:
-    """Section 4: True = fires, False = does not, None = not decided."""
+    """Return whether the Float16 rule fires, None = not decided (docs/reading.md, "Float16")."""
     doubt = False
     for name, node in reader.main.nodes.items():
         if node.op in FED | {"IteratorGetNext"}:
@@ -378,7 +378,7 @@ def spatial(node: Any) -> list[int]:
 def judge(
     reader: Reader, place: Place, name: str, fires: bool | None, shift: bool | None
 ) -> tuple[set[str], list[str]]:
-    """The broken conditions of table 1, and what the document leaves open."""
+    """Return the violated conditions of table 1, and what the document does not decide."""
     node, given = place.nodes[name], place.inputs[name]
     op, broken, notes = node.op, set[str](), list[str]()
     if op not in ROW:
@@ -388,9 +388,9 @@ def judge(
     if op in SPELLED:
         notes.append("the column does not name it")
     if op in reader.bodies:
-        notes.append("a function bears its name")
+        notes.append("a function has its name")
     if place.where:
-        notes.append("it stands in a function")
+        notes.append("it is in a function")
     types = types_of(reader, place, name)
     if not types or types - {FLOAT, FLOAT16}:
         notes.append("its data is not known to be Float32 or Float16")
@@ -428,7 +428,7 @@ def judge(
 
 
 def opinions(graph: Any, *, shift: bool | None = None) -> list[Opinion]:
-    """One opinion for each node, those of the main graph first, in document order."""
+    """Return an opinion on each node, those of the main graph first, in document order."""
     reader = Reader(graph)
     fires = float16(reader, graph)
     by_where = {place.where: place for place in reader.places}

@@ -1,4 +1,4 @@
-"""GraphDefs for tests, built with the schema of the package: never with TensorFlow."""
+"""GraphDefs for tests, built with the schema of the package and never with TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ F = {"T": "float32"}
 
 
 class Text(str):
-    """An attribute of bytes; a plain string is the name of an element type."""
+    """A bytes attribute; a plain string is the name of an element type."""
 
 
 class Func(str):
@@ -19,7 +19,7 @@ class Func(str):
 
 
 class Param(str):
-    """An attribute that is an attribute of the enclosing function."""
+    """An attribute that refers to an attribute of the enclosing function."""
 
 
 def set_attr(value: Any, given: Any) -> None:
@@ -66,7 +66,7 @@ def node(op: str, name: str, *inputs: str, **attrs: Any) -> Any:
 
 
 def const(name: str, *shape: int, dtype: str = "float32") -> Any:
-    """A Const of that shape; all its entries are the first one that is stored."""
+    """Return a Const of that shape; only its first entry is stored, and all others repeat it."""
     tensor = schema().TensorProto(dtype=NUMBERS[dtype])
     tensor.tensor_shape.SetInParent()
     for size in shape:
@@ -91,7 +91,7 @@ def fed(name: str = "x", *shape: int, dtype: str = "float32") -> Any:
 
 
 def function(name: str, nodes: list[Any], takes: dict[str, str], gives: dict[str, str]) -> Any:
-    """A function; `takes` are types by parameter, `gives` references by output."""
+    """Return a function; `takes` maps parameters to types, `gives` maps outputs to references."""
     made = schema().FunctionDef(node_def=nodes)
     made.signature.name = name
     for parameter, dtype in takes.items():
@@ -122,7 +122,7 @@ SOURCES = (
 
 
 class Drawn:
-    """One random graph in the making: not always legal for TensorFlow, always readable."""
+    """A random graph in the making: always readable, but not always legal for TensorFlow."""
 
     def __init__(self, random: Random) -> None:
         self.random, self.count = random, 0
@@ -196,7 +196,7 @@ class Drawn:
         return attrs
 
     def call(self, op: str, attrs: dict[str, Any], given: list[str]) -> None:
-        """The layer in a function of its own, run in one of the ways there are."""
+        """Put the layer into a new function, and run the function in one of the possible ways."""
         name = f"f{len(self.functions)}"
         inside = [node(op, "layer", "a", "b", **attrs)]
         back = "layer:product:0" if op == "MatMul" else "layer:output:0"
@@ -217,7 +217,7 @@ class Drawn:
         else:
             made = node(way, self.name(), *given, f=Func(name), Tin=types, Tout=[self.dtype])
         self.data.append(self.add(made))
-        if self.random.random() < 0.3:  # a second call, which may agree or not
+        if self.random.random() < 0.3:  # a second call, which may agree with the first
             other = [given[0], self.weight(4)]
             again = node("PartitionedCall", self.name(), *other, f=Func(name), Tout=[self.dtype])
             self.data.append(self.add(again))

@@ -1,10 +1,10 @@
-"""Whether generated models are valid, by parsers that are not ours.
+"""Check with other parsers that generated models are valid.
 
     python tests/tools/validity.py --framework onnx --models 10000
 
-runs cases and networks as explore draws them in onnxruntime (behind onnx.checker), TensorFlow, or
-OpenCV, and prints how many pass. What a parser is known
-not to take, though the format has it, is named with the reason, and must be all that fails.
+It runs cases and networks, drawn as in explore, in onnxruntime (after onnx.checker), TensorFlow or
+OpenCV, and prints how many pass. `EXCEPTIONS` lists legal models that a parser does not support,
+with the reason. Every other failure is an error.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MOST_ITEMS = 8
 
 
 def drawn(framework: str, seed: int) -> Iterator[tuple[str, Built]]:
-    """Cases alone and in networks, without end, the same for the same seed."""
+    """Yield single cases and networks without end, the same for the same seed."""
     rng = Random(f"{seed}/{framework}")
     groups = catalog.groups(frameworks=(framework,))
     while True:
@@ -45,7 +45,7 @@ def drawn(framework: str, seed: int) -> Iterator[tuple[str, Built]]:
 
 
 def random_network(framework: str, rng: Random, most: int) -> NetworkCase:
-    """A network of up to `most` layers of the catalogue."""
+    """Return a random network of up to `most` layers of the catalogue."""
     everything = networks.everything(framework)
     items = tuple(
         Item(*rng.choice(everything), rng.randint(0, 3), rng.randint(0, 3))
@@ -56,7 +56,7 @@ def random_network(framework: str, rng: Random, most: int) -> NetworkCase:
 
 
 def _onnx(built: Built) -> None:
-    """Run it once on a session that changes nothing of it."""
+    """Run a model once, in a session without optimizations."""
     import onnxruntime
 
     onnx.checker.check_model(built.data, full_check=True)
@@ -70,10 +70,10 @@ def _onnx(built: Built) -> None:
 
 
 def _fed(onnxruntime: Any, given: Any) -> Any:
-    """Ones; a dimension that callers choose is 1."""
+    """Return ones; open dimensions are 1."""
     dtype = given.type.removeprefix("tensor(").removesuffix(")")
     sizes = [n if isinstance(n, int) else 1 for n in given.shape]
-    if dtype == "bfloat16":  # which numpy does not have
+    if dtype == "bfloat16":  # numpy has no bfloat16
         ones = np.full(sizes, 0x3F80, np.uint16)
         number = onnx.TensorProto.BFLOAT16
         return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(ones, number)
@@ -106,12 +106,12 @@ def _caffe(built: Built) -> None:
 
 
 def _caffe_apart(built: Built) -> None:
-    """In a process of its own: what OpenCV does not have may take it down."""
+    """Run a net in a separate process, because OpenCV may crash on what it does not support."""
     receive, send = os.pipe()
     child = os.fork()
     if not child:
         os.close(receive)
-        faulthandler.disable()  # a crash is told by its status
+        faulthandler.disable()  # the exit status shows a crash
         try:
             _caffe(built)
         except Exception as error:
@@ -134,29 +134,29 @@ PARSERS: Mapping[str, Callable[[Built], None]] = {
 EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
     "onnx": {
         r"NOT_IMPLEMENTED|No Op registered|is not a registered": (
-            "onnxruntime's CPU has no kernel for the type, or no such domain"
+            "onnxruntime has no CPU kernel for the type, or no such domain"
         ),
     },
     "tensorflow": {
-        r"oneDNN is off": "TensorFlow's own kernels have no NCHW and few dilations",
+        r"oneDNN is off": "TensorFlow's own kernels do not support NCHW and most dilations",
     },
     "caffe": {
-        r"stochastic.*Not implemented": "OpenCV has no STOCHASTIC pooling",
-        r"true-absent.*Cannot determine pooling type": "OpenCV wants `pool` of a global Pooling",
+        r"stochastic.*Not implemented": "OpenCV does not support STOCHASTIC pooling",
+        r"true-absent.*Cannot determine pooling type": "OpenCV requires `pool` in a global Pooling",
         r"@twin.*(Duplicate|already)": "OpenCV reads the layers of every phase",
-        r"no-blobs": "OpenCV has no convolution without its blobs",
-        r"Convolution/weight_rank@5-kernel-once": "OpenCV reads kernel_size given once as two axes",
-        r"Deconvolution/weight_rank@[35]": "OpenCV's Deconvolution is one of images",
+        r"no-blobs": "OpenCV does not support a convolution without blobs",
+        r"Convolution/weight_rank@5-kernel-once": "OpenCV reads a single kernel_size as two axes",
+        r"Deconvolution/weight_rank@[35]": "OpenCV's Deconvolution supports only images",
         r"Deconvolution/dilation@.*(maskTotal|channels|shape)": (
-            "OpenCV's Deconvolution has no dilation: what follows has another size"
+            "OpenCV's Deconvolution ignores the dilation, so that the next layer gets another size"
         ),
     },
 }
-"""What parsers are known not to take: the reason by a pattern of the case's id and their words."""
+"""Known limits of parsers: the reason, by a pattern of the case's id and the parser's message."""
 
 
 def rate(framework: str, count: int, seed: int) -> tuple[Counter[str], list[tuple[str, str]]]:
-    """How many passed, or failed for each known reason; and those that failed for none."""
+    """Return how many passed or failed for each known reason, and the unexplained failures."""
     told: Counter[str] = Counter()
     failed = []
     for (name, built), _ in zip(drawn(framework, seed), range(count), strict=False):
@@ -175,7 +175,7 @@ def rate(framework: str, count: int, seed: int) -> tuple[Counter[str], list[tupl
 
 
 def main() -> None:
-    """Run, print the rates, and fail if anything failed for no known reason."""
+    """Run the models, print the rates, and fail if there is an unexplained failure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--framework", choices=PARSERS, required=True)
     parser.add_argument("--models", type=int, default=10_000)
@@ -186,7 +186,7 @@ def main() -> None:
         print(f"FAILED {name}\n  {error[:300]}")
     excused = sum(n for why, n in told.items() if why not in ("passed", "failed"))
     judged = given.models - excused
-    print(f"{given.framework}: {told['passed']} of {judged} valid, {excused} beyond the parser")
+    print(f"{given.framework}: {told['passed']} of {judged} valid, {excused} not supported")
     for why, number in told.most_common():
         print(f"  {number:6} {why}")
     sys.exit(bool(failed))

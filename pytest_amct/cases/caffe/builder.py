@@ -1,4 +1,4 @@
-"""A small builder of Caffe nets of any generation: neutral names, blobs that carry evidence."""
+"""A small builder of Caffe nets of any generation, with meaningless names and distinctive blobs."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _V0_TYPES = {"Convolution": "conv", "InnerProduct": "innerproduct", "Pooling": "
 _V0_FIELDS = {"kernel_size": "kernelsize", "bias_term": "biasterm"}
 _ENUMS = {"AVE", "MAX", "STOCHASTIC", "SUM", "PROD", "ACROSS_CHANNELS"}
 _FLOAT16 = 2
-"""The number of FLOAT16 in the enum of NVIDIA's fork."""
+"""The number of FLOAT16 in the enum of NVIDIA's fork of Caffe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Numbers that a layer stores, the `number`-th of the net."""
+    """Values that a layer stores: the `number`-th constant of the net."""
 
     shape: Shape
     number: int
     dtype: str = "float32"
-    #: whether its sizes stand in the four fields that older files have
+    #: whether its shape is written in the four fields of older files
     legacy: bool = False
 
 
@@ -48,7 +48,7 @@ class CaffeLayer:
     tops: tuple[str, ...]
     parameters: Mapping[str, Any]
     blobs: tuple[Blob, ...] = ()
-    #: the phase that it is for, ``""`` = both
+    #: the phase that it belongs to, ``""`` = both
     phase: str = ""
     #: the name under which it shares its weight
     shares: str = ""
@@ -56,11 +56,11 @@ class CaffeLayer:
 
 @dataclass(slots=True)
 class NetBuilder:
-    """Collects one net. Names count up from counters and say nothing."""
+    """A net in the making. Names are counted up and carry no meaning."""
 
     #: 2: ``layer``; 1: ``layers`` with types in capitals; 0: ``layers { layer { ... } }``
     generation: int = 2
-    #: whether inputs are fields of the net rather than layers
+    #: whether inputs are fields of the net, not layers
     input_fields: bool = False
     legacy: bool = False
     inputs: list[tuple[str, Shape]] = field(default_factory=list)
@@ -68,22 +68,22 @@ class NetBuilder:
     counter: dict[str, int] = field(default_factory=dict)
 
     def name(self, letter: str) -> str:
-        """The next name with that letter."""
+        """Return the next name with that letter."""
         number = self.counter.get(letter, 0)
         self.counter[letter] = number + 1
         return f"{letter}{number}"
 
     def input(self, shape: Shape) -> str:
-        """An input of the net."""
+        """Add an input to the net, and return its name."""
         name = self.name("t")
         self.inputs.append((name, shape))
         return name
 
     def blob(self, shape: Shape, dtype: str = "float32", legacy: bool = False) -> Blob:
-        """A constant that carries evidence."""
+        """Return a new distinctive constant."""
         number = self.counter.get("w", 0)
         self.counter["w"] = number + 1
-        # Older files have no other ranks: what is shorter is padded in front.
+        # Older files always have four sizes: shorter shapes are padded in front.
         return Blob(shape, number, dtype, legacy or (self.legacy and len(shape) in (1, 2, 4)))
 
     def layer(
@@ -98,7 +98,7 @@ class NetBuilder:
         shares: str = "",
         name: str = "",
     ) -> str:
-        """A layer; returns the name of its first top, which is a new one unless it is given."""
+        """Add a layer, and return its first top, which is new unless `tops` are given."""
         tops = tuple(tops) or (self.name("t"),)
         name = name or self.name("n")
         given = parameters or {}
@@ -108,7 +108,7 @@ class NetBuilder:
         return tops[0]
 
     def prototxt(self) -> bytes:
-        """The net without its blobs, as text."""
+        """Return the net without its blobs, as text."""
         lines, images = ['name: "g"'], all(len(shape) == 4 for _, shape in self.inputs)
         for top, shape in self.inputs:
             if self.generation < 2 and images:
@@ -123,8 +123,8 @@ class NetBuilder:
         return ("\n".join(lines) + "\n").encode()
 
     def caffemodel(self) -> bytes:
-        """The blobs by the names of their layers."""
-        # Messages one behind the other are one message: each layer is serialized once for all nets.
+        """Return the serialized blobs, by the names of their layers."""
+        # Concatenated messages are one message, so each layer is serialized once for all nets.
         return b"".join(_stored(layer.name, layer.blobs) for layer in self.layers if layer.blobs)
 
 

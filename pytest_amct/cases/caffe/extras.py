@@ -1,4 +1,4 @@
-"""What a case's net may hold besides: branches of their own that touch no other."""
+"""Disconnected extra branches that the net of a case may contain."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _scale(b: NetBuilder) -> None:
 
 
 def _train_weight(b: NetBuilder) -> None:
-    """A layer with a Float16 weight that the TEST phase does not have."""
+    """Add a layer with a Float16 weight that is not part of the TEST phase."""
     given = {**_CONV, "bias_term": False}
     blobs = [b.blob((32, 32, 1, 1), "float16")]
     b.layer("Convolution", [_data(b)], given, blobs, phase="TRAIN")

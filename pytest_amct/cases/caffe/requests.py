@@ -1,4 +1,4 @@
-"""The Caffe cases of tables 2 and 3: layers as in table 1, with requests that go beyond it."""
+"""The Caffe cases of tables 2 and 3: the layers of table 1, with other requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOTES = ("default", "bias", "shared-weight", "float16", "v1", "twin")
 
 
 def _schemes() -> Requested:
-    """Deviations by row (or unlisted type) and condition, for the schemes of tables 2 and 3."""
+    """Return the deviations by row (or unlisted type) and condition, for tables 2 and 3."""
     product, convolution = "InnerProduct", "Convolution"
     dilations = DEVIATIONS["Deconvolution"]["dilation"]
     nonuniform = {
@@ -66,4 +66,4 @@ REQUESTED: Mapping[tuple[str, str], Deviations] = {
         ("Deconvolution", "InnerProduct"),
     ),
 }
-"""Deviations by row id and condition (``""`` for what concerns the row as a whole)."""
+"""Deviations by row id and condition (``""`` for the row as a whole)."""

@@ -1,8 +1,8 @@
 """The Caffe cases of table 1: for each row a conforming layer, and named deviations from it.
 
-Pure data, in the order in which the tests run. A deviation says what changes, never what the
-answer is. Sizes: 32 channels, so that every weight has at least 1,024 elements. `CaseSource` says
-what each name is.
+This is pure data, in the order in which the tests run. A deviation lists changes and never an
+answer. Layers have 32 channels, so that every weight has at least 1,024 elements. `CaseSource`
+explains each name.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Caffe contributes to the cases."""
+"""The Caffe cases behind the `CaseSource` interface."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pytest_amct.cases.plan import ModelPlan
 
 
 class CaffeSource:
-    """See `CaseSource`."""
+    """The cases of Caffe, see `CaseSource`."""
 
     defaults = rows.DEFAULTS
     deviations = rows.DEVIATIONS
@@ -28,5 +28,5 @@ class CaffeSource:
     has_constants = False
 
     def writer(self, model: ModelPlan) -> Writer:
-        """Return what writes one such model."""
+        """Return a writer for one such model."""
         return Writer(model)

@@ -1,6 +1,6 @@
-"""What may vary in Caffe nets without a table caring, and what the gate varies.
+"""Variations of Caffe nets that no table speaks of, and the deviations that the gate varies.
 
-`CaseSource` says what each name is.
+`CaseSource` explains each name.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ def _of_convolution(name: str, value: int) -> LayerVariation:
     def change(plan: Plan) -> Changes | None:
         has_one = any(f"{name}{axis}" in plan.attributes for axis in ("", "_h", "_w"))
         fits = plan.type in _CONVOLUTIONS and not has_one
-        axes = len(plan.data) - 2  # given once it would do, but not for OpenCV
+        axes = len(plan.data) - 2  # one value would be legal, but OpenCV rejects it
         return {"attributes": {name: value if axes == 2 else [value] * axes}} if fits else None
 
     return change
 
 
 def _first_generation(plan: Plan) -> Changes | None:
-    """As the oldest nets are written, which have one kernel_size and few parameters."""
+    """Return a change to the oldest format, which has one kernel_size and few parameters."""
     known = {"kernel_size", "stride", "pad", "group", "pool"}
     simple = all(k in known and not isinstance(v, list) for k, v in plan.attributes.items())
-    simple &= plan.context == "plain" or len(plan.data) in (2, 4)  # else an Eltwise stands around
+    simple &= plan.context == "plain" or len(plan.data) in (2, 4)  # else a neighbour is an Eltwise
     simple &= Branch("train-weight", "float16") not in plan.branches  # they have no phases
     fits = plan.type in ("InnerProduct", "Convolution", "Pooling") and simple
     return {"form": "v0"} if fits and _is_old(plan) else None
@@ -59,12 +59,12 @@ def _second_generation(plan: Plan) -> Changes | None:
 
 
 def _is_old(plan: Plan) -> bool:
-    """Whether a net of its kind has nothing but what older nets had."""
+    """Return whether older formats can express the net."""
     return not plan.form and Branch("scale", "float16") not in plan.branches
 
 
 def _three(plan: Plan) -> Changes | None:
-    # One that has coefficients has two of them.
+    # An Eltwise with coefficients has exactly two, one for each operand.
     fits = plan.type == "Eltwise" and plan.second == "branch" and "coeff" not in plan.attributes
     return {"second": "three"} if fits else None
 

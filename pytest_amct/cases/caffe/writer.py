@@ -1,4 +1,4 @@
-"""Writes Caffe nets."""
+"""The writer of Caffe nets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WEIGHTED = ("Convolution", "Deconvolution", "InnerProduct")
 
 
 class Writer:
-    """Writes one net, see `ModelWriter`."""
+    """A writer of one net, see `ModelWriter`."""
 
     def __init__(self, model: ModelPlan) -> None:
         self.model = model
@@ -26,7 +26,7 @@ class Writer:
             input_fields="input-fields" in model.switches,
             legacy="legacy-blobs" in model.switches,
         )
-        #: what layers may have in common: blobs, and the name of the weight among them
+        #: what layers may share: blobs, and the name of their weight
         self.stored: dict[tuple[object, ...], tuple[tuple[Blob, ...], str]] = {}
 
     def fed(self, plan: Plan) -> str:
@@ -55,7 +55,7 @@ class Writer:
         result, label = target_layer(b, plan, bottoms, blobs, weight)
 
         def again(data: str) -> str:
-            # In a case the second layer stores blobs of its own under the name that both share.
+            # In a case, the second layer stores separate blobs under the shared name.
             stored = blobs if name else blobs_of(b, plan)
             return target_layer(b, plan, [data], stored, weight)[0]
 
@@ -78,7 +78,7 @@ class Writer:
         return name
 
     def branch(self, branch: Branch) -> None:
-        if branch != Branch("train-layers") or self.b.generation:  # the oldest have no phases
+        if branch != Branch("train-layers") or self.b.generation:  # the oldest format has no phases
             add_branch(branch, self.b)
 
     def fitted(self, data: str, maker: Placed, made: Plan, plan: Plan) -> str:
@@ -87,7 +87,7 @@ class Writer:
             return data
         have, need = prod(shape), prod(wanted)
         if have != need:
-            # As a table with the common part in each line: lines are repeated, or left out.
+            # Reshape to lines of the greatest common divisor, then repeat or drop lines.
             line = gcd(have, need)
             data, lines = self._reshaped(data, (1, have // line, line)), have // line
             while lines < need // line:
@@ -107,13 +107,15 @@ class Writer:
 
 
 def neutral(b: NetBuilder, data: str, first: bool) -> str:
-    """A layer that no table lists."""
+    """Add a layer that no table lists, and return its result."""
     return b.layer("Sigmoid" if first else "TanH", [data])
 
 
 def quantizable(b: NetBuilder, data: str, shape: Shape, give: int = 0) -> str:
-    """A layer that the tables plainly allow, on data of that shape; it gives `give` channels (as
-    many as it takes)."""
+    """Add a layer that is quantizable without doubt, and return its result.
+
+    Its data has that `shape`. Its result has `give` channels, by default as many as its data.
+    """
     if len(shape) == 2:
         given = {"num_output": give or shape[1], "bias_term": False}
         return b.layer("InnerProduct", [data], given, [b.blob((give or shape[1], shape[1]))])
@@ -124,7 +126,7 @@ def quantizable(b: NetBuilder, data: str, shape: Shape, give: int = 0) -> str:
 
 
 def operands(plan: Plan, data: str, second: Callable[[], str]) -> list[str]:
-    """The target's bottoms; `second` makes the data of the other operand."""
+    """Return the target's bottoms; `second` adds the data for its second operand."""
     if not plan.second:
         return [data]
     if plan.second == "same":
@@ -140,15 +142,15 @@ def target_layer(
     blobs: tuple[Blob, ...],
     shares: str,
 ) -> tuple[str, str]:
-    """The layer that the plan is about: its first top and its name.
+    """Add the target layer, and return its first top and its name.
 
-    `shares` is the name under which layers have their weight in common.
+    `shares` is the name under which layers share a weight.
     """
     given = dict(plan.attributes)
     if plan.type in WEIGHTED:
         given = {"num_output": 32, **given} | ({} if plan.bias else {"bias_term": False})
     name = b.name("n")
-    if plan.form == "twin":  # what the TRAIN phase has in its place
+    if plan.form == "twin":  # the layer in its place in the TRAIN phase
         other = {**given, **_OTHERWISE.get(plan.type, {})}
         made = b.layer(plan.type, bottoms, other, phase="TRAIN")
     tops = [b.name("t") for _ in range(plan.outputs)]
@@ -156,7 +158,7 @@ def target_layer(
         tops = [made]
     phase = "TEST" if plan.form == "twin" else ""
     b.layer(plan.type, bottoms, given, blobs, tops=tops, name=name, shares=shares, phase=phase)
-    for top in tops[1:]:  # tools count only the tops that somebody reads
+    for top in tops[1:]:  # tools count only the tops that a layer reads
         neutral(b, top, False)
     return tops[0], name
 
@@ -168,11 +170,11 @@ _OTHERWISE: Mapping[str, Mapping[str, Any]] = {
     "Pooling": {"pool": "STOCHASTIC"},
     "Eltwise": {"operation": "PROD"},
 }
-"""Parameters that would break a condition."""
+"""Parameters that would violate a condition."""
 
 
 def blobs_of(b: NetBuilder, plan: Plan) -> tuple[Blob, ...]:
-    """What the target stores."""
+    """Return the blobs of the target."""
     found = [b.blob((len(values),)) for _, values in plan.extra]
     if plan.weight is not None and plan.source != "none":
         found.append(b.blob(plan.weight, plan.dtype, plan.source == "legacy"))
@@ -182,7 +184,7 @@ def blobs_of(b: NetBuilder, plan: Plan) -> tuple[Blob, ...]:
 
 
 def result_shape(plan: Plan) -> Shape:
-    """The shape of what the target gives."""
+    """Return the shape of the target's result."""
     batch, *rest = plan.data
     given = plan.attributes
     if plan.type == "InnerProduct":
@@ -213,7 +215,7 @@ def _spatial(plan: Plan, i: int, size: int) -> int:
 
 
 def _entry(plan: Plan, name: str, i: int, default: int) -> int:
-    """The value for a spatial axis, in any of the ways that prototxts spell it."""
+    """Return the value for a spatial axis, in any spelling of prototxts."""
     given = plan.attributes
     if i < 2 and f"{name}_h" in given:
         return int(given[f"{name}_{'hw'[i]}"])

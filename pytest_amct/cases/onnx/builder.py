@@ -1,4 +1,4 @@
-"""A small builder of ONNX graphs: neutral names, constants that carry evidence."""
+"""A small builder of ONNX graphs, with meaningless names and distinctive constants."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from pytest_amct.cases.values import weight_bytes
 from pytest_amct.graphs.onnx.ops import DTYPES
 
 NUMBERS = {name: number for number, name in DTYPES.items()}
-"""Numbers of ``TensorProto.DataType`` by element type."""
+"""Values of ``TensorProto.DataType`` by element type."""
 
 Shape = Sequence[int | str]
 
 
 class GraphBuilder:
-    """Collects one graph. Names count up from a shared counter and say nothing."""
+    """A graph in the making. Names are counted up by a shared counter and carry no meaning."""
 
     def __init__(self, counter: list[int] | None = None, named: bool = True) -> None:
         self.graph = GraphProto(name="g")
@@ -37,7 +37,7 @@ class GraphBuilder:
         return f"{letter}{self.counter[kind] - 1}"
 
     def input(self, dtype: str, shape: Shape) -> str:
-        """A graph input."""
+        """Add a graph input, and return its name."""
         name = self.name(1, "t")
         self.graph.input.append(value_info(name, dtype, shape))
         return name
@@ -47,14 +47,14 @@ class GraphBuilder:
         self.graph.output.append(value_info(name, dtype, None))
 
     def constant(self, shape: tuple[int, ...], dtype: str) -> TensorProto:
-        """A constant that carries evidence, not yet part of the graph."""
+        """Return a new distinctive constant that is not yet part of the graph."""
         number = self.counter[2]
         name = self.name(2, "w")
         raw = weight_bytes(shape, dtype, number)
         return TensorProto(name=name, dims=shape, data_type=NUMBERS[dtype], raw_data=raw)
 
     def initializer(self, shape: tuple[int, ...], dtype: str) -> str:
-        """A constant as an initializer."""
+        """Add a constant as an initializer, and return its name."""
         tensor = self.constant(shape, dtype)
         self.graph.initializer.append(tensor)
         return tensor.name
@@ -62,7 +62,7 @@ class GraphBuilder:
     def values(
         self, dtype: str, values: Sequence[float], shape: tuple[int, ...] | None = None
     ) -> str:
-        """A small constant with given values; a scalar for ``shape=()``."""
+        """Add a small constant with these values (``shape=()``: a scalar), and return its name."""
         dims = (len(values),) if shape is None else shape
         cast = [int(v) for v in values] if "int" in dtype or dtype == "bool" else list(values)
         tensor = helper.make_tensor(self.name(2, "w"), NUMBERS[dtype], dims, cast)
@@ -77,7 +77,7 @@ class GraphBuilder:
         domain: str = "",
         outputs: int = 1,
     ) -> str:
-        """An operator; returns the name of its first output."""
+        """Add an operator, and return the name of its first output."""
         names = [self.name(1, "t") for _ in range(outputs)]
         label = self.name(0, "n") if self.named else ""
         node = NodeProto(op_type=type_, input=inputs, output=names, name=label, domain=domain)
@@ -86,12 +86,12 @@ class GraphBuilder:
         return names[0]
 
     def nested(self) -> GraphBuilder:
-        """A builder for a graph inside a node of this one."""
+        """Return a builder for a graph nested in a node of this graph."""
         return GraphBuilder(self.counter, self.named)
 
 
 def _attribute(name: str, value: Any) -> AttributeProto:
-    # The common kinds by hand: helper.make_attribute is the slowest part of a small model.
+    # Build the common kinds by hand: helper.make_attribute is the slowest part of a small model.
     if type(value) is int:
         return AttributeProto(name=name, type=AttributeProto.INT, i=value)
     if type(value) is list and value and type(value[0]) is int:
@@ -100,13 +100,13 @@ def _attribute(name: str, value: Any) -> AttributeProto:
 
 
 def value_info(name: str, dtype: str, shape: Shape | None) -> ValueInfoProto:
-    """A typed name; ``None`` declares no shape, a string is a symbolic dimension."""
+    """Return a typed name. ``None`` declares no shape; a string is a symbolic dimension."""
     return helper.make_tensor_value_info(name, NUMBERS[dtype], shape)
 
 
 def make_model(
     graph: GraphProto, opset: int, ir_version: int, domains: Sequence[str]
 ) -> ModelProto:
-    """A model around a graph, importing `opset` of ai.onnx and version 1 of other `domains`."""
+    """Return a model of a graph that imports `opset` of ai.onnx and version 1 of `domains`."""
     imports = [helper.make_opsetid("", opset), *(helper.make_opsetid(d, 1) for d in domains)]
     return ModelProto(graph=graph, ir_version=ir_version, opset_import=imports)

@@ -1,4 +1,4 @@
-"""The ONNX cases of tables 2 and 3: layers as in table 1, with requests that go beyond it."""
+"""The ONNX cases of tables 2 and 3: the layers of table 1, with other requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TRANS_A: Deviations = dict(DEVIATIONS["Gemm"]["trans_a"])
 
 
 def _schemes() -> Requested:
-    """Deviations by row (or unlisted type) and condition, for the schemes of tables 2 and 3."""
+    """Return the deviations by row (or unlisted type) and condition, for tables 2 and 3."""
     conv, gemm, matmul = "Conv", "Gemm", "MatMul"
     conv_rows = some(DEVIATIONS[conv][""], *_NOTES, "rank-3", "dilation-2d", "group")
     conv_rows = {**conv_rows, **some(DEVIATIONS[conv]["dilation_d"], "d1-h1-w1", "d2-h1-w1")}
@@ -63,4 +63,4 @@ REQUESTED: Mapping[tuple[str, str], Deviations] = {
         ("ConvTranspose", "Gemm"),
     ),
 }
-"""Deviations by row id and condition (``""`` for what concerns the row as a whole)."""
+"""Deviations by row id and condition (``""`` for the row as a whole)."""

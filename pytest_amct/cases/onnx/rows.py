@@ -1,8 +1,8 @@
 """The ONNX cases of table 1: for each row a conforming layer, and named deviations from it.
 
-Pure data, in the order in which the tests run. A deviation says what changes, never what the
-answer is. Sizes: 32 channels, so that every weight has at least 1,024 elements. `CaseSource` says
-what each name is.
+This is pure data, in the order in which the tests run. A deviation lists changes and never an
+answer. Layers have 32 channels, so that every weight has at least 1,024 elements. `CaseSource`
+explains each name.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ DEFAULTS: Mapping[str, Plan] = {
 }
 
 _WEIGHT_SOURCES = sources(
-    # constants, in every form
+    # constant, in every form
     "initializer",
     "constant",
     "constant-of-shape",
@@ -73,7 +73,7 @@ _WEIGHT_SOURCES = sources(
     "concat",
     "split",
     "five-hops",
-    # what can change
+    # dynamic
     "input",
     "input-identity",
     "input-transpose",
@@ -85,7 +85,7 @@ _WEIGHT_SOURCES = sources(
     "size-symbolic",
     "random",
     "random-like",
-    # what the document does not settle
+    # not decided by the document
     "size-static",
     "random-seeded",
     "random-like-seeded",

@@ -1,4 +1,4 @@
-"""What ONNX contributes to the cases."""
+"""The ONNX cases behind the `CaseSource` interface."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pytest_amct.cases.plan import ModelPlan
 
 
 class OnnxSource:
-    """See `CaseSource`."""
+    """The cases of ONNX, see `CaseSource`."""
 
     defaults = rows.DEFAULTS
     deviations = rows.DEVIATIONS
@@ -28,5 +28,5 @@ class OnnxSource:
     has_constants = True
 
     def writer(self, model: ModelPlan) -> Writer:
-        """Return what writes one such model."""
+        """Return a writer for one such model."""
         return Writer(model)

@@ -1,4 +1,4 @@
-"""Where a weight can come from in an ONNX model, one builder for each name of the catalogue."""
+"""Weight sources in ONNX models: one builder for each name of the catalogue."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Source = Callable[[GraphBuilder, Shape, str], str]
 
 
 def build_source(name: str, graph: GraphBuilder, shape: Shape, dtype: str) -> str:
-    """Add a weight of that shape and dtype; returns its tensor name."""
+    """Add a weight of that shape and dtype, and return its tensor name."""
     return _SOURCES[name](graph, shape, dtype)
 
 
@@ -76,7 +76,7 @@ def _five_hops(g: GraphBuilder, shape: Shape, dtype: str, stored: str) -> str:
 
 
 def _sized(g: GraphBuilder, shape: Shape, dtype: str, first: int | str) -> str:
-    """A constant scaled by the size of another input: changes only if that size can."""
+    """Add a constant scaled by the size of another input; it is dynamic if the size is symbolic."""
     size = g.node("Size", [g.input(dtype, [first, 4])])
     return g.node(
         "Mul", [g.initializer(shape, dtype), g.node("Cast", [size], {"to": NUMBERS[dtype]})]
@@ -88,14 +88,14 @@ def _scaled(g: GraphBuilder, shape: Shape, dtype: str, number: str) -> str:
 
 
 def _first_size(g: GraphBuilder, shape: Shape, dtype: str) -> str:
-    """A constant scaled by one entry of another input's shape."""
+    """Add a constant scaled by one entry of another input's shape."""
     sizes = g.node("Shape", [g.input(dtype, ["n", 4])])
     first = g.node("Gather", [sizes, g.values("int64", [0], ())])
     return _scaled(g, shape, dtype, g.node("Cast", [first], {"to": NUMBERS[dtype]}))
 
 
 def _filled(g: GraphBuilder, shape: Shape, dtype: str) -> str:
-    """A constant scaled by the mean of what is filled in another input's shape."""
+    """Add a constant scaled by the mean of a filled tensor of another input's shape."""
     value = helper.make_tensor("v", NUMBERS[dtype], [1], [0.05])
     sizes = g.node("Shape", [g.input(dtype, ["n", 4])])
     filled = g.node("ConstantOfShape", [sizes], {"value": value})

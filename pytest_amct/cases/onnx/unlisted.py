@@ -1,6 +1,6 @@
-"""Types of ONNX without a row, near the rows by name or by use.
+"""ONNX types without a row, with names or uses similar to those of the rows.
 
-`CaseSource` says what each name is.
+`CaseSource` explains each name.
 """
 
 from __future__ import annotations

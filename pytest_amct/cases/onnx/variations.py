@@ -1,6 +1,6 @@
-"""What may vary in ONNX models without a table caring, and what the gate varies.
+"""Variations of ONNX models that no table speaks of, and the deviations that the gate varies.
 
-`CaseSource` says what each name is.
+`CaseSource` explains each name.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ def _grouped(plan: Plan) -> Changes | None:
 
 
 def _of_convolution(**given: int) -> LayerVariation:
-    """Lists of that many entries for each spatial axis: ``strides=1`` of twos, ``pads=2`` ..."""
+    """Return a variation of attributes, with that many entries for each spatial axis.
+
+    ``strides=1`` gives one 2 for each axis, ``pads=2`` gives two 1s.
+    """
 
     def change(plan: Plan) -> Changes | None:
         if plan.type not in _CONVOLUTIONS or plan.domain or "auto_pad" in plan.attributes:
@@ -54,7 +57,7 @@ def _of_convolution(**given: int) -> LayerVariation:
 
 
 def _thin(plan: Plan) -> Changes | None:
-    """A kernel of ones, if the weight stays large enough to be looked at."""
+    """Return a change to a kernel of size 1, if the weight stays large enough for quantizers."""
     if plan.type not in _CONVOLUTIONS or plan.domain or plan.weight is None:
         return None
     if plan.weight[0] * plan.weight[1] < 1024:

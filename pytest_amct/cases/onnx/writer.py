@@ -1,4 +1,4 @@
-"""Writes ONNX models."""
+"""The writer of ONNX models."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.request_options import PLAIN, RequestOptions
 
 BLOCKS = "local.block"
-"""The domain of functions that hold a layer."""
+"""The domain of functions that contain a layer."""
 
 
 class Writer:
-    """Writes one ONNX model, see `ModelWriter`."""
+    """A writer of one ONNX model, see `ModelWriter`."""
 
     def __init__(self, model: ModelPlan) -> None:
         self.model = model
@@ -33,7 +33,7 @@ class Writer:
         self.weights: dict[tuple[object, ...], str] = {}
         self.functions: dict[tuple[str, str], FunctionProto] = {}
         self.domains: dict[str, None] = {}
-        #: how many dimensions an output has, by its name
+        #: number of dimensions by output name
         self.ranks: dict[str, int] = {}
 
     def fed(self, plan: Plan) -> str:
@@ -77,7 +77,10 @@ class Writer:
         return Made(result, target, str(g.graph.node[-1].name), again)
 
     def _call(self, plan: Plan, inputs: list[str], name: str) -> tuple[str, str]:
-        """A call of a function that holds the layer; the same layer stands in one function."""
+        """Call a function that contains the layer; identical layers share one function.
+
+        Return the result of the call, and the layer's output in the function.
+        """
         key = (BLOCKS, name)
         if key not in self.functions:
             number = str(len(self.functions)) if name else ""
@@ -115,7 +118,7 @@ class Writer:
         if made.symbolic_batch and shape is not None:
             shape = ("n", *shape[1:])
         data = self._moved(data, shape, plan.data)
-        if made.dtype == "float32" != plan.dtype:  # moved as float32, which every operator takes
+        if made.dtype == "float32" != plan.dtype:  # every operator above takes float32
             data = self._cast(data, plan.dtype)
         return data
 
@@ -123,7 +126,7 @@ class Writer:
         return self.g.node("Cast", [data], {"to": NUMBERS[dtype]})
 
     def _moved(self, data: str, shape: Shape | None, wanted: tuple[int, ...]) -> str:
-        """The values of a result in the wanted shape: repeated or cut off if need be."""
+        """Return the values of a result in the wanted shape, repeated or cut off as needed."""
         g = self.g
         if shape == wanted:
             return data
@@ -149,7 +152,7 @@ class Writer:
 
 @lru_cache(maxsize=4096)
 def _result_shape(layer: Placed) -> Shape | None:
-    """The shape of a layer's result, as onnx infers it on a model of that layer alone."""
+    """Return the shape of a layer's result, as onnx infers it in a model of that layer alone."""
     plan = layer.plan
     writer = Writer(ModelPlan(plan.opset))
     made = writer.layer(plan, writer.fed(plan), lambda: writer.input(plan))
@@ -159,7 +162,7 @@ def _result_shape(layer: Placed) -> Shape | None:
 
 
 def list_initializers(g: GraphBuilder) -> None:
-    """Below ir_version 4 every initializer stands among the inputs, too."""
+    """List every initializer as an input, as models below ir_version 4 do."""
     listed = {info.name for info in g.graph.input}
     for tensor in g.graph.initializer:
         if tensor.name not in listed:
@@ -168,25 +171,25 @@ def list_initializers(g: GraphBuilder) -> None:
 
 
 def declare_outputs(model: ModelProto, ranks: Mapping[str, int]) -> None:
-    """Give the outputs their shapes (the checker wants them), and nothing in between.
+    """Declare the shapes of the outputs (the checker requires them), but of no other tensor.
 
-    Where no shape can be inferred, `ranks` says by name how many dimensions there are.
+    Where no shape can be inferred, `ranks` has the number of dimensions by output name.
     """
     inferred = shape_inference.infer_shapes(model)
     for output, found in zip(model.graph.output, inferred.graph.output, strict=True):
         output.CopyFrom(found)
-        if not output.type.tensor_type.HasField("shape"):  # behind loops and foreign operators
+        if not output.type.tensor_type.HasField("shape"):  # after loops and foreign operators
             for _ in range(ranks[output.name]):
                 output.type.tensor_type.shape.dim.add()
 
 
 def _summed_up(plan: Plan) -> bool:
-    """Return whether the data's first dimension is not a batch but the one that a product sums."""
+    """Return whether the matrix product sums over the data's first dimension (it is no batch)."""
     return bool(plan.attributes.get("transA")) or plan.form == "constant-first"
 
 
 def neutral(g: GraphBuilder, dtype: str, data: str, first: bool) -> str:
-    """An operator that no quantizer touches."""
+    """Add an operator that no quantizer touches, and return its result."""
     if dtype == "int64":
         return g.node("Abs" if first else "Neg", [data])
     if dtype == "bfloat16":
@@ -195,13 +198,16 @@ def neutral(g: GraphBuilder, dtype: str, data: str, first: bool) -> str:
 
 
 def quantizable(g: GraphBuilder, plan: Plan, data: str, width: int) -> str:
-    """A layer that the tables plainly allow, on data with `width` features, keeping the shape."""
+    """Add a layer that is quantizable without doubt, and return its result.
+
+    Its data has `width` features; the result has the same shape.
+    """
     if plan.type in ("MatMul", "Gemm", "Einsum"):
         weight = g.initializer((width, width), plan.dtype)
         if plan.type == "MatMul":
             return g.node("MatMul", [data, weight])
         operands = [data, weight]
-        if plan.opset < 11:  # its third input was not yet optional
+        if plan.opset < 11:  # the third input was not optional yet
             operands.append(g.initializer((width,), plan.dtype))
         return g.node("Gemm", operands, {"transA": 0, "transB": 0})
     rank = len(plan.data) - 2
@@ -213,9 +219,9 @@ def quantizable(g: GraphBuilder, plan: Plan, data: str, width: int) -> str:
 def layer_inputs(
     g: GraphBuilder, plan: Plan, data: str, second: Callable[[], str], weight: str = ""
 ) -> list[str]:
-    """What stands at the target's inputs; `second` makes the data of the other operand.
+    """Return the target's inputs; `second` adds the data for its second operand.
 
-    `weight` is one that exists already; without it the plan's own is made.
+    `weight` is the name of an existing weight; ``""`` adds the plan's own weight.
     """
     if plan.second:
         return operands(plan, data, second, lambda shape: g.initializer(shape, plan.dtype))
@@ -229,7 +235,7 @@ def layer_inputs(
 
 
 def target_layer(g: GraphBuilder, plan: Plan, inputs: list[str]) -> str:
-    """The layer that the plan is about; the name of its first output."""
+    """Add the target layer, and return the name of its first output."""
     first = g.node(plan.type, inputs, plan.attributes, plan.domain, plan.outputs)
     if plan.outputs > 1:
         g.output(g.graph.node[-1].output[1], "int64")
@@ -237,7 +243,7 @@ def target_layer(g: GraphBuilder, plan: Plan, inputs: list[str]) -> str:
 
 
 def inside_if(g: GraphBuilder, plan: Plan, data: str, inputs: list[str]) -> tuple[str, str]:
-    """The target in a branch of an If: the output of the If, and that of the layer."""
+    """Add the target in a branch of an If. Return the output of the If, and of the layer."""
     then, otherwise = g.nested(), g.nested()
     target = target_layer(then, plan, inputs)
     then.output(target, plan.dtype)
@@ -247,14 +253,14 @@ def inside_if(g: GraphBuilder, plan: Plan, data: str, inputs: list[str]) -> tupl
 
 
 def domains_of(plan: Plan) -> list[str]:
-    """The domains besides ai.onnx that a plan needs."""
+    """Return the domains besides ai.onnx that a plan needs."""
     found = [plan.domain] if plan.domain else []
     found += ["com.microsoft"] if plan.source == "foreign" else []
     return [*found, BLOCKS] if plan.inside == "function" else found
 
 
 def block_function(plan: Plan, arity: int, number: str) -> FunctionProto:
-    """A function that holds a layer with `arity` inputs; `number` tells functions apart."""
+    """Return a function that contains a layer with `arity` inputs; `number` makes it unique."""
     parameters, outputs = [f"x{i}" for i in range(arity)], [f"y{number}"]
     node = helper.make_node(plan.type, parameters, outputs, name="f0", **plan.attributes)
     imports = [helper.make_opsetid("", plan.opset)]
@@ -262,7 +268,7 @@ def block_function(plan: Plan, arity: int, number: str) -> FunctionProto:
 
 
 def custom_function(plan: Plan, arity: int) -> FunctionProto:
-    """What an operator of a domain of its own does, so that models with it are complete."""
+    """Return a function for an operator of a custom domain, so that models are complete."""
     parameters = [f"x{i}" for i in range(arity)]
     node = helper.make_node("Identity", parameters[:1], ["y"], name="f0")
     imports = [helper.make_opsetid("", plan.opset)]

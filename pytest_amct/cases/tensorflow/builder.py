@@ -1,4 +1,4 @@
-"""A small builder of TensorFlow graphs: neutral names, constants that carry evidence."""
+"""A small builder of TensorFlow graphs, with meaningless names and distinctive constants."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from pytest_amct.graphs.dtypes import np_dtype
 from pytest_amct.graphs.tensorflow.schema import NUMBERS, schema
 
 PRODUCER = 1882
-"""The version of the TensorFlow (2.16) whose graphs these are."""
+"""The producer version of TensorFlow 2.16, which the graphs declare."""
 
 _OUTPUTS = {"MatMul": "product", "Add": "z", "AddV2": "z", "Sub": "z", "Greater": "z", "Sin": "y"}
-"""How functions call the first output of an operator, where it is not ``output``."""
+"""Name of an operator's first output in functions, where it is not ``output``."""
 
 
 class Dtype(str):
-    """An attribute that is an element type; a plain string is one of bytes."""
+    """An attribute that is an element type; a plain string is a bytes attribute."""
 
 
 class Function(str):
-    """An attribute that is a function of the library."""
+    """An attribute that names a function of the library."""
 
 
 class GraphBuilder:
-    """Collects one graph. Names count up from a shared counter and say nothing."""
+    """A graph in the making. Names are counted up by a shared counter and carry no meaning."""
 
     def __init__(self, outer: GraphBuilder | None = None) -> None:
         self.graph = schema().GraphDef()
         self.outer = outer
         self.counter: dict[str, int] = outer.counter if outer else {}
-        #: serialized graphs of one Const each: of these every one is made only once
+        #: serialized graphs of one Const each; each is built only once (cached)
         self.constants: list[bytes] = []
         self.device = ""
         self.reversed = False
@@ -45,13 +45,16 @@ class GraphBuilder:
         return f"{letter}{number}"
 
     def input(self, dtype: str, shape: Sequence[int]) -> str:
-        """A Placeholder; -1 is an entry that callers choose."""
+        """Add a Placeholder, and return its name; -1 is an open dimension."""
         given = {"dtype": Dtype(dtype), "shape": tuple(shape)}
         return self.node("Placeholder", [], given, self.name("t"))
 
     def constant(self, shape: tuple[int, ...], dtype: str, form: str = "") -> str:
-        """A constant that carries evidence. `form`: ``values`` are listed one by one; else another
-        element type with the same bytes."""
+        """Add a distinctive constant, and return its name.
+
+        `form` is ``values`` to list the values one by one, or another element type for the same
+        bytes.
+        """
         number = self.counter.get("w", 0)
         self.constants.append(_constant(self.name("w"), shape, dtype, number, form))
         return f"w{number}"
@@ -59,7 +62,7 @@ class GraphBuilder:
     def values(
         self, dtype: str, values: Sequence[float], shape: tuple[int, ...] | None = None
     ) -> str:
-        """A small constant with given values; a scalar for ``shape=()``."""
+        """Add a small constant with these values (``shape=()``: a scalar), and return its name."""
         name = self.name("w")
         dims = (len(values),) if shape is None else shape
         self.constants.append(_values(name, dtype, tuple(values), dims))
@@ -72,7 +75,7 @@ class GraphBuilder:
         attributes: Mapping[str, Any] | None = None,
         name: str = "",
     ) -> str:
-        """An operator; returns its name, which is that of its first output, too."""
+        """Add an operator, and return its name, which is also that of its first output."""
         name = name or self.name("n")
         node = self.graph.node.add(name=name, op=op, input=inputs, device=self.device)
         for key, given in (attributes or {}).items():
@@ -82,8 +85,11 @@ class GraphBuilder:
     def function(
         self, takes: Sequence[str], gives: Mapping[str, str], body: GraphBuilder
     ) -> Function:
-        """Add a function to the library: its parameters ``x0`` ... are of the types `takes`; it
-        gives these nodes of its body, each with its type."""
+        """Add a function to the library, and return its name.
+
+        Its parameters ``x0``, ``x1`` ... have the types `takes`. `gives` maps the nodes of its
+        body that it returns to their types.
+        """
         if self.outer is not None:
             return self.outer.function(takes, gives, body)
         made = self.graph.library.function.add()
@@ -95,17 +101,17 @@ class GraphBuilder:
         ops = {node.name: node.op for node in nodes}
         for i, (name, dtype) in enumerate(gives.items()):
             made.signature.output_arg.add(name=f"y{i}", type=NUMBERS[dtype])
-            # A parameter is known by its name alone, a node's output by its own name, too.
+            # A reference to a node also names the output; one to a parameter does not.
             inner = f"{name}:{_OUTPUTS.get(ops[name], 'output')}:0" if name in ops else name
             made.ret[f"y{i}"] = inner
         return Function(made.signature.name)
 
     def nested(self) -> GraphBuilder:
-        """A builder for the body of a function of this graph."""
+        """Return a builder for the body of a function of this graph."""
         return GraphBuilder(self)
 
     def serialize(self) -> bytes:
-        """The graph, constants first. Protobuf messages one behind the other are one message."""
+        """Return the graph's bytes, constants first. Concatenated messages are one message."""
         if self.outer is None:
             self.graph.versions.producer = PRODUCER
         parts = self.constants
@@ -160,8 +166,8 @@ def _set_shape(shape: Any, entries: Sequence[int]) -> None:
 
 @lru_cache(maxsize=1024)
 def _constant(name: str, shape: tuple[int, ...], dtype: str, number: int, form: str) -> bytes:
-    # The ranges of `weight_bytes` differ by the first axis. TensorFlow's channels stand last, those
-    # of a depthwise convolution with one filter for each before an axis of length 1.
+    # The ranges of `weight_bytes` differ along the first axis. TensorFlow's channels are the last
+    # axis, or in a depthwise convolution the one before a last axis of length 1.
     axes = sorted(range(len(shape)), key=lambda axis: (shape[axis] == 1, -axis))
     turned = tuple(shape[axis] for axis in axes)
     first = np.frombuffer(weight_bytes(turned, dtype, number), np_dtype(dtype))

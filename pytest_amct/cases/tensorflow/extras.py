@@ -1,4 +1,4 @@
-"""What a case's graph may hold besides: branches of their own that touch no other."""
+"""Disconnected extra branches that the graph of a case may contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The TensorFlow cases of tables 2 and 3: layers as in table 1, with requests that go beyond it."""
+"""The TensorFlow cases of tables 2 and 3: the layers of table 1, with other requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DILATIONS: Deviations = {
     name: {**changes, "source": "const"}
     for name, changes in DEVIATIONS["Conv2DBackpropInput"]["dilation"].items()
 }
-"""Those of Conv2DBackpropInput: table 2 wants of Conv2D what table 1 wants only of it."""
+"""Dilations for Conv2D: table 2 asks of it what table 1 asks only of Conv2DBackpropInput."""
 
 _UNLISTED = {
     "nonuniform": ("DepthwiseConv2dNative", "Conv2DBackpropInput", "BatchMatMulV2", "Conv3D"),
@@ -39,7 +39,7 @@ _UNLISTED = {
 
 
 def _schemes() -> Requested:
-    """Deviations by row (or unlisted type) and condition, for the schemes of tables 2 and 3."""
+    """Return the deviations by row (or unlisted type) and condition, for tables 2 and 3."""
     conv, matmul, batch = "Conv2D", "MatMul", "BatchMatMulV2"
     conv_rows = some(DEVIATIONS[conv][""], *_NOTES, "strides", "group", "nchw")
     conv_rows = {**conv_rows, **some(DEVIATIONS[conv]["weight_source"], *_SOURCES)}
@@ -85,4 +85,4 @@ REQUESTED: Mapping[tuple[str, str], Deviations] = {
         ("Conv2DBackpropInput", "MatMul"),
     ),
 }
-"""Deviations by row id and condition (``""`` for what concerns the row as a whole)."""
+"""Deviations by row id and condition (``""`` for the row as a whole)."""

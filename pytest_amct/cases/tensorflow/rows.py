@@ -1,8 +1,8 @@
 """The TensorFlow cases of table 1: for each row a conforming layer, and deviations from it.
 
-Pure data, in the order in which the tests run. A deviation says what changes, never what the
-answer is. Attributes are spelled as graphs spell them; the element types are the writer's.
-`CaseSource` says what each name is.
+This is pure data, in the order in which the tests run. A deviation lists changes and never an
+answer. Attributes are spelled as in graphs; the writer adds the element types. `CaseSource`
+explains each name.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _FIRST = (1, 32, 4, 4)
 
 
 def _nchw(**given: Any) -> Changes:
-    """The same layer on data whose channels stand behind the batch."""
+    """Return changes to a layer whose data has the channels right after the batch."""
     return {"data": _FIRST, "attributes": {"data_format": "NCHW", **given}}
 
 
@@ -75,7 +75,7 @@ DEFAULTS: Mapping[str, Plan] = {
 }
 
 _WEIGHT_SOURCES = sources(
-    # constants, in every form
+    # constant, in every form
     "const",
     "const-values",
     "identity",
@@ -93,7 +93,7 @@ _WEIGHT_SOURCES = sources(
     "strided-slice",
     "call",
     "five-hops",
-    # what can change
+    # dynamic
     "input",
     "input-default",
     "input-identity",
@@ -109,7 +109,7 @@ _WEIGHT_SOURCES = sources(
     "random",
     "iterator",
     "queue",
-    # what the document does not settle
+    # not decided by the document
     "variable",
     "resource",
     "switch",

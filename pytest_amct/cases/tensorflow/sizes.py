@@ -1,4 +1,4 @@
-"""The shape of what a layer of the catalogue gives, for a batch as large as its plan says."""
+"""The result shapes of the catalogue's layers, for the batch size in the plan."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pytest_amct.cases.plan import Plan
 Shape = tuple[int, ...]
 
 SIZED = ("Conv2DBackpropInput", "DepthwiseConv2dNativeBackpropInput", "Conv3DBackpropInputV2")
-"""Types whose first input is the shape that they give; the data is the third."""
+"""Types whose first input is the shape of their result; their data is the third input."""
 
 _POOLS = ("AvgPool", "MaxPool", "MaxPoolV2", "MaxPoolWithArgmax", "AvgPool3D", "MaxPool3D")
 _CONVOLUTIONS = ("Conv", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "_FusedConv2D")
@@ -18,12 +18,12 @@ _MATRICES = ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum"
 
 
 def channels_first(plan: Plan) -> bool:
-    """Whether the channels of a plan's data stand behind its batch, not last."""
+    """Return whether the channels of a plan's data come right after the batch, not last."""
     return plan.attributes.get("data_format") in ("NCHW", "NCDHW")
 
 
 def result_shape(plan: Plan) -> Shape:
-    """The shape of the layer's first output."""
+    """Return the shape of the layer's first output."""
     data, weight = plan.data, plan.weight or ()
     if plan.type in _MATRICES:
         return _product(plan, data, weight)
@@ -58,7 +58,7 @@ def _spatial(plan: Plan, entries: Sequence[Any]) -> Shape:
 
 
 def _axes(plan: Plan, data: Shape, kernel: Shape) -> list[tuple[int, int, int, int]]:
-    """Of each spatial axis the size, what the window covers, the stride, the padding (-1: SAME)."""
+    """Return for each spatial axis: size, extent of the window, stride, padding (-1: SAME)."""
     given, count = plan.attributes, len(data) - 2
     strides = given.get("strides") or (plan.extra[1][1] if len(plan.extra) > 1 else ())
     steps = _spatial(plan, strides)

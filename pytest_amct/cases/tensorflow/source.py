@@ -1,4 +1,4 @@
-"""What TensorFlow contributes to the cases."""
+"""The TensorFlow cases behind the `CaseSource` interface."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pytest_amct.cases.tensorflow.writer import Writer
 
 
 class TensorFlowSource:
-    """See `CaseSource`."""
+    """The cases of TensorFlow, see `CaseSource`."""
 
     defaults = rows.DEFAULTS
     deviations = rows.DEVIATIONS
@@ -28,5 +28,5 @@ class TensorFlowSource:
     has_constants = True
 
     def writer(self, model: ModelPlan) -> Writer:
-        """Return what writes one such model."""
+        """Return a writer for one such model."""
         return Writer(model)

@@ -1,4 +1,4 @@
-"""Where a weight in a TensorFlow graph can come from: a builder for each name of the catalogue."""
+"""Weight sources in TensorFlow graphs: one builder for each name of the catalogue."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ _INT = Dtype("int32")
 
 
 def build_source(name: str, graph: GraphBuilder, shape: Shape, dtype: str) -> str:
-    """Add a weight of that shape and dtype; returns the name of its tensor."""
+    """Add a weight of that shape and dtype, and return its tensor name."""
     return _SOURCES[name](graph, shape, dtype)
 
 
 def identity(g: GraphBuilder, dtype: str, *inputs: str) -> str:
-    """The first of the inputs; others are control inputs."""
+    """Add an Identity of the first input; the others are control inputs."""
     return g.node("Identity", inputs, {"T": Dtype(dtype)})
 
 
 def cast(g: GraphBuilder, data: str, old: str, new: str) -> str:
-    """The data as another element type."""
+    """Cast the data to another element type."""
     return g.node("Cast", [data], {"SrcT": Dtype(old), "DstT": Dtype(new)})
 
 
 def reshape(g: GraphBuilder, data: str, dtype: str, shape: Shape) -> str:
-    """The data in another shape."""
+    """Reshape the data."""
     given = {"T": Dtype(dtype), "Tshape": _INT}
     return g.node("Reshape", [data, g.values("int32", shape)], given)
 
 
 def split(g: GraphBuilder, whole: str, dtype: str) -> str:
-    """The second half of a tensor: the second output of an operator with two."""
+    """Return the second half of a tensor: the second output of an operator."""
     given = {"T": Dtype(dtype), "num_split": 2}
     return g.node("Split", [g.values("int32", [0], ()), whole], given) + ":1"
 
 
 def strided_slice(g: GraphBuilder, data: str, dtype: str, end: int) -> str:
-    """The first entries of a tensor."""
+    """Return the first entries of a tensor."""
     bounds = [g.values("int32", [n]) for n in (0, end, 1)]
     return g.node("StridedSlice", [data, *bounds], {"T": Dtype(dtype), "Index": _INT})
 
 
 def iterator(g: GraphBuilder, dtype: str, shape: Shape) -> str:
-    """What an iterator over a data set gives."""
+    """Add an iterator over a data set, and return its next element."""
     given = {"output_types": [Dtype(dtype)], "output_shapes": [shape]}
     handle = g.node("IteratorV2", [], {**given, "shared_name": "", "container": ""})
     return g.node("IteratorGetNext", [handle], given)
@@ -56,7 +56,7 @@ def iterator(g: GraphBuilder, dtype: str, shape: Shape) -> str:
 def call(
     g: GraphBuilder, function: Function, inputs: Sequence[str], takes: Sequence[str], gives: str
 ) -> str:
-    """A call of a function that gives one tensor."""
+    """Call a function that returns one tensor."""
     types = {"Tin": [Dtype(t) for t in takes], "Tout": [Dtype(gives)]}
     return g.node("PartitionedCall", inputs, {**types, "f": function})
 
@@ -112,7 +112,7 @@ def _through_call(g: GraphBuilder, s: Shape, d: str, stored: str) -> str:
 
 
 def _sized(g: GraphBuilder, s: Shape, d: str, first: int, by_shape: bool) -> str:
-    """A constant scaled by the size of another input: changes only if that size can."""
+    """Add a constant scaled by the size of another input; it is dynamic if the size is symbolic."""
     fed = g.input(d, (first, 4))
     given = {"T": Dtype(d), "out_type": _INT}
     size = g.node("Shape" if by_shape else "Size", [fed], given)
@@ -147,7 +147,7 @@ def _identity_n(g: GraphBuilder, s: Shape, d: str) -> str:
 
 
 def _filled(g: GraphBuilder, s: Shape, d: str) -> str:
-    """A constant scaled by the mean of what is filled in another input's shape."""
+    """Add a constant scaled by the mean of a filled tensor of another input's shape."""
     sizes = g.node("Shape", [g.input(d, (-1, 4))], {"T": Dtype(d), "out_type": _INT})
     given = {"T": Dtype(d), "index_type": _INT}
     filled = g.node("Fill", [sizes, g.values(d, [0.05], ())], given)
@@ -194,7 +194,7 @@ def _merge(g: GraphBuilder, s: Shape, d: str) -> str:
 
 
 def _frames(g: GraphBuilder, s: Shape, d: str) -> str:
-    """A loop that hands the weight on once, as TensorFlow 1 writes loops."""
+    """Add a loop in the form of TensorFlow 1 that passes the weight on once."""
     frame = g.name("l")
 
     def enter(name: str, type_: str, stays: bool = False) -> str:

@@ -1,6 +1,6 @@
-"""Types of TensorFlow without a row, near the rows by name or by use; each imports and runs.
+"""TensorFlow types without a row, with names or uses similar to those of the rows.
 
-`CaseSource` says what each name is.
+TensorFlow can import and run each of them. `CaseSource` explains each name.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What may vary in TensorFlow graphs without a table caring, and what the gate varies.
+"""Variations of TensorFlow graphs that no table speaks of, and the deviations that the gate varies.
 
-`CaseSource` says what each name is.
+`CaseSource` explains each name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ VARIATIONS: Mapping[str, Changes] = {
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3D")
 _WITH_WEIGHT = (*_CONVOLUTIONS, "MatMul", "BatchMatMulV2")
 _OF_HALVES = ("pack", "concat", "input-pack", "input-concat")
-"""Sources of a weight that put it together from two halves."""
+"""Weight sources that join two halves."""
 
 
 def _same(plan: Plan) -> Changes | None:
@@ -39,7 +39,7 @@ def _strided(plan: Plan) -> Changes | None:
 
 
 def _thin(plan: Plan) -> Changes | None:
-    """A kernel of ones, if the weight stays large enough to be looked at."""
+    """Return a change to a kernel of size 1, if the weight stays large enough for quantizers."""
     if plan.type not in ("Conv2D", "Conv2DBackpropInput") or plan.weight is None:
         return None
     wide = plan.weight[2] * plan.weight[3] >= 1024
@@ -54,7 +54,7 @@ def _turned(plan: Plan) -> Changes | None:
 
 def _biased(plan: Plan) -> Changes | None:
     fits = plan.type in _WITH_WEIGHT and "bias-add" not in plan.around and plan.dtype == "float32"
-    # TensorFlow 2.21 does not run all of these with oneDNN.
+    # TensorFlow 2.21 with oneDNN cannot run all of these.
     fits &= plan.attributes.get("padding") != "EXPLICIT"
     return {"around": ("bias-add",)} if fits and not plan.inside else None
 

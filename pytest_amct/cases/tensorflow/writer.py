@@ -1,4 +1,4 @@
-"""Writes TensorFlow graphs."""
+"""The writer of TensorFlow graphs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _INT = Dtype("int32")
 
 
 class Writer:
-    """Writes one graph, see `ModelWriter`."""
+    """A writer of one graph, see `ModelWriter`."""
 
     def __init__(self, model: ModelPlan) -> None:
         self.model = model
@@ -40,7 +40,7 @@ class Writer:
         self.g.reversed = "reversed" in model.switches
         self.dtype = "float16" if "all-float16" in model.switches else "float32"
         self.weights: dict[tuple[object, ...], str] = {}
-        #: functions that hold a layer, by its name
+        #: functions that contain a layer, by the layer's name
         self.functions: dict[str, Held] = {}
 
     def fed(self, plan: Plan) -> str:
@@ -57,7 +57,7 @@ class Writer:
         return neutral(self.g, plan.dtype, data, first)
 
     def quantizable(self, plan: Plan, data: str, first: bool) -> str:
-        if plan.dtype == "int64":  # which no convolution takes
+        if plan.dtype == "int64":  # no convolution accepts int64
             return self.neutral(plan, data, True) if first else data
         shape, give = (plan.data, 0) if first else (result_shape(plan), 32)
         return quantizable(self.g, plan.dtype, data, shape, channels_first(plan), give)
@@ -77,13 +77,13 @@ class Writer:
         return Made(result, target, target, again)
 
     def _placed(self, plan: Plan, inputs: list[str], arity: int, name: str) -> tuple[str, str]:
-        """The layer where its plan wants it: what comes out of that, and the layer's name."""
+        """Add the layer where its plan puts it. Return the result there, and the layer's name."""
         g = self.g
         if not plan.inside:
             result = target_layer(g, plan, inputs)
             return result, result
         held = self.functions.get(name) or hold(g, plan, arity)
-        self.functions[name] = held  # the same layer stands in one function
+        self.functions[name] = held  # identical layers share one function
         if plan.inside == "call":
             return call(g, held.function, inputs, held.takes, plan.dtype), held.target
         if plan.inside == "function":
@@ -138,13 +138,13 @@ class Writer:
 
 
 def _summed_up(plan: Plan) -> bool:
-    """Whether the first dimension of the data is no batch, but that which a product sums up."""
+    """Return whether the matrix product sums over the data's first dimension (it is no batch)."""
     turned = plan.attributes.get("transpose_a") or plan.attributes.get("adj_x")
     return (bool(turned) and len(plan.data) == 2) or plan.form == "constant-first"
 
 
 def neutral(g: GraphBuilder, dtype: str, data: str, first: bool, name: str = "") -> str:
-    """An operator that no quantizer touches."""
+    """Add an operator that no quantizer touches, and return its result."""
     ops = ("Abs", "Neg") if dtype == "int64" else ("Sin", "Cos")
     return g.node(ops[not first], [data], {"T": Dtype(dtype)}, name)
 
@@ -152,8 +152,11 @@ def neutral(g: GraphBuilder, dtype: str, data: str, first: bool, name: str = "")
 def quantizable(
     g: GraphBuilder, dtype: str, data: str, shape: Shape, first: bool = False, give: int = 0
 ) -> str:
-    """A layer that the tables plainly allow, on data of that shape; it gives `give` channels (as
-    many as it takes). `first`: the channels stand behind the batch."""
+    """Add a layer that is quantizable without doubt, and return its result.
+
+    Its data has that `shape`, with the channels right after the batch (`first`) or last. Its
+    result has `give` channels, by default as many as its data.
+    """
     rank = len(shape)
     width = shape[1 if first else -1]
     weight = g.constant((*[1] * (rank - 2) * (rank > 3), width, give or width), dtype)
@@ -175,9 +178,9 @@ def quantizable(
 def layer_inputs(
     g: GraphBuilder, plan: Plan, data: str, second: Callable[[], str], weight: str = ""
 ) -> list[str]:
-    """What stands at the target's inputs; `second` makes the data of the other operand.
+    """Return the target's inputs; `second` adds the data for its second operand.
 
-    `weight` is one that exists already; without it the plan's own is made.
+    `weight` is the name of an existing weight; ``""`` adds the plan's own weight.
     """
     if plan.second:
         return operands(plan, data, second, lambda shape: g.constant(shape, plan.dtype))
@@ -193,13 +196,13 @@ def layer_inputs(
 
 
 def with_data(plan: Plan, inputs: list[str], data: str) -> list[str]:
-    """The same inputs with other data."""
+    """Return the inputs with other data."""
     at = 2 if plan.type in SIZED else 0
     return [*inputs[:at], data, *inputs[at + 1 :]]
 
 
 def _input_sizes(g: GraphBuilder, plan: Plan, data: str) -> str:
-    """The shape that a transposed convolution gives, as its first input."""
+    """Return the first input of a transposed convolution: the shape of its result."""
     wanted = result_shape(plan)
     shape_of = {"T": Dtype(plan.dtype), "out_type": _INT}
     if plan.form == "sizes-input":
@@ -216,7 +219,7 @@ def _input_sizes(g: GraphBuilder, plan: Plan, data: str) -> str:
 
 
 def target_layer(g: GraphBuilder, plan: Plan, inputs: list[str], name: str = "") -> str:
-    """The layer that the plan is about; its name."""
+    """Add the target layer, and return its name."""
     return g.node(plan.type, inputs, {**_types(plan), **plan.attributes}, name)
 
 
@@ -228,7 +231,7 @@ def _types(plan: Plan) -> dict[str, Dtype]:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A function that holds a layer: the types that it takes, and the layer's name in it."""
+    """A function that contains a layer, the types of its inputs, and the layer's name in it."""
 
     function: Function
     takes: tuple[str, ...]
@@ -236,7 +239,7 @@ class Held:
 
 
 def hold(g: GraphBuilder, plan: Plan, arity: int) -> Held:
-    """Put the target, which takes `arity` inputs, into a function of its own."""
+    """Put the target, which has `arity` inputs, into a new function."""
     takes = tuple("int32" if i == 0 and plan.type in SIZED else plan.dtype for i in range(arity))
     body = g.nested()
     target = target_layer(body, plan, [f"x{i}" for i in range(arity)], g.name("f"))

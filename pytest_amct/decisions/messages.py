@@ -1,4 +1,4 @@
-"""Decisions as JSON, and decisions that were made elsewhere: every field is of its type."""
+"""Reads decisions from JSON and checks the types of foreign decisions."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ _KINDS: Mapping[str, type | tuple[type, ...]] = {
     "shift": int,
     "nonuniform": bool,
 }
-"""Fields of a decision that a message may hold, by their JSON type."""
+"""JSON types of the fields of a decision, by name."""
 
 assert set(_KINDS) < {f.name for f in fields(Decision)}
 
 
 def read_layers_message(layers: Any, source: str) -> dict[str, Decision]:
-    """The decisions of the member ``layers`` of a message. Raises `OutputError`."""
+    """Read the member ``layers`` of a message. Raises `OutputError` if it is malformed."""
     if not isinstance(layers, dict):
         raise OutputError(f"{source}: 'layers' must be an object of layer names")
     return {name: _decision(value, f"{source}: layers.{name}") for name, value in layers.items()}
 
 
 def checked_decision(decision: Decision, place: str) -> Decision:
-    """A decision that was made elsewhere, its fields of their types; numpy's scalars become plain.
+    """Return a foreign decision with checked fields. numpy scalars become plain Python values.
 
-    Raises `OutputError` for one that has others.
+    Raises `OutputError` for a field of a wrong type.
     """
-    if decision is Decision.float():  # by far the most
+    if decision is Decision.float():  # the most frequent decision by far
         return decision
     values = {key: _plain(getattr(decision, key)) for key in _KINDS}
     if isinstance(values["inputs"], list | tuple | set | frozenset | np.ndarray):
         values["inputs"] = [_plain(port) for port in values["inputs"]]
     if not isinstance(decision.evidence, str) or decision.evidence not in get_args(Basis):
-        raise OutputError(f"{place}.evidence: {written(decision.evidence)} is not of its type")
+        raise OutputError(f"{place}.evidence: {written(decision.evidence)} has the wrong type")
     checked = _checked(values, place)
     return Decision(**checked, evidence=decision.evidence, seen=str(decision.seen))
 
@@ -66,11 +66,11 @@ def _checked(value: Mapping[str, Any], place: str) -> Mapping[str, Any]:
     for key, found in value.items():
         if key not in _KINDS:
             raise OutputError(
-                f"{place}: {written(key)} is no field of a decision: {', '.join(_KINDS)}"
+                f"{place}: {written(key)} is not a field of a decision: {', '.join(_KINDS)}"
             )
         is_number = _KINDS[key] is int and isinstance(found, bool)
         if found is not None and (is_number or not isinstance(found, _KINDS[key])):
-            raise OutputError(f"{place}.{key}: {written(found)} is not of its type")
+            raise OutputError(f"{place}.{key}: {written(found)} has the wrong type")
     inputs = value.get("inputs")
     if inputs is not None:
         if not all(isinstance(port, int) and not isinstance(port, bool) for port in inputs):

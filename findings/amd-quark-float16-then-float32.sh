@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# amd-quark 0.13: after one Float16 model the same configuration quantizes no Float32 model.
+# amd-quark 0.13: after one Float16 model, the default configuration fails on Float32 models.
 #
-# `QConfig.get_default_config` hands out one object for the whole process, and the quantizer writes
-# into it. A Float16 model leaves `QuantizeFP16: True` behind. For the next Float32 model the data
-# are cast to Float16, which the model refuses: `quantize_model` logs an error, returns None and
-# writes no file. It raises nothing, and None is also what it returns when all went well.
-# So a run over many models loses all that follow the first Float16 one, and the exit status is 0.
+# `QConfig.get_default_config` returns the same object in the whole process, and the quantizer
+# modifies it. A Float16 model sets `QuantizeFP16: True`. The data for the next Float32 model is
+# then cast to Float16, which the model rejects: `quantize_model` logs an error, returns None and
+# writes no file. It raises nothing, and it also returns None on success. A run over many models
+# loses all models after the first Float16 one, and its exit status is 0.
 #
 # Seen:
 #   float32: returned None, file written

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# amd-quark 0.13: each configuration has a notation of its own for "quantized".
+# amd-quark 0.13: each configuration writes quantization with different operators.
 #
-# XINT8 writes the standard's QuantizeLinear and DequantizeLinear. A8W8 writes its 8 bits with
-# operators of com.microsoft that have the same names, and so does A16W8 with its 16 bits. BF16 has pairs, too, but of
-# com.amd.quark, and they quantize to a type of float. BFP16 and MX9 are one node without a scale
-# (block floating point). Weights are integers in the first three, Float32 in the file in the rest.
-# A reader that looks at the operator's name alone takes a bfloat16 cast for INT8.
+# XINT8 writes ONNX's QuantizeLinear and DequantizeLinear. A8W8 (8 bits) and A16W8 (16 bits) write
+# com.microsoft operators of the same names. BF16 also writes pairs, but in the domain
+# com.amd.quark, and they quantize to a float type. BFP16 and MX9 (block floating point) write a
+# single node without a scale. The first three store weights as integers, the others as Float32. A
+# reader that only checks operator names mistakes a bfloat16 cast for INT8.
 #
 # Seen (in front of the weight of the Conv, and the weight as stored):
 #   XINT8: ai.onnx DequantizeLinear, int8

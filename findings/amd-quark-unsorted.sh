@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# amd-quark 0.13: XINT8 replaces Sigmoid and writes a graph that is out of order.
+# amd-quark 0.13: XINT8 replaces Sigmoid and writes an unsorted graph.
 #
-# The configuration XINT8 targets hardware without a sigmoid: under the node's name stands a
-# HardSigmoid, with a Mul behind it, a different function. It also puts a Mul behind an AveragePool.
-# The new nodes are appended at the end of the list, behind their consumers. ONNX demands that nodes
-# are sorted: onnx.checker refuses the file, onnxruntime sorts for itself and runs it. A reader that
-# walks the nodes once in file order meets consumers before their producers.
+# The configuration XINT8 targets hardware without a sigmoid. It replaces the node by a HardSigmoid
+# of the same name and a Mul, which compute a different function. It also adds a Mul after an
+# AveragePool. The new nodes are at the end of the list, after their consumers. ONNX requires sorted
+# nodes: onnx.checker rejects the file, while onnxruntime sorts the nodes itself and runs it. A
+# reader that walks the nodes once in file order meets consumers before their producers.
 #
 # Seen:
 #   sigmoid is a HardSigmoid

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# esp-ppq 1.3.12: its Ascend quantizer applies Caffe's conditions to ONNX, and some to nothing.
+# esp-ppq 1.3.12: its Ascend quantizer applies a Caffe condition to ONNX and skips another one.
 #
-# Platform ASC_INT8 writes records for Huawei's AMCT. Its check of a Gemm demands an attribute `axis`
-# that is 1: a field of Caffe's InnerProduct that no ONNX Gemm has. So every Gemm raises KeyError.
-# Its check that a ConvTranspose has dilation 1 never runs, as the layer is a Conv by then (see
+# Platform ASC_INT8 writes records for Huawei's AMCT. Its check of a Gemm requires an attribute
+# `axis` of 1: a field of Caffe's InnerProduct that no ONNX Gemm has. So every Gemm raises KeyError.
+# Its check that a ConvTranspose has dilation 1 never runs, because the layer is already a Conv (see
 # esp-ppq-conv-transpose.sh): one with dilation 2, which AMCT's tables forbid, gets a record.
 #
 # Seen:

@@ -2,11 +2,11 @@
 # esp-ppq 1.3.12: a ConvTranspose comes back as a Conv with the same node name.
 #
 # Its ONNX quantizers decompose every ConvTranspose before anything else. The layer `deconv` is a
-# Conv afterwards, with its weight transposed and flipped. For strides above 1 an InsertZeros stands
-# in front of it, an operator of no ONNX version: onnx.checker and onnxruntime refuse the file. The
-# Identity at the end is dropped, so the graph's output has another name. The AMCT record for
-# platform ASC_INT8 carries on with it: `height: 15` for a layer that reads a map of 8 x 8.
-# Whoever matches layers by name must compare the type as well.
+# Conv afterwards, with its weight transposed and flipped. For strides above 1, an InsertZeros
+# precedes it. No ONNX version defines this operator, so onnx.checker and onnxruntime reject the
+# file. The Identity at the end is dropped, so the graph's output has another name. The AMCT record
+# for platform ASC_INT8 describes the Conv: `height: 15` for a layer that reads a map of 8 x 8. A
+# tool that matches layers by name must also compare their types.
 #
 # Seen:
 #   before: conv Conv, deconv ConvTranspose, sigmoid Sigmoid, identity Identity; output y

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # nncf 3.4.0 and onnxruntime 1.32.0: weights of matrix products per channel and per tensor.
 #
-# With default settings nncf gives Gemm and MatMul one weight scale for each output channel, and so
-# it does for Conv. onnxruntime gives each of them one scale in all. Targets that take one weight
-# factor for a matrix product (AMCT's tables forbid `channel_wise` for a fully quantized MatMul or
-# Gemm) can run one result and not the other. nncf's `per_channel=False` is no way out: it holds
-# for the whole model, so every Conv loses its scales per channel, too.
+# With default settings, nncf writes one weight scale for each output channel of Gemm, MatMul and
+# Conv. onnxruntime writes a single scale for each layer. Some targets need a single weight factor
+# for a matrix product: AMCT's tables forbid `channel_wise` for a fully quantized MatMul or Gemm.
+# They can run only one of the two results. nncf's `per_channel=False` does not help: it applies to
+# the whole model, so every Conv loses its scales per channel as well.
 #
 # Seen (number of weight scales):
 #   onnxruntime: conv 1, gemm 1, matmul 1

@@ -2,10 +2,10 @@
 # onnx-neural-compressor 1.0: dynamic quantization leaves a dense layer with a bias in Float32.
 #
 # `quantize` first runs onnxruntime's basic optimizations, which fuse MatMul and Add into a Gemm
-# (with a Reshape on either side if the data have rank 3). The dynamic quantizer takes MatMul but
-# does not take Gemm. So the layer that has a bias comes back as a Float32 Gemm of another name, the
-# same layer without a bias as MatMulInteger. Both calls end without an error or a warning.
-# onnxruntime's own `quantize_dynamic` quantizes both.
+# (with a Reshape on either side if the data have rank 3). The dynamic quantizer supports MatMul but
+# not Gemm. So a layer with a bias becomes a Float32 Gemm of another name, while the same layer
+# without a bias becomes a MatMulInteger. Neither call raises an error or a warning. onnxruntime's
+# own `quantize_dynamic` quantizes both.
 #
 # Seen:
 #   with a bias: Gemm

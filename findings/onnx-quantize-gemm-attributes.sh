@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# onnx-quantize 0.2.0: alpha, beta and transA of a quantized Gemm are lost without a word.
+# onnx-quantize 0.2.0: alpha, beta and transA of a quantized Gemm are dropped silently.
 #
-# A quantized Gemm becomes a call of a local function (`quant::QGemmWeightsOnly` and others) whose
-# body is a plain Gemm or MatMulInteger. The call passes no attributes and the rewrite checks none
-# but transB. The result is a valid model that computes x @ w + b, whatever the Gemm said: no error,
-# no warning, and a wrong answer in every mode. On a square input even the shapes fit.
+# A quantized Gemm becomes a call to a local function (`quant::QGemmWeightsOnly` and others) whose
+# body is a plain Gemm or MatMulInteger. The call passes no attributes, and the rewrite only checks
+# transB. The result is a valid model that computes x @ w + b, whatever the attributes of the Gemm
+# are. There is no error or warning, and the output is wrong in every mode. With a square input,
+# even the shapes fit.
 #
 # Seen (relative error of the output):
 #   plain weights 0.009, dynamic 0.011, static 0.011

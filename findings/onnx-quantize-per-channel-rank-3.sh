@@ -2,9 +2,9 @@
 # onnx-quantize 0.2.0: static quantization per channel fails at run time on data of rank 3.
 #
 # The static form of a MatMul ends in a DequantizeLinear with one scale for each output channel and
-# no `axis`. The default axis is 1: right for rank 2, wrong for the usual [batch, tokens, features].
-# onnx.checker accepts the file with its full check and onnxruntime loads it. Only running it fails.
-# With one scale for the whole tensor, or on data of rank 2, all is well.
+# no `axis`. The default axis is 1. It is right for rank 2, but wrong for the usual [batch, tokens,
+# features]. onnx.checker accepts the file with its full check and onnxruntime loads it. Only
+# running it fails. With one scale for the whole tensor, or with data of rank 2, it works.
 #
 # Seen:
 #   rank 2 per tensor: runs

@@ -2,10 +2,10 @@
 # onnxruntime 1.32.0: an AveragePool that is excluded from quantization keeps its Q/DQ pairs.
 #
 # `quantize_static(nodes_to_exclude=["pool"])` on Conv -> AveragePool -> Conv returns the same nodes
-# as without the exclusion: both Convs want their data quantized, so the pool stands between the same
-# two pairs. The only trace is the scale. A quantized pool shares the scale of its input, as it runs
-# on integers; an excluded one gets a scale of its own. A reader that looks at the operators alone
-# takes an excluded pool for a quantized one.
+# as without the exclusion: both Convs need quantized data, so the pool is between the same two
+# pairs. Only the scale differs. A quantized pool runs on integers and shares the scale of its
+# input. An excluded pool has its own output scale. A reader that only checks the operators mistakes
+# an excluded pool for a quantized one.
 #
 # Seen:
 #   excluded = []: 13 nodes, behind the pool: t0_scale (0.0333)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # onnxruntime 1.32.0: `quant_pre_process` makes `quantize_static` treat Float16 weights as data.
 #
-# onnxruntime logs the advice to run `quant_pre_process` before `quantize_static`. On a Float16
-# model it wraps the Conv in Casts to Float32: one of them stands behind the weight. The quantizer
-# then sees no constant, so it calibrates the weight like an activation: UINT8 with a zero point,
-# one scale for all channels, although INT8 weights per channel were asked for. The Float16 weight
-# stays in the file. Without the preparation the same settings give INT8 per channel.
+# onnxruntime logs the advice to run `quant_pre_process` before `quantize_static`. In a Float16
+# model, it inserts Casts to Float32 around the Conv, one of them after the weight. The quantizer
+# then does not see a constant and calibrates the weight like an activation: UINT8 with a zero point
+# and one scale for all channels, although INT8 weights per channel were requested. The Float16
+# weight stays in the file. Without the preprocessing, the same settings give INT8 per channel.
 #
 # Seen:
 #   float16.onnx: weight stored as int8, 32 scales, int8 zero points [0]

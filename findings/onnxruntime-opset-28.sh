@@ -2,9 +2,9 @@
 # onnx 1.23.2 and onnxruntime 1.32.0: a float model of opset 28 runs, its quantized form does not.
 #
 # onnx 1.23 knows opset 28, which has new versions of QuantizeLinear and DequantizeLinear.
-# onnxruntime 1.32 loads models of opset 28 and runs operators that opset 28 left alone, but has no
-# kernel for the two new ones. onnx.checker accepts the file with its full check. So a quantizer may
-# run its calibration without an error and then write a file that no session loads.
+# onnxruntime 1.32 loads models of opset 28 and runs operators that opset 28 did not change, but it
+# has no kernel for these two. onnx.checker accepts the file with its full check. A quantizer may
+# thus calibrate without an error and then write a file that no session loads.
 #
 # Seen:
 #   opset 27: float runs, quantized runs

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# quantization-rs 0.10.0: four bits look like eight, and the file stays as large.
+# quantization-rs 0.10.0: four-bit weights look like eight bits, and the file is not smaller.
 #
-# `quantize(bits=4)` stores each weight as INT8 with values from -8 to 7, unless `native_int4=True` is
-# given. The type of the DequantizeLinear says eight bits; only a metadata entry of the model says
-# four. A reader that takes the width from the tensor's type reports INT8 for a weight with 16
-# levels. The file is as large as with bits=8.
+# `quantize(bits=4)` stores each weight as INT8 with values from -8 to 7, unless `native_int4=True`
+# is given. The type in the file shows eight bits. Only a metadata entry of the model says four. A
+# reader that takes the bit width from the tensor's type reports INT8 for a weight with 16 levels.
+# The file is as large as with bits=8.
 #
 # Seen:
 #   bits=8: INT8, 184 levels from -120 to 127, metadata 8, 2302 bytes

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# quantizeml 1.2.5: INT8 tensors under the float tensors' names, and weight scales nowhere.
+# quantizeml 1.2.5: INT8 tensors under the names of float tensors, and no weight scales.
 #
-# BrainChip's quantizer replaces each layer by a call of a local function. The weight is an INT8
-# initializer that a Cast turns to float, not a DequantizeLinear. No weight scale stands in the file:
-# it is part of a factor that rescales the sum of products (M / S_out). The function returns INT8
-# under the name of the float tensor, so comparing `t0` of both files compares floats with integers.
-# A result also carries the functions of the models that the same process quantized before it.
+# BrainChip's quantizer replaces each layer by a call to a local function. The weight is an INT8
+# initializer that a Cast turns to float, not a DequantizeLinear. The file has no weight scale: it
+# is part of a factor that rescales the sum of products (M / S_out). The function returns INT8 under
+# the name of the float tensor, so comparing `t0` of both files compares floats with integers. A
+# result also contains the functions of the models that the same process quantized before it.
 #
 # Seen:
 #   conv calls QuantizedInputConv2DBiasedReLUScaled: weight int8 (32, 16, 3, 3) through Cast

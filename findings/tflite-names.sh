@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# tensorflow 2.21: which names a folded layer leaves in a flatbuffer depends on its kind.
+# tensorflow 2.21: whether a folded layer leaves its name in a flatbuffer depends on its type.
 #
-# The TFLite converter folds arithmetic with constants behind a Conv2D into its weight and bias. A
-# flatbuffer names tensors only. A Sub, Add, BiasAdd or Relu leaves its name on the output, joined by
-# semicolons with others, constants included. A Mul or a RealDiv by a constant leaves none: the
-# output is called `conv` with a number, and the number has no separator, so `conv2` may be read as
-# another layer. So nobody can tell a layer that was folded from one that was lost.
+# The TFLite converter folds arithmetic with constants after a Conv2D into its weight and bias. A
+# flatbuffer names tensors only. A Sub, Add, BiasAdd or Relu leaves its name on the output, joined
+# by semicolons with others, constants included. A Mul or a RealDiv by a constant leaves none: the
+# output's name is `conv` followed by a number without a separator, so `conv2` looks like another
+# layer. So a folded layer cannot be told from a removed one.
 #
 # Seen (name of the INT8 output of the Conv):
 #   Mul: conv2

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# xslim 2.1.2: a Gemm behind a Flatten becomes a Conv under its name, per channel.
+# xslim 2.1.2: a Gemm after a Flatten becomes a Conv of the same name, per channel.
 #
 # xslim (a relative of PPQ, for SpacemiT processors) folds Flatten and Gemm into a Conv whose kernel
-# covers the whole map. The node is still called `gemm`; the node `flatten` moves behind it. With the
-# type the granularity changes: this product has one weight scale for each channel, the MatMul behind
-# it has one in all. The opset becomes 24, whatever came in. Neither the names nor the number of
-# layers shows any of this.
+# covers the whole map. The node is still called `gemm`; the node `flatten` moves after it. The
+# granularity changes with the type: this product has one weight scale for each channel, the MatMul
+# after it a single one. The opset becomes 24, whatever the input's opset is. Neither the names nor
+# the number of layers shows any of this.
 #
 # Seen:
 #   before: conv Conv, flatten Flatten, gemm Gemm, matmul MatMul, sigmoid Sigmoid; opset 17

@@ -1,7 +1,7 @@
-"""What is told of a process that is gone: how it ended, in which case, and whose fault it is.
+"""Reports on a process that ended early: how it ended, in which case, and what is to blame.
 
-A crash is the quantizer's. A signal that an operator or the system sends accuses nobody, nor does
-the end of a process in which no quantizer ran (``command:``, ``batch:``, ``amct_isolate``).
+A crash is blamed on the quantizer. A signal from an operator or the system is not, nor is the end
+of a process in which no quantizer ran (``command:``, ``batch:``, ``amct_isolate``).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 def _worker_end(process: int) -> int | None:
-    """How a child process of ours ended, left for its owner to collect; ``None``: not known."""
-    for _ in range(100):  # it may be about to end
+    """Return how a child process of ours ended, ``None`` if unknown. Its owner still reaps it."""
+    for _ in range(100):  # it may still be ending
         try:
             about = os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT | os.WNOHANG)
         except (AttributeError, OSError):
@@ -37,7 +37,7 @@ def _worker_end(process: int) -> int | None:
 
 
 def clean_up(journal: Path, remains: Remains) -> None:
-    """Remove the journal and the temporary files of a process that is gone."""
+    """Remove the journal and the temporary files of a process that has ended."""
     with contextlib.suppress(OSError):
         journal.unlink(missing_ok=True)
     if remains.temporary:
@@ -47,7 +47,7 @@ def clean_up(journal: Path, remains: Remains) -> None:
 def tell_worker(
     collected: Collected, journal: Path, quantizer: str, elsewhere: bool
 ) -> tuple[str, str | None]:
-    """Take in what a lost worker leaves; returns the sentence that tells of it, and its case."""
+    """Collect the remains of an ended worker. Return the sentence that reports it, and its case."""
     remains = read_journal(journal)
     code = _worker_end(remains.process) if remains.process else None
     guilty = not elsewhere and (remains.hung or code is None or accuses(code, worker=True))
@@ -72,9 +72,10 @@ def tell(
     stopped: str,
     reported: bool,
 ) -> str:
-    """Write the report of a run whose process is gone; returns the sentence that tells of it.
+    """Write the report of a run whose process has ended. Return the sentence that reports it.
 
-    `found` are its journals, `stopped` is the signal after which it was killed.
+    `found` are its journals. `stopped` is the signal that ended the run before the process was
+    killed.
     """
     from pytest_amct.errors import AmctError
     from pytest_amct.options import settings_from
@@ -99,7 +100,7 @@ def tell(
         during = f"during case {', '.join(cases)}, " if cases else ""
         judged = len(collected.records)
         after = "its report was written" if reported else f"{judged} cases"
-        sentence = f"pytest {ended} {during}after {after}: nobody is accused"
+        sentence = f"pytest {ended} {during}after {after}: the quantizer is not blamed"
     if settings.report and not reported:
         report = assemble(
             collected, load_spec(settings.spec), settings, quantizer, begun["selection"]
@@ -110,13 +111,13 @@ def tell(
             sentence += f"; {error}"
     if len(cases) == 1:
         sentence += f"; again: {again(settings, cases[0])}"
-    with contextlib.suppress(OSError):  # an empty one was made for the journals alone
+    with contextlib.suppress(OSError):  # remove it if it was only made for the journals
         settings.scratch.rmdir()
     return sentence
 
 
 def again(settings: Settings, case: str) -> str:
-    """The command that judges a lost case again."""
+    """Return the command that judges a case again."""
     if settings.model:
         return f"{settings.command} {shlex.quote(f'--amct-model={settings.model}')}"
     return f"{settings.command} {shlex.quote(f'--amct-select={case}')}"

@@ -1,19 +1,19 @@
-"""The process that was started as pytest forks: the child runs the tests, the parent watches it.
+"""Watchdog: the process started as pytest forks; the child runs the tests, the parent watches it.
 
-Native code can end a process with status 0 at any time (C's ``exit``, ``execv``), and the status of
-a process that is gone cannot be corrected. So the process whose status the shell sees never calls a
-quantizer. It waits for its child, which tells it through a pipe what is judged and, at the end, the
-exit status. A child that ends without that has been taken down: the parent knows by which signal,
-says which case it was, writes the report from the journals, and ends with a failure. It also ends
-processes whose call hangs, and passes signals on.
+Native code can end a process with status 0 at any time (C's ``exit``, ``execv``). The status of a
+process that has ended cannot be corrected. So the process whose status the shell sees never calls
+a quantizer. It waits for its child. Through a pipe the child reports what is judged and, at the
+end, the exit status. If the child ends without reporting a status, something killed it: the parent
+says by which signal and in which case, writes the report from the journals, and ends with a
+failure. It also ends processes whose call hangs, and forwards signals.
 
-The fork comes before conftest files are loaded. It costs milliseconds, where a second interpreter
-would cost as much as the start of pytest. Both processes are in the same process group and have the
-same streams, so that Ctrl-C, Ctrl-Z, pdb, capture and coverage work as ever.
+The fork happens before conftest files are loaded. It costs milliseconds; a second interpreter would
+cost as much as starting pytest. Both processes share the process group and the streams, so Ctrl-C,
+Ctrl-Z, pdb, capture and coverage work as usual.
 
 Only the command is watched (``pytest``, ``python -m pytest``, ``coverage run -m pytest``), on
-systems with ``sigtimedwait`` (Linux). What calls `pytest.main` keeps its process for itself: a
-quantizer that ends that process ends it without a word.
+systems with ``sigtimedwait`` (Linux). A program that calls `pytest.main` is not forked: if the
+quantizer ends its process, nothing is reported.
 """
 
 from __future__ import annotations
@@ -37,33 +37,33 @@ from pytest_amct.processes.journal import mark_hung, read_journal
 from pytest_amct.processes.temporary import cut
 
 LINK = pytest.StashKey["Link"]()
-"""Where the configuration of a watched run keeps its link."""
+"""The stash key of the link in the configuration of a watched run."""
 
 _ENDING = (signal.SIGHUP, signal.SIGTERM)
 _PASSED_ON = (*_ENDING, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 _POLL = 0.2
-"""Seconds between two looks at the journals."""
+"""Seconds between two checks of the journals."""
 
 _GRACE = 10.0
-"""Seconds that pytest has to end after it was told to."""
+"""Seconds that pytest has to end after a signal."""
 
 
 @dataclass(slots=True)
 class Link:
-    """The child's end: what it tells the process that watches it."""
+    """The child's end of the pipe to the process that watches it."""
 
     file: int
     owner: int
 
     def say(self, **values: Any) -> None:
-        """Tell something; a fork of this process says nothing."""
+        """Send values to the parent. Forks of this process send nothing."""
         if os.getpid() == self.owner:
-            with contextlib.suppress(OSError):  # who should read it is gone
+            with contextlib.suppress(OSError):  # the parent may have ended
                 os.write(self.file, json.dumps(values, default=os.fspath).encode() + b"\n")
 
 
 def is_command(config: pytest.Config) -> bool:
-    """Whether pytest was started as a command and not by a program that goes on after it."""
+    """Return whether pytest was started as a command, not by a program that continues after it."""
     program = Path(sys.argv[0])
     named = program.name in ("pytest", "py.test")
     module = program == Path(pytest.__file__).with_name("__main__.py")
@@ -72,7 +72,7 @@ def is_command(config: pytest.Config) -> bool:
 
 
 def watched() -> Link:
-    """Fork; returns in the child. The parent waits for it and ends as it did."""
+    """Fork and return in the child. The parent waits for the child and ends as it did."""
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     for stream in (sys.stdout, sys.stderr):
@@ -80,7 +80,7 @@ def watched() -> Link:
     blocked = {*_PASSED_ON, signal.SIGCHLD}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of threads that a plugin may have started
+        warnings.simplefilter("ignore")  # Python warns if a plugin has started threads
         child = os.fork()
     if child:
         os.close(writing)
@@ -92,8 +92,8 @@ def watched() -> Link:
 
 
 def _end_with_parent() -> None:
-    """Have the kernel send SIGTERM when the parent is killed, which could not tell anybody."""
-    with contextlib.suppress(Exception):  # where there is no prctl
+    """Let the kernel send SIGTERM when the parent is killed: it could not forward that signal."""
+    with contextlib.suppress(Exception):  # not every system has prctl
         import ctypes
 
         ctypes.CDLL(None).prctl(1, int(signal.SIGTERM))  # PR_SET_PDEATHSIG
@@ -104,19 +104,19 @@ def _end_with_parent() -> None:
 
 @dataclass(slots=True)
 class _Told:
-    """What the child has said so far."""
+    """What the child has reported so far."""
 
     file: int
-    #: what is judged: settings, quantizer, selection, scratch folder, time limit of a call
+    #: what is judged: settings with scratch folder and time limit, quantizer, selection
     begun: dict[str, Any] | None = None
     #: whether pytest has written the report itself
     reported: bool = False
-    #: the exit status that pytest has come to
+    #: the exit status of pytest
     status: int | None = None
     _rest: bytes = b""
 
     def listen(self) -> None:
-        """Take in what has been said since."""
+        """Read what the child has sent since the last call."""
         with contextlib.suppress(BlockingIOError):
             while part := os.read(self.file, 1 << 16):
                 self._rest += part
@@ -133,7 +133,7 @@ class _Told:
         return float(self.begun["settings"]["timeout"]) if self.begun else 300.0
 
     def journals(self, child: int) -> list[Path]:
-        """The journals of the run: that of the child, or those of its workers."""
+        """Return the journals of the run: that of the child, or those of its workers."""
         scratch = Path(self.begun["settings"]["scratch"]) if self.begun else None
         return sorted(scratch.glob(f"journal-{child}-*.jsonl")) if scratch else []
 
@@ -142,7 +142,7 @@ def _watch(child: int, reading: int, signals: set[signal.Signals]) -> NoReturn:
     told = _Told(reading)
     try:
         code = _end(child, told, *_wait(child, told, signals))
-    except BaseException:  # never back into pytest, which would run everything twice
+    except BaseException:  # returning into pytest would run everything twice
         traceback.print_exc()
         code = int(pytest.ExitCode.INTERNAL_ERROR)
     with contextlib.suppress(OSError, ValueError):
@@ -153,13 +153,13 @@ def _watch(child: int, reading: int, signals: set[signal.Signals]) -> NoReturn:
 
 
 def _wait(child: int, told: _Told, signals: set[signal.Signals]) -> tuple[int, str]:
-    """How the child ended, as `os.waitstatus_to_exitcode` tells, and why we killed it, if so."""
+    """Wait for the child. Return its exit code (< 0: signal), and why we ended it, if we did."""
     killed, deadline, silences = "", float("inf"), _Silences()
     while True:
         about = signal.sigtimedwait(signals, _POLL)
         told.listen()
         if about is not None and about.si_signo in _PASSED_ON:
-            if about.si_code <= 0:  # sent by a process; a terminal sends to the child, too
+            if about.si_code <= 0:  # from a process; a terminal signals the child itself
                 os.kill(child, about.si_signo)
             if about.si_signo in _ENDING and deadline == float("inf"):
                 killed = signal.Signals(about.si_signo).name
@@ -178,7 +178,7 @@ def _wait(child: int, told: _Told, signals: set[signal.Signals]) -> tuple[int, s
 
 @dataclass(slots=True)
 class _Silences:
-    """For how long nothing was written to each journal; what was suspended does not count."""
+    """How long nothing was written to each journal. Time in suspension does not count."""
 
     since: dict[Path, tuple[int, float]] = field(default_factory=dict)
     last: float = field(default_factory=time.monotonic)
@@ -205,10 +205,10 @@ class _Silences:
 
 
 def _end(child: int, told: _Told, code: int, killed: str) -> int:
-    """The exit status of the command, after telling what there is to tell."""
+    """Report how the run ended and return the exit status of the command."""
     if told.status is not None:
         if killed == "the end" and code == -signal.SIGKILL:
-            _say("pytest did not end after its last test (a thread that was left?): killed")
+            _say("pytest did not end after its last test (is a thread still running?): killed")
             return told.status
         return code or told.status
     if told.begun is None:
@@ -218,7 +218,7 @@ def _end(child: int, told: _Told, code: int, killed: str) -> int:
         return int(pytest.ExitCode.INTERNAL_ERROR)
     found = [(path, read_journal(path)) for path in told.journals(child)]
     for _, remains in found:
-        if remains.process != child:  # a worker, which nobody hears any more
+        if remains.process != child:  # a worker without a controller
             with contextlib.suppress(ProcessLookupError):
                 os.kill(remains.process, signal.SIGKILL)
     stopped = killed if code == -signal.SIGKILL else ""
@@ -227,13 +227,13 @@ def _end(child: int, told: _Told, code: int, killed: str) -> int:
 
 
 def _say(sentence: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # the terminal may be gone
+    with contextlib.suppress(OSError, ValueError):  # the terminal may be closed
         sys.stderr.write(f"\namct: {sentence}\n")
         sys.stderr.flush()
 
 
 def _die(signo: int) -> NoReturn:
-    """End by the same signal, for the shell to see; one core file is enough."""
+    """End by the same signal, so that the shell sees it. No second core file is written."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 

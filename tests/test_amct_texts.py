@@ -140,7 +140,7 @@ def test_tensor_quantize_names_single_inputs() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the configuration is no JSON: line 1, column 1: Expecting value"),
+        ("", "the configuration is not JSON: line 1, column 1: Expecting value"),
         ("[]", r"the configuration is \[\]: it must be an object"),
         ('{"conv_a": 5}', "conv_a is 5: it must be an object"),
         ('{"a": {"quant_enable": "yes"}}', 'a.quant_enable is "yes": it must be true or false'),
@@ -159,7 +159,7 @@ def test_tensor_quantize_names_single_inputs() -> None:
             r"tensor_quantize\[0\].input_index is -1: inputs are counted from 0",
         ),
         ("[" * 100_000, "nested too deep"),
-        ('{"a": ' + "9" * 5000 + "}", "is no JSON: Exceeds the limit"),
+        ('{"a": ' + "9" * 5000 + "}", "is not JSON: Exceeds the limit"),
     ],
 )
 def test_a_broken_configuration_is_told_in_one_sentence(text: str, message: str) -> None:
@@ -257,7 +257,8 @@ def test_a_broken_record_is_told_in_one_sentence(text: str, message: str) -> Non
 
 
 def test_names_and_ports_that_the_model_does_not_have_are_told() -> None:
-    with pytest.raises(OutputError, match="'conv_x', which is no layer of the model, did you mean"):
+    message = "'conv_x', which is not a layer of the model, did you mean"
+    with pytest.raises(OutputError, match=message):
         config(conv_x={"quant_enable": True})
     with pytest.raises(OutputError, match=r"tensor_quantize\[0\].input_index: .* has no input 7"):
         config(tensor_quantize=[{"layer_name": "add", "input_index": 7}])
@@ -279,9 +280,9 @@ def test_files_are_told_by_their_suffix(tmp_path: Path, monkeypatch: pytest.Monk
     ("name", "content", "message"),
     [
         ("gone.json", None, "'gone.json', which cannot be read"),
-        ("bad.txt", b"\xff", "'bad.txt', which is no text"),
-        ("bad.json", b"{", "bad.json: the configuration is no JSON"),
-        ("a\0.json", None, "which is no text"),
+        ("bad.txt", b"\xff", "'bad.txt', which is not text"),
+        ("bad.json", b"{", "bad.json: the configuration is not JSON"),
+        ("a\0.json", None, "which is not text"),
     ],
 )
 def test_files_that_cannot_be_read_are_told(

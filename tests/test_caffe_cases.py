@@ -233,5 +233,5 @@ def test_a_tool_may_name_layers_that_the_test_phase_does_not_have() -> None:
     assert set(outcome.decisions) == set(range(len(network.layers)))
     record = "".join(f'record {{ key: "{name}" value {{ scale_d: 0.1 }} }}\n' for name in every)
     assert len(read_outcome(network, read_record(record)).decisions) == len(network.layers)
-    with pytest.raises(OutputError, match="'n99', which is no layer of the model"):
+    with pytest.raises(OutputError, match="'n99', which is not a layer of the model"):
         read_outcome(network, {"n99": True})

@@ -47,7 +47,7 @@ def weights(channel_wise: bool) -> Decision:
         weight_asymmetric=False,
         weight_bits=8,
         shift=0,
-        seen="its weight holds integers and AscendQuant stands before it",
+        seen="its weight holds integers and AscendQuant precedes it",
     )
 
 
@@ -58,7 +58,7 @@ EXPECTED = {
     "conv_c": weights(False),
     "conv_d": Decision.float(),
     "add": Decision.float(),
-    "pool": Decision(inputs=(0,), weights=False, shift=0, seen="AscendQuant stands before it"),
+    "pool": Decision(inputs=(0,), weights=False, shift=0, seen="AscendQuant precedes it"),
     "max": Decision.float(),
     "reshape": None,
     "matmul": weights(False),

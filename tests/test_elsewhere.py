@@ -160,17 +160,20 @@ def test_what_a_tool_says_of_itself_is_its_status(
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda r: r.update(export="0" * 16), "is of the export '0000000000000000'"),
+        (lambda r: r.update(export="0" * 16), "belongs to the export '0000000000000000'"),
         (lambda r: r["models"].pop(min(r["models"])), "models have no result, the first is"),
         (lambda r: r["models"].update(x={"layers": {}}), "models.x: "),
         (
             lambda r: r["models"].update({min(r["models"]): {}}),
-            "give one of crashed, errored, file, layers",
+            "give exactly one of crashed, errored, file, layers",
         ),
         (lambda r: r.update(format="json"), "its format is not 'pytest-amct-results/2'"),
         (lambda r: r.pop("models"), "lacks 'models'"),
         (lambda r: r.update(models=[]), "'models' must be an object"),
-        (lambda r: r["models"].update({min(r["models"]): None}), "give one of errored, file"),
+        (
+            lambda r: r["models"].update({min(r["models"]): None}),
+            "give exactly one of crashed, errored, file",
+        ),
     ],
     ids=["export", "missing", "unknown", "empty", "format", "models", "list", "null"],
 )
@@ -298,7 +301,7 @@ def test_a_file_that_is_not_beside_the_results(
     pair[1]["models"] = {id_: {"file": file} for id_ in pair[1]["models"]}
     outcome = loaded(tmp_path, *pair)
     assert outcome.status == "invalid-output"
-    assert "is no file beside the results" in outcome.message
+    assert "is not a file in the folder of the results" in outcome.message
 
 
 def test_quotes_that_are_not_closed_are_told() -> None:

@@ -295,16 +295,16 @@ def test_every_form_is_installed_as_a_quantizer_of_its_own() -> None:
 
 
 def test_a_form_that_does_not_exist_is_told() -> None:
-    with pytest.raises(UsageError, match="'onx' is no form: they are names, decisions, config"):
+    with pytest.raises(UsageError, match="'onx' is not a form: use one of names, decisions"):
         Reference(form="onx")
-    with pytest.raises(UsageError, match="'onx' is no form"):
+    with pytest.raises(UsageError, match="'onx' is not a form"):
         write_form("onx", read_onnx(gate()[0].build().model), {})
 
 
 @pytest.mark.parametrize("form", MODELS)
 def test_models_cannot_hold_what_is_not_in_them(form: str) -> None:
     model = gate()[0].build().model
-    with pytest.raises(OutputError, match="'n99', which is no layer of the model"):
+    with pytest.raises(OutputError, match="'n99', which is not a layer of the model"):
         write_form(form, read_onnx(model), {"n99": Decision()})
     with pytest.raises(UsageError, match="weights of 8 bits, not 4"):
         write_form(

@@ -129,7 +129,7 @@ def test_paths_that_reading_would_not_end(make: Any, name: str) -> None:
 
     found = outcome(quantize)
     assert found.status == "invalid-output"
-    assert "which is no plain file: return the path of one" in found.message
+    assert "which is not a regular file: return the path of one" in found.message
 
 
 def test_a_folder_of_any_depth_is_removed() -> None:

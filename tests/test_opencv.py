@@ -83,7 +83,7 @@ def test_findings_that_were_checked_by_hand(
     [
         (f"{C}/Pooling/mode", "stochastic", "does not run the float model"),
         (f"{C}/Convolution", "twin", "does not read the float model"),
-        (f"{C}/Deconvolution/weight_rank", "5", "of rank 4 alone"),
+        (f"{C}/Deconvolution/weight_rank", "5", "only for rank 4"),
     ],
 )
 def test_what_opencv_does_not_have_is_not_its_business(

@@ -220,7 +220,7 @@ def test_a_report_that_cannot_be_written_in_the_end(repository: ToyRepository) -
         ("return 5", "invalid-output", "returned 5 of type int: return names"),
         ("return [1]", "invalid-output", "returned a list that holds 1 of type int"),
         ("return {'x': 3}", "invalid-output", "value for 'x' is 3 of type int"),
-        ("return ['nobody']", "invalid-output", "named 'nobody', which is no layer of the model"),
+        ("return ['nobody']", "invalid-output", "named 'nobody', which is not a layer of"),
         ("return request.model_bytes[:-9]", "invalid-output", "not an ONNX model, or cut off"),
         ("return 'absent.onnx'", "invalid-output", "absent.onnx: cannot be read (No such file"),
         ("raise ValueError('one\\ntwo')", "errored", "raised: ValueError: one"),

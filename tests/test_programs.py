@@ -150,7 +150,7 @@ def test_a_batch_that_hangs_is_given_again_one_by_one(tmp_path: Path) -> None:
 def test_what_is_no_plain_file_is_not_read(mode: str, tmp_path: Path) -> None:
     found = record(program(tmp_path, f"output = sys.argv[4]; {mode}"), PLAIN)
     assert found.status == "invalid-output"
-    assert "which is no plain file" in found.findings[0].message
+    assert "which is not a regular file" in found.findings[0].message
 
 
 def test_a_batch_is_one_process(tmp_path: Path) -> None:
@@ -166,10 +166,10 @@ def test_a_batch_is_one_process(tmp_path: Path) -> None:
     ("line", "words"),
     [
         ("command: no-such-tool {model} {output}", "there is no program 'no-such-tool'"),
-        ("command:", "names no program"),
+        ("command:", "does not name a program"),
         ("command: ls 'x {model} {output}", "quote it"),
-        ("command: ls {output}", "never gets {model}"),
-        ("command: ls {model}", "never gets {output}"),
+        ("command: ls {output}", "must contain {model}"),
+        ("command: ls {model}", "must contain {output}"),
     ],
 )
 def test_a_line_that_cannot_run_is_a_usage_error(line: str, words: str, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_decisions_are_read_by_field() -> None:
     [
         ("{", "not JSON"),
         (message(conv=3), "layers.conv"),
-        (message(conv={"weigths": True}), "'weigths' is no field"),
+        (message(conv={"weigths": True}), "'weigths' is not a field"),
         (message(conv={"weights": 1}), "layers.conv.weights"),
         (message(conv={"shift": True}), "layers.conv.shift"),
         (message(conv={"inputs": ["0"]}), "layers.conv.inputs"),

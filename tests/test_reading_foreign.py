@@ -224,7 +224,7 @@ def test_a_stranger_before_a_layer_leaves_untold_what_was_done(domain: str, at: 
     told = decided(conv_net(), conv(data, weight, []))
     assert isinstance(told, str)
     assert "MyQuantize" in told
-    assert f"stands at its {'data' if at == 'data' else 'weight'}, which is not known" in told
+    assert f"does not know, makes its {'data' if at == 'data' else 'weight'}" in told
 
 
 def test_a_quantized_weight_is_told_though_its_data_is_not() -> None:
@@ -294,9 +294,7 @@ def test_a_stranger_in_the_place_of_a_layer_is_named() -> None:
     result = conv_net()
     result.graph.node[1].domain, result.graph.node[1].op_type = "com.acme", "QuantizedConv"
     told = decided(conv_net(), result)
-    assert told == (
-        "com.acme::QuantizedConv 'conv' stands in its place, which is not known to this suite"
-    )
+    assert told == "com.acme::QuantizedConv 'conv', which this suite does not know, replaces it"
 
 
 def test_a_stranger_in_a_deploy_model_leaves_untold_what_was_done() -> None:

@@ -202,10 +202,10 @@ def test_functions_that_grow_too_large_stay_calls_and_are_not_told(
 ) -> None:
     outcome = read_outcome(read_onnx(conv_net()), calling(functions, type_))
     assert outcome.untold[1] == (
-        f"quant::{type_} 'conv' stands in its place, a function that grows too large once inlined"
+        f"quant::{type_} 'conv', a function that is too large to inline, replaces it"
     )
     assert outcome.decisions.keys() == {0}  # what the Erf reads is not known either
-    assert "stands at its data" in outcome.untold[2]
+    assert "makes its data" in outcome.untold[2]
 
 
 def test_constants_in_functions_count_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ def test_a_cast_between_floats_is_walked_through() -> None:
 def test_integers_that_something_unknown_has_made_leave_untold_what_was_done() -> None:
     weight = [node("BitwiseNot", ["wq"], ["k0"]), node("Cast", ["k0"], ["k"], to=FLOAT)]
     result = conv(weight, [integers("wq", 4, 3, 3, 3)])
-    assert "makes its weight of integers" in untold(conv_net(), result, "conv")
+    assert "makes its weight from integers" in untold(conv_net(), result, "conv")
 
 
 def test_without_the_given_model_a_cast_weight_is_seen() -> None:
@@ -145,7 +145,7 @@ def test_what_passes_sums_of_integers_is_not_told() -> None:
         ],
         [integers("wq", 4, 3, 3, 3), array("factor", 0.1, np.float32)],
     )
-    assert "the sums of integers that Conv 'conv' makes" in untold(pooled_net(), result, "pool")
+    assert "sums of integers that Conv 'conv' makes" in untold(pooled_net(), result, "pool")
 
 
 # --- integers stored as floats, as in the fake-quantized model of AMCT ---------------------------

@@ -157,7 +157,7 @@ class _NoPath:
     ("result", "words"),
     [
         (_Hostile(conv=True), "failed with RuntimeError: no items"),
-        (_NoPath(), "gives no path: no path"),
+        (_NoPath(), "without a path: no path"),
         ({"conv": np.array([1, 2])}, "each must be a Decision"),
         ({"conv": _Hostile()}, "of type _Hostile: each must be a Decision"),
         ({"conv": Decision(inputs=(9,))}, "has the inputs (9,), but the layer has 2"),

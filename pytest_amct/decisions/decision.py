@@ -1,4 +1,4 @@
-"""Decisions as values: what a quantizer did to each layer of one model."""
+"""Values for decisions: what a quantizer did to each layer of a model."""
 
 from __future__ import annotations
 
@@ -11,51 +11,51 @@ from pytest_amct.graphs.network import Basis, Layer
 from pytest_amct.tables.model import Scheme, Treatment
 
 UNMATCHED: Literal["unmatched"] = "unmatched"
-"""In place of a decision: the layer cannot be found again in what the tool made."""
+"""Used instead of a decision: the layer cannot be found in the tool's result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a quantizer did to one layer. ``None`` is not known, and the unknown is never judged.
+    """What a quantizer did to one layer. ``None`` means unknown; unknown fields are never judged.
 
-    A decision without any field says: quantized, how is not known. `Decision.float()` says: left
-    in float.
+    `Decision()` means that the layer was quantized in an unknown way. `Decision.float()` means
+    that it was left in float.
     """
 
     #: ports of the data inputs that were quantized; ``()`` = none
     inputs: tuple[int, ...] | None = None
-    #: whether the weight was quantized (of a layer without one: whether something was as if)
+    #: whether the weight was quantized; for a layer without one, whether an operand was treated so
     weights: bool | None = None
-    #: several weight factors that differ, one for each output channel
+    #: whether the weight has different factors for different output channels
     weight_channel_wise: bool | None = None
-    #: a weight offset other than the middle of the integer range
+    #: whether the weight offset differs from the middle of the integer range
     weight_asymmetric: bool | None = None
     #: bits of the quantized weight
     weight_bits: int | None = None
     #: shift by N, in bits; 0 = none
     shift: int | None = None
-    #: weights were clustered
+    #: whether the weights were clustered
     nonuniform: bool | None = None
-    #: how sure the form shows it (READING.md section 9)
+    #: how certain the evidence is (docs/reading.md, "What forms show")
     evidence: Basis = "stated"
-    #: what showed it, in words
+    #: what showed the decision, as text
     seen: str = ""
 
     @staticmethod
     @cache
     def float() -> Decision:
-        """The decision to leave a layer in float."""
+        """Return the decision to leave a layer in float."""
         return Decision(inputs=(), weights=False, nonuniform=False)
 
     @property
     def quantized(self) -> bool:
-        """Whether anything of the layer was quantized."""
+        """Whether any part of the layer was quantized."""
         nothing = self.inputs == () and not self.weights and not self.nonuniform
         return not nothing or bool(self.shift)
 
     @property
     def treatment(self) -> Treatment:
-        """The decision as the tables see it; it picks the table by what was done."""
+        """The decision as the tables see it. What was done selects the table."""
         scheme: Scheme = "uniform"
         if self.nonuniform:
             scheme = "nonuniform"
@@ -78,30 +78,30 @@ Status = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one call, in terms of the layers of the model that was given.
+    """The result of one call, in terms of the layers of the given model.
 
-    `decisions` is keyed by the layer's index in ``Network.layers``. A layer that is neither there
-    nor in `untraceable` was not mentioned: unknown.
+    `decisions` is keyed by the layer's index in ``Network.layers``. If a layer is neither in
+    `decisions` nor in `unmatched`, its decision is unknown.
     """
 
     status: Status
     decisions: Mapping[int, Decision] = field(default_factory=dict)
-    #: indices of layers that cannot be found in what was returned
+    #: indices of layers that cannot be found in the result
     unmatched: frozenset[int] = frozenset()
-    #: by index: why what was returned cannot tell what was done to a layer that was found in it
+    #: by index of a layer that was found: why the result does not show what was done to it
     untold: Mapping[int, str] = field(default_factory=dict)
-    #: why it is not ``decided``
+    #: why `status` is not ``decided``
     message: str = ""
-    #: what the quantizer printed and warned, its last lines
+    #: last lines of the quantizer's output and warnings
     output: str = ""
 
     def decision(self, index: int) -> Decision | None:
-        """The decision on a layer, ``None`` if it is not known."""
+        """Return the decision on a layer, ``None`` if it is unknown."""
         return self.decisions.get(index)
 
 
 def layer_index(layer: Layer) -> int:
-    """The index of a layer in its network, as `Outcome.decisions` uses it."""
+    """Return the index of a layer in its network. `Outcome.decisions` uses it as key."""
     index = layer.network.memo.get("index")
     if index is None:
         index = {known: i for i, known in enumerate(layer.network.layers)}

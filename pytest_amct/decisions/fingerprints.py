@@ -1,4 +1,4 @@
-"""Recognises layers of a quantized model by their weights, whatever they are called now."""
+"""Recognizes layers of a quantized model by their weights, independent of their names."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Spec
 
 _LARGEST = 1 << 20
-"""Elements of a weight up to which it is compared."""
+"""The largest number of elements of a weight that is compared."""
 
 _BUDGET = 1 << 25
-"""Elements that are compared in all; where that is not enough, nothing is matched by weight."""
+"""The total number of elements to compare. If it is not enough, nothing is matched by weight."""
 
 _GLANCE = 16
-"""What comparing two corners costs, in elements."""
+"""The cost of comparing two corners, in elements."""
 
 _SLACK = 1.01
-"""For steps that were rounded themselves."""
+"""A factor that allows for rounded steps."""
 
 _ROUNDING = 2e-3
-"""What float16 and bfloat16 lose at most of weights that stayed float, by the largest weight."""
+"""The largest rounding error of float16 and bfloat16, relative to the largest weight."""
 
 _MOST_DIMS = 5
-"""Dimensions of a weight that is compared; each permutation of them is tried."""
+"""The largest rank of a weight that is compared. Each permutation of its axes is tried."""
 
 _SMALLEST = 8
-"""Elements from which on a weight tells layers apart."""
+"""The smallest number of elements that tells layers apart."""
 
 
 class _Weight(NamedTuple):
     values: NDArray[Any]
-    #: one quantization step, the largest of all channels
+    #: the largest quantization step of all channels
     step: float
-    #: its first and its last element: transposing leaves them in their corners
+    #: first and last element: transposing does not move them
     first: float
     last: float
     layer: Layer
@@ -57,14 +57,14 @@ def same_weights(
     alike: Callable[[Layer, Layer], bool],
     spec: Spec,
 ) -> Iterator[tuple[Layer, Layer]]:
-    """Pairs of layers whose weights agree within one step and agree with nobody else's.
+    """Yield pairs of layers whose weights agree within one step and with no other layer's weight.
 
-    Transposed weights agree. Large weights and those outside of the file are left out, and the
-    search ends after a fixed number of elements, so that it is linear in the size of the models.
+    Transposed weights agree. Large weights and external data are ignored. The search stops after
+    a fixed number of elements, so its cost is linear in the size of the models.
     """
     budget = _BUDGET
     found = _by_dims(candidates, spec)
-    required_rows: dict[Layer, list[Layer]] = {}
+    claims: dict[Layer, list[Layer]] = {}
     for layer in originals:
         row = find_row(layer, spec)
         port = row.ports.weight if row is not None else None
@@ -85,11 +85,11 @@ def same_weights(
         if budget < 0:
             return
         for match in matches:
-            required_rows.setdefault(match, []).append(layer)
-        if len(matches) > 1:  # more than one: nobody can tell
+            claims.setdefault(match, []).append(layer)
+        if len(matches) > 1:  # ambiguous: a second claim excludes each of them
             for match in matches:
-                required_rows[match].append(layer)
-    yield from ((owners[0], match) for match, owners in required_rows.items() if len(owners) == 1)
+                claims[match].append(layer)
+    yield from ((owners[0], match) for match, owners in claims.items() if len(owners) == 1)
 
 
 def _by_dims(
@@ -169,7 +169,7 @@ def _dequantized(
         return None
     along = [1] * numbers.ndim
     along[axis] = -1
-    if {zeros.size, scales.size} - {1, numbers.shape[axis]}:  # of another shape, as blocks have
+    if {zeros.size, scales.size} - {1, numbers.shape[axis]}:  # block quantization has other shapes
         return None
     with np.errstate(all="ignore"):
         array = (numbers - _spread(zeros, along)) * _spread(scales, along)

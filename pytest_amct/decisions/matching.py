@@ -1,8 +1,8 @@
-"""Ties the layers of a quantized ONNX model to the layers of the model that was given.
+"""Matches the layers of a quantized ONNX model to the layers of the given model.
 
-By name, by output tensor name, by weight (its values, or the name that AMCT leaves to an INT8 one),
-by position between matched neighbours: in this order,
-and each result layer stands for one original layer only. What is ambiguous is not matched.
+The order is: by name, by output tensor name, by weight, by position between matched neighbours.
+Weights match by their values, or by their name, which AMCT keeps for INT8 weights. Each result
+layer matches one original layer at most. Ambiguous layers are not matched.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FUSED = {
     "FusedGemm": ("Gemm",),
     "GroupNorm": ("GroupNormalization",),
 }
-"""Float types that tools write in place of others."""
+"""Float types that tools write instead of other types."""
 
 _NAME_SUFFIXES = (
     "_quant",
@@ -41,10 +41,10 @@ _NAME_SUFFIXES = (
     "/MatMulAddFusion_quant",
     "/MatMulAddFusion_MatMul_quant",
 )
-"""What tools add to the name of a layer whose work another one does now."""
+"""Suffixes that tools append to the name of the layer that they replace."""
 
 _TENSOR_SUFFIXES = ("_quantized", "_output_quantized", "_quant", "_QuantizeLinear_Input")
-"""What tools add to the name of a tensor that now holds the same in another form."""
+"""Suffixes that tools append to the name of a tensor that they convert."""
 
 _CLIPS = ("Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid")
 _VISITS = 32
@@ -57,7 +57,7 @@ _Anchors = frozenset[object]
 
 @dataclass(slots=True)
 class _Match:
-    """The pairs found so far, both ways, and what is still without one."""
+    """The pairs found so far, in both directions."""
 
     original: Network
     result: Network
@@ -80,9 +80,9 @@ class _Match:
 def match_layers(
     original: Network, result: Network, spec: Spec, calls: Iterable[Call] = ()
 ) -> dict[int, Layer]:
-    """The counterpart in `result` of each layer of `original` that has one, by layer index.
+    """Return the counterparts in `result` of the layers of `original`, by layer index.
 
-    `calls`: what was inlined in `result`.
+    Layers without a counterpart are left out. `calls` are the calls that were inlined in `result`.
     """
     match = _Match(original, result)
     _by_name(match)
@@ -101,18 +101,18 @@ def match_layers(
 
 
 def comparable(before: Layer, after: Layer) -> bool:
-    """Whether a layer of the result may be doing the work of a layer of the original."""
+    """Return whether a layer of the result may do the work of a layer of the original."""
     if before.type == after.type and before.domain == after.domain:
         return True
     if before.domain not in ("", MICROSOFT) or after.domain not in ("", MICROSOFT):
         return False
-    if (before.type, after.type) == ("ConvTranspose", "Conv"):  # with its weight turned
+    if (before.type, after.type) == ("ConvTranspose", "Conv"):  # a tool flips the weight
         return _same_place(before, after)
     return before.type in stands_for(after) or before.type in _FUSED.get(after.type, ())
 
 
 def _same_place(before: Layer, after: Layer) -> bool:
-    """Whether both have the name of one node, or that of one output."""
+    """Return whether both layers have the same node name, or else the same output name."""
     if before.name:
         return before.name == after.name
     old, new = before.output(0), after.output(0)
@@ -139,7 +139,7 @@ def _by_name(match: _Match) -> None:
 
 
 def _unique(named: Iterable[tuple[str, str, Layer]]) -> dict[_Key, Layer | None]:
-    """Layers by graph and name; ``None`` where several have the name."""
+    """Return layers by graph and name, ``None`` for a name that several layers have."""
     found: dict[_Key, Layer | None] = {}
     for where, name, layer in named:
         if name:
@@ -149,7 +149,11 @@ def _unique(named: Iterable[tuple[str, str, Layer]]) -> dict[_Key, Layer | None]
 
 
 def _by_calls(match: _Match, calls: Iterable[Call]) -> None:
-    """Match what was called as a layer, or makes its output, to the one that works in the call."""
+    """Match layers by inlined calls.
+
+    The call has the layer's name or produces its output. The counterpart is the only comparable
+    layer in the body of the call.
+    """
     named = _unique((layer.where, layer.name, layer) for layer in match.original.layers)
     made = _unique(_outputs(match.original))
     for call in calls:
@@ -163,14 +167,14 @@ def _by_calls(match: _Match, calls: Iterable[Call]) -> None:
 
 
 def _biased_by(layer: Layer) -> Iterator[Layer]:
-    """What an addition adds a bias to; tools fuse both into one."""
+    """Yield the layers to which an Add adds a bias: tools fuse both into one layer."""
     for tensor in layer.inputs if layer.type == "Add" and not layer.domain else ():
         if tensor is not None and tensor.producer is not None and len(tensor.consumers) == 1:
             yield tensor.producer
 
 
 def _body(result: Network, call: Call) -> list[Layer]:
-    """The layers between what a call has read and what it has made."""
+    """Return the layers between the inputs and the outputs of an inlined call."""
     found: dict[Layer, None] = {}
     stack = [result.scopes[0].get(name) for name in call.outputs if name]
     while stack and len(found) < _LARGEST_BODY:
@@ -202,7 +206,10 @@ def _outputs(network: Network) -> Iterator[tuple[str, str, Layer]]:
 
 
 def _output_names(before: Layer, exact: bool) -> Iterator[str]:
-    """Names that a layer's first output may have now, an activation behind it fused."""
+    """Yield names that a layer's first output may have in the result.
+
+    If the activation after the layer may have been fused, its output's names are included.
+    """
     output = before.output(0)
     if output is None:
         return
@@ -220,7 +227,7 @@ def _output_names(before: Layer, exact: bool) -> Iterator[str]:
 
 
 def _bind_behind(match: _Match, before: Layer, helper: Layer) -> bool:
-    """Follow a tensor back through what tools write behind the layer that works now."""
+    """Bind the layer before `helper`, seen through the operators that tools append to a layer."""
     stack, left = [(helper, False)], _VISITS
     while stack and left:
         left -= 1
@@ -238,7 +245,7 @@ def _bind_behind(match: _Match, before: Layer, helper: Layer) -> bool:
 
 
 def _bind_worker(match: _Match, before: Layer, layer: Layer, scaled: bool) -> bool:
-    """Bind a layer; behind scales and biases only an integer operator may be the one."""
+    """Bind a layer. Before scales and biases only an integer operator can be the counterpart."""
     if scaled and "Integer" not in layer.type:
         return False
     return match.bind(before, layer)
@@ -250,7 +257,7 @@ def _bind_worker(match: _Match, before: Layer, layer: Layer, scaled: bool) -> bo
 def _same_weight_names(
     missing: list[Layer], free: list[Layer], spec: Spec
 ) -> Iterator[tuple[Layer, Layer]]:
-    """Layers whose weights are called the same, where AMCT has put integers in place of floats."""
+    """Yield pairs of layers whose weights have the same name: AMCT replaces floats by integers."""
     old = _unique((layer.where, _weight_name(layer, spec, False), layer) for layer in missing)
     new = _unique((layer.where, _weight_name(layer, spec, True), layer) for layer in free)
     for key, after in new.items():
@@ -273,7 +280,7 @@ def _weight_name(layer: Layer, spec: Spec, integers: bool) -> str:
 
 
 def _by_position(match: _Match) -> None:
-    """Match chains between the same two matched layers, if there is one such chain each."""
+    """Match chains between the same matched layers, if each model has exactly one such chain."""
     old: dict[tuple[object, _Anchors], list[list[Layer]]] = {}
     new: dict[tuple[object, _Anchors], list[list[Layer]]] = {}
     partners: dict[object, object] = dict(match.found.items())
@@ -296,7 +303,7 @@ def _by_position(match: _Match) -> None:
 
 
 def _heads(network: Network, known: dict[Layer, Layer]) -> Iterator[tuple[object, Layer]]:
-    """Layers without a partner right behind one that has one, or behind a network input."""
+    """Yield unmatched layers directly after a matched layer or a network input."""
     for tensor in network.inputs:
         for head in _readers(tensor):
             if head not in known:
@@ -309,7 +316,10 @@ def _heads(network: Network, known: dict[Layer, Layer]) -> Iterator[tuple[object
 
 
 def _chain(head: Layer, known: dict[Layer, Layer]) -> tuple[list[Layer], _Anchors]:
-    """The unmatched layers from `head` on that say something, and the anchors where they end."""
+    """Return the chain of unmatched layers from `head` on, and the anchors where it ends.
+
+    Layers that show no decision are left out.
+    """
     chain: list[Layer] = []
     layer = head
     for _ in range(_LONGEST_CHAIN):
@@ -328,7 +338,7 @@ def _chain(head: Layer, known: dict[Layer, Layer]) -> tuple[list[Layer], _Anchor
 
 
 def _readers(tensor: Tensor) -> list[Layer]:
-    """Layers that read a tensor, seen through quantizers, dequantizers and casts."""
+    """Return the layers that read a tensor, seen through quantizers, dequantizers and casts."""
     found: dict[Layer, None] = {}
     for consumer, _ in _flow(tensor):
         if not _is_helper(consumer):

@@ -1,4 +1,4 @@
-"""Decisions as JSON, and decisions that were made elsewhere: every field is of its type."""
+"""Reads decisions from JSON and checks the types of foreign decisions."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ FIELDS: Mapping[str, Any] = {
     "shift": int,
     "nonuniform": bool,
 }
-"""Fields of a decision that a message may hold, by their type; each may be null as well."""
+"""The fields of a decision that a message may hold, with their types. Each may be null."""
 
 assert set(FIELDS) < {f.name for f in fields(Decision)}
 
 
 def read_layers_message(layers: Any, source: str) -> dict[str, Decision]:
-    """The decisions of the member ``layers`` of a message. Raises `OutputError`."""
+    """Read the member ``layers`` of a message. Raises `OutputError` if it is malformed."""
     if not isinstance(layers, dict):
         raise OutputError(f"{source}: 'layers' must be an object of layer names")
     return {name: _decision(value, f"{source}: layers.{name}") for name, value in layers.items()}
 
 
 def checked_decision(decision: Decision, place: str) -> Decision:
-    """A decision that was made elsewhere, its fields of their types; numpy's scalars become plain.
+    """Return a foreign decision with checked fields. numpy scalars become plain Python values.
 
-    Raises `OutputError` for one that has others.
+    Raises `OutputError` for a field of a wrong type.
     """
-    if decision is Decision.float():  # by far the most
+    if decision is Decision.float():  # the most frequent decision by far
         return decision
     values = {key: _plain(getattr(decision, key)) for key in FIELDS}
     if isinstance(values["inputs"], list | tuple | set | frozenset | np.ndarray):
         values["inputs"] = [_plain(port) for port in values["inputs"]]
     if not isinstance(decision.evidence, str) or decision.evidence not in get_args(Basis):
-        raise OutputError(f"{place}.evidence: {written(decision.evidence)} is not of its type")
+        raise OutputError(f"{place}.evidence: {written(decision.evidence)} has the wrong type")
     checked = _checked(values, place)
     return Decision(**checked, evidence=decision.evidence, seen=str(decision.seen))
 
@@ -70,13 +70,13 @@ def _checked(value: Mapping[str, Any], place: str) -> Mapping[str, Any]:
     for key, found in value.items():
         if key not in FIELDS:
             raise OutputError(
-                f"{place}: {written(key)} is no field of a decision: {', '.join(FIELDS)}"
+                f"{place}: {written(key)} is not a field of a decision: {', '.join(FIELDS)}"
             )
         if found is None or is_of(found, FIELDS[key]):
             continue
         if key == "inputs" and isinstance(found, list):
             raise OutputError(f"{place}.inputs: must be a list of input ports")
-        raise OutputError(f"{place}.{key}: {written(found)} is not of its type")
+        raise OutputError(f"{place}.{key}: {written(found)} has the wrong type")
     if value.get("inputs") is not None:
         value = {**value, "inputs": tuple(value["inputs"])}
     return value

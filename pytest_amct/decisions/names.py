@@ -1,4 +1,4 @@
-"""Layers by the names that quantizers call them: of their node, or else of an output tensor."""
+"""Layers by the names that quantizers use: the node's name, or else an output tensor's name."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Layer, Network
 
 _LONGEST = 200
-"""Characters of a name that messages quote."""
+"""The largest number of characters of a name that messages quote."""
 
 _MOST_COMPARED = 5000
-"""Names among which one that was meant is looked for."""
+"""The largest number of names to search for a suggestion."""
 
 
 def name_of(layer: Layer) -> str:
-    """What a layer is called: by its own name, else by its first output; ``""`` if by neither."""
+    """Return a layer's name, else the name of its first output, else ``""``."""
     return layer.name or next((t.name for t in layer.outputs if t is not None), "")
 
 
 def unique_names(network: Network) -> list[str]:
-    """What each layer is called, no two alike.
+    """Return a unique name for each layer.
 
-    By its own name if no other layer has that, else by its first output. Where that is taken, too,
-    as in nested graphs, the layer is spelled out.
+    It is the layer's own name if no other layer has it, else the name of its first output. If that
+    is taken as well, as in nested graphs, it is the layer's description.
     """
     names = Counter(layer.name for layer in network.layers)
     taken = {name for name, times in names.items() if name and times == 1}
@@ -43,10 +43,10 @@ def unique_names(network: Network) -> list[str]:
 
 
 def layers_by_name(network: Network) -> dict[str, list[int]]:
-    """Indices of layers by node name, or by output name where no node is called so.
+    """Return the indices of layers by node name, and by output name if no node has that name.
 
-    Layers of a Caffe net that are none of the network's (inputs, those of the TRAIN phase) have no
-    index: a tool may well name them.
+    Tools may also name layers of a Caffe net that are not part of the network (inputs and layers
+    of the TRAIN phase). Their names have no index.
     """
     nodes: dict[str, list[int]] = {}
     tensors: dict[str, list[int]] = {}
@@ -63,17 +63,19 @@ def layers_by_name(network: Network) -> dict[str, list[int]]:
 
 
 def unknown_name(name: str, known: Iterable[str]) -> OutputError:
-    """What to raise for a name that no layer of the model has."""
+    """Return the error for a name that no layer of the model has."""
     if not name:
         return OutputError(
-            "the quantizer named '', as if by a node without a name: return an output of it instead"
+            "the quantizer returned the name '': name an unnamed node by one of its outputs"
         )
     short = [k for k in islice(known, _MOST_COMPARED) if len(k) <= _LONGEST]
     close = get_close_matches(name, short, 1) if len(name) <= _LONGEST else []
     hint = f", did you mean {close[0]!r}?" if close else ": return the names of its nodes"
-    return OutputError(f"the quantizer named {shown(name)}, which is no layer of the model{hint}")
+    return OutputError(
+        f"the quantizer named {shown(name)}, which is not a layer of the model{hint}"
+    )
 
 
 def shown(name: str) -> str:
-    """A name as messages quote it, long ones cut."""
+    """Return a name as messages quote it. Long names are cut."""
     return repr(name) if len(name) <= _LONGEST else f"{name[:_LONGEST]!r}..."

@@ -1,4 +1,4 @@
-"""Foreign values as plain ones: text that runs no foreign code, files that reading ends."""
+"""Handles foreign values safely: text without foreign code, files that reading cannot hang on."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import stat
 from pytest_amct.errors import OutputError
 
 _LARGEST = 1 << 31
-"""Bytes of a result that is read (what protobuf itself can hold)."""
+"""The largest result that is read, in bytes (the limit of protobuf)."""
 
 
 def described(value: object) -> str:
-    """A foreign object as Python shows it, whatever its own ``__repr__`` does."""
+    """Return the ``repr`` of a foreign object, even if its own ``__repr__`` fails."""
     try:
         return str.__str__(repr(value))
     except KeyboardInterrupt:
@@ -22,9 +22,9 @@ def described(value: object) -> str:
 
 
 def said(error: BaseException) -> str:
-    """What a foreign exception says; nothing if it cannot even do that."""
+    """Return the message of a foreign exception, ``""`` if its ``__str__`` fails."""
     try:
-        return str.__str__(str(error))  # without what a subclass makes of it
+        return str.__str__(str(error))  # a subclass of str may override __str__
     except KeyboardInterrupt:
         raise
     except BaseException:
@@ -32,11 +32,11 @@ def said(error: BaseException) -> str:
 
 
 def refuse_special(about: os.stat_result, what: str, cure: str) -> None:
-    """Refuse what is no plain file: reading a pipe or a device may never end.
+    """Refuse anything but a regular file: reading a pipe or a device may never end.
 
-    Raises `OutputError`: "`what`, which is no plain file: `cure`".
+    Raises `OutputError`: "`what`, which is not a regular file: `cure`".
     """
     if not stat.S_ISREG(about.st_mode):
-        raise OutputError(f"{what}, which is no plain file: {cure}")
+        raise OutputError(f"{what}, which is not a regular file: {cure}")
     if about.st_size > _LARGEST:
-        raise OutputError(f"{what}, which has {about.st_size} bytes: too many, {cure}")
+        raise OutputError(f"{what}, which is too large ({about.st_size} bytes): {cure}")

@@ -1,4 +1,4 @@
-"""Turns what a quantizer returned into decisions on the layers of the model that it was given."""
+"""Turns a quantizer's result into decisions on the layers of the given model."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ TEXT_FORMS: Mapping[str, Callable[[str], AmctDecisions]] = {
     ".txt": read_record,
     ".record": read_record,
 }
-"""Forms that are text, by the suffix of their files."""
+"""Readers of the text forms, by file suffix."""
 
 
 def read_outcome(original: Network, result: object, spec: Spec | None = None) -> Outcome:
-    """The decisions that `result` shows on the layers of `original`.
+    """Return the decisions that `result` shows on the layers of `original`.
 
-    `result` is an iterable of names of quantized layers, a mapping of names to `Decision` or bool
-    (or ``"untraceable"``: the layer cannot be found again), a quantized ONNX model (QDQ,
-    QOperator or AMCT's deploy form) as proto, bytes or path, or
-    AMCT's configuration or record, as a path or read already. A layer's name is its node name, or
-    else one of its output tensors; a name that several layers have makes those untraceable. `spec`
-    says which types have weights (CANN 7.0.0 unless given). Raises `OutputError` in one sentence
-    for anything that does not fit the model or cannot be read.
+    `result` is one of: an iterable of names of quantized layers; a mapping of names to `Decision`,
+    bool or ``"unmatched"`` (the layer cannot be found again); a quantized ONNX model (QDQ,
+    QOperator or AMCT's deploy form) as proto, bytes or path; AMCT's configuration or record, as a
+    path or already read. A layer's name is its node name, or else the name of one of its output
+    tensors. Layers that share a name are unmatched if a result uses it. `spec` tells which types
+    have weights; the default is CANN 7.0.0. Raises `OutputError` if `result` does not fit the model
+    or cannot be read.
     """
     if isinstance(result, Mapping):
         given: Mapping[Any, Any] = result
@@ -79,7 +79,7 @@ def read_outcome(original: Network, result: object, spec: Spec | None = None) ->
 
 
 def read_text_form(path: str) -> AmctDecisions | None:
-    """What a file of one of the text forms says, ``None`` if it is none of them by its name.
+    """Read a file of a text form. Return ``None`` if its suffix is not that of a text form.
 
     Raises `OutputError` if it cannot be read.
     """
@@ -92,9 +92,9 @@ def read_text_form(path: str) -> AmctDecisions | None:
         raise OutputError(
             f"the quantizer returned the path {path!r}, which cannot be read ({error.strerror})"
         ) from None
-    except ValueError as error:  # not UTF-8, or no path at all
+    except ValueError as error:  # not UTF-8, or not a valid path
         raise OutputError(
-            f"the quantizer returned {path[:80]!r}, which is no text: {error}"
+            f"the quantizer returned {path[:80]!r}, which is not text: {error}"
         ) from None
     try:
         return read(text)
@@ -110,11 +110,11 @@ def _path(result: str | os.PathLike[str]) -> str:
         path = str.__str__(os.fsdecode(result))
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # of the quantizer's own
+    except BaseException as error:  # __fspath__ is foreign code
         raise OutputError(
-            f"the quantizer returned a {type(result).__name__}, which gives no path: {said(error)}"
+            f"the quantizer returned a {type(result).__name__} without a path: {said(error)}"
         ) from error
-    with contextlib.suppress(OSError, ValueError):  # what cannot be read is told of later
+    with contextlib.suppress(OSError, ValueError):  # reported when the file is read
         about = os.stat(path)
         if not stat.S_ISDIR(about.st_mode):
             cure = "return the path of one"
@@ -127,7 +127,7 @@ def _model(result: Any) -> bytes | str | ModelProto:
         return bytes(result)
     if isinstance(result, str) and not result.endswith(".onnx") and not os.path.isfile(result):
         raise OutputError(
-            f"the quantizer returned the str {result[:80]!r}, which is no file: a single layer "
+            f"the quantizer returned the str {result[:80]!r}, which is not a file: a single layer "
             f"name must be in a list; {_ALLOWED}"
         )
     model: bytes | str | ModelProto = result
@@ -137,8 +137,8 @@ def _model(result: Any) -> bytes | str | ModelProto:
 def _from_model(original: Network, model: bytes | str | ModelProto, spec: Spec) -> Outcome:
     if original.framework != "onnx":
         raise OutputError(
-            f"the quantizer returned a model for one of {original.framework}: return names of"
-            " layers, a mapping, or AMCT's configuration or record"
+            f"the quantizer returned an ONNX model for a {original.framework} model: return names"
+            " of layers, a mapping, or AMCT's configuration or record"
         )
     result, calls = read_result(original, model)
     counterparts = match_layers(original, result, spec, calls)
@@ -192,7 +192,7 @@ def _listed(items: Callable[[], Iterable[T]], result: object) -> list[T]:
 
 def _name(name: object, result: object) -> str:
     if isinstance(name, str):
-        return str.__str__(name)  # without what a subclass makes of it
+        return str.__str__(name)  # a subclass may override __str__
     kind = type(result).__name__
     raise OutputError(f"the quantizer returned a {kind} that holds {_described(name)}: {_ALLOWED}")
 

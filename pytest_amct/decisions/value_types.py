@@ -1,4 +1,4 @@
-"""Types of layers that move values but do not compute: they show no decision."""
+"""Layer types that move values without computing: they show no decision."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HANDS_ON = frozenset(_HANDS_ON.split())
 """Types whose output holds the values of their first input, in another place or shape."""
 
 SHOWS_NOTHING = HANDS_ON | frozenset(_OTHERS.split())
-"""Types that only move, select or clip values: a Q/DQ pair around them is nobody's decision."""
+"""Types that only move, select or clip values: a Q/DQ pair around them is not a decision."""
 
 SHOWS_NOTHING_ELSEWHERE = frozenset(
     """
@@ -29,4 +29,4 @@ SHOWS_NOTHING_ELSEWHERE = frozenset(
     DepthToSpace SpaceToDepth BatchToSpaceND SpaceToBatchND ResizeNearestNeighbor
     """.split()
 )
-"""The same of Caffe and TensorFlow: integers that such a layer passes on are nobody's decision."""
+"""The same for Caffe and TensorFlow: integers that such a layer passes on are not a decision."""

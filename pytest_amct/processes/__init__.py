@@ -1,1 +1,1 @@
-"""Processes: how they end, what they leave behind, which signals they hear."""
+"""Processes: how they end, what they leave behind, which signals they handle."""

@@ -1,4 +1,4 @@
-"""How a process ended, in words, and whether that is the quantizer's doing."""
+"""How a process ended, as text, and whether the quantizer is to blame."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _OPERATORS = frozenset(
 
 
 def cause(code: int) -> str:
-    """How a process ended, in words; negative = by that signal."""
+    """Return how a process ended, as text. A negative code is a signal."""
     if code >= 0:
         return f"exit status {code}"
     try:
@@ -21,9 +21,9 @@ def cause(code: int) -> str:
 
 
 def accuses(code: int, *, worker: bool = False) -> bool:
-    """Whether such an end is the quantizer's doing.
+    """Return whether the quantizer is to blame for such an end.
 
-    SIGKILL may come from an operator, or for lack of memory; only of a worker, which nobody kills
-    by hand, is it held against the quantizer.
+    SIGKILL may come from an operator or from the system when memory runs out. It counts only for a
+    worker, as nobody kills workers by hand.
     """
     return (worker and code == -signal.SIGKILL) or -code not in {*_OPERATORS, signal.SIGKILL}

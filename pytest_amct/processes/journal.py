@@ -1,8 +1,8 @@
-"""What is being judged, on disk before each call: a quantizer may take the process with it.
+"""The journal of what is judged. It is written before each call, as the call may end the process.
 
-One JSON value a line: ``{"process": pid, "temporary": prefix}`` at the start, ``{"call": case}``
-before a call and ``{"back": case}`` after it, ``{"record": {...}}`` for what came of it, and
-``{"hung": true}`` from who ends a process that hangs.
+Each line is a JSON value. The first is ``{"process": pid, "temporary": prefix}``. A call is
+preceded by ``{"call": case}`` and followed by ``{"back": case}``; ``{"record": {...}}`` holds its
+result. A process that ends a hanging one adds ``{"hung": true}``.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ class Journal:
         self._write({"process": os.getpid(), "temporary": temporary})
 
     def calling(self, case: str) -> None:
-        """Note that the quantizer is about to get this case."""
+        """Note that the quantizer is about to be called with this case."""
         self._write({"call": case})
 
     def returned(self, case: str) -> None:
-        """Note that the call came back."""
+        """Note that the call returned."""
         self._write({"back": case})
 
     def judged(self, record: dict[str, Any]) -> None:
-        """Note what came of a case."""
+        """Note the result of a case."""
         self._write({"record": record})
 
     def close(self, *, arrived: bool = True) -> None:
-        """End the journal, and remove it if everything in it has arrived."""
+        """Close the journal, and remove it if everything in it has arrived."""
         self._file.close()
         if arrived:
             self.path.unlink(missing_ok=True)
@@ -48,27 +48,27 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """What a journal tells of a process that is gone."""
+    """What the journal of an ended process contains."""
 
-    #: the case whose call did not come back, ``None`` if the process ended between calls
+    #: the case whose call did not return, ``None`` if the process ended between calls
     case: str | None
     records: tuple[dict[str, Any], ...]
     #: whether the process was ended because that call took too long
     hung: bool = False
-    #: the process, 0 = not known
+    #: the process id, 0 = unknown
     process: int = 0
-    #: how its temporary files begin
+    #: the prefix of its temporary files
     temporary: str = ""
 
 
 def mark_hung(path: Path) -> None:
-    """Note in the journal of another process that it is ended for hanging."""
+    """Note in the journal of another process that it is ended because it hangs."""
     with path.open("a", encoding="utf-8") as file:
         file.write('{"hung": true}\n')
 
 
 def read_journal(path: Path) -> Remains:
-    """Read what is left of a journal; a last line that was cut off is passed over."""
+    """Read the journal of an ended process. An incomplete last line is ignored."""
     case, records, hung, process, temporary = None, [], False, 0, ""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP end a run as Ctrl-C does: what was judged is reported, children are ended."""
+"""Lets SIGTERM and SIGHUP end a run like Ctrl-C: results are reported and children are ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEPT = (*_ENDING, signal.SIGALRM)
 """Signals whose handlers a quantizer may not replace for longer than a call."""
 
 _ONE = 1.0
-"""Seconds in which signals count as one: they may come from the terminal and from the parent."""
+"""Seconds within which signals count as one: terminal and parent may both send one."""
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ _state = _State()
 
 
 def install() -> None:
-    """Let these signals raise `KeyboardInterrupt`, unless somebody handles or ignores them."""
+    """Let these signals raise `KeyboardInterrupt`, unless they are handled or ignored already."""
     uninstall()
     if threading.current_thread() is not threading.main_thread():
         return
@@ -54,7 +54,7 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """A fork of a quantizer's ends as it would without us, by a signal that comes at once too."""
+    """Restore the signals in a quantizer's fork, even for a signal that arrives at once."""
     if _state.owner:
         for signo, handler in _state.before.items():
             signal.signal(signo, handler)
@@ -71,7 +71,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def uninstall() -> None:
-    """Put back what was there before."""
+    """Restore the former handlers."""
     for signo, handler in _state.before.items():
         with contextlib.suppress(ValueError):
             if signal.getsignal(signo) is _handle:
@@ -81,12 +81,12 @@ def uninstall() -> None:
 
 
 def stopped_by() -> str:
-    """The signal that ended the run, ``""`` if none did or it was Ctrl-C."""
+    """Return the signal that ended the run, ``""`` if there was none or it was Ctrl-C."""
     return _state.name if _state.name != "SIGINT" else ""
 
 
 def stop_again() -> None:
-    """Raise `KeyboardInterrupt` if the run shall end, but a quantizer has caught that."""
+    """Raise `KeyboardInterrupt` again if a quantizer has caught the one that ends the run."""
     if _state.name and os.getpid() == _state.owner:
         raise KeyboardInterrupt(_state.name)
 
@@ -101,7 +101,7 @@ def _handle(signo: int, frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def kept() -> Iterator[None]:
-    """Put the handlers back that foreign code replaces, and cancel an alarm that it leaves."""
+    """Restore the handlers that foreign code replaces, and cancel an alarm that it leaves."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -14,18 +14,18 @@ from itertools import count
 from pathlib import Path
 
 _LONGEST = 1 << 23
-"""Bytes on disk of what a quantizer prints in one call."""
+"""The largest output of one call on disk, in bytes."""
 
 
 @cache
 def prefix() -> str:
-    """How all temporary files of this process begin, the folder included."""
+    """Return the prefix of all temporary files of this process, including the folder."""
     return os.path.join(tempfile.gettempdir(), f"amct-{secrets.token_hex(8)}-")
 
 
 @contextlib.contextmanager
 def private_folder() -> Iterator[Path]:
-    """A new folder, removed with whatever was left in it."""
+    """Make a new folder, and remove it with its contents at the end."""
     folder, name = os.path.split(prefix())
     made = tempfile.mkdtemp(prefix=name, dir=folder)
     try:
@@ -36,7 +36,7 @@ def private_folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def noted(group: int) -> Iterator[None]:
-    """Note a process group of ours by an empty file, so that it is ended if this process is."""
+    """Record one of our process groups in an empty file, so that it ends with this process."""
     note = f"{prefix()}group-{group}"
     with contextlib.suppress(OSError):
         open(note, "x").close()
@@ -48,7 +48,7 @@ def noted(group: int) -> Iterator[None]:
 
 
 def remove_all(beginning: str) -> None:
-    """Remove the temporary files of a process that is gone, by its `prefix`; end its children."""
+    """Remove the temporary files of an ended process, by its `prefix`, and end its children."""
     for path in glob.glob(f"{glob.escape(beginning)}*"):
         _, is_note, group = path.removeprefix(beginning).partition("group-")
         if is_note and group.isdigit():
@@ -62,17 +62,17 @@ def remove_all(beginning: str) -> None:
 
 
 def cut(path: str) -> None:
-    """Cut what is being printed to a file without end; who writes to it appends."""
+    """Truncate an output file that has grown too large. Its writers append."""
     with contextlib.suppress(OSError):
         if os.stat(path).st_size > _LONGEST:
             os.truncate(path, 0)
 
 
 def remove_tree(folder: str) -> None:
-    """Remove a folder as far as possible, however deep it is and whoever may not write to it.
+    """Remove a folder of any depth as far as possible, including write-protected parts.
 
-    Folders are moved to the top before they are emptied: neither Python's stack nor the length of
-    a path nor the number of open files limits the depth.
+    Folders are moved to the top before they are emptied. So neither Python's stack nor the length
+    of a path nor the number of open files limits the depth.
     """
     names = (os.path.join(folder, f"amct-{n}") for n in count())
     with contextlib.suppress(OSError):

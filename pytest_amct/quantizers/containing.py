@@ -1,4 +1,4 @@
-"""Keeps foreign code's output, warnings, working directory, environment and exit to itself."""
+"""Isolates the output, warnings, working directory, environment and exit of foreign code."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from pytest_amct.processes.temporary import prefix
 _leave = os._exit
 
 _MOST_READ = 1 << 16
-"""Bytes of output that are looked at; the rest came earlier."""
+"""The largest number of bytes of output to read, from the end."""
 
 
 class Left(BaseException):
-    """Stands in for the end of the process while foreign code runs."""
+    """Raised instead of ending the process while foreign code runs."""
 
 
 @contextlib.contextmanager
 def contained(folder: Path) -> Iterator[None]:
-    """Run foreign code in `folder`, record what it prints, and put everything back.
+    """Run foreign code in `folder`, record its output, and restore everything.
 
-    What was printed is in ``recorder().last_lines()`` until the next call. `os._exit` raises
-    `Left`. Raises `OSError` if there is no space for what is printed.
+    The output is in ``recorder().last_lines()`` until the next call. `os._exit` raises `Left`.
+    Raises `OSError` if there is no space for the output.
     """
     # By descriptor: the working directory may have been removed.
     home, environment = os.open(".", os.O_RDONLY), dict(os.environ)
@@ -60,9 +60,9 @@ class _Guard:
 
 @contextlib.contextmanager
 def no_exit() -> Iterator[None]:
-    """Make `os._exit` raise `Left`: a run that ends half way with status 0 would look green.
+    """Make `os._exit` raise `Left`: a run that ends early with status 0 would look green.
 
-    Forks may leave, and do not come back: one that returned would go on with the tests.
+    Forks may exit. A fork that returns is ended, as it would go on with the tests.
     """
     before, owner = _Guard.owner, os.getpid()
     _Guard.owner, os._exit = owner, _exit
@@ -77,7 +77,7 @@ def no_exit() -> Iterator[None]:
 
 
 def _exit(status: int) -> NoReturn:
-    """A module imported under `no_exit` may keep this: it leaves outside of `no_exit`."""
+    """Replace `os._exit`. A module may keep this function: outside of `no_exit` it exits."""
     if _Guard.owner == os.getpid():
         raise Left(f"os._exit({status})")
     _leave(status)
@@ -87,10 +87,10 @@ def _exit(status: int) -> NoReturn:
 
 
 class Recorder:
-    """Records what Python and what the libraries below it print, warnings, and the log.
+    """Records the output of Python and of native libraries, warnings, and the log.
 
-    All calls share one stream, as a tool that sets up logging keeps it. It is a file with a name:
-    the process that waits for this one cuts it when it grows too long.
+    All calls share one stream, because a tool that sets up logging keeps it. It is a named file, so
+    that the process that waits for this one can truncate it when it grows too large.
     """
 
     def __init__(self) -> None:
@@ -98,12 +98,12 @@ class Recorder:
         self._open()
 
     def _open(self) -> None:
-        # Appending: what is written after a cut stands at the beginning.
+        # Append mode: after a truncation, writing continues at the start.
         self._file: IO[str] = self.path.open("a+", 1, encoding="utf-8", errors="backslashreplace")
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
-        """Take both outputs, and forget what was recorded before."""
+        """Record stdout and stderr. What was recorded before is discarded."""
         if self._file.closed:
             self._open()
         for stream in (sys.stdout, sys.stderr, self._file):
@@ -128,18 +128,18 @@ class Recorder:
                 os.close(before)
 
     def close(self) -> None:
-        """Give the stream back."""
-        with contextlib.suppress(OSError):  # no space for what it still holds
+        """Close and remove the file."""
+        with contextlib.suppress(OSError):  # no space for buffered output
             self._file.close()
         self.path.unlink(missing_ok=True)
 
     def last_lines(self, count: int) -> str:
-        """The last lines that are not blank at the end."""
+        """Return the last lines of the output, without blank lines at the end."""
         if self._file.closed:
             return ""
         try:
             self._file.flush()
-        except OSError:  # no space: what it still holds must not appear in another case
+        except OSError:  # no space: buffered output must not appear in another case
             self.close()
             return ""
         fd = self._file.fileno()
@@ -151,7 +151,7 @@ class Recorder:
 
 @cache
 def recorder() -> Recorder:
-    """The recorder of this process."""
+    """Return the recorder of this process."""
     made = Recorder()
     atexit.register(made.close)
     return made
@@ -159,7 +159,7 @@ def recorder() -> Recorder:
 
 @contextlib.contextmanager
 def _warnings_to(stream: IO[str]) -> Iterator[None]:
-    """Print warnings: a repository with ``filterwarnings = error`` must not break a tool."""
+    """Print warnings, so that a repository's ``filterwarnings = error`` does not break a tool."""
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
         stream.write(f"{category.__name__}: {message}\n")
@@ -172,7 +172,7 @@ def _warnings_to(stream: IO[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _log_to(stream: IO[str]) -> Iterator[None]:
-    """Print warnings of the log here and nowhere else; handlers added meanwhile are dropped."""
+    """Print log warnings to `stream` only. Handlers that are added meanwhile are dropped."""
     handler = logging.StreamHandler(stream)
     handler.setLevel(logging.WARNING)
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))

@@ -1,9 +1,9 @@
-"""Folders of models for tools that live elsewhere, and the file of results that they hand back.
+"""Folders of models for tools that run outside pytest, and the file of results that they return.
 
 A folder holds ``manifest.json`` (`FORMAT`, ``manifest.schema.json``), for each model a folder with
-its files and ``request.json``, and calibration data that models with the same inputs share. A model
-is called by a digest of its bytes and its request: that says nothing of what is asked about it, and
-is the same on every machine.
+its files and ``request.json``, and calibration data that models with the same inputs share. The id
+of a model is a digest of its bytes and its request. It does not reveal what is tested, and is the
+same on every machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MANIFEST = "manifest.json"
 
 
 def model_id(request: Request) -> str:
-    """What a model and what is asked for it are called in a folder."""
+    """Return the id of a model and its request in a folder."""
     native = request.native
     digest = hashlib.sha256(_text(request_message(request)).encode())
     for content in (native.data, *native.files.values()):
@@ -32,7 +32,7 @@ def model_id(request: Request) -> str:
 
 
 def export_id(ids: Iterable[str]) -> str:
-    """What a folder with these models is called."""
+    """Return the id of a folder with these models."""
     return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:16]
 
 
@@ -43,9 +43,9 @@ def write_folder(
     *,
     calibration: bool = True,
 ) -> list[str]:
-    """Write a folder of models; returns their ids in the order of `requests`.
+    """Write a folder of models and return their ids in the order of `requests`.
 
-    `about` are further members of the manifest.
+    `about` are additional members of the manifest.
     """
     entries: dict[str, dict[str, str]] = {}
     ids = []

@@ -1,8 +1,8 @@
-"""A function in a process of its own (``amct_isolate``): what it takes down is one case.
+"""Runs a function in a separate process (``amct_isolate``), so that a crash costs one case.
 
-The process is kept from call to call and restarted after a loss. It imports from where this one
-does. Its first message says whether it could load the quantizer; then requests and outcomes cross.
-All are pickles, length first; both sides are this package.
+The process is kept from call to call and restarted after a crash. It uses this process' import
+path. Its first message says whether it could load the quantizer. Requests and outcomes follow. Each
+message is its length and a pickle. Both sides are this package.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pytest_amct.request_options import RequestOptions
 
 _LENGTH = struct.Struct("<Q")
 _POLL = 0.2
-"""Seconds between two looks at what the process prints."""
+"""Seconds between two checks of the size of the output."""
 
 
 class Isolated:
@@ -43,9 +43,9 @@ class Isolated:
         self._folder = ""
 
     def start(self) -> None:
-        """Start the process and let it load the quantizer.
+        """Start the process and let it load the quantizer. The first `run` does so if needed.
 
-        Raises `UsageError` if it cannot. The first call does this too.
+        Raises `UsageError` if that fails.
         """
         if self._process is not None:
             return
@@ -65,12 +65,12 @@ class Isolated:
         if refused:
             self.close()
             raise UsageError(
-                f"amct_isolate: quantizer {self.name!r} cannot be loaded in a process of its own:"
+                f"amct_isolate: quantizer {self.name!r} cannot be loaded in a separate process:"
                 f" {refused}: correct that, or set amct_isolate to false"
             )
 
     def run(self, model: ModelFiles, options: RequestOptions) -> Outcome:
-        """Return the outcome of one call: ``crashed`` or ``timed-out`` if nothing came back."""
+        """Return the outcome of one call: ``crashed`` or ``timed-out`` without an answer."""
         try:
             self.start()
         except UsageError as error:
@@ -91,7 +91,7 @@ class Isolated:
         return outcome
 
     def close(self) -> None:
-        """End the process, and what it has started."""
+        """End the process and its children."""
         process, self._process = self._process, None
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -104,7 +104,7 @@ class Isolated:
         self._end.close()
 
     def _started(self) -> subprocess.Popen[bytes]:
-        # What it leaves behind if it is killed goes with the folder.
+        # If it is killed, its temporary files are removed with the folder.
         folder = self._end.enter_context(private_folder())
         self._folder = os.fspath(folder)
         given = (self.name, os.fspath(self.rootdir), json.dumps(sys.path))
@@ -160,7 +160,7 @@ def _serve(name: str, rootdir: Path) -> None:
     from pytest_amct.quantizers.loading import load_quantizer
     from pytest_amct.quantizers.running import run_quantizer
 
-    # The streams that everybody prints to are kept away from the messages.
+    # Messages use duplicates, so that printing to the standard streams does not mix with them.
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)

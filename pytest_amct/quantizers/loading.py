@@ -1,4 +1,4 @@
-"""Finds the quantizer that the user names: ``module:attribute`` or an entry point."""
+"""Loads the quantizer that the user names: ``module:attribute`` or an entry point."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pytest_amct.quantizers.running import words
 from pytest_amct.tables.model import Scheme
 
 GROUP = "pytest_amct.quantizers"
-"""The entry-point group; the built-in quantizers register there too."""
+"""The entry-point group. The built-in quantizers register there as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +40,24 @@ class FunctionQuantizer:
 
     @property
     def frameworks(self) -> tuple[str, ...]:
-        """What it declares, else none."""
+        """The declared frameworks, none by default."""
         return tuple(getattr(self.owner, "frameworks", ()))
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:
-        """What it declares, else uniform alone."""
+        """The declared schemes, only uniform by default."""
         return tuple(getattr(self.owner, "schemes", ("uniform",)))
 
     @property
     def quantize_batch(self) -> Callable[[Sequence[Any]], Sequence[Any]] | None:
-        """The owner's own way with many models, if it has one."""
+        """The owner's `quantize_batch`, ``None`` if it has none."""
         found: Callable[[Sequence[Any]], Sequence[Any]] | None
         found = getattr(self.owner, "quantize_batch", None)
         return found
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """What it declares, else none."""
+        """The declared settings, none by default."""
         return tuple(getattr(self.owner, "settings", ()))
 
     def quantize(self, model: Any, request: Any) -> Any:
@@ -65,22 +65,22 @@ class FunctionQuantizer:
         return self.function(model, request)
 
     def validate(self, path: Path) -> None:
-        """Call the owner's own validation, if it has one."""
+        """Call the owner's `validate`, if it has one."""
         if hasattr(self.owner, "validate"):
             self.owner.validate(path)
 
     def close(self) -> None:
-        """Call the owner's own end, if it has one."""
+        """Call the owner's `close`, if it has one."""
         if hasattr(self.owner, "close"):
             self.owner.close()
 
 
 def load_quantizer(name: str, rootdir: Path | None = None, timeout: float = 300.0) -> Quantizer:
-    """The quantizer of that name; modules are looked for in `rootdir` too.
+    """Load the quantizer of that name. Modules are also searched for in `rootdir`.
 
-    `timeout` is how long a program may take, in seconds.
+    `timeout` is the time limit of a program, in seconds.
 
-    Raises `UsageError` in one sentence if it cannot be found, imported or called.
+    Raises `UsageError` if it cannot be found, imported or called.
     """
     if name.startswith(PREFIXES):
         program = load_program(name, timeout, rootdir)
@@ -131,7 +131,7 @@ def _entry_point(name: str) -> Any:
 
 
 def _adapt(name: str, found: Any) -> Quantizer:
-    """A class or factory is called for an instance, a function wrapped; all is checked now."""
+    """Wrap a function, or call a class or factory for an instance. Check what it declares."""
     given = found
     if inspect.isclass(found) or (inspect.isfunction(found) and not _signature(found).parameters):
         if not _takes(found):
@@ -161,7 +161,7 @@ def _adapt(name: str, found: Any) -> Quantizer:
 
 
 def _check_declared(name: str, quantizer: FunctionQuantizer) -> None:
-    """What is misspelt would never be asked for, and nobody would know."""
+    """Raise `UsageError` for misspelt declarations, which would otherwise be ignored silently."""
     schemes = tuple(scheme for scheme in get_args(Scheme) if scheme != "tensor")
     for what, allowed in (
         ("frameworks", FRAMEWORKS),
@@ -189,13 +189,13 @@ def _takes(function: Callable[..., Any], *values: Any) -> bool:
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
     try:
         return inspect.signature(function)
-    except ValueError:  # a builtin without a signature: the call will tell
+    except ValueError:  # a builtin without a signature: errors show up in the call
         return inspect.signature(lambda *values: None)
 
 
 @contextlib.contextmanager
 def _foreign(what: str) -> Iterator[None]:
-    """Run foreign code; whatever it raises is a `UsageError` that says where."""
+    """Run foreign code. Whatever it raises becomes a `UsageError` with the place."""
     try:
         with no_exit(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -207,7 +207,7 @@ def _foreign(what: str) -> Iterator[None]:
 
 
 def _place(error: BaseException) -> str:
-    """Where foreign code raised, if it ran at all."""
+    """Return where foreign code raised, ``""`` if it did not run."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" at {error.filename}:{error.lineno}"
     ours = {Path(__file__), Path(containing.__file__), Path(importlib.__file__)}

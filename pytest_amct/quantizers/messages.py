@@ -1,4 +1,4 @@
-"""What passes between this package and programs: requests and decisions as JSON files.
+"""The JSON files between this package and programs: requests and decisions.
 
 ``request.schema.json`` and ``decisions.schema.json`` ship with the package.
 """
@@ -22,7 +22,7 @@ DECISIONS = "pytest-amct-decisions/2"
 
 
 def request_message(request: Request) -> dict[str, Any]:
-    """A request as JSON; it names no case and no answer."""
+    """Return a request as JSON. It reveals neither the case nor the answer."""
     return {
         "format": REQUEST,
         "framework": request.framework,
@@ -38,7 +38,7 @@ def request_message(request: Request) -> dict[str, Any]:
 
 
 def write_calibration(request: Request, folder: Path, n: int = 8) -> None:
-    """Write `n` feeds as ``0.npz`` ...: arrays by input name, bfloat16 as float32."""
+    """Write `n` feeds as ``0.npz`` and so on: arrays by input name, bfloat16 as float32."""
     folder.mkdir(parents=True, exist_ok=True)
     plain = {i.name: i.dtype for i in request.inputs if i.dtype == "bfloat16"}
     for number, feed in enumerate(request.calibration(n)):
@@ -47,9 +47,10 @@ def write_calibration(request: Request, folder: Path, n: int = 8) -> None:
 
 
 def read_decisions_message(text: str, source: str) -> dict[str, Decision] | None:
-    """The decisions in a JSON text, ``None`` if it is of another format.
+    """Read the decisions from a JSON text. Return ``None`` if it has another format.
 
-    Raises `Refused` or `Unsupported` if it says so, `OutputError` for what is no such message.
+    Raises `Refused` or `Unsupported` if the message says so, and `OutputError` for a malformed
+    message.
     """
     try:
         message = json.loads(text)

@@ -1,8 +1,8 @@
 """Programs as quantizers: ``command: tool {model} {request} {calibration} {output}``.
 
-A fresh process for each model, no shell, a time limit. It may segfault, hang, print gigabytes:
-that costs one case, and the run continues. ``batch: tool ...`` gets folders of models instead and
-runs once for many.
+Each model gets a new process with a time limit. No shell is used. The program may segfault, hang or
+print gigabytes: this costs one case, and the run continues. ``batch: tool ...`` gets folders of
+models instead and runs once for many models.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from pytest_amct.quantizers.protocol import Crashed, Refused, Request, TimedOut
 from pytest_amct.tables.model import Scheme
 
 PREFIXES = ("command:", "batch:")
-"""How the names of programs begin."""
+"""The prefixes of quantizer names that are command lines."""
 
 REFUSED_STATUS = 64
 """The exit status with which a program refuses a request."""
@@ -45,7 +45,7 @@ _CHUNK = 1 << 10
 
 
 class Program:
-    """A quantizer that is a program, see `Quantizer`."""
+    """A program as a quantizer, see `Quantizer`."""
 
     frameworks: tuple[str, ...] = ()
     schemes: tuple[Scheme, ...] = ("uniform",)
@@ -78,14 +78,14 @@ class Program:
 
     @property
     def quantize_batch(self) -> Callable[[Sequence[Request]], list[Any]] | None:
-        """Many models at once, if the program takes folders."""
+        """The call for many models, ``None`` if the program does not take folders."""
         return self._batch if self.batch else None
 
     def _batch(self, requests: Sequence[Request]) -> list[Any]:
-        """Run the program once on a folder of models; a result or an exception for each.
+        """Run the program once on a folder of models. Return a result or an exception for each.
 
-        ``None`` if it wrote nothing for one of several: it may have ended half way. The folder is
-        as `write_folder` makes it. Raises what ended the program if it failed as a whole.
+        A result is ``None`` if the program wrote nothing for one of several models: it may have
+        ended early. `write_folder` makes the folder. Raises an error if the program itself failed.
         """
         folder = requests[0].workdir / "batch"
         folder.mkdir()
@@ -108,10 +108,10 @@ class Program:
         return results
 
     def validate(self, path: Path) -> None:
-        """Programs do not tell how to check what they write."""
+        """Do nothing: programs have no validator."""
 
     def close(self) -> None:
-        """Nothing is kept between calls."""
+        """Do nothing: nothing is kept between calls."""
 
     def _write_request(self, request: Request, folder: Path) -> None:
         text = json.dumps(request_message(request), indent=2)
@@ -132,7 +132,7 @@ class Program:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # so that what it starts ends with it
+            start_new_session=True,  # so that its children can be ended with it
         ) as process:
             assert process.stdout is not None
             reader = threading.Thread(target=_keep_tail, args=[process.stdout, tail], daemon=True)
@@ -152,7 +152,10 @@ class Program:
     def _wait(
         self, process: subprocess.Popen[bytes], output: Path, ids: frozenset[str]
     ) -> int | None:
-        """The exit status, ``None`` if it hangs; not as long as results for `ids` appear."""
+        """Return the exit status, ``None`` if the program hangs.
+
+        It hangs if no new result for `ids` has appeared within the time limit.
+        """
         written = 0
         while True:
             try:
@@ -166,9 +169,9 @@ class Program:
 
 
 def load_program(name: str, timeout: float, rootdir: Path | None) -> Program:
-    """The program behind ``command: ...`` or ``batch: ...``; relative paths are of `rootdir`.
+    """Load ``command: ...`` or ``batch: ...``. Relative paths are relative to `rootdir`.
 
-    Raises `UsageError` if the line cannot be run.
+    Raises `UsageError` if the command line cannot be run.
     """
     prefix, _, line = name.partition(":")
     try:
@@ -176,17 +179,19 @@ def load_program(name: str, timeout: float, rootdir: Path | None) -> Program:
     except ValueError as error:
         raise UsageError(f"quantizer {name!r}: {error}: quote it as a shell would") from None
     if not words:
-        raise UsageError(f"quantizer {name!r} names no program: write {prefix}: tool {{model}} ...")
+        raise UsageError(
+            f"quantizer {name!r} does not name a program: write {prefix}: tool {{model}} ..."
+        )
     for word in words:
         _fill(word, dict.fromkeys(_PLACEHOLDERS, Path()))
     for needed in ("model", "output"):
         if not any(f"{{{needed}}}" in word for word in words):
-            raise UsageError(f"quantizer {name!r} never gets {{{needed}}}: put it on the line")
+            raise UsageError(f"quantizer {name!r} must contain {{{needed}}}: add it to the line")
     local = Path(rootdir or Path.cwd(), words[0])
     found = str(local) if os.sep in words[0] and local.is_file() else shutil.which(words[0])
     if found is None:
         raise UsageError(f"quantizer {name!r}: there is no program {words[0]!r}: install it")
-    # The program runs in another folder: files of the repository are named in full.
+    # The program runs in another folder, so files of the repository get absolute paths.
     rest = [str(p) if (p := Path(rootdir or Path.cwd(), w)).is_file() else w for w in words[1:]]
     shown = " ".join(word for word in words if "{" not in word)
     return Program(shown, [found, *rest], timeout, batch=prefix == "batch")
@@ -199,18 +204,18 @@ def _fill(word: str, places: dict[str, Path] | Any) -> str:
 
 
 def _keep_tail(stream: IO[bytes], tail: deque[bytes]) -> None:
-    """Read everything, so that the program never waits for us, and keep the end."""
+    """Read all output, so that the program never blocks, and keep its end."""
     with contextlib.suppress(ValueError, OSError):
         while chunk := os.read(stream.fileno(), _CHUNK):
             tail.append(chunk)
 
 
 def _check(status: int | None, said: str, timeout: float) -> None:
-    last = said.splitlines()[-1] if said else "it said nothing"
+    last = said.splitlines()[-1] if said else "it printed nothing"
     if status is None:
-        raise TimedOut(f"the program gave nothing within {timeout:g} s and was killed")
+        raise TimedOut(f"the program timed out after {timeout:g} s and was killed")
     if status < 0:
-        raise Crashed(f"the program was ended by {signal.Signals(-status).name}")
+        raise Crashed(f"the program was killed by {signal.Signals(-status).name}")
     if status == REFUSED_STATUS:
         raise Refused(last)
     if status:
@@ -218,10 +223,10 @@ def _check(status: int | None, said: str, timeout: float) -> None:
 
 
 def _result(paths: Sequence[Path], name: str) -> Any:
-    """What a program wrote: a model, decisions, or a file of one of AMCT's forms."""
+    """Read what a program wrote: a model, decisions, or a file of one of AMCT's forms."""
     if len(paths) != 1:
         found = ", ".join(p.name for p in paths) or "nothing"
-        raise OutputError(f"{name} wrote {found}: write one file to {{output}}, with any ending")
+        raise OutputError(f"{name} wrote {found}: write one file to {{output}}, with any suffix")
     path = paths[0]
     refuse_special(path.lstat(), f"{name} made {path.name}", "write one to {output}")
     if path.suffix == ".json":

@@ -1,4 +1,4 @@
-"""What passes between this package and a quantizer: requests, decisions, refusals."""
+"""The interface between this package and a quantizer: requests, refusals, the protocol."""
 
 from __future__ import annotations
 
@@ -21,37 +21,40 @@ if TYPE_CHECKING:
 
 
 SETTINGS = ("channel_wise", "asymmetric", "tensor_quantize", "skip_layers", "skip_layer_types")
-"""What a quantizer may declare that it can be asked for, besides schemes."""
+"""The settings that a quantizer may declare."""
 
 
 class Refused(Exception):
-    """Raise it to refuse a request: conforming where the tables forbid what was asked for."""
+    """Raise this to refuse a request. It conforms if the tables forbid what is requested."""
 
 
 class Unsupported(Exception):
-    """Raise it for a model or a request that is not your business: counted, never judged."""
+    """Raise this for a model or a request that the quantizer does not support.
+
+    It is counted, never judged.
+    """
 
 
 class Crashed(Exception):
-    """The program that a quantizer is ended without a result: by a signal, or half way."""
+    """A quantizer's program ended without a result: by a signal, or too early."""
 
 
 class TimedOut(Exception):
-    """The program that a quantizer is took longer than it may, and was killed."""
+    """A quantizer's program exceeded its time limit and was killed."""
 
 
 class CaffeModel(NamedTuple):
-    """A Caffe net as quantizers get it."""
+    """A Caffe net as given to quantizers."""
 
     #: the text of the prototxt
     prototxt: str
-    #: the bytes of the caffemodel; none, if the net has no blobs
+    #: the bytes of the caffemodel, empty if the net has no blobs
     caffemodel: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """A network input that calibration data is made for: numpy dtype name, shape with no gaps."""
+    """A network input for calibration: its numpy dtype name and a shape without unknowns."""
 
     name: str
     dtype: str
@@ -60,24 +63,24 @@ class InputSpec:
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """What the quantizer is asked for. It decides what is owed, never which table judges.
+    """What is requested from a quantizer. It decides what is expected, never which table judges.
 
-    `settings` are those of the weight algorithm: ``channel_wise``, ``asymmetric``, true or false.
+    `settings` are those of the weight algorithm, true or false: ``channel_wise``, ``asymmetric``.
     """
 
     framework: str
-    #: the model: an ONNX model, a GraphDef, a prototxt; `model_path` is the same as a file
+    #: the model: an ONNX model, a GraphDef or a prototxt; `model_path` is the same as a file
     model_bytes: bytes
-    #: private to this call, empty at its start
+    #: a folder that is private to this call and empty at its start
     workdir: Path
     inputs: tuple[InputSpec, ...] = ()
     scheme: Scheme = "uniform"
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    #: names of data-only layers that shall be quantized
+    #: names of data-only layers to quantize
     tensor_quantize: tuple[str, ...] = ()
-    #: names of layers that shall stay in float
+    #: names of layers to leave in float
     skip_layers: tuple[str, ...] = ()
-    #: Ascend IR types of layers that shall stay in float
+    #: Ascend IR types of layers to leave in float
     skip_layer_types: tuple[str, ...] = ()
     _model_path: Path | None = None
     _network: Network | None = None
@@ -93,26 +96,26 @@ class Request:
 
     @property
     def weights_path(self) -> Path | None:
-        """The caffemodel in `workdir`, ``None`` if the model is of another framework."""
+        """The caffemodel in `workdir`, ``None`` for other frameworks."""
         path = self.workdir / BLOBS_FILE
         return path if self.framework == "caffe" and path.is_file() else None
 
     @property
     def native(self) -> ModelFiles:
-        """The model in its native format, with the files that stand beside it."""
+        """The model in its native format, with the files that belong to it."""
         blobs = self.weights_path
         files = {BLOBS_FILE: blobs.read_bytes()} if blobs else {}
         return ModelFiles(self.framework, self.model_bytes, files)
 
     @property
     def network(self) -> Network:
-        """The model as this suite reads it and judges by it: only to be read."""
+        """The model as this suite reads it. Do not change it: changes are not judged."""
         if self._network is None:
             self._network = self.native.network()
         return self._network
 
     def calibration(self, n: int = 8) -> Iterator[dict[str, NDArray[Any]]]:
-        """`n` feeds of seeded values in (-1, 1), by input name; the same for the same model."""
+        """Yield `n` feeds of seeded values in (-1, 1), by input name, equal for equal models."""
         for i in range(n):
             yield {spec.name: _values(spec, i).copy() for spec in self.inputs}
 
@@ -129,39 +132,39 @@ def _values(spec: InputSpec, i: int) -> NDArray[Any]:
         drawn = rng.integers(0, 4, spec.shape)
     else:
         drawn = rng.uniform(-1, 1, spec.shape)
-    # A scalar's draw is no array: np.asarray makes it one.
+    # A scalar draw is not an array: np.asarray converts it.
     return np.asarray(drawn, dtype=np_dtype(spec.dtype))
 
 
 class Quantizer(Protocol):
-    """A quantizer as the suite calls it; loading makes one out of a function or a class."""
+    """A quantizer as the suite calls it. Loading makes one from a function or a class."""
 
     @property
     def name(self) -> str:
-        """How reports call it."""
+        """The name in reports."""
 
     @property
     def frameworks(self) -> tuple[str, ...]:
-        """Which frameworks' models it takes; none = it does not say."""
+        """The frameworks that it supports, empty if it does not say."""
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:
-        """Which schemes it may be asked for."""
+        """The schemes that may be requested."""
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """Which settings it may be asked for: ``channel_wise``, ``asymmetric``,
+        """The settings that may be requested: ``channel_wise``, ``asymmetric``,
         ``tensor_quantize``, ``skip_layers``, ``skip_layer_types``."""
 
     def quantize(self, model: Any, request: Request) -> Any:
-        """Quantize `model`, a private copy, and return what shows the decisions."""
+        """Quantize `model`, a private copy, and return a form that shows the decisions."""
 
     @property
     def quantize_batch(self) -> Callable[[Sequence[Request]], Sequence[Any]] | None:
-        """Takes many requests at once; gives a result or an exception for each; or ``None``."""
+        """A call for many requests that returns a result or an exception for each, or ``None``."""
 
     def validate(self, path: Path) -> None:
-        """Raise if the quantized model in `path` is broken. May do nothing."""
+        """Raise if the quantized model at `path` is broken. May do nothing."""
 
     def close(self) -> None:
-        """Called once at the end."""
+        """Release resources. Called once at the end."""

@@ -1,8 +1,8 @@
-"""Results of a tool that ran elsewhere as a quantizer: ``results: FOLDER FILE``.
+"""Recorded results of a tool as a quantizer: ``results: FOLDER FILE``.
 
-The folder is what ``pytest-amct export`` wrote, the file holds what the tool made of its models
-(``results.schema.json``). Every model must have a result: a tool that broke off halfway shall not
-look like one that did well.
+``pytest-amct export`` wrote the folder. The file holds the tool's results for its models
+(``results.schema.json``). Every model must have a result, so that a tool that stopped halfway does
+not look like one that succeeded.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MANIFEST_MEMBERS: Mapping[str, Any] = {
     ],
     "models": list,
 }
-"""What is read of a manifest, with the types."""
+"""The members that are read from a manifest, with their types."""
 
 RESULTS_MEMBERS: Mapping[str, Any] = {"export": str, "models": dict}
 """What is read of a file of results, with the types."""
@@ -54,7 +54,7 @@ _ID = re.compile("[0-9a-f]{16}")
 
 
 class Recorded:
-    """A quantizer that looks up what was decided, see `Quantizer`."""
+    """A quantizer that returns recorded results, see `Quantizer`."""
 
     def __init__(self, manifest: Mapping[str, Any], results: Mapping[str, Any], home: Path) -> None:
         self.name = printable(results.get("quantizer", "results"))
@@ -64,7 +64,7 @@ class Recorded:
         self.models, self.home = results["models"], home
 
     def quantize(self, model: Any, request: Request) -> Any:
-        """What the tool made of the model."""
+        """Return the tool's result for the model."""
         id_ = model_id(request)
         if id_ not in self.models:
             raise OutputError(f"the folder holds no model {id_}: export again")
@@ -81,15 +81,15 @@ class Recorded:
             path = (self.home / name).resolve()
             if path.is_relative_to(self.home.resolve()) and path.is_file():
                 return path
-        except (OSError, ValueError):  # no path at all
+        except (OSError, ValueError):  # not a valid path
             pass
-        raise OutputError(f"{name!r} is no file beside the results")
+        raise OutputError(f"{name!r} is not a file in the folder of the results")
 
 
 def load_recorded(name: str, rootdir: Path | None) -> Recorded:
-    """The results behind ``results: FOLDER FILE``; relative paths are of `rootdir`.
+    """Load ``results: FOLDER FILE``. Relative paths are relative to `rootdir`.
 
-    Raises `UsageError` if they do not belong together, or some are missing.
+    Raises `UsageError` if folder and file do not belong together or results are missing.
     """
     try:
         words = shlex.split(name.removeprefix(PREFIX))
@@ -104,7 +104,7 @@ def load_recorded(name: str, rootdir: Path | None) -> Recorded:
     _check_results(results, file)
     if results["export"] != manifest["export"]:
         raise UsageError(
-            f"{file}: is of the export {results['export']!r}, {folder} is"
+            f"{file}: belongs to the export {results['export']!r}, but {folder} is"
             f" {manifest['export']!r}: run the tool on this folder"
         )
     given = set(results["models"])
@@ -116,13 +116,13 @@ def load_recorded(name: str, rootdir: Path | None) -> Recorded:
     if missing:
         raise UsageError(
             f"{file}: {len(missing)} of {len(ids)} models have no result, the first is"
-            f" {missing[0]}: give each one, if only 'unsupported' or 'errored' with the reason"
+            f" {missing[0]}: give each a result, at least 'unsupported' or 'errored' with a reason"
         )
     return Recorded(manifest, results, file.parent)
 
 
 def _ids_of(manifest: Mapping[str, Any], folder: Path) -> list[str]:
-    """The ids of the models of a manifest. Raises `UsageError` if `export` did not write it so."""
+    """Return the ids of a manifest's models. Raises `UsageError` if the manifest was changed."""
     from pytest_amct import __version__
 
     path = folder / MANIFEST

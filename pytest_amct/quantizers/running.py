@@ -1,4 +1,4 @@
-"""Calls a quantizer on one model: a private copy, recorded output, nothing leaks either way."""
+"""Calls a quantizer on one model: with a private copy, recorded output, and no side effects."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ from pytest_amct.quantizers.protocol import (
 from pytest_amct.request_options import PLAIN, RequestOptions
 
 _LAST_LINES = 12
-"""Lines of the tool's output that a finding shows."""
+"""The number of lines of the tool's output that a finding shows."""
 
 _MOST_FRAMES = 3
-"""Lines that tell where a quantizer raised."""
+"""The number of frames that show where a quantizer raised."""
 
 _MOST_READ = 50
-"""Frames of which those lines are taken."""
+"""The number of innermost frames among which they are selected."""
 
 _OURS = frozenset(Path(__file__).with_name(f"{n}.py") for n in ("running", "loading", "programs"))
 
 _LONGEST_LINE = 400
-"""Characters of an exception's message that a finding shows."""
+"""The number of characters of an exception's message that a finding shows."""
 
 
 def run_quantizer(
@@ -56,10 +56,10 @@ def run_quantizer(
     network: Network | None = None,
     options: RequestOptions = PLAIN,
 ) -> Outcome:
-    """What the quantizer decides on a model.
+    """Call the quantizer on a model and return the outcome.
 
-    `network` is the same model, if it has been read already; `options` goes into the `Request`.
-    Never raises for what the quantizer does: that is in the outcome. Ctrl-C passes.
+    `network` is the same model, if it has been read already. `options` goes into the `Request`.
+    Whatever the quantizer raises is in the outcome. Only `KeyboardInterrupt` is passed on.
     """
     network, output = network or model.network(), ""
     try:
@@ -68,18 +68,18 @@ def run_quantizer(
             with contained(folder):
                 outcome = _call(quantizer, request, network)
         output = recorder().last_lines(_LAST_LINES)
-    except OSError as error:  # no space, as a rule
-        outcome = Outcome("errored", message=f"no files could be made for it: {words(error)}")
+    except OSError as error:  # usually no space
+        outcome = Outcome("errored", message=f"its files could not be written: {words(error)}")
     return replace(outcome, message=_repeatable(outcome.message), output=_repeatable(output))
 
 
 def run_batch(
     quantizer: Quantizer, models: Sequence[tuple[ModelFiles, RequestOptions]]
 ) -> list[Outcome | None]:
-    """The outcomes of one call with many models, in their order.
+    """Call the quantizer once on many models and return the outcomes in their order.
 
-    ``None`` where there is no result, an empty list if the call failed as a whole: those models
-    are to be given to the quantizer one by one.
+    An outcome is ``None`` if there is no result. The list is empty if the whole call failed. The
+    caller then retries these models one at a time.
     """
     networks = [model.network() for model, _ in models]
     assert quantizer.quantize_batch is not None
@@ -102,7 +102,7 @@ def run_batch(
                 ]
     except KeyboardInterrupt:
         raise
-    except BaseException:  # told of when they are given alone
+    except BaseException:  # the retry reports it
         return []
     return [o and replace(o, message=_repeatable(o.message)) for o in found]
 
@@ -110,9 +110,9 @@ def run_batch(
 def make_request(
     model: ModelFiles, network: Network, folder: Path, options: RequestOptions
 ) -> Request:
-    """The request for a model; what belongs to the model stands in the folder already.
+    """Write the files of a model to `folder` and return the request for it.
 
-    It reads a network of its own when asked for one: what a quantizer does to that is not judged.
+    `Request.network` is read separately, so changes that a quantizer makes to it are not judged.
     """
     for name, content in model.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ def _give(result: Any) -> Any:
 
 
 def _repeatable(text: str) -> str:
-    """Temporary folders and addresses differ in each run; what is told of a case must not."""
+    """Replace temporary folders and addresses, which differ in each run."""
     drawn = r"([^/\\\s]*[._-]|tmp)[a-z0-9_]{8}(?![^/\\\s])"  # as Python's tempfile draws names
     names = rf"[/\\](amct-[\w-]+|{drawn})"
     text = re.sub(re.escape(os.path.dirname(prefix())) + names, "<tmp>", text)
@@ -141,7 +141,7 @@ def _call(quantizer: Quantizer, request: Request, network: Network) -> Outcome:
 
 
 def _private_copy(request: Request) -> Any:
-    """The model as quantizers get it: a proto of ONNX or TensorFlow's form, Caffe's two files."""
+    """Return the model as given to quantizers: an ONNX or TensorFlow proto or a `CaffeModel`."""
     if request.framework == "tensorflow":
         from pytest_amct.graphs.tensorflow.files import parse_tensorflow
 
@@ -159,7 +159,7 @@ def _outcome(
 ) -> Outcome:
     try:
         result = quantize()
-        if isinstance(result, Iterator):  # a generator does its work only now
+        if isinstance(result, Iterator):  # a generator runs the quantizer's code only now
             result = list(result)
     except Refused as refusal:
         return Outcome("refused", message=said(refusal))
@@ -182,7 +182,7 @@ def _outcome(
         return Outcome("invalid-output", message=said(error))
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # of an object of the quantizer's own, as a rule
+    except BaseException as error:  # usually from an object of the quantizer
         _print_place(error)
         return Outcome("errored", message=f"reading what it returned failed: {words(error)}")
 
@@ -191,14 +191,14 @@ def _read(quantizer: Quantizer, request: Request, network: Network, result: Any)
     outcome = read_outcome(network, result)
     path = _as_file(result, request.workdir)
     rejected = _rejection(quantizer, path) if path is not None else None
-    # A validator that refuses the model that was given, too, has no kernel for it: no proof.
+    # A validator that also refuses the given model proves nothing: it may lack a kernel.
     if rejected is not None and _rejection(quantizer, request.model_path) is None:
         raise OutputError(f"the quantized model does not load: {rejected}")
     return outcome
 
 
 def _rejection(quantizer: Quantizer, path: Path) -> str | None:
-    """Why the quantizer's own validation refuses a file, ``None`` if it does not."""
+    """Return why the quantizer's validator refuses a file, ``None`` if it accepts it."""
     try:
         quantizer.validate(path)
     except KeyboardInterrupt:
@@ -209,7 +209,7 @@ def _rejection(quantizer: Quantizer, path: Path) -> str | None:
 
 
 def _as_file(result: Any, folder: Path) -> Path | None:
-    """The file of a quantized model, ``None`` if what was returned is none."""
+    """Return the file of a quantized model, ``None`` if the result is not a model."""
     if isinstance(result, onnx.ModelProto):
         result = result.SerializeToString()
     if isinstance(result, bytes):
@@ -223,8 +223,8 @@ def _as_file(result: Any, folder: Path) -> Path | None:
 
 
 def _print_place(error: BaseException) -> None:
-    """Where the quantizer raised, among what it printed last: innermost last."""
-    # The last ones: a recursion may have gone through millions.
+    """Print where the quantizer raised to its output, the innermost frame last."""
+    # Only the last frames: a recursion may have millions.
     frames = traceback.extract_tb(error.__traceback__, limit=-_MOST_READ)
     theirs = [f for f in frames if Path(f.filename) not in _OURS and f.filename[:1] != "<"]
     for frame in theirs[-_MOST_FRAMES:]:
@@ -232,7 +232,7 @@ def _print_place(error: BaseException) -> None:
 
 
 def words(error: BaseException) -> str:
-    """An exception in one line: its type, and the first line of what it says."""
+    """Return an exception in one line: its type and the first line of its message."""
     if isinstance(error, SystemExit):
         return f"SystemExit: sys.exit({described(error.code)})"
     if isinstance(error, Left):
@@ -245,7 +245,7 @@ def words(error: BaseException) -> str:
 
 
 def input_spec(tensor: Tensor) -> InputSpec:
-    """What calibration data for a network input looks like; symbolic dimensions count as 1."""
+    """Return the calibration spec of a network input. Symbolic dimensions count as 1."""
     entries = shape(tensor) or ()
     return InputSpec(
         tensor.name,

@@ -1,6 +1,6 @@
-"""The operators that AMCT writes into a deploy model, and what their constants hold.
+"""The operators that AMCT writes into a deploy model, and the contents of their constants.
 
-AMCT writes them into the default domain without registering them; any domain is accepted.
+AMCT writes them into the default domain without registering them. Any domain is accepted.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ _FACTORS = (DEQUANT, "AscendRequant")
 
 
 def is_ascend(layer: Layer) -> bool:
-    """Whether the layer is one of AMCT's own operators."""
+    """Return whether the layer is one of AMCT's operators."""
     return layer.type.startswith("Ascend")
 
 
 def is_deploy(network: Network) -> bool:
-    """Whether a model is in AMCT's deploy form."""
+    """Return whether a model is in AMCT's deploy form."""
     return any(is_ascend(layer) for layer in network.layers)
 
 
 def quantizes_data(layer: Layer) -> bool:
-    """Whether the layer makes integers of data (AscendQuantV2, AscendRequantS16 ... as well)."""
+    """Return whether the layer quantizes data. Variants such as AscendQuantV2 are included."""
     return layer.type.startswith(_INTO_INTEGERS)
 
 
 class Factors(NamedTuple):
-    """What the packed factors of AscendDequant show; ``None`` = it cannot be told."""
+    """The packed factors of an AscendDequant. ``None`` means that they do not show it."""
 
     scales: NDArray[np.float32]
     asymmetric: bool | None
@@ -47,17 +47,17 @@ class Factors(NamedTuple):
 def pack_factors(
     scales: NDArray[np.float32], offset: int = 0, shift: int = 0
 ) -> NDArray[np.uint64]:
-    """Factors of AscendDequant: bits 0-31 scale, 32-39 shift N, 40-47 weight offset."""
+    """Pack factors for AscendDequant: bits 0-31 scale, 32-39 shift N, 40-47 weight offset."""
     words = np.ascontiguousarray(scales, np.float32).view(np.uint32).astype(np.uint64)
     high = (offset & 0xFF) << 40 | (shift & 0xFF) << 32
     return np.asarray(words | np.uint64(high), np.uint64)
 
 
 def unpack_factors(words: NDArray[Any]) -> Factors:
-    """What packed factors show.
+    """Unpack the factors of an AscendDequant.
 
-    The published layout is that of `pack_factors`, but a published writer puts the weight offset
-    where the shift belongs. Bits 32-39 alone thus show neither.
+    The published layout is that of `pack_factors`, but a published writer stores the weight offset
+    in the bits of the shift. If only bits 32-39 are set, shift and offset are therefore unknown.
     """
     scales = (words & np.uint64(0xFFFFFFFF)).astype(np.uint32).view(np.float32)
     low = (words >> np.uint64(32)) & np.uint64(0xFF)
@@ -68,7 +68,7 @@ def unpack_factors(words: NDArray[Any]) -> Factors:
 
 
 def factors_of(layer: Layer) -> Factors | None:
-    """The factors that an AscendDequant or AscendRequant holds, ``None`` if they are not there."""
+    """Return the factors of an AscendDequant or AscendRequant, ``None`` if they are not stored."""
     if not layer.type.startswith(_FACTORS):
         return None
     found = values(stored(layer.input(1)))
@@ -78,9 +78,9 @@ def factors_of(layer: Layer) -> Factors | None:
 
 
 def weight_home(tensor: Tensor | None) -> tuple[Tensor | None, tuple[Layer, ...]]:
-    """Where the values at a weight port are stored, and the Ascend operators on the way there.
+    """Return the tensor that stores the weight at a port, and the Ascend operators on the way.
 
-    What quantizes data, or makes floats of sums, stands behind another layer: no weight is there.
+    Operators that quantize data or dequantize sums belong to another layer: they end the search.
     """
     passed = []
     for _ in range(16):

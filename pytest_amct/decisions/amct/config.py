@@ -21,26 +21,26 @@ _NOT_LAYERS = frozenset(
         "do_fusion",
         "skip_fusion_layers",
         "tensor_quantize",
-        # AMCT's too, beside those that READING.md section 9 lists
+        # also AMCT's, although docs/reading.md, "What forms show", does not list it
         "weight_offset",
         "fakequant_precision_mode",
         "update_bn",
         "bn_update_config",
     )
 )
-"""Keys of the file itself."""
+"""Top-level keys that are not layers."""
 
 _LONGEST = 200
-"""Characters of a place that messages tell."""
+"""The largest number of characters of a place that messages quote."""
 
 _NONUNIFORM = ("nuq_quantize", "snq_quantize")
 _UNIFORM = ("arq_quantize", "ada_quantize")
 
 
 def read_config(text: str) -> AmctDecisions:
-    """What the JSON text of a configuration says of its layers (READING.md section 9).
+    """Read the layers from the JSON text of a configuration (docs/reading.md, "What forms show").
 
-    Raises `OutputError` with the path of the key that is wrong.
+    Raises `OutputError` with the path of the wrong key.
     """
     if not isinstance(text, str):
         raise OutputError(
@@ -65,12 +65,12 @@ def _parse(text: str) -> Any:
         return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_pairs)
     except json.JSONDecodeError as error:
         raise OutputError(
-            f"the configuration is no JSON: line {error.lineno}, column {error.colno}: {error.msg}"
+            f"the configuration is not JSON: line {error.lineno}, column {error.colno}: {error.msg}"
         ) from None
-    except ValueError as error:  # a number of thousands of digits
-        raise OutputError(f"the configuration is no JSON: {error}") from None
+    except ValueError as error:  # a number with thousands of digits
+        raise OutputError(f"the configuration is not JSON: {error}") from None
     except RecursionError:
-        raise OutputError("the configuration is nested too deep: it is not AMCT's") from None
+        raise OutputError("the configuration is nested too deep: return one of AMCT's") from None
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def _weighted(path: str, params: Mapping[str, Any], offset: bool, seen: str) -> 
 
 
 def _quantized(decision: Decision) -> Decision:
-    """A layer's decision when an input of it is quantized besides."""
+    """Return a layer's decision, given that one of its inputs is quantized."""
     return decision if decision.seen else Decision(weights=False, nonuniform=False, seen=_TENSOR)
 
 
@@ -132,7 +132,7 @@ _TENSOR = "the configuration's tensor_quantize names it"
 
 
 def _tensors(config: Mapping[str, Any]) -> dict[str, dict[int, str]]:
-    """Input ports by layer name, as ``tensor_quantize`` lists them, with their places."""
+    """Return the input ports that ``tensor_quantize`` lists, by layer name, with their places."""
     found: dict[str, dict[int, str]] = {}
     listed = config.get("tensor_quantize")
     for i, entry in enumerate([] if listed is None else _typed("tensor_quantize", listed, list)):
@@ -153,7 +153,7 @@ def _tensors(config: Mapping[str, Any]) -> dict[str, dict[int, str]]:
 
 
 def _params(path: str, value: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Parameters of one kind; some tools write a list of them, one for each input."""
+    """Return the parameters of one kind. Some tools write a list with an entry for each input."""
     found = value.get(path.rpartition(".")[2])
     if isinstance(found, list):
         each = [_object(f"{path}[{i}]", entry) for i, entry in enumerate(found)]
@@ -178,7 +178,7 @@ _WORDS = {
 def _typed(path: str, value: Any, kind: type) -> Any:
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
-    # What is nested may be too deep to write.
+    # Nested values may be too deep for json.dumps.
     written = _WORDS[type(value)] if value and isinstance(value, dict | list) else json.dumps(value)
     written = written if len(written) <= 40 else f"{written[:40]}..."
     place = printable(path[-_LONGEST:]) or "the configuration"

@@ -1,7 +1,7 @@
-"""Decisions in AMCT's deploy form: INT8 weights, AscendQuant before a layer, AscendDequant behind.
+"""Decisions in AMCT's deploy form: INT8 weights between AscendQuant and AscendDequant.
 
-Decided by edges, never by names: one AscendQuant serves all layers that share its scale, and may
-stand far before them, as integers pass what only moves or clips values.
+Edges decide, never names. One AscendQuant serves all layers that share its scale. It may be far
+from them, as layers that only move or clip values pass integers through.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Row, Spec
 
 _Kind = Literal["quantized", "summed"]
-"""What a tensor of a deploy model holds: quantized data, or sums that wait for AscendDequant."""
+"""What a tensor of a deploy model holds: quantized data, or sums that AscendDequant converts."""
 
 _PASSES = (HANDS_ON | {"Relu", "Clip", "Concat", "Max", "Min"}) - {"Cast", "CastLike"}
 _SELECTS = ("MaxPool", "GlobalMaxPool")
-"""Types whose output is as quantized as their input, but that have a decision of their own."""
+"""Types that pass integers through, but whose own decision counts."""
 
 _CARRIES = frozenset("Resize Upsample CenterCropPad Where ReverseSequence ScatterElements".split())
-"""Types that may carry integers on, though not as they are."""
+"""Types that may pass integers on in a changed form."""
 
 _VISITS = 64
 
 
 def read_deploy(original: Network, counterparts: Mapping[int, Layer], spec: Spec) -> Decided:
-    """Decisions on the layers that have a counterpart in the deploy model.
+    """Return the decisions on the layers that have a counterpart in the deploy model.
 
-    A layer whose counterpart shows nothing (READING.md section 9) is left out.
+    Layers whose counterpart shows nothing are left out (docs/reading.md, "What forms show").
     """
     return sorted_out(
         (index, _decide(original.layers[index], after, spec))
@@ -69,7 +69,7 @@ def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | str | None:
         return (_doubt(before, after, (row.ports.weight, *ports)) if float_ else None) or told
     weights = any(_on_weight_quant(after.input(port)) for port in ports)
     if not weights and "summed" in held.values():
-        return None  # the bias behind a matrix product: what sums of integers pass decides nothing
+        return None  # such as the bias of a matrix product: integer sums are not a decision
     if not inputs and not weights:
         return _doubt(before, after, ports) or Decision.float()
     factors = _behind(after)
@@ -79,19 +79,19 @@ def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | str | None:
         weight_bits=8 if weights else None,
         shift=factors.shift if factors is not None else None,
         evidence="inferred" if _explained(after, spec) else "stated",
-        seen="AscendQuant stands before it",
+        seen="AscendQuant precedes it",
     )
 
 
 def _doubt(before: Layer, after: Layer, ports: tuple[int, ...]) -> str | None:
-    """What else may have quantized a layer, in words."""
+    """Return what else may have quantized a layer, as text."""
     for port in ports:
         words = doubt_at(before, after, port, "input")
         if words is not None:
             return words
         pairs = trace(after.input(port)).pairs
         if len(pairs) > len(trace(before.input(port)).pairs):
-            return f"it reads what {pairs[0]} makes, which AMCT does not write"
+            return f"it reads the output of {pairs[0]}, which AMCT does not write"
     return None
 
 
@@ -114,7 +114,7 @@ def _weighted(
     else:
         weights = _is_integer(walk.dtype(tensor)) and not _is_integer(walk.dtype(old))
     if not weights and inputs is None:
-        return None  # what a layer that cannot be looked into gives it is not known
+        return None  # its data is unknown, and so is the decision
     if not weights:
         return Decision(inputs=inputs, weights=False, nonuniform=False, seen=_data(inputs))
     asymmetric = _has_offset(passed)
@@ -136,14 +136,14 @@ def _weighted(
 
 
 def _data(inputs: tuple[int, ...] | None) -> str:
-    return "AscendQuant stands before it" if inputs else ""
+    return "AscendQuant precedes it" if inputs else ""
 
 
 # --- edges -----------------------------------------------------------------------------------
 
 
 def _kinds(network: Network) -> Mapping[Tensor, _Kind]:
-    """What each tensor that is no float holds; one pass in the order of the document."""
+    """Return the kind of each tensor that is not float. One pass in document order is enough."""
     kinds: dict[Tensor, _Kind] | None = network.memo.get("ascend")
     if kinds is None:
         kinds = network.memo["ascend"] = {}
@@ -176,7 +176,7 @@ def _made(layer: Layer, kinds: Mapping[Tensor, _Kind]) -> _Kind | None:
 def _held(
     before: Tensor | None, tensor: Tensor | None, kinds: Mapping[Tensor, _Kind]
 ) -> _Kind | None:
-    """What an input holds; a constant operand may have been stored as integers."""
+    """Return what an input holds. A constant operand may have been stored as integers."""
     if tensor is None:
         return None
     if kinds.get(tensor) is None and is_constant(tensor):
@@ -198,7 +198,7 @@ def _is_weight_quant(passed: tuple[Layer, ...]) -> bool:
 
 
 def _has_offset(passed: tuple[Layer, ...]) -> bool | None:
-    """Whether AscendWeightQuant subtracts an offset; its second input holds one."""
+    """Return whether AscendWeightQuant subtracts an offset, which is its second input."""
     for layer in passed:
         if layer.type.startswith(WEIGHT_QUANT):
             found = values(stored(layer.input(1)))
@@ -207,7 +207,10 @@ def _has_offset(passed: tuple[Layer, ...]) -> bool | None:
 
 
 def _behind(layer: Layer) -> Factors | None:
-    """The factors of the AscendDequant behind a layer, maybe behind its bias and what passes."""
+    """Return the factors of the AscendDequant after a layer.
+
+    Its bias and layers that pass values through may be in between.
+    """
     tensor = layer.output(0)
     for _ in range(_VISITS):
         readers = tensor.consumers if tensor is not None else []
@@ -224,7 +227,7 @@ def _behind(layer: Layer) -> Factors | None:
 
 
 def _explained(layer: Layer, spec: Spec) -> bool:
-    """Whether a pool that selects values only lets pass what a layer behind it asked for."""
+    """Return whether a layer after a pool that selects values explains the pool's integers."""
     if layer.domain or layer.type not in _SELECTS:
         return False
     stack, left = [layer.output(0)], _VISITS

@@ -1,4 +1,4 @@
-"""What AMCT's two text forms, configuration and record, say of layers, before a model is known."""
+"""The contents of AMCT's two text forms, configuration and record, before a model is known."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from pytest_amct.tables.model import Spec
 from pytest_amct.wording import printable
 
 _DIGITS = 9
-"""Digits of an input's number; what has more is no number of an input."""
+"""The largest number of digits of an input port."""
 
 
 @dataclass(frozen=True, slots=True)
 class AmctLayer:
-    """What a text form says of one layer; which input ports are data only the model tells."""
+    """What a text form says about one layer. Only the model tells which input ports are data."""
 
-    #: everything but the inputs
+    #: the decision without the inputs
     decision: Decision
-    #: whether all of its data was quantized, ``None`` if the text does not tell
+    #: whether all of its data was quantized, ``None`` if the text does not say
     data: bool | None
-    #: input ports that were quantized one by one, with the place that says so
+    #: input ports that were quantized individually, with the place in the text that says so
     ports: Mapping[int, str]
-    #: whether one input was quantized, without a word on which
+    #: whether one input was quantized, but the text does not say which
     some_port: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AmctDecisions:
-    """What `read_config` and `read_record` return, and a quantizer may return in turn.
+    """The result of `read_config` and `read_record`. A quantizer may return it.
 
-    Every layer that is quantized stands in such a text, so that the others were left in float;
-    ``None`` marks one that is mentioned without a word on what was done to it.
+    Such a text lists every quantized layer, so the other layers were left in float. ``None``
+    marks a layer that is listed without saying what was done to it.
     """
 
-    #: by name; in a record ``name:port`` for a single input
+    #: by name; ``name:port`` is a single input in a record
     layers: Mapping[str, AmctLayer | None]
 
 
 def read_layers(original: Network, found: AmctDecisions, spec: Spec) -> Outcome:
-    """The decisions on the layers of `original`.
+    """Return the decisions on the layers of `original`.
 
     Raises `OutputError` for a name or a port that the model does not have.
     """
@@ -76,7 +76,7 @@ def read_layers(original: Network, found: AmctDecisions, spec: Spec) -> Outcome:
 
 
 def decisions_by_name(found: AmctDecisions) -> dict[str, Decision]:
-    """The decisions of a text without its model: "all data" is then input 0."""
+    """Return the decisions of a text without its model. "All data" then means input 0."""
     decisions = {}
     for name, said in found.layers.items():
         if said is not None:
@@ -88,7 +88,7 @@ def decisions_by_name(found: AmctDecisions) -> dict[str, Decision]:
 
 
 def _split(name: str, known: Mapping[str, object]) -> tuple[str, int | None]:
-    """A name of the model, and the port behind a colon if it has one."""
+    """Split ``name:port`` into a name of the model and the port, ``None`` without a port."""
     base, colon, port = name.rpartition(":")
     if (
         name not in known
@@ -103,7 +103,7 @@ def _split(name: str, known: Mapping[str, object]) -> tuple[str, int | None]:
 
 
 def _merge(first: AmctLayer | None, second: AmctLayer | None) -> AmctLayer | None:
-    """Two inputs of one layer stand in records of their own."""
+    """Merge two entries of one layer: a record has one for each of its inputs."""
     if first is None or second is None:
         return second or first
     kept = first if first.decision.weights else second

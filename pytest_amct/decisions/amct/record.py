@@ -1,4 +1,4 @@
-"""AMCT's record of quantization factors, protobuf text (``scale_offset_record``)."""
+"""AMCT's record of quantization factors in protobuf text (``scale_offset_record``)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Entry key:1:string value:2:Factors
 Factors scale_d:1:float* offset_d:2:int32* scale_w:3:float* offset_w:4:int32* shift_bit:5:uint32*
   cluster:6:int32* is_tensor_quantize:7:bool* dst_type:8:string* wts_type:9:string*
 """
-"""What is read of one layer. Frameworks number these fields differently, so the numbers here are
-our own; all are repeated here, as some are in one framework and not in another."""
+"""The fields that are read for one layer. AMCT numbers them differently for each framework, so the
+numbers here are arbitrary. All are repeated here, as some are repeated in one framework only."""
 
 _BITS = {"INT4": 4, "INT6": 6, "INT7": 7, "INT8": 8, "INT16": 16}
 
@@ -29,9 +29,9 @@ _MOST_SHIFT = 16
 
 
 def read_record(text: str) -> AmctDecisions:
-    """What the text of a record says of its layers (READING.md section 9).
+    """Read the layers from the text of a record (docs/reading.md, "What forms show").
 
-    Fields that are not known are passed over. Raises `OutputError` with line and column.
+    Unknown fields are ignored. Raises `OutputError` with line and column.
     """
     if not isinstance(text, str):
         raise OutputError(f"the record is {written(text)}: give its text, or return its path")
@@ -41,16 +41,16 @@ def read_record(text: str) -> AmctDecisions:
     except text_format.ParseError as error:
         line, column = error.GetLine(), error.GetColumn()
         where = f"line {line}, column {column}: " if line else ""
-        # protobuf says the place first, and may quote the whole line before the reason
+        # protobuf puts the place first, and may quote the whole line before the reason
         reason = str(error).removeprefix(f"{line}:{column} : ").rpartition("': ")[2].strip()
         raise OutputError(
-            f"the record is no protobuf text: {where}{printable(reason[:200])}"
+            f"the record is not protobuf text: {where}{printable(reason[:200])}"
         ) from None
     except ValueError as error:
         reason = printable(str(error)[:200])
-        raise OutputError(f"the record is no protobuf text: {reason}") from None
+        raise OutputError(f"the record is not protobuf text: {reason}") from None
     except RecursionError:
-        raise OutputError("the record is nested too deep: it is not AMCT's") from None
+        raise OutputError("the record is nested too deep: return one of AMCT's") from None
     layers: dict[str, AmctLayer | None] = {}
     for i, entry in enumerate(record.record):
         if not entry.key:
@@ -83,5 +83,5 @@ def _layer(value: Any) -> AmctLayer:
 
 @cache
 def _message() -> Any:
-    """The message class of a record."""
+    """Return the message class of a record."""
     return message_classes("pytest_amct/record.proto", _SCHEMA)["Record"]

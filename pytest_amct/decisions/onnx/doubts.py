@@ -1,4 +1,4 @@
-"""Why a result cannot tell what was done to a layer: what else may have quantized its values."""
+"""Why a result does not show what was done to a layer: what else may have quantized its values."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _VISITS = 16
 
 
 def doubt_at(before: Layer, after: Layer, port: int, what: str) -> str | None:
-    """What may have quantized the value at a port, in words, ``None`` if nothing may.
+    """Return what may have quantized the value at a port, as text, ``None`` if nothing may.
 
-    What the given model held there already is no doubt. `what` names the value: weight or data.
+    An operator that the given model already has there is not a doubt. `what` names the value:
+    weight or data.
     """
     found = trace(after.input(port)).doubt
     if found is None:
@@ -27,9 +28,9 @@ def doubt_at(before: Layer, after: Layer, port: int, what: str) -> str | None:
     if is_unknown(found):
         if found.qualified_type in _types(before.network):
             if found.body and _functions_changed(before.network, after.network):
-                return f"{found} stands at its {what}, and functions of the model have changed"
+                return f"{found} makes its {what}, and functions of the model have changed"
             return None
-        return f"{found} stands at its {what}, which is not known to this suite"
+        return f"{found}, which this suite does not know, makes its {what}"
     held = trace(before.input(port)).doubt
     if held is not None and held.qualified_type == found.qualified_type:
         return None
@@ -37,23 +38,23 @@ def doubt_at(before: Layer, after: Layer, port: int, what: str) -> str | None:
         return f"{found} rounds its {what}, which stays float: give the deploy model"
     if found.type.startswith("Gather"):
         return f"{found} looks its {what} up in a table"
-    return f"{found} makes its {what} of integers, of which no scale is known"
+    return f"{found} makes its {what} from integers whose scale is not known"
 
 
 def unknown_reader(before: Layer, after: Layer) -> str | None:
-    """The operator that reads what a layer makes and may quantize it, in words."""
+    """Return the operator that reads a layer's output and may quantize it, as text."""
     known = _types(before.network)
     for output in after.outputs:
         for reader in output.consumers if output is not None else ():
             if is_unknown(reader) and reader.qualified_type not in known:
-                return f"{reader} reads its output, which is not known to this suite"
+                return f"{reader}, which this suite does not know, reads its output"
     return None
 
 
 def sums_at(after: Layer, port: int, spec: Spec) -> str | None:
-    """Whose sums of integers, not yet multiplied with their factors, stand at a port, in words.
+    """Return which layer's sums of integers, not yet multiplied by factors, reach a port, as text.
 
-    What such sums pass is no decision, as in the deploy form.
+    Layers that such sums pass are not decisions, as in the deploy form.
     """
     tensor = after.input(port)
     for _ in range(_VISITS):
@@ -61,7 +62,7 @@ def sums_at(after: Layer, port: int, spec: Spec) -> str | None:
         if layer is None:
             return None
         if _sums_up(layer, spec):
-            return f"it works on the sums of integers that {layer} makes"
+            return f"it works on sums of integers that {layer} makes"
         if layer.domain or layer.type not in _PASSES:
             return None
         tensor = layer.input(0)
@@ -69,7 +70,7 @@ def sums_at(after: Layer, port: int, spec: Spec) -> str | None:
 
 
 def _sums_up(layer: Layer, spec: Spec) -> bool:
-    """Whether a layer multiplies integers, and leaves their factors to what stands behind it."""
+    """Return whether a layer multiplies integers, and later layers apply their factors."""
     if layer.type in ("ConvInteger", "MatMulInteger"):
         return not layer.domain
     row = find_row(layer, spec)
@@ -84,9 +85,9 @@ def _sums_up(layer: Layer, spec: Spec) -> bool:
 
 
 def in_place_of(original: Network, result: Network, missing: Iterable[int]) -> dict[int, str]:
-    """What stands in the place of layers without a counterpart, in words, by layer index.
+    """Return what replaces layers without a counterpart, as text, by layer index.
 
-    It has the layer's name, or makes its output, and is not known to this suite.
+    The replacement is an unknown operator that has the layer's name or produces its output.
     """
     known = _types(original)
     named: dict[tuple[str, str], list[Layer]] = {}
@@ -104,14 +105,14 @@ def in_place_of(original: Network, result: Network, missing: Iterable[int]) -> d
         for name in (before.name, output.name if output is not None else ""):
             there = named.get((before.where, name), [])
             if len(there) == 1 and index not in found:
-                what = "a function that grows too large once inlined"
-                why = what if there[0].body else "which is not known to this suite"
-                found[index] = f"{there[0]} stands in its place, {why}"
+                what = "a function that is too large to inline"
+                why = what if there[0].body else "which this suite does not know"
+                found[index] = f"{there[0]}, {why}, replaces it"
     return found
 
 
 def _functions_changed(original: Network, result: Network) -> bool:
-    """Whether a function that the given model had, too, has another body now."""
+    """Return whether a function of the given model has a different body in the result."""
     found: bool | None = result.memo.get("functions changed")
     if found is None:
         had = {(f.domain, f.name, f.overload): f for f in original.raw.functions}

@@ -1,7 +1,7 @@
-"""Operators beside ONNX's own that quantize, by the documentation of the tools that write them.
+"""Quantizing operators outside ONNX, according to the documentation of the tools that write them.
 
-Operators that are neither listed here nor defined by ONNX are strangers: what they do to a value
-is not known.
+Operators that are neither listed here nor defined by ONNX are strangers: their effect on a value
+is unknown.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _FAKE = _listed(
     (_TENSORRT, "TRT_FP4QDQ"),
     (_OPENVINO, "FakeQuantize"),
 )
-"""Operators that quantize a value and dequantize it at once."""
+"""Operators that quantize and dequantize a value in one step."""
 
 _FLOAT = _listed(
     (
@@ -77,35 +77,35 @@ _FLOAT = _listed(
 """Operators that compute in float."""
 
 _BITS = {"FP8": 8, "INT8": 8, "MXFP8": 8, "INT4": 4, "FP4": 4}
-"""Bits that the names of TensorRT's operators tell."""
+"""Bits by the type in the names of TensorRT's operators."""
 
 
 def is_foreign_quantize(type_: str, domain: str) -> bool:
-    """Whether an operator of another domain turns floats into a narrower type."""
+    """Return whether an operator outside ONNX's domain converts floats to a narrower type."""
     return bool(domain) and (type_ == "QuantizeLinear" or (domain, type_) in _QUANTIZE)
 
 
 def is_foreign_dequantize(type_: str, domain: str) -> bool:
-    """Whether an operator of another domain turns a narrower type back into floats."""
+    """Return whether an operator outside ONNX's domain converts a narrower type back to floats."""
     return bool(domain) and (type_ == "DequantizeLinear" or (domain, type_) in _DEQUANTIZE)
 
 
 def is_fake_type(type_: str, domain: str) -> bool:
-    """Whether an operator quantizes and dequantizes at once."""
+    """Return whether an operator quantizes and dequantizes in one step."""
     if type_ in _QONNX:
         return domain == "onnx.brevitas" or domain.split(".")[0] in ("", "qonnx", "finn")
     return (domain, type_) in _FAKE
 
 
 def is_fake(layer: Layer) -> bool:
-    """Whether the layer quantizes and dequantizes at once: the value behind it is quantized."""
+    """Return whether the layer quantizes and dequantizes in one step: its output is quantized."""
     return is_fake_type(layer.type, layer.domain)
 
 
 def is_stranger(layer: Layer) -> bool:
-    """Whether nothing is known of what the layer does to a value.
+    """Return whether the layer's effect on a value is unknown.
 
-    Quantizing operators are known; integer operators that stand for a layer are left to the caller.
+    Quantizing operators are known. The caller checks for integer operators that replace a layer.
     """
     if layer.type.startswith("Ascend"):
         return False
@@ -122,7 +122,7 @@ def _is_onnx(type_: str) -> bool:
 
 
 def bits_by_name(type_: str) -> int | None:
-    """Bits that a TensorRT operator's name tells, ``None`` of any other operator."""
+    """Return the bits in a TensorRT operator's name, ``None`` for any other operator."""
     if not type_.startswith("TRT_"):
         return None
     name = type_.removeprefix("TRT_")
@@ -130,7 +130,7 @@ def bits_by_name(type_: str) -> int | None:
 
 
 def has_block_scales(type_: str) -> bool:
-    """Whether an operator's scales are those of blocks, which run across output channels."""
+    """Return whether an operator has one scale for each block, across output channels."""
     return type_.startswith(("TRT_MX", "TRT_FP4"))
 
 
@@ -138,11 +138,11 @@ def has_block_scales(type_: str) -> bool:
 
 Shown = tuple[bool | None, bool | None, int | None]
 Values = Callable[[int], Any]
-"""The stored values at an input port, ``None`` if they are not in the file."""
+"""Returns the stored values at an input port, ``None`` if they are not in the file."""
 
 
 def shown_by_fake(layer: Layer, at: Values) -> Shown:
-    """What a one-node quantizer's constants show of the value behind it."""
+    """Return what the constants of a one-node quantizer show about its output."""
     read = _READ.get(layer.type)
     if read is None:
         return None, None, None
@@ -162,7 +162,7 @@ def _quant(layer: Layer, at: Values) -> Shown:
 
 
 def _whole(found: Any) -> int | None:
-    """A number of bits that all entries agree on."""
+    """Return the number of bits on which all entries agree, ``None`` if they do not."""
     if found is None or not found.size or (found != found.flat[0]).any():
         return None
     bits = float(found.flat[0])
@@ -170,7 +170,7 @@ def _whole(found: Any) -> int | None:
 
 
 def _fake_quantize(layer: Layer, at: Values) -> Shown:
-    """OpenVINO's: `levels` values from a lowest to a highest one."""
+    """Read OpenVINO's FakeQuantize: `levels` values between a lowest and a highest value."""
     levels = layer.attribute("levels")
     low, high = at(3), at(4)
     if low is None or high is None:
@@ -182,7 +182,7 @@ def _fake_quantize(layer: Layer, at: Values) -> Shown:
         low, high = np.broadcast_arrays(low.astype(np.float64), high.astype(np.float64))
         zero = -low * (levels - 1) / (high - low)
         if np.isfinite(zero).all():
-            # Even counts of levels have two middles.
+            # An even number of levels has two middles.
             asymmetric = bool((np.abs(zero - levels // 2) > 0.6).any())
     except (TypeError, ValueError):
         return None, None, None

@@ -1,7 +1,7 @@
-"""Puts the bodies of functions that a quantizer has added in the place of their calls.
+"""Inlines the functions that a quantizer has added to a model.
 
-What such a function does is then read as if its operators stood in the graph. Functions of the
-given model stay what they are.
+Their operators are then read like those of the main graph. Functions of the given model are not
+inlined.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetId
 from onnx.inliner import inline_selected_functions
 
 _MOST_NODES = 200_000
-"""Nodes that calls may become; what would be more stays a call, and cannot be told."""
+"""The largest number of nodes after inlining. Beyond it, calls remain and cannot be told."""
 
 _MOST_BYTES = 1 << 28
-"""Bytes that calls may become, as bodies hold constants."""
+"""The largest size after inlining, in bytes: function bodies contain constants."""
 
 _Key = tuple[str, str]
 
 
 class Call(NamedTuple):
-    """A call that was replaced: the tensors between which its body stands now."""
+    """An inlined call: its name and the tensors between which its body is now."""
 
     name: str
     inputs: frozenset[str]
@@ -37,14 +37,15 @@ class _Cost(NamedTuple):
 
 
 def inline_new(original: ModelProto, result: ModelProto) -> tuple[ModelProto, tuple[Call, ...]]:
-    """A copy of `result` in which the functions that `original` lacks are inlined.
+    """Return a copy of `result` in which the functions that `original` lacks are inlined.
 
-    Returns `result` itself, and no calls, if there are none, or if they would grow too large.
+    Returns `result` itself and no calls if there is nothing to inline or the copy would grow too
+    large.
     """
     known = {(f.domain, f.name) for f in original.functions}
     new = {(f.domain, f.name): f for f in result.functions if (f.domain, f.name) not in known}
     if not new or len(new) < sum((f.domain, f.name) not in known for f in result.functions):
-        return result, ()  # of one name there may be several that differ
+        return result, ()  # overloads share a name
     calls = tuple(
         Call(node.name, frozenset(node.input), tuple(node.output))
         for node in result.graph.node
@@ -56,7 +57,7 @@ def inline_new(original: ModelProto, result: ModelProto) -> tuple[ModelProto, tu
     _agree_on_versions(skeleton, new)
     try:
         inlined = inline_selected_functions(skeleton, list(new))
-    except (RuntimeError, ValueError, Error):  # onnx does not take it: a call stays a call
+    except (RuntimeError, ValueError, Error):  # onnx refuses to inline it: the calls remain
         return result, ()
     for stored, full in zip(inlined.graph.initializer, result.graph.initializer, strict=True):
         stored.CopyFrom(full)
@@ -64,7 +65,7 @@ def inline_new(original: ModelProto, result: ModelProto) -> tuple[ModelProto, tu
 
 
 def _without_values(model: ModelProto) -> ModelProto:
-    """A copy without the values of initializers, which onnx would copy several times."""
+    """Return a copy without the values of initializers, which onnx would copy several times."""
     copy = ModelProto(ir_version=model.ir_version)
     copy.opset_import.extend(model.opset_import)
     copy.functions.extend(model.functions)
@@ -83,9 +84,9 @@ def _without_values(model: ModelProto) -> ModelProto:
 
 
 def _agree_on_versions(model: ModelProto, new: Mapping[_Key, FunctionProto]) -> None:
-    """Let functions use the versions of the model: onnx inlines no others.
+    """Set the opsets of functions to those of the model: onnx requires this for inlining.
 
-    Which operators stand where does not depend on it.
+    The structure of the graph does not depend on them.
     """
     versions = {entry.domain: entry.version for entry in model.opset_import}
     for function in model.functions:
@@ -104,7 +105,7 @@ def _agree_on_versions(model: ModelProto, new: Mapping[_Key, FunctionProto]) -> 
 
 
 def _too_large(model: ModelProto, new: Mapping[_Key, FunctionProto]) -> bool:
-    """Whether inlining would give too much; functions that call themselves have no end."""
+    """Return whether the inlined model would be too large. Recursive functions are too large."""
     called = {key: _called(function.node, new) for key, function in new.items()}
     try:
         order = list(TopologicalSorter({k: set(v) for k, v in called.items()}).static_order())
@@ -140,7 +141,7 @@ def _called(nodes: Iterable[NodeProto], new: Mapping[_Key, FunctionProto]) -> li
 
 
 def _nested(node: NodeProto) -> Iterator[NodeProto]:
-    """Nodes of the graphs in a node's attributes, however deep."""
+    """Yield the nodes of the graphs in a node's attributes, at any depth."""
     stack: list[GraphProto] = [g for a in node.attribute for g in (a.g, *a.graphs)]
     while stack:
         for inner in stack.pop().node:

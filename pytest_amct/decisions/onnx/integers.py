@@ -1,4 +1,4 @@
-"""Integers that a model keeps without Q/DQ: behind Cast, or stored as floats."""
+"""Integers without Q/DQ: converted by a Cast, or stored as floats."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Layer, Tensor
 
 _FEWEST = 8
-"""Elements of a weight from which on being whole numbers is no chance."""
+"""The smallest weight, in elements, that cannot consist of whole numbers by chance."""
 
 _LARGEST = 1 << 15
-"""The largest magnitude of integers that a weight is stored in."""
+"""The largest magnitude of the integers of a weight."""
 
 _FACTORS = ("Mul", "Div")
 _ARITHMETIC = ("Add", "Sub", *_FACTORS)
@@ -31,11 +31,11 @@ _PASSES = HANDS_ON | {"Relu", "Clip", "Add", "MaxPool", "Min", "Max"}
 _VISITS = 16
 
 ROUNDS = ("Round", "Floor", "Ceil")
-"""Operators that make whole numbers of floats."""
+"""Operators that round floats to whole numbers."""
 
 
 def is_narrow(dtype: str | None) -> bool:
-    """Whether it is a type that quantized values are stored in: integers or floats of few bits."""
+    """Return whether quantized values may have this type: integers or floats of few bits."""
     bits = bits_of(dtype)
     return dtype is not None and bits is not None and bits <= 16 and not _is_half(dtype)
 
@@ -49,14 +49,14 @@ def _is_float(dtype: str | None) -> bool:
 
 
 def casts_to_integers(layer: Layer) -> bool:
-    """Whether the layer is a Cast of floats to a narrow type."""
+    """Return whether the layer is a Cast from floats to a narrow type."""
     if not is_operator(layer, "Cast") or not is_narrow(walk.dtype(layer.output(0))):
         return False
     return _is_float(walk.dtype(layer.input(0)))
 
 
 def casts_from_integers(layer: Layer) -> bool:
-    """Whether the layer is a Cast of integers, or of narrow floats, to floats."""
+    """Return whether the layer is a Cast from integers or narrow floats to floats."""
     if not is_operator(layer, "Cast") or not _is_float(walk.dtype(layer.output(0))):
         return False
     dtype = walk.dtype(layer.input(0))
@@ -64,20 +64,23 @@ def casts_from_integers(layer: Layer) -> bool:
 
 
 def is_constant(tensor: Tensor | None) -> bool:
-    """Whether a value of the model that was given can not change."""
+    """Return whether a value cannot change from run to run."""
     if tensor is None or tensor.origin == "input":
         return False
     return tensor.origin == "constant" or walk.source(tensor).kind == "constant"
 
 
 def scaled_operand(layer: Layer) -> Tensor | None:
-    """What an operator scales or shifts by a constant; ``None`` of any other operator."""
+    """Return what an operator scales or shifts by a constant, ``None`` for other operators."""
     operands = arithmetic(layer)
     return operands[0] if operands else None
 
 
 def arithmetic(layer: Layer) -> tuple[Tensor, Tensor] | None:
-    """The value and the constant of an operator that scales or shifts one by the other."""
+    """Return the value and the constant of an operator that scales or shifts the value.
+
+    Returns ``None`` for other operators.
+    """
     if layer.domain or layer.type not in _ARITHMETIC or len(layer.inputs) != 2:
         return None
     first, second = layer.inputs
@@ -86,14 +89,14 @@ def arithmetic(layer: Layer) -> tuple[Tensor, Tensor] | None:
     for one, other in ((first, second), (second, first)):
         if is_constant(other) and not is_constant(one):
             return one, other
-    for one, other in ((first, second), (second, first)):  # of a weight both are constant
+    for one, other in ((first, second), (second, first)):  # on a weight, both are constant
         if stored(other) is not None and stored(one) is None:
             return one, other
     return None
 
 
 def cast_weight_seen(tensor: Tensor | None, cast: Layer) -> WeightSeen:
-    """What a constant weight shows that is cast from integers, scaled and shifted on the way."""
+    """Return what a constant weight shows that is cast from integers, then scaled and shifted."""
     dtype = walk.dtype(cast.input(0))
     bits = bits_of(dtype)
     steps: list[tuple[Layer, Tensor]] = []
@@ -119,7 +122,7 @@ def cast_weight_seen(tensor: Tensor | None, cast: Layer) -> WeightSeen:
 
 
 def holds_whole_numbers(tensor: Tensor | None) -> bool | None:
-    """Whether all elements of a stored weight are integers of few bits; ``None`` = not known."""
+    """Return whether all elements of a stored weight are small integers, ``None`` if unknown."""
     found = values(stored(tensor))
     if found is None or found.size < _FEWEST:
         return None
@@ -139,14 +142,14 @@ def _whole(flat: NDArray[Any]) -> bool:
 
 
 def became_whole_numbers(before: Tensor | None, after: Tensor | None) -> bool:
-    """Whether a weight holds integers in the result, stored as floats, and none in the original."""
+    """Return whether a weight holds integers, stored as floats, in the result only."""
     return bool(holds_whole_numbers(after)) and holds_whole_numbers(before) is False
 
 
 def factors_differ(layer: Layer) -> bool | None:
-    """Whether the factors differ that are multiplied with a layer's sums; ``None`` = not known.
+    """Return whether the factors applied to a layer's sums differ, ``None`` if unknown.
 
-    Factors of the data, too, may be among those that differ: only equal ones tell.
+    Factors of the data may be among them, so only equal factors are conclusive.
     """
     tensor, found = layer.output(0), False
     for _ in range(_VISITS):

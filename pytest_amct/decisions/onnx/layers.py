@@ -1,4 +1,4 @@
-"""Reads decisions out of a quantized ONNX network, in QDQ and in QOperator form."""
+"""Reads decisions from a quantized ONNX network in QDQ or QOperator form."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ __all__ = ["SHOWS_NOTHING", "Decided", "read_decisions", "sorted_out"]
 
 
 class Decided(NamedTuple):
-    """What a result shows, by layer index."""
+    """What a result shows and what it does not show, by layer index."""
 
     decisions: Mapping[int, Decision]
-    #: why it cannot be told, in words
+    #: why a decision cannot be told, as text
     untold: Mapping[int, str]
 
 
 def read_decisions(original: Network, counterparts: Mapping[int, Layer], spec: Spec) -> Decided:
-    """Decisions on the layers that have a counterpart in the result.
+    """Return the decisions on the layers that have a counterpart in the result.
 
-    A layer whose counterpart shows nothing (READING.md section 9) is left out.
+    Layers whose counterpart shows nothing are left out (docs/reading.md, "What forms show").
     """
     return sorted_out(
         (index, _decide(original.layers[index], after, spec))
@@ -39,7 +39,7 @@ def read_decisions(original: Network, counterparts: Mapping[int, Layer], spec: S
 
 
 def sorted_out(found: Iterable[tuple[int, Decision | str | None]]) -> Decided:
-    """Decisions apart from words that say why there is none."""
+    """Separate decisions from texts that say why there is none."""
     decisions: dict[int, Decision] = {}
     untold: dict[int, str] = {}
     for index, told in found:
@@ -53,7 +53,7 @@ def sorted_out(found: Iterable[tuple[int, Decision | str | None]]) -> Decided:
 def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | str | None:
     if (not before.domain and before.type in SHOWS_NOTHING) or is_qoperator(before):
         return None
-    if before.body or before.parameters:  # a call: what is decided is decided in its body
+    if before.body or before.parameters:  # a call: the decisions are in its body
         return None
     row = find_row(before, spec)
     weight = row.ports.weight if row is not None else None
@@ -63,15 +63,15 @@ def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | str | None:
     if row is not None and weight is not None:
         return read_weighted(before, after, row, spec)
     if holds_integers(before.input(0)):
-        return None  # it worked on integers before, too
+        return None  # it already worked on integers in the given model
     if holds_integers(after.input(0)):
         ports = data_ports(before, row)
         if _was_float(before) and all(holds_integers(after.input(port)) for port in ports):
             return Decision(inputs=ports, weights=False, seen=f"{after} works on integers")
-        return f"{after} works on integers, but not on them alone"
+        return f"{after} works on integers, but not all of its data are integers"
     first = after.input(0)
     if first is not None and is_narrow(first.dtype) and _was_float(before):
-        return f"{after} works on {first.dtype}, of which no quantizer is in sight"
+        return f"{after} works on {first.dtype}, but no quantizer was found before it"
     return read_data_only(before, after, row, spec)
 
 

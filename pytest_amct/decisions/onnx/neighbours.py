@@ -1,4 +1,4 @@
-"""Whose doing a QuantizeLinear / DequantizeLinear pair is: the layer's own or a neighbour's."""
+"""Decides whether a QuantizeLinear / DequantizeLinear pair belongs to a layer or a neighbour."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from pytest_amct.tables.model import Spec
 
 
 def evidence_of_dynamic(after: Layer, ports: tuple[int, ...], spec: Spec) -> Basis | None:
-    """What pairs on a layer show whose second operand is no constant: it is data like the first."""
+    """Return the evidence of the pairs on a layer whose second operand is data like the first.
+
+    Returns ``None`` if neighbours explain the pairs and the output does not go to pairs.
+    """
     traces = [t for t in (trace(after.input(p)) for p in ports) if t.pairs]
     if not all(explained_behind(t, after, spec) for t in traces):
         return "stated"
@@ -30,7 +33,10 @@ def evidence_of_dynamic(after: Layer, ports: tuple[int, ...], spec: Spec) -> Bas
 
 
 def has_other_readers(trace: Trace, layer: Layer) -> bool:
-    """Whether somebody else reads the dequantized weight: some tools then put it before all."""
+    """Return whether other layers read the dequantized weight.
+
+    Some tools put the pair before all readers, even if only one of them is quantized.
+    """
     way = [layer, *trace.hops]
     for behind in (*trace.hops, trace.pairs[0]):
         output = behind.output(0)
@@ -40,7 +46,7 @@ def has_other_readers(trace: Trace, layer: Layer) -> bool:
 
 
 def explained_behind(trace: Trace, layer: Layer, spec: Spec) -> bool:
-    """Whether the pair before a layer is there for its producer or for another reader."""
+    """Return whether the pair before a layer belongs to its producer or to another reader."""
     nearest = trace.pairs[0]
     skip = {layer, *trace.hops}
     if _leads_to_quantized(nearest.output(0), skip, spec):
@@ -49,7 +55,7 @@ def explained_behind(trace: Trace, layer: Layer, spec: Spec) -> bool:
     if not is_fake(nearest):
         quantizer = source.producer if source is not None else None
         if source is None or quantizer is None:
-            return False  # a constant: nobody but its readers asks for that
+            return False  # a constant has no producer that could explain the pair
         for sibling in source.consumers:
             if sibling is nearest:
                 continue
@@ -71,7 +77,7 @@ def explained_behind(trace: Trace, layer: Layer, spec: Spec) -> bool:
 
 
 def explained_ahead(layer: Layer, spec: Spec) -> bool:
-    """Whether the pairs behind a layer are there for one of their readers."""
+    """Return whether the pairs after a layer belong to one of their readers."""
     for output in layer.outputs:
         for quantizer in output.consumers if output is not None else ():
             if _leads_to_quantized(quantizer.output(0), {layer}, spec):
@@ -80,7 +86,10 @@ def explained_ahead(layer: Layer, spec: Spec) -> bool:
 
 
 def _leads_to_quantized(tensor: Tensor | None, skip: set[Layer], spec: Spec) -> bool:
-    """Whether a quantized layer reads a tensor, also through types that show nothing."""
+    """Return whether a quantized layer reads a tensor, directly or through types that show nothing.
+
+    Returns ``True`` if the search is cut short.
+    """
     stack, left = [tensor], VISITS
     while stack:
         current = stack.pop()
@@ -102,8 +111,8 @@ def _passes(layer: Layer) -> bool:
 
 
 def _is_quantized(layer: Layer, spec: Spec) -> bool:
-    """Whether a layer of the result may be quantized, on the generous side."""
-    # Another table lists other types: what is remembered holds for one alone.
+    """Return whether a layer of the result may be quantized. In doubt it is."""
+    # The cache is kept by table, as each table lists other types.
     of_specs: dict[str, dict[Layer, bool]] = layer.network.memo.setdefault("neighbours", {})
     memo = of_specs.setdefault(spec.source, {})
     if layer not in memo:

@@ -1,7 +1,7 @@
-"""Where QuantizeLinear / DequantizeLinear pairs stand on the ways of a network.
+"""Finds QuantizeLinear / DequantizeLinear pairs on the paths of a network.
 
-Whatever does the work of such a pair counts as one: operators of other domains, quantizers of one
-node, a Cast from integers.
+Operators with the same effect count as pairs: those of other domains, one-node quantizers, and a
+Cast from integers.
 """
 
 from __future__ import annotations
@@ -29,49 +29,49 @@ _QGEMM_SCALE = 7
 """The input port of QGemm's optional output scale."""
 
 VISITS = 128
-"""Tensors looked at around one layer."""
+"""The largest number of tensors to visit around one layer."""
 
 _NESTING = ("If", "Loop", "Scan", "SequenceMap")
 
 _NEARBY = 32
-"""Tensors looked at behind types that show nothing."""
+"""The largest number of tensors to visit through types that show nothing."""
 
 
 class Trace(NamedTuple):
-    """The way back from a tensor to what makes its value, over types that hand values on."""
+    """The path back from a tensor to the producer of its value, through types that move values."""
 
-    #: layers on the way that dequantize, the nearest first
+    #: dequantizing layers on the path, the nearest first
     pairs: tuple[Layer, ...]
-    #: behind a type that clips or joins values there is another one: the form does not tell
+    #: whether one more is hidden by a type that clips or joins values: the form does not show it
     maybe: bool
-    #: layers that the nearest one's value passes on its way, nearest first
+    #: layers between the tensor and the nearest dequantizing layer, the nearest first
     hops: tuple[Layer, ...]
-    #: what may have quantized the value in another way: an operator that is not known, a rounding,
-    #: a Cast from integers
+    #: what may have quantized the value in another way: an unknown operator, a rounding, or a
+    #: Cast from integers
     doubt: Layer | None = None
 
 
 def quantizes(layer: Layer) -> bool:
-    """Whether the layer turns floats into integers, with a stored scale or one of run time."""
+    """Return whether the layer converts floats to integers, with a static or dynamic scale."""
     if is_quantize(layer) or layer.type == "DynamicQuantizeLinear":
         return True
     return casts_to_integers(layer)
 
 
 def dequantizes(layer: Layer) -> bool:
-    """Whether the value behind the layer is a quantized one that is float again."""
+    """Return whether the layer's output is a quantized value converted back to float."""
     if is_dequantize(layer) or is_fake(layer):
         return True
     return casts_from_integers(layer) and is_pair(layer)
 
 
 def is_unknown(layer: Layer) -> bool:
-    """Whether it is an operator of which nothing is known."""
+    """Return whether the effect of the operator is unknown."""
     return is_stranger(layer) and not is_qoperator(layer)
 
 
 def trace(tensor: Tensor | None) -> Trace:
-    """The way back from a tensor, remembered for each tensor of its network."""
+    """Return the path back from a tensor. The result is cached in the network."""
     layer = tensor.producer if tensor is not None else None
     if tensor is None or layer is None:
         return _walk_back(tensor) if tensor is not None and tensor.bound else Trace((), False, ())
@@ -107,14 +107,14 @@ def _walk_back(tensor: Tensor) -> Trace:
 
 
 def _doubtful(layer: Layer) -> bool:
-    """Whether a layer may quantize in a way that is not known, or shows that something did."""
+    """Return whether a layer may quantize in an unknown way, or shows that another one did."""
     if casts_from_integers(layer):
         return is_pair(layer) or not _is_sum(layer.input(0))
     return (layer.type in ROUNDS and not layer.domain) or is_unknown(layer)
 
 
 def _looks_up(layer: Layer) -> bool:
-    """Whether a layer takes values out of a table that is smaller than what it makes of it."""
+    """Return whether a layer gathers values from a table that is smaller than its output."""
     if not layer.type.startswith("Gather"):
         return False
     table, indices = (stored(layer.input(port)) for port in (0, 1))
@@ -124,7 +124,7 @@ def _looks_up(layer: Layer) -> bool:
 
 
 def _is_sum(tensor: Tensor | None) -> bool:
-    """Whether a tensor holds what an integer operator has summed up."""
+    """Return whether a tensor holds the sums of an integer operator."""
     for _ in range(VISITS):
         layer = tensor.producer if tensor is not None else None
         if layer is None or layer.domain or layer.type not in (*HANDS_ON, "Add"):
@@ -134,9 +134,10 @@ def _is_sum(tensor: Tensor | None) -> bool:
 
 
 def _behind(tensor: Tensor | None) -> tuple[bool, Layer | None]:
-    """Whether dequantized values reach a tensor through types that show nothing, and a doubt.
+    """Return whether dequantized values may reach a tensor, and the first layer in doubt.
 
-    Constants that values are scaled with hide neither a rounding nor a Cast from integers.
+    The search goes through types that show nothing. Through scaling by constants it still finds
+    a rounding or a Cast from integers.
     """
     maybe = False
     stack: list[tuple[Tensor | None, bool]] = [(tensor, False)]
@@ -147,7 +148,7 @@ def _behind(tensor: Tensor | None) -> tuple[bool, Layer | None]:
         layer = current.producer if current is not None else None
         if layer is None or current is None:
             given = current.bound if current is not None else ()
-            stack.extend((t, scaled) for t in given[:_NEARBY])  # what is passed into a body
+            stack.extend((t, scaled) for t in given[:_NEARBY])  # the arguments of a nested graph
             continue
         if layer.type in _NESTING and not layer.domain:
             maybe = maybe or _dequantizes_inside(layer.network)
@@ -164,7 +165,7 @@ def _behind(tensor: Tensor | None) -> tuple[bool, Layer | None]:
 
 
 def _dequantizes_inside(network: Network) -> bool:
-    """Whether something in a nested graph dequantizes: its outputs may be what that makes."""
+    """Return whether a nested graph contains a dequantizing layer: it may reach an output."""
     found: bool | None = network.memo.get("dequantized inside")
     if found is None:
         found = any(layer.where and dequantizes(layer) for layer in network.layers)
@@ -177,10 +178,10 @@ def _shows_nothing(layer: Layer) -> bool:
 
 
 def is_dequantized_somewhere(tensor: Tensor | None) -> bool:
-    """Whether a value is computed, in whatever way, from one that was dequantized.
+    """Return whether a value is computed in any way from a dequantized value.
 
-    It also counts if an operator that is not known may have done it, or if `VISITS` visits do not
-    tell.
+    Also returns ``True`` if it depends on an unknown operator, or if `VISITS` visits are not
+    enough.
     """
     stack, left = [tensor], VISITS
     while stack and left:
@@ -195,9 +196,9 @@ def is_dequantized_somewhere(tensor: Tensor | None) -> bool:
 
 
 def is_pair(dequantize: Layer) -> bool:
-    """Whether it undoes a QuantizeLinear or stands on a constant.
+    """Return whether a dequantizing layer undoes a QuantizeLinear or reads a constant.
 
-    Behind an integer operator it only goes back to float: that layer's work is not quantized.
+    After an integer operator it only converts back to float: the next layer is not quantized.
     """
     if is_fake(dequantize):
         return True
@@ -217,7 +218,7 @@ def is_pair(dequantize: Layer) -> bool:
 
 
 def goes_back_to_float(dequantize: Layer) -> bool:
-    """Whether it makes floats of what an integer operator has made."""
+    """Return whether a dequantizing layer converts the output of an integer operator to float."""
     source = dequantize.input(0)
     for _ in range(VISITS):
         layer = source.producer if source is not None else None
@@ -232,7 +233,7 @@ def goes_back_to_float(dequantize: Layer) -> bool:
 
 
 def goes_to_pairs(layer: Layer) -> bool:
-    """Whether every output that is used goes to a pair, or to a quantizer of one node."""
+    """Return whether every used output goes to a pair or a one-node quantizer."""
     used = [t for t in layer.outputs if t is not None and (t.consumers or t.is_output)]
     if not used or any(t.is_output for t in used):
         return False
@@ -242,12 +243,12 @@ def goes_to_pairs(layer: Layer) -> bool:
         if not is_quantize(consumer) or (output := consumer.output(0)) is None:
             return False
         if any(is_qoperator(reader) for reader in output.consumers):
-            return False  # it goes over to integer operators: this layer itself is float
+            return False  # integer operators follow: this layer itself is float
     return True
 
 
 def holds_integers(tensor: Tensor | None) -> bool:
-    """Whether a tensor carries quantized integers, by the operator that they come from."""
+    """Return whether a tensor holds quantized integers, judged by the operator that makes them."""
     for _ in range(VISITS):
         layer = tensor.producer if tensor is not None else None
         if tensor is None or layer is None:
@@ -255,7 +256,7 @@ def holds_integers(tensor: Tensor | None) -> bool:
         if quantizes(layer):
             return True
         if is_qoperator(layer):
-            if layer.type == "QGemm":  # without a scale of its own its output is float
+            if layer.type == "QGemm":  # without an output scale, its output is float
                 return layer.input(_QGEMM_SCALE) is not None
             return layer.type.startswith("QLinear")
         if layer.domain or (layer.type not in SHOWS_NOTHING and layer.type != "MaxPool"):

@@ -1,8 +1,8 @@
 """Decisions in QDQ form: which values pass a QuantizeLinear / DequantizeLinear pair, and why.
 
-A pair stands on a tensor, not on a layer: it is there because the layer before it, the layer
-behind it, or another reader of the same tensor is quantized. What such a neighbour explains is no
-choice of the layer between, so the evidence is `inferred` there.
+A pair is on a tensor, not on a layer. It is there because the layer before it, the layer after it,
+or another reader of the same tensor is quantized. If a neighbour explains the pair, it does not
+prove a decision on the layer, so the evidence is `inferred`.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ _FLOATS = (None, "float32", "float16", "bfloat16", "float64")
 
 
 _ALIKE = frozenset({"Mul", "Sub", "Div", "Sum", "Mean"})
-"""Types without a row whose operands are alike, as those of Add are."""
+"""Types without a row whose operands are interchangeable, like those of Add."""
 
 
 def data_ports(layer: Layer, row: Row | None) -> tuple[int, ...]:
-    """Ports of a layer's data: those of its row, else every float input that is not constant."""
+    """Return the data ports of a layer: those of its row, else all non-constant float inputs."""
     if row is not None:
         return tuple(p for p in row.ports.data if layer.input(p) is not None)
     return tuple(
@@ -60,10 +60,10 @@ def data_ports(layer: Layer, row: Row | None) -> tuple[int, ...]:
 
 
 def read_weighted(before: Layer, after: Layer, row: Row, spec: Spec) -> Decision | str | None:
-    """The decision on a layer with a weight, ``None`` if nothing new is to be seen.
+    """Return the decision on a layer with a weight, ``None`` if the result shows nothing new.
 
-    `before` is the layer of the model that was given, `after` its counterpart in the result. Words
-    say why it cannot be told.
+    `before` is the layer of the given model, `after` its counterpart in the result. A returned text
+    says why the decision cannot be told.
     """
     port = row.ports.weight
     assert port is not None
@@ -115,11 +115,11 @@ def _without_pairs(before: Layer, after: Layer, row: Row, weight: Trace) -> Deci
         if became_whole_numbers(plain, now):
             seen = WeightSeen(factors_differ(after))
             return _integers(before, after, row, seen, "its weight holds integers as floats")
-        # A constant that is scaled or smoothed behind its DequantizeLinear shows no factors.
+        # A constant that is scaled or smoothed after its DequantizeLinear shows no factors.
         if words is None and is_dequantized_somewhere(now):
-            words = "its weight is computed from what may have been dequantized"
+            words = "its weight is computed from values that may have been dequantized"
     if words is None and weight.maybe:
-        words = "dequantized values may reach its weight, behind a type that clips or joins"
+        words = "dequantized values may reach its weight through a type that clips or joins values"
     for data in row.ports.data if words is None else ():
         words = words or doubt_at(before, after, data, "data")
     return words or Decision.float()
@@ -139,9 +139,9 @@ def _integers(before: Layer, after: Layer, row: Row, seen: WeightSeen, why: str)
 def read_data_only(
     before: Layer, after: Layer, row: Row | None, spec: Spec
 ) -> Decision | str | None:
-    """The decision on a layer without a weight, ``None`` if nothing new is to be seen.
+    """Return the decision on a layer without a weight, ``None`` if the result shows nothing new.
 
-    Words say why it cannot be told.
+    A returned text says why the decision cannot be told.
     """
     all_ports = data_ports(before, row)
     for port in all_ports:
@@ -155,24 +155,24 @@ def read_data_only(
         if all_ports and any(trace(after.input(port)).pairs for port in all_ports):
             return unknown_reader(before, after) or Decision.float()
         return Decision.float()
-    sides: list[bool] = []  # of each that is new: whether a neighbour explains it
+    sides: list[bool] = []  # for each new pair: whether a neighbour explains it
     for port in ports:
         found = trace(after.input(port))
         if not found.pairs:
             if found.maybe:
-                return "its data may be dequantized, behind a type that clips or joins values"
+                return "dequantized values may reach it through a type that clips or joins values"
             return Decision.float()
         if not is_pair(found.pairs[0]):
             if goes_back_to_float(found.pairs[0]):
                 return Decision.float()
-            return f"{found.pairs[0]} makes its data of integers that come from elsewhere"
+            return f"{found.pairs[0]} makes its data from integers that come from elsewhere"
         if len(found.pairs) > len(trace(before.input(port)).pairs):
             sides.append(explained_behind(found, after, spec))
     if not goes_to_pairs(before):
         sides.append(explained_ahead(after, spec))
     if not sides:
         return None
-    # Where Add's constant operand is data, so may that of a type without a row be: it is float.
+    # A constant operand of Add is data. It may be data of these types as well, and it is float.
     half = before.type in _ALIKE and any(
         is_constant(tensor) and walk.dtype(tensor) in _FLOATS and not trace(tensor).pairs
         for tensor in after.inputs
@@ -190,15 +190,15 @@ def _between_pairs(after: Layer, port: int) -> str:
     nearest = trace(after.input(port)).pairs[0]
     if nearest.type == "DequantizeLinear":
         return "its data comes through DequantizeLinear and its output goes to QuantizeLinear"
-    return f"its data comes through {nearest} and its output is quantized, too"
+    return f"its data comes through {nearest} and its output is also quantized"
 
 
 def _quantized_data(
     before: Layer, after: Layer, row: Row, raw: bool = False
 ) -> tuple[int, ...] | None:
-    """Ports whose data is quantized, ``None`` if it cannot be told.
+    """Return the ports whose data is quantized, ``None`` if it cannot be told.
 
-    `raw`: the weight holds integers as they are, so that data that was rounded is quantized, too.
+    If `raw`, the weight holds plain integers, so rounded data counts as quantized as well.
     """
     ports = []
     for port in row.ports.data:

@@ -1,4 +1,4 @@
-"""Decisions in QOperator form: integer operators that stand in place of a layer."""
+"""Decisions in QOperator form: integer operators that replace a layer."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from pytest_amct.graphs.network import Layer, Tensor
 
 
 class _Form(NamedTuple):
-    """What an operator stands for, and where its quantized weight, scale and zero point are."""
+    """What an operator replaces, and the ports of its quantized weight, scale and zero point."""
 
     types: tuple[str, ...]
     weight: int | None = None
     scale: int | None = None
     zero: int | None = None
-    #: whether it quantizes its data as well; None = the operator does not say
+    #: whether it quantizes its data as well; None = the operator does not show it
     data: bool | None = True
 
 
@@ -52,16 +52,16 @@ _FORMS: Mapping[str, _Form] = {
     "QAttention": _Form(("Attention",), 1),
     "QEmbedLayerNormalization": _Form(("EmbedLayerNormalization",), 2, data=None),
 }
-"""Operators with a weight; any other ``QLinearX`` stands for X, which has none."""
+"""Operators with a weight. Any other ``QLinearX`` replaces X, which has none."""
 
 _LINEAR = "QLinear"
 
 _VISITS = 8
-"""Operators behind an integer operator among which its factors are looked for."""
+"""The largest number of operators after an integer operator to search for its factors."""
 
 
 def stands_for(layer: Layer) -> tuple[str, ...]:
-    """The types in whose place an integer operator stands; ``()`` of any other layer."""
+    """Return the types that an integer operator may replace, ``()`` for any other layer."""
     if layer.domain not in ("", MICROSOFT):
         return ()
     form = _FORMS.get(layer.type)
@@ -71,7 +71,7 @@ def stands_for(layer: Layer) -> tuple[str, ...]:
 
 
 class Operands(NamedTuple):
-    """What an integer operator stands for, and the ports of its data and weight."""
+    """What an integer operator replaces, and the ports of its data and weight."""
 
     type: str
     ports: tuple[int, ...]
@@ -81,7 +81,7 @@ _BINARY = ("QLinearAdd", "QLinearMul")
 
 
 def operands_of(type_: str, domain: str) -> Operands | None:
-    """The float layer behind an integer operator's type, ``None`` for any other type."""
+    """Return the float layer that an integer operator replaces, ``None`` for any other type."""
     if domain not in ("", "ai.onnx", MICROSOFT):
         return None
     form = _FORMS.get(type_)
@@ -93,18 +93,18 @@ def operands_of(type_: str, domain: str) -> Operands | None:
 
 
 def is_qoperator(layer: Layer) -> bool:
-    """Whether the layer computes on integers in place of a float layer."""
+    """Return whether the layer is an integer operator that replaces a float layer."""
     return bool(stands_for(layer))
 
 
 def read_qoperator(after: Layer, ports: tuple[int, ...], constant_weight: bool) -> Decision:
-    """The decision that an integer operator shows for a layer whose data ports are `ports`.
+    """Return the decision that an integer operator shows for a layer whose data ports are `ports`.
 
-    `constant_weight`: whether the layer's weight was constant; an activation's scale says nothing
-    about weights.
+    `constant_weight` tells whether the layer's weight is constant. If it is not, its scale is that
+    of an activation and says nothing about weights.
     """
     form = _FORMS.get(after.type)
-    seen = f"{after} stands in its place"
+    seen = f"{after} replaces it"
     if form is None:
         return Decision(inputs=ports, weights=False, seen=seen)
     found = _seen(after, form) if constant_weight else WeightSeen()
@@ -130,7 +130,7 @@ def _seen(after: Layer, form: _Form) -> WeightSeen:
 
 
 def _packed(after: Layer) -> WeightSeen:
-    """MatMulNBits packs weights into bytes; without zero points they are symmetric."""
+    """Return what MatMulNBits shows: packed weights are symmetric if there are no zero points."""
     bits = after.attribute("bits")
     bits = bits if isinstance(bits, int) else 4
     zero = after.input(3)
@@ -145,10 +145,10 @@ def _packed(after: Layer) -> WeightSeen:
 
 
 def _scale_behind(after: Layer) -> Tensor | None:
-    """The weight's scale of ConvInteger or MatMulInteger.
+    """Return the weight scale of a ConvInteger or MatMulInteger, ``None`` if it is not found.
 
-    It is multiplied with the result, or with the data's scale before: in a Mul, or as the scale of
-    a DequantizeLinear.
+    The result is multiplied by it, or by its product with the data's scale. A Mul or the scale of
+    a DequantizeLinear does this.
     """
     tensor = after.output(0)
     for _ in range(_VISITS):
@@ -169,7 +169,7 @@ def _scale_behind(after: Layer) -> Tensor | None:
 
 
 def _weight_factor(tensor: Tensor | None, after: Layer) -> Tensor | None:
-    """The constant among factors that is not the scale of the data."""
+    """Return the constant factor that is not the scale of the data."""
     if tensor is None or stored(tensor) is not None:
         return tensor
     if not _is_product(tensor) or tensor.producer is None:
@@ -186,7 +186,10 @@ def _is_product(tensor: Tensor) -> bool:
 
 
 def weight_ports(layer: Layer) -> tuple[int, Tensor | None, Tensor | None] | None:
-    """Port of an integer operator's weight with its scale and zero point, ``None`` without one."""
+    """Return the weight port of an integer operator with its scale and zero point.
+
+    Returns ``None`` for an operator without a weight.
+    """
     form = _FORMS.get(layer.type) if is_qoperator(layer) else None
     if form is None or form.weight is None or form.zero is None or layer.type == "MatMulNBits":
         return None

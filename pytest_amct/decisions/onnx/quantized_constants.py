@@ -1,4 +1,4 @@
-"""What the constants of a quantized ONNX model show: scales, zero points, stored weights."""
+"""Reads the constants of a quantized ONNX model: scales, zero points, stored weights."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Layer, Tensor
 
 MICROSOFT = "com.microsoft"
-"""The domain of onnxruntime's own operators."""
+"""The domain of onnxruntime's operators."""
 
 _LIMIT = 1 << 22
-"""Elements up to which a constant is read."""
+"""The largest number of elements of a constant that is read."""
 
 _MOST_DIMS = 32
-"""Dimensions of a constant that is read: numpy has 64 at most, and sizes must stay numbers."""
+"""The largest rank of a constant that is read: numpy's limit is 64, and sizes must stay small."""
 
 _BITS = re.compile(r"(?:u?int|b?float)(\d+)")
 
 
 class WeightSeen(NamedTuple):
-    """What scale, zero point and element type of a quantized weight show; ``None`` = nothing."""
+    """What scale, zero point and type of a quantized weight show. ``None`` means unknown."""
 
     channel_wise: bool | None = None
     asymmetric: bool | None = None
@@ -43,26 +43,26 @@ class WeightSeen(NamedTuple):
 
 
 def is_operator(layer: Layer, type_: str) -> bool:
-    """Whether the layer is this operator of ONNX, or onnxruntime's of the same name."""
+    """Return whether the layer is this ONNX operator, or onnxruntime's operator of that name."""
     return layer.type == type_ and layer.domain in ("", MICROSOFT)
 
 
 def is_dequantize(layer: Layer | None) -> bool:
-    """Whether the layer is a DequantizeLinear, of whatever domain."""
+    """Return whether the layer is a DequantizeLinear of any domain."""
     if layer is None:
         return False
     return layer.type == "DequantizeLinear" or is_foreign_dequantize(layer.type, layer.domain)
 
 
 def is_quantize(layer: Layer | None) -> bool:
-    """Whether the layer is a QuantizeLinear, of whatever domain."""
+    """Return whether the layer is a QuantizeLinear of any domain."""
     if layer is None:
         return False
     return layer.type == "QuantizeLinear" or is_foreign_quantize(layer.type, layer.domain)
 
 
 def stored(tensor: Tensor | None) -> TensorProto | None:
-    """The dense constant of a tensor, itself or behind Identity, ``None`` if it is none."""
+    """Return the dense constant of a tensor, seen through Identity, ``None`` if it has none."""
     for _ in range(8):
         if tensor is None:
             return None
@@ -74,14 +74,14 @@ def stored(tensor: Tensor | None) -> TensorProto | None:
 
 
 def elements(proto: TensorProto) -> int | None:
-    """How many elements a constant claims to have, ``None`` if no array can have its dims."""
+    """Return the number of elements by a constant's dims, ``None`` if no array can have them."""
     if len(proto.dims) > _MOST_DIMS or any(n < 0 for n in proto.dims):
         return None
     return int(math.prod(proto.dims))
 
 
 def values(proto: TensorProto | None) -> NDArray[Any] | None:
-    """The elements of a constant, ``None`` if they are not in the file or too many to read."""
+    """Return the elements of a constant, ``None`` if they are not in the file or too many."""
     if proto is None or proto.data_location == TensorProto.EXTERNAL:
         return None
     count = elements(proto)
@@ -94,17 +94,17 @@ def values(proto: TensorProto | None) -> NDArray[Any] | None:
 
 
 def weight_seen(weight: Tensor | None, scale: Tensor | None, zero: Tensor | None) -> WeightSeen:
-    """What a quantized weight shows (READING.md section 9)."""
+    """Return what a quantized weight shows (docs/reading.md, "What forms show")."""
     dtype = _narrowest(weight, (zero.dtype if zero is not None else None) or walk.dtype(weight))
     bits = bits_of(dtype)
     factors = several(scale)
     if not factors and zero is not None and several(zero):
-        factors = True  # a zero point for each channel stands beside a scale for each
+        factors = True  # zero points per channel imply scales per channel
     return WeightSeen(factors, _offset(zero, dtype, bits), bits)
 
 
 def pair_seen(layer: Layer) -> WeightSeen:
-    """What an operator that dequantizes a weight shows of it."""
+    """Return what a dequantizing operator shows about its weight."""
     if is_fake(layer):
         return WeightSeen(*shown_by_fake(layer, lambda port: values(stored(layer.input(port)))))
     seen = weight_seen(layer.input(0), layer.input(1), layer.input(2))
@@ -116,7 +116,7 @@ def pair_seen(layer: Layer) -> WeightSeen:
 
 
 def _narrowest(tensor: Tensor | None, dtype: str | None) -> str | None:
-    """The type in which a weight was stored, if it was cast to a wider one."""
+    """Return the type in which a weight was stored, if it was cast to a wider type."""
     for _ in range(16):
         stored_as = None if tensor is None else walk.dtype(tensor)
         bits, known = bits_of(stored_as), bits_of(dtype)
@@ -130,7 +130,7 @@ def _narrowest(tensor: Tensor | None, dtype: str | None) -> str | None:
 
 
 def several(scale: Tensor | None) -> bool | None:
-    """Whether a scale has entries that differ."""
+    """Return whether a scale has different entries, ``None`` if unknown."""
     if scale is None:
         return None
     proto = stored(scale)
@@ -142,7 +142,7 @@ def several(scale: Tensor | None) -> bool | None:
 
 
 def bits_of(dtype: str | None) -> int | None:
-    """Bits of a quantized element type: 8 of ``uint8`` and of ``float8e4m3fn``."""
+    """Return the bits of a quantized type: 8 for ``uint8`` and ``float8e4m3fn``."""
     found = _BITS.match(dtype or "")
     return int(found[1]) if found else None
 

@@ -1,4 +1,4 @@
-"""Reads the ONNX model that a quantizer returned, and says what is wrong with it."""
+"""Reads and checks the ONNX model that a quantizer returned."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from pytest_amct.graphs.onnx.reader import read_onnx
 
 
 class Result(NamedTuple):
-    """A quantized model, and the calls in it that were replaced by what they call."""
+    """A quantized model, and the calls in it that were inlined."""
 
     network: Network
     calls: tuple[Call, ...] = ()
 
 
 def read_result(original: Network, model: bytes | str | os.PathLike[str] | ModelProto) -> Result:
-    """The network of a quantized model; functions that the quantizer has added are inlined.
+    """Read a quantized model. Functions that the quantizer has added are inlined.
 
-    Raises `OutputError` if it does not parse, lost an input or an output of `original` (one that
-    something reads), or has tensors that nothing or more than one thing produces.
+    Raises `OutputError` if the model does not parse, lacks a used input or an output of `original`,
+    reads a tensor that nothing produces, or produces a tensor more than once.
     """
     try:
         result = read_onnx(model, os.fspath(model) if isinstance(model, os.PathLike) else "")

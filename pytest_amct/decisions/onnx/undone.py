@@ -1,6 +1,6 @@
-"""What a quantized ONNX model looked like before: enough of it to tell what was quantized.
+"""Reconstructs the float form of a quantized ONNX model, as far as reading decisions needs it.
 
-Where the float model is at hand it is always better; this serves those who have the result alone.
+The real float model is always better. This is for callers who only have the quantized model.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ _INTEGERS = frozenset(
 
 
 def undo_quantization(model: ModelProto) -> ModelProto:
-    """A float twin of a model in QDQ, QOperator or deploy form: same names, weights without data.
+    """Return the float form of a model in QDQ, QOperator or deploy form.
 
-    Q/DQ pairs and AMCT's operators go, integer operators become what they stand for.
+    Names stay, weights have no data. Q/DQ pairs and AMCT's operators are removed, and integer
+    operators become the float operators that they replace.
     """
     twin = ModelProto()
     twin.CopyFrom(model)
@@ -34,7 +35,7 @@ def undo_quantization(model: ModelProto) -> ModelProto:
     kept: list[NodeProto] = []
     weights: set[str] = set()
     if any(node.op_type.startswith("Ascend") for node in model.graph.node):
-        # Nothing stands between a deploy model's layers and their integers.
+        # The layers of a deploy model read integers directly.
         weights.update(tensor.name for tensor in graph.initializer)
     integers = {t.name for t in graph.initializer if t.data_type in _INTEGERS}
     for node in model.graph.node:
@@ -70,7 +71,7 @@ def undo_quantization(model: ModelProto) -> ModelProto:
 
 
 def _is_helper(node: NodeProto, integers: set[str]) -> bool:
-    """Whether a node quantizes or dequantizes; a Cast does it to what is stored as integers."""
+    """Return whether a node quantizes or dequantizes. A Cast of stored integers does so."""
     type_, domain = node.op_type, node.domain
     if type_ in ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"):
         return True

@@ -1,1 +1,1 @@
-"""Writers of quantized ONNX models: what a tool would have written for given decisions."""
+"""Writers of quantized models: they write what a tool would write for given decisions."""

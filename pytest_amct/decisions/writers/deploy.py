@@ -1,4 +1,4 @@
-"""Writes decisions as AMCT's deploy model: INT8 weights and the Ascend operators around layers."""
+"""Writes decisions as AMCT's deploy model: INT8 weights and Ascend operators around layers."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from pytest_amct.graphs.network import Layer, Tensor
 from pytest_amct.tables.model import Spec
 
 _AFTER_SUMS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "AveragePool", "GlobalAveragePool")
-"""Types that sum integers up: AscendDequant goes back to floats behind them."""
+"""Types that sum integers. An AscendDequant after them converts the sums to floats."""
 
 
 def write_deploy(model: ModelProto, decisions: Mapping[str, Decision], spec: Spec) -> ModelProto:
-    """The model as AMCT would save it for deployment.
+    """Write the model as AMCT would save it for deployment.
 
-    The form has no place for clusters, nor for a weight where no constant stands.
+    The form cannot show clusters or a weight that is not a constant.
     """
     editor = Editor(model, spec)
     shared: dict[str, str] = {}
@@ -53,7 +53,7 @@ def write_deploy(model: ModelProto, decisions: Mapping[str, Decision], spec: Spe
 
 
 def _on_data(editor: Editor, layer: Layer, port: int, shared: dict[str, str]) -> str:
-    """One AscendQuant serves all readers of a tensor, as they have one scale."""
+    """Quantize a data input. One AscendQuant serves all readers of a tensor: they share a scale."""
     tensor = str(layer.raw.input[port])
     if tensor not in shared:
         shared[tensor] = editor.before(
@@ -63,7 +63,7 @@ def _on_data(editor: Editor, layer: Layer, port: int, shared: dict[str, str]) ->
 
 
 def _on_weight(editor: Editor, layer: Layer, port: int, decision: Decision) -> NDArray[np.float32]:
-    """Put integers in place of a weight; returns their scales."""
+    """Replace a weight by integers and return their scales."""
     tensor = layer.input(port)
     assert tensor is not None
     rank = len(walk.shape(tensor) or ())
@@ -87,7 +87,7 @@ def _on_weight(editor: Editor, layer: Layer, port: int, decision: Decision) -> N
 
 
 def _store(editor: Editor, layer: Layer, tensor: Tensor, numbers: NDArray[np.int8]) -> str:
-    """Store integers under the weight's own name, unless somebody else reads the floats."""
+    """Store integers under the weight's own name, unless another layer reads the floats."""
     graph = editor.model.graph
     for stored in graph.initializer:
         if stored.name == tensor.name and len(tensor.consumers) == 1:
@@ -102,7 +102,7 @@ def _weight_quant(editor: Editor, layer: Layer, tensor: str, offset: int) -> str
 
 
 def _on_operands(editor: Editor, layer: Layer) -> None:
-    """Treat the constant operands of a layer without weight as if they were one."""
+    """Quantize the constant operands of a layer without a weight as if they were weights."""
     for port, tensor in enumerate(layer.inputs):
         if tensor is not None and is_constant(tensor):
             layer.raw.input[port] = _weight_quant(editor, layer, layer.raw.input[port], 0)
@@ -126,7 +126,7 @@ def _on_output(
             last, ANTI_QUANT, [made], scale=DATA_SCALE, offset=0.0, dst_type="INT8", _output=read
         )
         return
-    # the sums of an average pool have no weight, so nothing but scale and shift is packed
+    # an average pool has no weight, so there is no weight offset to pack
     offset = OFFSET if decision.weight_asymmetric else 0
     words = pack_factors(scales * np.float32(DATA_SCALE), offset, decision.shift or 0)
     held = editor.constant(f"{made}.dequant.param", words)
@@ -134,7 +134,7 @@ def _on_output(
 
 
 def _bias_add(layer: Layer, found: Mapping[Layer, Decision]) -> Layer | None:
-    """The Add of a constant bias behind a matrix product, if it is nobody's decision itself."""
+    """Return the Add of a constant bias after a matrix product, if no decision names the Add."""
     output = layer.output(0)
     readers = output.consumers if output is not None and not output.is_output else []
     if len(readers) != 1 or readers[0].qualified_type != "Add" or readers[0] in found:

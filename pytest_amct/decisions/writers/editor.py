@@ -1,6 +1,6 @@
-"""Edits a private copy of an ONNX model: constants, operators before a layer and behind it.
+"""Edits a private copy of an ONNX model: adds constants and operators before and after a layer.
 
-A tensor keeps its name for those who read it: what was its producer gets a new output instead.
+A tensor keeps its name for its readers. Its former producer gets a new output instead.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Row, Spec
 
 DATA_SCALE = 1 / 64
-"""Scale of all data: nobody computes with what is written here, so nothing is calibrated."""
+"""The scale of all data. The written models are only read, so nothing is calibrated."""
 
 OFFSET = 3
-"""The zero point of weights that shall have one."""
+"""The zero point of asymmetric weights."""
 
 _LIMIT = 127
 
 
 class Editor:
-    """One model while it is written; `finish` gives it away."""
+    """A model that is being written. `finish` returns it."""
 
     def __init__(self, model: ModelProto, spec: Spec) -> None:
         self.model = ModelProto()
@@ -50,7 +50,7 @@ class Editor:
         self._behind: dict[int, list[NodeProto]] = {}
 
     def quantized(self, decisions: Mapping[str, Decision]) -> Iterator[tuple[Layer, Decision]]:
-        """Layers of the main graph that were quantized, in the order of the document.
+        """Return the quantized layers of the main graph, in document order.
 
         Raises `OutputError` for a name that the model does not have.
         """
@@ -72,17 +72,17 @@ class Editor:
                 yield layer, found[index]
 
     def row(self, layer: Layer) -> Row | None:
-        """The row of a layer's type."""
+        """Return the row of a layer's type."""
         return find_row(layer, self.spec)
 
     def ports(self, layer: Layer, decision: Decision) -> tuple[int, ...]:
-        """Ports of the data that was quantized, all of them if the decision does not tell."""
+        """Return the ports of the quantized data, all data ports if the decision does not say."""
         if decision.inputs is None:
             return data_ports(layer, self.row(layer))
         return tuple(p for p in decision.inputs if layer.input(p) is not None)
 
     def weight_port(self, layer: Layer, decision: Decision) -> int | None:
-        """The port of a weight that was quantized; a plain decision quantizes it as well."""
+        """Return the port of a quantized weight. `Decision()` quantizes the weight as well."""
         row = self.row(layer)
         if row is None or row.ports.weight is None or decision.weights is False:
             return None
@@ -91,7 +91,7 @@ class Editor:
     # --- pieces ------------------------------------------------------------------------------
 
     def name(self, stem: str) -> str:
-        """A name that nothing has yet."""
+        """Return an unused name."""
         name, count = stem, 1
         while name in self._names:
             name, count = f"{stem}_{count}", count + 1
@@ -99,7 +99,7 @@ class Editor:
         return name
 
     def constant(self, stem: str, array: NDArray[Any]) -> str:
-        """Store a constant; returns its name."""
+        """Store a constant and return its name."""
         name = self.name(stem)
         self.model.graph.initializer.append(numpy_helper.from_array(array, name))
         return name
@@ -107,13 +107,13 @@ class Editor:
     def before(
         self, layer: Layer, type_: str, inputs: Sequence[str], domain: str = "", **given: Any
     ) -> str:
-        """An operator before a layer; returns its output."""
+        """Insert an operator before a layer and return its output."""
         return self._add(self._before.setdefault(id(layer), []), type_, inputs, domain, given)
 
     def behind(
         self, layer: Layer, type_: str, inputs: Sequence[str], domain: str = "", **given: Any
     ) -> str:
-        """An operator behind a layer; returns its output. ``_output`` names it."""
+        """Insert an operator after a layer and return its output. ``_output`` names it."""
         return self._add(self._behind.setdefault(id(layer), []), type_, inputs, domain, given)
 
     def _add(
@@ -131,22 +131,22 @@ class Editor:
         return output
 
     def use(self, domain: str) -> None:
-        """Import a domain that a new operator is of."""
+        """Import the domain of a new operator."""
         if domain and all(o.domain != domain for o in self.model.opset_import):
             self.model.opset_import.append(helper.make_opsetid(domain, 1))
 
     def detach_output(self, layer: Layer, suffix: str) -> tuple[str, str]:
-        """Give a layer's first output a new name; returns it and the old one, now without maker."""
+        """Rename a layer's first output. Return the new name and the old one, now unproduced."""
         old = str(layer.raw.output[0])
         layer.raw.output[0] = self.name(old + suffix)
         return str(layer.raw.output[0]), old
 
     def linear(self) -> str:
-        """The domain of QuantizeLinear: onnxruntime's where ONNX's own has no axis yet."""
+        """Return the domain of QuantizeLinear: onnxruntime's if ONNX's version has no axis."""
         return "" if self.opset >= 13 else MICROSOFT
 
     def finish(self) -> ModelProto:
-        """The model, without constants that nobody reads any more."""
+        """Return the model without unused constants."""
         graph = self.model.graph
         nodes: list[NodeProto] = []
         for layer in self.network.layers:
@@ -180,7 +180,7 @@ def _read_names(graph: Any) -> Iterator[str]:
 
 
 def own_constant(tensor: Tensor | None) -> NDArray[Any] | None:
-    """The values of a weight that stands at its port as a float constant itself."""
+    """Return the values of a weight, ``None`` unless the tensor itself is a float constant."""
     if tensor is None or tensor.origin == "overridable" or not walk.is_constant(tensor):
         return None
     found = values(stored(tensor))
@@ -188,7 +188,7 @@ def own_constant(tensor: Tensor | None) -> NDArray[Any] | None:
 
 
 def channel_axis(layer: Layer, rank: int) -> int:
-    """The axis of output channels in a layer's weight."""
+    """Return the axis of the output channels in a layer's weight."""
     if layer.type == "Conv":
         return 0
     if layer.type == "Gemm":
@@ -199,7 +199,7 @@ def channel_axis(layer: Layer, rank: int) -> int:
 def quantize(
     array: NDArray[Any], axis: int | None, offset: int
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """A weight as INT8 with its scales: one, or one for each entry of `axis`."""
+    """Quantize a weight to INT8. Return it and its scales: one, or one for each index of `axis`."""
     others = tuple(i for i in range(array.ndim) if i != axis)
     largest = np.abs(array.astype(np.float32)).max(axis=None if axis is None else others)
     scales = np.where(largest > 0, largest, 1) / (_LIMIT - abs(offset))
@@ -213,7 +213,7 @@ def quantize(
 
 
 def made_up_scales(tensor: Tensor | None, axis: int | None) -> NDArray[np.float32] | None:
-    """Scales for a weight that only comes about at run time, ``None`` if its shape is not known."""
+    """Return scales for a weight that is computed at run time, ``None`` if its shape is unknown."""
     if axis is None:
         return np.asarray(DATA_SCALE, np.float32)
     shape = walk.shape(tensor)

@@ -1,4 +1,4 @@
-"""Writes decisions in every form in which they are visible (READING.md section 9)."""
+"""Writes decisions in every form that shows them (docs/reading.md, "What forms show")."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
 
 FORMS = ("names", "decisions", "config", "record", "deploy", "qdq", "qoperator")
-"""What `write_form` writes."""
+"""The forms that `write_form` can write."""
 
 _TENSORS_ONE_BY_ONE = ("MaxPool", "Add", "Eltwise")
-"""Types that AMCT quantizes by ``tensor_quantize`` alone."""
+"""Types that AMCT quantizes only through ``tensor_quantize``."""
 
 
 def write_form(
     form: str, network: Network, decisions: Mapping[str, Decision], spec: Spec | None = None
 ) -> Any:
-    """Decisions on a network, by the names of its layers, in the form of that name.
+    """Write decisions on a network, given by layer name, in a form.
 
-    ``names`` is a list, ``decisions`` a dictionary, ``config`` and ``record`` are text; the other
-    forms are ONNX models, changed copies of the one that was read. What a form has no place for is
-    left out. Raises `UsageError` for a form that does not exist, or not for this framework, and
-    `OutputError` for a layer that does not.
+    ``names`` is a list, ``decisions`` a dictionary, ``config`` and ``record`` are text. The other
+    forms are ONNX models, changed copies of the given one. What a form cannot show is left out.
+    Raises `UsageError` for an unknown form or one that does not fit the framework, and
+    `OutputError` for an unknown layer.
     """
     spec = spec or load_spec()
     if form == "names":
@@ -50,7 +50,7 @@ def write_form(
     if form in ("config", "record"):
         write = _config if form == "config" else _record
         return write(decisions, _layers(network, decisions), spec)
-    raise UsageError(f"{form!r} is no form: they are {', '.join(FORMS)}")
+    raise UsageError(f"{form!r} is not a form: use one of {', '.join(FORMS)}")
 
 
 MODELS: Mapping[str, Callable[[ModelProto, Mapping[str, Decision], Spec], ModelProto]] = {

@@ -23,16 +23,17 @@ from pytest_amct.graphs.network import Layer, Tensor
 from pytest_amct.tables.model import Spec
 
 _FROM, _FLOAT16_FROM = 10, 19
-"""The opsets from which on QuantizeLinear exists, and takes Float16."""
+"""The first opsets in which QuantizeLinear exists and accepts Float16."""
 
 
 def write_qdq(model: ModelProto, decisions: Mapping[str, Decision], spec: Spec) -> ModelProto:
-    """The model with a pair on all that was quantized.
+    """Write the model with a pair on every quantized value.
 
-    Below opset 10 nothing is, nor is what is neither Float32 nor, from opset 19 on, Float16.
+    No pairs are written below opset 10 or on values of other types than Float32 and, from opset 19
+    on, Float16.
 
-    The form has no place for a shift, for clusters, for data alone of a layer that has a weight,
-    nor for a weight of a layer that has none.
+    The form cannot show a shift, clusters, quantized data without the weight of a layer that has
+    one, or a weight on a layer that has none.
     """
     editor = Editor(model, spec)
     if editor.opset < _FROM:
@@ -67,7 +68,7 @@ def _dtype(tensor: Tensor | None) -> Any:
 
 
 def _possible(editor: Editor, tensor: Tensor | None) -> bool:
-    """Whether a pair can stand on a tensor; what foreign operators give counts as Float32."""
+    """Return whether a tensor can have a pair. Outputs of foreign operators count as Float32."""
     dtype = walk.dtype(tensor)
     if dtype is None:
         return tensor is not None and tensor.producer is not None and bool(tensor.producer.domain)

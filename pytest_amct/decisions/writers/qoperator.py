@@ -1,4 +1,4 @@
-"""Writes decisions as integer operators in place of layers."""
+"""Writes decisions by replacing layers with integer operators."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ _WEIGHTED = {
 _UNARY = ("AveragePool", "GlobalAveragePool", "Sigmoid", "LeakyRelu")
 _BINARY = ("Add", "Mul")
 _NOT_TAKEN = {"AveragePool": ("dilations",), "Gemm": ("beta",)}
-"""Attributes of a float layer that the integer operator does not know."""
+"""Attributes of a float layer that the integer operator does not have."""
 
 _FROM = 12
-"""The opset with all of these operators; from it on MaxPool takes INT8."""
+"""The first opset with all of these operators and a MaxPool that accepts INT8."""
 
 _ZERO = 128
 
 
 def write_qoperator(model: ModelProto, decisions: Mapping[str, Decision], spec: Spec) -> ModelProto:
-    """The model with an integer operator in place of every layer that was quantized.
+    """Write the model with an integer operator instead of every quantized layer.
 
-    Layers that onnxruntime has no such operator for are left as they are, as are all below opset
-    12 and all of another type than Float32. The form has no place for a shift, for clusters, nor
-    for a weight of a layer that has none.
+    Layers stay unchanged if onnxruntime has no such operator, if the opset is below 12, or if a
+    tensor is not Float32. The form cannot show a shift, clusters, or a weight on a layer that has
+    none.
     """
     editor = Editor(model, spec)
     if editor.opset < _FROM:
@@ -72,14 +72,14 @@ def _factors(editor: Editor, tensor: str) -> list[str]:
 
 
 def _quantized(editor: Editor, layer: Layer, tensor: str) -> list[str]:
-    """A data input as integers, its scale and zero point."""
+    """Quantize a data input. Return the integers, their scale and zero point."""
     factors = _factors(editor, tensor)
     numbers = editor.before(layer, "QuantizeLinear", [tensor, *factors], editor.linear())
     return [numbers, *factors]
 
 
 def _output(editor: Editor, layer: Layer) -> list[str]:
-    """Scale and zero point of a layer's output, with the way back to floats behind it."""
+    """Dequantize a layer's output. Return its scale and zero point."""
     made, read = editor.detach_output(layer, "_quantized")
     factors = _factors(editor, read)
     editor.behind(layer, "DequantizeLinear", [made, *factors], editor.linear(), _output=read)
@@ -87,7 +87,7 @@ def _output(editor: Editor, layer: Layer) -> list[str]:
 
 
 def _replace(layer: Layer, type_: str, domain: str, inputs: list[str]) -> None:
-    """Make a layer another operator; its name and its attributes stay."""
+    """Turn a layer into another operator. Its name and attributes stay."""
     kept = [a for a in layer.raw.attribute if a.name not in _NOT_TAKEN.get(layer.type, ())]
     del layer.raw.input[:], layer.raw.attribute[:]
     layer.raw.op_type, layer.raw.domain = type_, domain
@@ -96,7 +96,7 @@ def _replace(layer: Layer, type_: str, domain: str, inputs: list[str]) -> None:
 
 
 def _linear(editor: Editor, layer: Layer, decision: Decision) -> None:
-    """A layer without weight; all of its data is quantized, as the operators have it."""
+    """Replace a layer without a weight. The integer operators quantize all of its data."""
     count = 2 if layer.type in _BINARY else 1
     inputs = [n for t in list(layer.raw.input)[:count] for n in _quantized(editor, layer, t)]
     editor.use(MICROSOFT)
@@ -104,7 +104,7 @@ def _linear(editor: Editor, layer: Layer, decision: Decision) -> None:
 
 
 def _on_integers(editor: Editor, layer: Layer) -> None:
-    """MaxPool works on integers as it is."""
+    """Quantize around a MaxPool, which accepts integers."""
     layer.raw.input[0] = _quantized(editor, layer, layer.raw.input[0])[0]
     _output(editor, layer)
 
@@ -113,7 +113,7 @@ def _weighted(editor: Editor, layer: Layer, decision: Decision) -> None:
     bias = layer.input(2) if layer.type != "MatMul" else None
     constant = None if bias is None else values(stored(bias))
     if bias is not None and (constant is None or not walk.is_constant(bias)):
-        return  # a bias is stored as INT32, one that can change has no place here
+        return  # these operators need a constant INT32 bias
     weight = _weight(editor, layer, decision)
     if weight is None:
         return
@@ -130,14 +130,17 @@ def _weighted(editor: Editor, layer: Layer, decision: Decision) -> None:
 
 
 def _bias(editor: Editor, layer: Layer, bias: Any, scales: Any) -> str:
-    if layer.type == "Gemm":  # of any shape that spreads to rows and columns
+    if layer.type == "Gemm":  # its bias may have any shape that broadcasts
         bias = np.broadcast_to(bias.reshape(-1), scales.shape) if bias.size == 1 else bias
     steps = np.asarray(scales, np.float64) * DATA_SCALE
     return editor.constant(f"{layer.raw.input[2]}_int32", np.rint(bias / steps).astype(np.int32))
 
 
 def _weight(editor: Editor, layer: Layer, decision: Decision) -> tuple[list[str], Any] | None:
-    """A weight as integers, scale and zero point, and the scales; ``None`` if it cannot be."""
+    """Quantize a weight. Return the names of integers, scale and zero point, and the scales.
+
+    Returns ``None`` if the weight cannot be quantized.
+    """
     tensor: Tensor | None = layer.input(1)
     assert tensor is not None
     rank = len(walk.shape(tensor) or ())

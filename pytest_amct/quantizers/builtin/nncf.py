@@ -1,4 +1,4 @@
-"""The quantizer of nncf with the settings that it has by default."""
+"""The quantizer of nncf with its default settings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Nncf:
     frameworks = ("onnx",)
 
     def quantize(self, model: Any, request: Request) -> Any:
-        """Quantize the proto and return the one that nncf makes of it (QDQ form)."""
+        """Quantize the proto and return nncf's result in QDQ form."""
         _check(model, request)
         tool = _import()
         try:
@@ -37,12 +37,12 @@ class _Nncf:
             raise
 
     def validate(self, path: Path) -> None:
-        """Load the model into a session. Raises `OutputError` with the first line of the reason."""
+        """Load the model into a session. Raises `OutputError` with the first line of the error."""
         load_session(path)
 
 
 def nncf() -> _Nncf:
-    """``nncf``: `nncf.quantize`, QDQ form."""
+    """Make ``nncf``: `nncf.quantize`, QDQ form."""
     for needed in ("nncf", "onnxruntime"):
         if importlib.util.find_spec(needed) is None:
             raise UsageError(f"quantizer 'nncf' needs {needed}: pip install pytest-amct[nncf]")
@@ -50,31 +50,31 @@ def nncf() -> _Nncf:
 
 
 def _check(model: Any, request: Request) -> None:
-    """Raise `Unsupported` for what nncf says it does not take, and for data that cannot be fed."""
+    """Raise `Unsupported` for documented limits of nncf and for data that cannot be fed."""
     if any(i.dtype == "bfloat16" for i in request.inputs):
-        raise Unsupported("onnxruntime, which nncf calibrates with, takes no arrays of bfloat16")
+        raise Unsupported("onnxruntime, which calibrates for nncf, does not accept bfloat16 arrays")
     for opset in model.opset_import:
         if opset.domain in ("", "ai.onnx") and opset.version < _OLDEST_OPSET:
             raise Unsupported(
-                f"nncf takes ONNX models of opset {_OLDEST_OPSET} and newer, not {opset.version}"
+                f"nncf accepts ONNX models of opset {_OLDEST_OPSET} and newer, not {opset.version}"
             )
 
 
 def _check_runs(request: Request) -> None:
-    """Raise `Unsupported` for a model that onnxruntime cannot run: nobody could calibrate it."""
+    """Raise `Unsupported` for a model that onnxruntime cannot run: it cannot be calibrated."""
     try:
         load_session(request.model_path)
     except OutputError as error:
         raise Unsupported(
-            f"onnxruntime, which nncf calibrates with, does not run the model: {error}"
+            f"onnxruntime, which calibrates for nncf, does not run the model: {error}"
         ) from None
 
 
 def _import() -> Any:
-    """The package, without what importing it does to the rest of the process.
+    """Import the package without its effects on the rest of the process.
 
-    It makes its own class that of every later logger, and sets up telemetry, which writes into the
-    home folder; where the telemetry's package is missing it goes without.
+    It sets the class of every later logger, and sets up telemetry, which writes to the home folder.
+    It works without telemetry if the telemetry package is missing.
     """
     if "nncf" in sys.modules:
         return sys.modules["nncf"]
@@ -91,7 +91,7 @@ def _import() -> Any:
 
 @contextmanager
 def _no_progress() -> Iterator[None]:
-    """Keep the bars, which nncf draws on the console that all users of rich share, off it."""
+    """Hide nncf's progress bars, which it draws on the console that all users of rich share."""
     console = importlib.import_module("rich").get_console()
     before, console.quiet = console.quiet, True
     try:

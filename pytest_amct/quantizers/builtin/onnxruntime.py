@@ -1,4 +1,4 @@
-"""The quantizers of onnxruntime with the settings that they have by default."""
+"""The quantizers of onnxruntime with their default settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pytest_amct.quantizers.protocol import Request, Unsupported
 _Form = Literal["QDQ", "QOperator", "dynamic"]
 
 _SILENT = 4
-"""onnxruntime's severity that logs fatal errors only."""
+"""The log severity of onnxruntime that logs only fatal errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class _Onnxruntime:
     frameworks: tuple[str, ...] = ("onnx",)
 
     def quantize(self, model: Any, request: Request) -> Path:
-        """Quantize the model's file, as onnxruntime spoils protos, and return the result's path."""
+        """Quantize the model's file, as onnxruntime modifies protos. Return the result's path."""
         tool = importlib.import_module("onnxruntime.quantization")
         if self.form != "dynamic" and any(i.dtype == "bfloat16" for i in request.inputs):
             raise Unsupported(
-                "onnxruntime takes no arrays of bfloat16, so nothing can be calibrated"
+                "onnxruntime does not accept bfloat16 arrays, so nothing can be calibrated"
             )
         source, target = request.model_path, request.workdir / "quantized.onnx"
         with quiet():
@@ -46,33 +46,33 @@ class _Onnxruntime:
         return target
 
     def validate(self, path: Path) -> None:
-        """Load the model into a session. Raises `OutputError` with the first line of the reason."""
+        """Load the model into a session. Raises `OutputError` with the first line of the error."""
         load_session(path)
 
 
 def static() -> _Onnxruntime:
-    """``onnxruntime``: `quantize_static`, QDQ form."""
+    """Make ``onnxruntime``: `quantize_static`, QDQ form."""
     return _make("onnxruntime", "QDQ")
 
 
 def qoperator() -> _Onnxruntime:
-    """``onnxruntime-qoperator``: `quantize_static`, QOperator form."""
+    """Make ``onnxruntime-qoperator``: `quantize_static`, QOperator form."""
     return _make("onnxruntime-qoperator", "QOperator")
 
 
 def dynamic() -> _Onnxruntime:
-    """``onnxruntime-dynamic``: `quantize_dynamic`, data quantized at run time."""
+    """Make ``onnxruntime-dynamic``: `quantize_dynamic`, data quantized at run time."""
     return _make("onnxruntime-dynamic", "dynamic")
 
 
 class _Feeds:
-    """Calibration data as onnxruntime reads it (its ABC asks for this one method)."""
+    """Calibration data as onnxruntime reads it. Its ABC requires only this method."""
 
     def __init__(self, feeds: Iterator[Mapping[str, Any]]) -> None:
         self._feeds = feeds
 
     def get_next(self) -> Mapping[str, Any] | None:
-        """The next feed, ``None`` at the end."""
+        """Return the next feed, ``None`` at the end."""
         return next(self._feeds, None)
 
 
@@ -85,10 +85,10 @@ def _make(name: str, form: _Form) -> _Onnxruntime:
 
 
 def load_session(path: Path) -> None:
-    """Load a model into a session; raises `OutputError` with the first line of why it cannot be.
+    """Load a model into a session. Raises `OutputError` with the first line of the error.
 
-    A session's optimizers spoil some good models (those of onnxruntime 1.32 write a QuantizeLinear
-    that they then refuse), so that one without them has the last word.
+    The optimizers of a session break some good models: those of onnxruntime 1.32 write a
+    QuantizeLinear that they then refuse. So a session without optimizers decides.
     """
     runtime = importlib.import_module("onnxruntime")
     levels = runtime.GraphOptimizationLevel
@@ -101,14 +101,14 @@ def load_session(path: Path) -> None:
         try:
             runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
             return
-        except Exception as error:  # of several types that share no base
+        except Exception as error:  # onnxruntime's exceptions have no common base
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     raise OutputError(reason)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep advice off the log; `logging.warning` would also set up a root handler for good."""
+    """Suppress logged advice. `logging.warning` would also add a permanent root handler."""
     root, before = logging.getLogger(), logging.root.manager.disable
     handler = logging.NullHandler()
     root.addHandler(handler)

@@ -1,4 +1,4 @@
-"""OpenCV's own int8 quantizer on Caffe nets, with the settings that it has by default."""
+"""OpenCV's int8 quantizer for Caffe nets with its default settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pytest_amct.quantizers.builtin.onnxruntime import quiet
 from pytest_amct.quantizers.protocol import Request, Unsupported
 
 _SUFFIX = "Int8"
-"""What OpenCV puts behind the type of a layer that works on integers."""
+"""The suffix that OpenCV appends to the type of a layer that works on integers."""
 
 
 class _OpenCV:
@@ -26,10 +26,9 @@ class _OpenCV:
     frameworks = ("caffe",)
 
     def quantize(self, model: Any, request: Request) -> dict[str, Decision | str]:
-        """The decisions on the layers of a Caffe net, by the types of the quantized one.
+        """Quantize a Caffe net. Return decisions by layer name, as the quantized types show them.
 
-        ``untraceable`` stands for a layer that OpenCV has fused away or renamed. Raises what OpenCV
-        raises.
+        ``unmatched`` marks a layer that OpenCV has fused or renamed. Raises what OpenCV raises.
         """
         cv2, np = _import(), importlib.import_module("numpy")
         layers = request.network.layers
@@ -38,11 +37,11 @@ class _OpenCV:
         blobs = np.frombuffer(model.caffemodel, np.uint8)
         with quiet():
             net = _read(cv2, prototxt, blobs)
-            # One array for each input: more feeds would be a larger batch, which a net with fixed
-            # shapes inside does not take.
+            # One array for each input: more feeds would be a larger batch, and a net with fixed
+            # shapes inside does not accept one.
             feed = next(iter(request.calibration(1)))
             net.setInputsNames([spec.name for spec in request.inputs])
-            # Running a net fuses its layers: this one is thrown away.
+            # Running a net fuses its layers, so this one is not used again.
             _check_runs(_read(cv2, prototxt, blobs), feed)
             quantized = net.quantize([feed[i.name] for i in request.inputs], cv2.CV_32F, cv2.CV_32F)
         found = {name: _layer(quantized, name) for name in quantized.getLayerNames()}
@@ -52,11 +51,11 @@ class _OpenCV:
 
 
 def opencv() -> _OpenCV:
-    """``opencv``: `cv2.dnn.Net.quantize`, which OpenCV has before version 5."""
+    """Make ``opencv``: `cv2.dnn.Net.quantize`, which exists before OpenCV 5."""
     if importlib.util.find_spec("cv2") is None:
         raise UsageError("quantizer 'opencv' needs cv2: pip install pytest-amct[opencv]")
     if not hasattr(_import().dnn.Net, "quantize"):
-        raise UsageError("quantizer 'opencv' needs OpenCV before version 5: install such a one")
+        raise UsageError("quantizer 'opencv' needs OpenCV before version 5: install an older one")
     return _OpenCV()
 
 
@@ -66,13 +65,13 @@ def _import() -> Any:
 
 
 def _found(layer: Layer, found: Mapping[str, Decision]) -> Decision | None:
-    """The decision on a layer, which OpenCV calls by its name or (a Convolution) by its top."""
+    """Return the decision on a layer. OpenCV names it by its name or, a Convolution, by its top."""
     tops = [tensor.name for tensor in layer.outputs if tensor is not None]
     return next((found[name] for name in (layer.name, *tops) if name in found), None)
 
 
 def _read(cv2: Any, prototxt: Any, blobs: Any) -> Any:
-    """The net as OpenCV has it. Raises `Unsupported` if it has no such layers."""
+    """Return OpenCV's net. Raises `Unsupported` if OpenCV cannot read it."""
     try:
         return cv2.dnn.readNetFromCaffe(prototxt, blobs)
     except Exception as error:
@@ -80,19 +79,19 @@ def _read(cv2: Any, prototxt: Any, blobs: Any) -> Any:
 
 
 def _check(layers: Iterable[Layer]) -> None:
-    """Refuse what takes OpenCV down."""
+    """Raise `Unsupported` for layers that crash OpenCV."""
     for layer in layers:
         data = layer.input(0)
         if data is None or rank(data) == 4:
             continue
         if layer.type == "Deconvolution":
-            raise Unsupported("OpenCV has a Deconvolution of rank 4 alone")
+            raise Unsupported("OpenCV supports Deconvolution only for rank 4")
         if layer.type == "Convolution" and len(layer.attribute("kernel_size") or ()) == 1:
-            raise Unsupported("OpenCV takes kernel_size given once for two axes")
+            raise Unsupported("OpenCV reads a single kernel_size as two axes")
 
 
 def _check_runs(net: Any, feed: Mapping[str, Any]) -> None:
-    """What OpenCV does not run in float either is nothing to quantize."""
+    """Raise `Unsupported` for a model that OpenCV cannot run in float."""
     try:
         for name, values in feed.items():
             net.setInput(values, name)
@@ -106,12 +105,12 @@ def _last(error: Exception) -> str:
 
 
 def _layer(net: Any, name: str) -> Decision:
-    """What was done to a layer of the quantized net."""
+    """Return what was done to a layer of the quantized net."""
     layer = net.getLayer(net.getLayerId(name))
     if not layer.type.endswith(_SUFFIX):
         return Decision.float()
     seen = f"{layer.type} {name!r}"
-    # Weight, bias, and a factor for each output channel; other layers hold a table, or nothing.
+    # Blobs: weight, bias, a factor for each output channel. Other layers have a table or nothing.
     if len(layer.blobs) != 3:
         return Decision(inputs=(0,), weights=False, shift=0, nonuniform=False, seen=seen)
     factors = layer.blobs[2].ravel().tolist()

@@ -1,4 +1,4 @@
-"""The quantizer that obeys the tables: it quantizes what they allow and nothing else."""
+"""The reference quantizer: it quantizes what the tables allow and nothing else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pytest_amct.tables.model import Row, Scheme, Spec
 
 
 class Reference:
-    """Obeys a release of the tables; leaves in float whatever the document does not decide."""
+    """Obeys a release of the tables. Leaves in float what the document does not decide."""
 
     name = "reference"
     frameworks: tuple[str, ...] = FRAMEWORKS
@@ -31,7 +31,7 @@ class Reference:
 
     def __init__(self, spec: Spec | None = None, form: str = "decisions") -> None:
         if form not in FORMS:
-            raise UsageError(f"{form!r} is no form: they are {', '.join(FORMS)}")
+            raise UsageError(f"{form!r} is not a form: use one of {', '.join(FORMS)}")
         self.spec, self.form = spec or load_spec(), form
         if form != "decisions":
             self.name = f"reference-{form}"
@@ -39,9 +39,9 @@ class Reference:
             self.frameworks = ("onnx",)
 
     def quantize(self, model: Any, request: Request) -> Any:
-        """A decision for each layer that has a name or a named output, in the quantizer's form.
+        """Return a decision for each layer with a name or a named output, in the quantizer's form.
 
-        Text forms are written into the request's folder; their path is returned.
+        Text forms are written to the request's folder, and their path is returned.
         """
         network = request.network
         written = write_form(self.form, network, self.decide(network, request), self.spec)
@@ -52,7 +52,7 @@ class Reference:
         return path
 
     def decide(self, network: Network, request: Request | None = None) -> dict[str, Decision]:
-        """The decisions on a network, by name, or by first output where a name is not unique."""
+        """Return the decisions on a network, by name, or by first output if it is not unique."""
         names = Counter(layer.name for layer in network.layers)
         decisions = {}
         for layer in network.layers:
@@ -63,7 +63,7 @@ class Reference:
         return decisions
 
     def decision(self, layer: Layer, request: Request | None = None) -> Decision:
-        """What the tables allow of what was asked for, else the nearest to it, else float."""
+        """Return the decision nearest to the request that the tables allow, else float."""
         row = find_row(layer, self.spec)
         if row is None or (request is not None and _skipped(layer, row, request)):
             return Decision.float()
@@ -83,20 +83,20 @@ class Reference:
         return next(allowed, Decision.float())
 
     def allows(self, layer: Layer, decision: Decision) -> bool:
-        """Whether the tables allow to treat a layer so, without any doubt."""
+        """Return whether the tables certainly allow this treatment of a layer."""
         return answer(layer, decision.treatment, self.spec).verdict == "quantizable"
 
     def validate(self, path: Path) -> None:
-        """What it writes is right by construction; this project's tests load it."""
+        """Do nothing: its output is correct by construction, and this project's tests load it."""
 
     def close(self) -> None:
-        """It holds nothing."""
+        """Do nothing: it holds no resources."""
 
 
 def _milder(wanted: Decision) -> Iterator[Decision]:
-    """What was asked for, and what asks for less, in the order in which it is tried.
+    """Yield the wanted decision and milder ones, in the order in which they are tried.
 
-    Weights alone are not made uniform with data: that is another thing than what was asked.
+    Weight-only is not replaced by uniform with data, as that is not milder.
     """
     yield wanted
     if wanted.weight_channel_wise or wanted.weight_asymmetric:
@@ -107,32 +107,32 @@ def _milder(wanted: Decision) -> Iterator[Decision]:
 
 
 def names() -> Reference:
-    """``reference-names``: the reference, returning the names of quantized layers."""
+    """Make ``reference-names``: the reference, returning the names of quantized layers."""
     return Reference(form="names")
 
 
 def config() -> Reference:
-    """``reference-config``: the reference, returning AMCT's configuration."""
+    """Make ``reference-config``: the reference, returning AMCT's configuration."""
     return Reference(form="config")
 
 
 def record() -> Reference:
-    """``reference-record``: the reference, returning AMCT's record."""
+    """Make ``reference-record``: the reference, returning AMCT's record."""
     return Reference(form="record")
 
 
 def deploy() -> Reference:
-    """``reference-deploy``: the reference, returning AMCT's deploy model."""
+    """Make ``reference-deploy``: the reference, returning AMCT's deploy model."""
     return Reference(form="deploy")
 
 
 def qdq() -> Reference:
-    """``reference-qdq``: the reference, returning a model in QDQ form."""
+    """Make ``reference-qdq``: the reference, returning a model in QDQ form."""
     return Reference(form="qdq")
 
 
 def qoperator() -> Reference:
-    """``reference-qoperator``: the reference, returning a model in QOperator form."""
+    """Make ``reference-qoperator``: the reference, returning a model in QOperator form."""
     return Reference(form="qoperator")
 
 

@@ -1,4 +1,4 @@
-"""TensorFlow's own converter to TensorFlow Lite, int8, with the settings that users give it."""
+"""TensorFlow's converter to TensorFlow Lite, int8, with the usual settings."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ _OPERATORS: Mapping[str, tuple[str, ...]] = {
     "SparseMatMul": ("FULLY_CONNECTED", "BATCH_MATMUL"),
     "Einsum": ("FULLY_CONNECTED", "BATCH_MATMUL"),
     "Conv3DBackpropInputV2": ("CONV_3D_TRANSPOSE",),
-    # Where it is not folded, it becomes two operators, neither of which is all of it.
+    # If it is not folded, it becomes two operators, and neither is the whole layer.
     **dict.fromkeys(("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"), ()),
 }
-"""What the converter makes of a type; one that is not here keeps its name (Mul becomes MUL)."""
+"""The operators that a type may become. A type that is not listed keeps its name: Mul is MUL."""
 
 _WEIGHT = frozenset(
     "CONV_2D DEPTHWISE_CONV_2D TRANSPOSE_CONV CONV_3D FULLY_CONNECTED BATCH_MATMUL".split()
@@ -62,10 +62,10 @@ class _TfLite:
     frameworks = ("tensorflow",)
 
     def quantize(self, model: Any, request: Request) -> dict[str, Decision | str]:
-        """The decisions on the layers of a graph, by the operators of the converted model.
+        """Convert a graph. Return decisions by layer name, read from the converted operators.
 
-        ``untraceable`` stands for a layer that the converter has fused, folded or renamed. Raises
-        `Unsupported` for graphs that TensorFlow Lite has no types or operators for.
+        ``unmatched`` marks a layer that the converter has fused, folded or renamed. Raises
+        `Unsupported` for graphs with types or operators that TensorFlow Lite does not have.
         """
         network = request.network
         tf = _import()
@@ -81,7 +81,7 @@ class _TfLite:
 
 
 def tflite() -> _TfLite:
-    """``tflite``: `tf.lite.TFLiteConverter`, int8 with a representative dataset."""
+    """Make ``tflite``: `tf.lite.TFLiteConverter`, int8 with a representative dataset."""
     if importlib.util.find_spec("tensorflow") is None:
         raise UsageError("quantizer 'tflite' needs tensorflow: pip install pytest-amct[tensorflow]")
     return _TfLite()
@@ -97,7 +97,7 @@ def _import() -> Any:
 
 
 def _convert(tf: Any, network: Network, request: Request) -> bytes:
-    """The converted model: int8 where the converter can, float elsewhere."""
+    """Return the converted model: int8 where the converter supports it, float elsewhere."""
     graph = tf.compat.v1.GraphDef.FromString(request.model_bytes)
     fed = [f"{spec.name}:0" for spec in request.inputs]
     read = {name for node in graph.node for name in _data_inputs(node)}
@@ -138,7 +138,7 @@ def _feeds(request: Request, names: list[str]) -> Iterator[list[Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor of the converted model; names of several layers stand between semicolons."""
+    """A tensor of the converted model. Its name joins the names of several layers by semicolons."""
 
     name: str
     type: str
@@ -147,7 +147,7 @@ class Tensor:
 
     @property
     def quantized(self) -> bool:
-        """Whether it holds integers that stand for real numbers."""
+        """Whether it holds integers that represent real numbers."""
         return self.type in _INTEGERS and bool(self.scales)
 
 
@@ -161,7 +161,7 @@ class Operator:
 
 
 def _operators(tf: Any, converted: bytes) -> Iterator[Operator]:
-    """The operators of a converted model, as its flatbuffer has them."""
+    """Yield the operators of a converted model, in the order of its flatbuffer."""
     tool = importlib.import_module("tensorflow.lite.tools.flatbuffer_utils")
     schema = importlib.import_module("tensorflow.lite.python.schema_py_generated")
     model = tool.convert_bytearray_to_object(bytearray(converted))
@@ -190,11 +190,11 @@ def _tensor(found: Any, kinds: Mapping[int, str]) -> Tensor:
 
 
 def matched(network: Network, operators: Iterable[Operator]) -> dict[str, Operator]:
-    """The operators that layers became, by the layers' names.
+    """Return the operators that layers became, by layer name.
 
-    An operator is called as its layer is, and as all layers that were folded into it. It belongs to
-    the one layer whose type it can be; where several remain, nobody can tell what became of each.
-    Where its output bears no such name, that of its weight may.
+    An operator's output is named after its layer and all layers that were folded into it. The
+    operator belongs to the only one of them whose type fits. If several fit, none is matched. If
+    the output has no such name, the weight may have one.
     """
     layers = {layer.name: layer for layer in network.layers if not layer.where}
     found: defaultdict[str, list[Operator]] = defaultdict(list)
@@ -217,14 +217,17 @@ def matched(network: Network, operators: Iterable[Operator]) -> dict[str, Operat
 def _candidates(
     layers: Mapping[str, Layer], operator: Operator, tensors: Iterable[Tensor | None]
 ) -> list[Layer]:
-    """The layers named by tensors that the operator can be; constants are computed beforehand."""
+    """Return the layers that tensors are named after and that the operator may be.
+
+    Layers with a constant output are left out, as the converter computes them beforehand.
+    """
     parts = {part.split(":")[0] for t in tensors if t is not None for part in t.name.split(";")}
     owners = {owner.name: owner for p in parts if (owner := _owner(layers, p)) is not None}
     return [owner for owner in owners.values() if _can_be(owner, operator)]
 
 
 def _owner(layers: Mapping[str, Layer], name: str) -> Layer | None:
-    """The layer that a tensor is called after: digits behind its name make a tensor's unique."""
+    """Return the layer after which a tensor is named. The converter appends digits to the name."""
     while name not in layers and name[-1:].isdigit():
         name = name[:-1]
     return layers.get(name)
@@ -244,7 +247,7 @@ def _has_weight(layer: Layer) -> bool:
 
 
 def _decision(layer: Layer, operator: Operator | None) -> Decision | None:
-    """The decision on a layer that became an operator."""
+    """Return the decision on a layer that became an operator."""
     if operator is None:
         return None
     row = find_row(layer, load_spec())
@@ -254,7 +257,7 @@ def _decision(layer: Layer, operator: Operator | None) -> Decision | None:
 
 
 def _plain(operator: Operator) -> Decision:
-    """Of a layer without a weight: data is quantized if all of it, and what comes out, is."""
+    """Decide on a layer without a weight: it is quantized if all data and outputs are."""
     data = [t for t in operator.inputs if t is not None and t.type not in ("INT32", "INT64")]
     if not data or not all(t.quantized for t in (*data, *operator.outputs)):
         return Decision.float()

@@ -175,7 +175,11 @@ def test_an_option_that_would_do_nothing(option: str, repository: ToyRepository)
         ("", "a = [", "mine.toml: not a TOML file: "),
         ("", "oddity = 1\n", "mine.toml: the file: 'oddity' is not a key"),
         ("title =", "tilte =", "mine.toml: the file: 'title' is missing"),
-        ("attribute =", "atribute =", "condition dilation_d: a requirement names one of attribute"),
+        (
+            "attribute =",
+            "atribute =",
+            "condition dilation_d: a requirement must name one of attribute",
+        ),
     ],
     ids=["not TOML", "unknown key", "missing key", "unknown kind of condition"],
 )

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from random import Random
 from typing import Generic, TypeVar
+from unittest import SkipTest
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
@@ -240,7 +241,8 @@ class Explorer:
                 print_blob=False,
                 verbosity=Verbosity.quiet,
             )
-            with contextlib.suppress(Shown, Flaky):
+            # Hypothesis skips a test for which it has nothing to replay.
+            with contextlib.suppress(Shown, Flaky, SkipTest):
                 configured(seed(f"{chosen.seed}/{group}")(given(cases)(judge)))()
 
         most = chosen.max_examples

@@ -99,7 +99,7 @@ def tell(
         during = f"during case {', '.join(cases)}, " if cases else ""
         judged = len(collected.records)
         after = "its report was written" if reported else f"{judged} cases"
-        sentence = f"pytest {ended} {during}after {after}: nobody is accused"
+        sentence = f"pytest {ended} {during}after {after}: the quantizer is not blamed"
     if settings.report and not reported:
         report = assemble(
             collected, load_spec(settings.spec), settings, quantizer, begun["selection"]

@@ -37,5 +37,5 @@ def nothing_came_back(quantizer: str, framework: str, outcomes: Iterable[Outcome
     ways = ", ".join(f"{number} {status}" for status, number in sorted(count.items()))
     return (
         f"{framework}: {quantizer} gave no usable result for any of {len(seen)} plain layers"
-        f" ({ways}; the first: {seen[0].message}), so nothing else of {framework} was judged"
+        f" ({ways}; the first: {seen[0].message}), so {framework} was not judged further"
     )

@@ -1,4 +1,4 @@
-"""Property tests over the tables: a quantizer's decisions against what may be quantized."""
+"""The conformance tests: a quantizer's decisions against the tables."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Report = Callable[[Result], None]
 
 @pytest.fixture(scope="session")
 def amct(request: pytest.FixtureRequest) -> Iterator[Runner]:
-    """Runs cases through the quantizer, one for all tests of a process."""
+    """Return the runner of this process, which all tests share."""
     with _suite(request).running() as runner:
         yield runner
 
 
 @pytest.fixture
 def explorer(amct: Runner, request: pytest.FixtureRequest) -> Explorer:
-    """Lets Hypothesis explore; shows how far it is."""
+    """Return an explorer, which draws examples with Hypothesis and shows its progress."""
     from pytest_amct.explore import Explorer
 
     return Explorer(amct, _suite(request).progress)
@@ -36,7 +36,7 @@ def explorer(amct: Runner, request: pytest.FixtureRequest) -> Explorer:
 
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> Report:
-    """Hands a result to the report, and fails the test if there is a reason."""
+    """Return a function that stores a test's result and fails the test if the result says so."""
     return partial(_suite(request).hand_over, request.node)
 
 
@@ -45,30 +45,30 @@ def _suite(request: pytest.FixtureRequest) -> Any:
 
 
 def test_quantizes_something(amct: Runner, report: Report, framework: str) -> None:
-    """A quantizer that quantizes nothing keeps every rule; it is not what anybody wants."""
+    """The quantizer quantizes at least one plain layer. Otherwise it would violate nothing."""
     report(amct.check_alive(framework))
 
 
 def test_metamorphic(explorer: Explorer, report: Report, change: str) -> None:
-    """What the tables do not speak of moves no decision."""
+    """A change that no table distinguishes changes no decision."""
     report(explorer.check_metamorphic(change))
 
 
 def test_explore(explorer: Explorer, report: Report, condition: str) -> None:
-    """As `test_condition`, on what Hypothesis draws: alone and in networks."""
+    """`test_condition` on examples from Hypothesis: single layers and networks."""
     report(explorer.check(condition))
 
 
 def test_networks(explorer: Explorer, report: Report, framework: str) -> None:
-    """In networks of many layers no layer is quantized that the tables forbid."""
+    """In networks of many layers, no layer that the tables forbid is quantized."""
     report(explorer.check_networks(framework))
 
 
 def test_condition(amct: Runner, report: Report, condition: str) -> None:
-    """No layer that the condition forbids is quantized; none that is owed is left in float."""
+    """No layer that the condition forbids is quantized, and no expected layer is float."""
     report(amct.check(condition))
 
 
 def test_model(amct: Runner, report: Report, model: str) -> None:
-    """One model, judged as it is."""
+    """The quantizer treats the layers of the given model as the tables allow."""
     report(check_model(amct, Path(model)))

@@ -1,6 +1,6 @@
-"""Holds a quantizer's decisions against the published tables of what may be quantized.
+"""Judges a quantizer's decisions against the published tables of what may be quantized.
 
-The public API; each name is imported when it is first used, so that pytest starts without it.
+This is the public API. Each name is imported on first use, which keeps pytest's start fast.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether a quantizer gives back anything at all, asked on the plainest layers of a framework."""
+"""Checks that a quantizer returns anything usable for the plainest layers of a framework."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_amct.ids import ConditionId
 
 @cache
 def plain_cases(framework: str) -> tuple[Case, ...]:
-    """The plainest case of each row of table 1, in both contexts."""
+    """Return the plainest case of each row of table 1, in both contexts."""
     listed = catalog.groups(frameworks=(framework,))
     rows = [g for g in listed if (id_ := ConditionId.parse(g)).is_row and id_.table == "uniform"]
     plain = [catalog.make_case(row, "default") for row in rows]
@@ -22,12 +22,12 @@ def plain_cases(framework: str) -> tuple[Case, ...]:
 
 
 def came_back(outcome: Outcome) -> bool:
-    """Whether a quantizer answered, if only that it refuses or does not support what it got."""
+    """Return whether the quantizer answered. Refused and unsupported are answers, too."""
     return outcome.status in ("decided", "refused", "unsupported")
 
 
 def nothing_came_back(quantizer: str, framework: str, outcomes: Iterable[Outcome]) -> str:
-    """The sentence that tells why nothing more is asked, "" if any of the outcomes came back."""
+    """Return why the framework is not judged further, "" if any outcome is an answer."""
     seen = []
     for outcome in outcomes:
         if came_back(outcome):
@@ -36,6 +36,6 @@ def nothing_came_back(quantizer: str, framework: str, outcomes: Iterable[Outcome
     count = Counter(outcome.status for outcome in seen)
     ways = ", ".join(f"{number} {status}" for status, number in sorted(count.items()))
     return (
-        f"{framework}: none of {len(seen)} plain layers came back from {quantizer} ({ways}; the"
-        f" first: {seen[0].message}), so nothing more of {framework} was judged"
+        f"{framework}: {quantizer} gave no usable result for any of {len(seen)} plain layers"
+        f" ({ways}; the first: {seen[0].message}), so {framework} was not judged further"
     )

@@ -1,4 +1,4 @@
-"""The judging for programs and property tests of one's own, without a pytest run."""
+"""Judging without a pytest run, for other programs and property tests."""
 
 from __future__ import annotations
 
@@ -37,14 +37,15 @@ def _network(model: Model) -> Network:
 
 
 def decisions_of(quantized: Any, original: Model | None = None) -> dict[str, Decision]:
-    """What was quantized, by layer name.
+    """Return what was quantized, by layer name.
 
-    A layer without a name, or with one that other layers have, too, goes by its first output.
+    If a layer has no name, or shares its name with another layer, the key is its first output.
 
     `quantized` is an ONNX model in QDQ, QOperator or AMCT's deploy form, or AMCT's configuration or
     record: a proto, bytes, the path of a file, or what `read_config` and `read_record` return.
-    With the `original` model, names are the original's and what it held already is no decision.
-    Layers of which the form cannot tell it are left out. Raises `OutputError` or `ModelError`.
+    With the `original` model, names are those of the original, and quantization that it already
+    held is not a decision. Layers whose treatment the form does not show are left out.
+    Raises `OutputError` or `ModelError`.
     """
     text = quantized
     if isinstance(quantized, str | os.PathLike):
@@ -66,28 +67,28 @@ def judge(
     *,
     spec: Spec | None = None,
     strict: bool = False,
-    **asked: Any,
+    **options: Any,
 ) -> list[Finding]:
-    """What is wrong with decisions on a float model, in the order of its layers.
+    """Return what is wrong with decisions on a float model, in the order of its layers.
 
     `model` is ONNX as a proto or bytes, the path of an ``.onnx``, ``.pb``, ``.pbtxt`` or
-    ``.prototxt`` (with its caffemodel beside it), a SavedModel's folder, or a network.
+    ``.prototxt`` (with its caffemodel in the same folder), a SavedModel's folder, or a network.
 
-    `decisions` is whatever a quantizer may return, a quantized model or file included. `asked` is
-    what was asked for: ``scheme``, ``settings``, ``tensor_quantize``, ``skip_layers``,
-    ``skip_layer_types``. A layer that is owed and left in float is `missed`, a warning.
-    Raises `ModelError` or `OutputError` for what cannot be read, `UsageError` for what cannot be
-    asked for.
+    `decisions` is anything that a quantizer may return, including a quantized model or file.
+    `options` are those of the request: ``scheme``, ``settings``, ``tensor_quantize``,
+    ``skip_layers``, ``skip_layer_types``. An expected layer that is left in float is
+    `not-quantized`, a warning. Raises `ModelError` or `OutputError` for what cannot be read, and
+    `UsageError` for options that do not exist.
     """
-    options = RequestOptions.of(asked, others=("spec", "strict"))
+    request = RequestOptions.of(options, others=("spec", "strict"))
     spec = spec_or_default(spec)
     network = _network(model)
-    _check_names(options, network, spec)
+    _check_names(request, network, spec)
     outcome = read_outcome(network, decisions, spec)
     policy = Policy(strict=strict)
     found: list[Finding] = []
     for layer in network.layers:
-        record = judge_layer("", "", layer, outcome, spec, policy, options)
+        record = judge_layer("", "", layer, outcome, spec, policy, request)
         found += record.findings
         if record.expected and record.decided == "float":
             found.append(policy.apply(_not_quantized(layer, record.row)))
@@ -95,7 +96,7 @@ def judge(
 
 
 def _check_names(options: RequestOptions, network: Network, spec: Spec) -> None:
-    """Raises `UsageError` for layers that the model, and types that the tables do not have."""
+    """Raise `UsageError` for layers that the model lacks and types that the tables lack."""
     for argument in ("tensor_quantize", "skip_layers"):
         for name in getattr(options, argument):
             _check_layer(argument, name, network)
@@ -103,14 +104,14 @@ def _check_names(options: RequestOptions, network: Network, spec: Spec) -> None:
     for type_ in options.skip_layer_types:
         if type_ not in types:
             raise UsageError(
-                f"skip_layer_types: {written(type_)} is no Ascend IR type of {spec.title}"
+                f"skip_layer_types: {written(type_)} is not an Ascend IR type of {spec.title}"
                 f"{instead(type_, types)}"
             )
 
 
 def _check_layer(argument: str, name: str, network: Network) -> None:
     known = layers_by_name(network)
-    if known.get(name) == []:  # of a Caffe net, but none that runs at inference
+    if known.get(name) == []:  # a layer of a Caffe net that does not run at inference
         return
     names = [called for layer in network.layers if (called := name_of(layer))]
     if name in names:
@@ -121,7 +122,9 @@ def _check_layer(argument: str, name: str, network: Network) -> None:
             f"{argument}: {written(name)} is an output of {layer}: name the layer,"
             f" {written(name_of(layer))}"
         )
-    raise UsageError(f"{argument}: {written(name)} is no layer of the model{instead(name, names)}")
+    raise UsageError(
+        f"{argument}: {written(name)} is not a layer of the model{instead(name, names)}"
+    )
 
 
 def _not_quantized(layer: Layer, row: str | None) -> Finding:

@@ -1,4 +1,4 @@
-"""Models that were given: what a quantizer makes of one, and how much of it could be judged."""
+"""Judges a given model (``--amct-model``) and counts how much of it could be judged."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from pytest_amct.verdicts import Record, requested_treatment
 _CURES = (
     (r"network variable|Variable|VarHandle|ReadVariable", "freeze the variables"),
     (r"initializer", "take the initializers out of the graph's inputs"),
-    (r"is shared with", "give each layer a weight of its own"),
+    (r"is shared with", "give each layer its own weight"),
     (r"parameter", "inline the functions"),
 )
-"""What can be done about a model of which something is not known, by what its reason says."""
+"""Cures for models that could not be judged in full, by a pattern of the reason."""
 
 
 def check_model(runner: Runner, path: Path) -> Result:
-    """Judge one model: the layers that the JSON beside it names, else all of them."""
+    """Judge one model: the layers that its JSON note names, else all layers."""
     model = read_files(path)
     network = model.network(str(path))
     note = read_note(path)
@@ -68,7 +68,7 @@ def _account(
     spec: Spec,
     options: RequestOptions,
 ) -> dict[str, Any]:
-    """How many of the layers that a table lists were judged, and the others grouped by reason."""
+    """Count the listed layers that were judged, and group the others by reason."""
     listed = judged = 0
     groups: dict[str, dict[str, Any]] = {}
     for layer, record in zip(layers, records, strict=True):
@@ -79,17 +79,18 @@ def _account(
         if not reason:
             judged += 1
             continue
-        alike = re.sub(r"'[^']*'", "", reason)  # but for names
+        alike = re.sub(r"'[^']*'", "", reason)  # reasons that differ only in names are one
         group = groups.setdefault(alike, {"reason": reason, "first": str(layer), "layers": 0})
         group["layers"] += 1
-    others = sorted(groups.values(), key=lambda g: -g["layers"])  # else as in the model
+    # The sort is stable: equal counts stay in the order of the model.
+    others = sorted(groups.values(), key=lambda g: -g["layers"])
     return {"name": name, "layers": listed, "judged": judged, "not_judged": others}
 
 
 def _why_not(
     layer: Layer, record: Record, outcome: Outcome, spec: Spec, options: RequestOptions
 ) -> str:
-    """Why a layer was not judged, "" if it was."""
+    """Return why a layer was not judged, "" if it was."""
     if record.verdict == "unspecified":
         row = find_row(layer, spec)
         unknown = answer(layer, requested_treatment(options, row), spec).unknown
@@ -101,5 +102,5 @@ def _why_not(
     if outcome.status != "decided":
         return f"{outcome.status}: {outcome.message}" if outcome.message else outcome.status
     if record.decided == "unmatched":
-        return "it cannot be found again in what the quantizer returned"
+        return "it was not found in what the quantizer returned"
     return record.untold or "what the quantizer returned does not say what was done to it"

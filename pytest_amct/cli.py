@@ -1,4 +1,4 @@
-"""``pytest-amct export`` and ``pytest-amct judge``: for tools that live elsewhere."""
+"""``pytest-amct export`` and ``pytest-amct judge``: for tools that run outside pytest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _USAGE_ERROR = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status."""
+    """Run a command and return the exit status."""
     given = _parser().parse_args(arguments)
     try:
         return int(given.run(given))
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "pytest-amct", description="Conformance of quantizers that live elsewhere."
+        "pytest-amct", description="Conformance of quantizers that run outside pytest."
     )
     version = f"pytest-amct {__version__}, tables of {load_spec().title}"
     parser.add_argument("--version", action="version", version=version)
@@ -46,25 +46,25 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(run=_export)
     export.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
     export.add_argument(
-        "--framework", action="append", choices=FRAMEWORKS, help="may be repeated; all unless given"
+        "--framework", action="append", choices=FRAMEWORKS, help="may be repeated (default: all)"
     )
     export.add_argument(
         "--scheme",
         action="append",
         choices=SCHEMES,
-        help="may be repeated; uniform unless given",
+        help="may be repeated (default: uniform)",
     )
     export.add_argument(
         "--setting",
         action="append",
         choices=SETTINGS,
-        help="what else may be asked for; may be repeated",
+        help="another setting that requests may use; may be repeated",
     )
     judge = commands.add_parser(
-        "judge", help="judge what a tool made of such a folder; further arguments are pytest's"
+        "judge", help="judge a tool's results for an exported folder; other arguments go to pytest"
     )
     judge.set_defaults(run=_judge)
-    judge.add_argument("folder", type=Path, metavar="DIR", help="what export wrote")
+    judge.add_argument("folder", type=Path, metavar="DIR", help="the folder that export wrote")
     judge.add_argument(
         "results", type=Path, metavar="RESULTS", help="the tool's results, a JSON file"
     )
@@ -93,9 +93,10 @@ def _export(given: argparse.Namespace) -> int:
 def export(
     folder: Path, frameworks: Sequence[str], schemes: Sequence[str], settings: Sequence[str]
 ) -> int:
-    """Write every enumerated case that such a quantizer is options; returns how many models.
+    """Write every enumerated case for a quantizer that declares these; return the model count.
 
-    The same bytes on every run and machine. Raises `UsageError` if there is something already.
+    The bytes are the same on every run and machine. Raises `UsageError` if the folder exists and
+    is not empty.
     """
     from pytest_amct.quantizers.folders import write_folder
 
@@ -108,7 +109,7 @@ def export(
         "settings": list(settings),
     }
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside it and renamed, so that a folder that is there is whole.
+    # Written to a temporary folder and renamed, so that the folder is never half written.
     with tempfile.TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as scratch:
         written = Path(scratch, "export")
         written.mkdir()
@@ -135,6 +136,6 @@ def _requests(
 def _judge(given: argparse.Namespace) -> int:
     places = (str(path.absolute()) for path in (given.folder, given.results))
     name = f"{PREFIX} {shlex.join(places)}"
-    # In a process of its own: pytest complains of plugins that were imported before it.
+    # In a new process: pytest warns about plugins that were imported before it.
     command = [sys.executable, "-m", "pytest", "--amct", f"--amct-quantizer={name}"]
     return subprocess.run([*command, *given.pytest], check=False).returncode

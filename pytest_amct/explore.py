@@ -1,7 +1,7 @@
-"""Exploring: Hypothesis at will, over networks of many layers and neutral changes to them.
+"""The profile explore: Hypothesis draws networks of many layers and metamorphic pairs at random.
 
-Every property sets all that matters itself: under ``CI=true`` Hypothesis' own profile would replay
-the same examples for ever.
+Every property sets its own Hypothesis settings: under ``CI=true`` Hypothesis' default profile
+would replay the same examples on every run.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from random import Random
 from typing import Generic, TypeVar
+from unittest import SkipTest
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
@@ -38,7 +39,7 @@ T = TypeVar("T")
 
 MAX_LAYERS = 30
 _MOST_IN_PAIRS = 6
-"""Layers of the networks that neutral changes are made to."""
+"""Layers of the networks that metamorphic pairs are made of."""
 
 _PAUSE = 0.5
 """Seconds between two progress lines."""
@@ -51,40 +52,40 @@ _Place = tuple[str, str]
 
 
 class Shown(Exception):
-    """What a property raises: a failure that Hypothesis is to shrink."""
+    """Raised by a property for a failure that Hypothesis has to shrink."""
 
 
 @dataclass(slots=True)
 class Search(Generic[T]):
-    """What came of one search."""
+    """The result of one search."""
 
     examples: int = 0
     #: the first example that showed a failure, counted from 1
     first: int | None = None
-    #: the smallest example that shows a failure which no case of the gate shows
+    #: the smallest example of a failure that no case of the gate shows
     shrunk: T | None = None
     findings: list[Finding] = field(default_factory=list)
 
 
 class Explorer:
-    """Explores for one runner. `explained` = try the gate's minimal cases before shrinking."""
+    """Explores for one runner. `explained`: try the gate's minimal cases before shrinking."""
 
     def __init__(
         self, runner: Runner, progress: Progress = lambda text: None, explained: bool = True
     ) -> None:
         self.runner, self.progress, self.explained = runner, progress, explained
-        #: records of this test, one of those that say the same
+        #: distinct records of this test
         self._kept: dict[object, Record] = {}
-        #: deviations that are owed and were left in float
+        #: expected deviations that were left in float
         self._left: set[_Place] = set()
-        #: of the example at hand: the deviations that layers are, by the layer's words
+        #: the deviations of the current example, by the layer's text
         self._places: dict[str, _Place] = {}
         self._failed: list[Finding] = []
 
     # --- tests --------------------------------------------------------------------------------
 
     def check(self, group: str) -> Result:
-        """Judge a condition (or a row): one target, alone or among others."""
+        """Judge a condition or row: one target, alone or among other layers."""
         if not self.runner.gate.is_whole(group):
             return self.runner.check(group)
         if (stopped := self.runner.stopped(framework_of(group))) is not None:
@@ -94,7 +95,7 @@ class Explorer:
         return self._result(group, search, known)
 
     def check_networks(self, framework: str) -> Result:
-        """Judge whole networks: every layer of a type that cases are about."""
+        """Judge whole networks: every layer of a type that has cases."""
         group = str(ConditionId(NETWORKS, framework))
         if not self.runner.gate.is_whole(group):
             return self.runner.check(group)
@@ -105,7 +106,7 @@ class Explorer:
         return self._result(group, search, known)
 
     def check_metamorphic(self, change: str) -> Result:
-        """Judge pairs of models that differ in nothing that the tables speak of."""
+        """Judge pairs of models that every table treats alike."""
         group, runner = str(ConditionId(METAMORPHIC, "onnx", change)), self.runner
         if not runner.gate.is_whole(group):
             return check_pairs(runner, runner.gate.pairs(group))
@@ -116,8 +117,8 @@ class Explorer:
             return Result((), tuple(search.findings), examples=search.examples)
         result = check_pairs(runner, [search.shrunk])
         failed = [f for f in search.findings if f.status == "failed"]
-        if result.failure is None:  # it depends on what came before
-            message = f"{failed[0].message} (not when the models were given to it once more)"
+        if result.failure is None:  # it depends on earlier calls
+            message = f"{failed[0].message} (not reproduced on a second run)"
             result = Result((), (replace(failed[0], message=message),), f"unstable: {message}")
         failure = f"{result.failure}\n{self._seed_line(group)}"
         return replace(result, failure=failure, examples=search.examples)
@@ -125,11 +126,11 @@ class Explorer:
     # --- searches -----------------------------------------------------------------------------
 
     def search(self, group: str) -> Search[AnyCase]:
-        """Look for a failure of a condition or row."""
+        """Search for a failure of a condition or row."""
         return self._conditions(group)[0]
 
     def search_metamorphic(self, change: str) -> Search[MetamorphicCase]:
-        """Look for a pair of models of which one is treated otherwise."""
+        """Search for a pair of models that the quantizer treats differently."""
         search = Search[MetamorphicCase]()
 
         def findings(case: MetamorphicCase) -> list[Finding]:
@@ -148,9 +149,9 @@ class Explorer:
         return search
 
     def _conditions(self, group: str) -> tuple[Search[AnyCase], dict[str, Finding]]:
-        """A search among the cases of a condition: each deviation once, then at will.
+        """Search the cases of a condition: each deviation once, then at random.
 
-        Left to chance alone, one deviation of fifty would often not be drawn in 100 examples.
+        At random alone, one deviation of fifty would often not be drawn in 100 examples.
         """
         gate, chosen = self.runner.gate, self.runner.settings
         home = gate.home(group)
@@ -165,7 +166,7 @@ class Explorer:
         cases: st.SearchStrategy[AnyCase] | st.SearchStrategy[NetworkCase],
         first: Iterable[tuple[AnyCase, st.SearchStrategy[AnyCase]]] = (),
     ) -> tuple[Search[AnyCase], dict[str, Finding]]:
-        """A search for failures, and those that the gate's minimal cases show, by case."""
+        """Search for failures; return those that minimal gate cases show separately, by case."""
         search, known = Search[AnyCase](), dict[str, Finding]()
 
         def findings(case: AnyCase) -> list[Finding]:
@@ -196,10 +197,10 @@ class Explorer:
         search: Search[T],
         first: Iterable[tuple[T, st.SearchStrategy[T]]] = (),
     ) -> None:
-        """Run Hypothesis; what fails with another finding than the first is another matter.
+        """Run Hypothesis; after the first failure, ignore failures that differ from it.
 
-        The examples of `first` come before what it draws, each with those among which it is shrunk
-        if it fails.
+        The examples of `first` come before the drawn ones. Each comes with the strategy that
+        shrinks it if it fails.
         """
         chosen = self.runner.settings
         wanted: tuple[str, str] | None = None
@@ -240,7 +241,8 @@ class Explorer:
                 print_blob=False,
                 verbosity=Verbosity.quiet,
             )
-            with contextlib.suppress(Shown, Flaky):
+            # Hypothesis skips a test for which it has nothing to replay.
+            with contextlib.suppress(Shown, Flaky, SkipTest):
                 configured(seed(f"{chosen.seed}/{group}")(given(cases)(judge)))()
 
         most = chosen.max_examples
@@ -268,7 +270,7 @@ class Explorer:
     # --- examples -----------------------------------------------------------------------------
 
     def _records(self, case: AnyCase) -> tuple[Record, ...]:
-        """Run and judge an example; of records that say the same only the first is kept."""
+        """Run and judge an example; keep only the first of identical records."""
         runner = self.runner
         built = case.build()
         network = built.native.network()
@@ -292,7 +294,7 @@ class Explorer:
         return records
 
     def _minimal(self, case: AnyCase, finding: Finding) -> Finding | None:
-        """The same finding as an enumerated case of that deviation shows it, if one does."""
+        """Return the same finding from an enumerated case of that deviation, if one shows it."""
         place = self._places.get(finding.layer)
         tried = [*_enumerated(*place)] if place is not None else []
         if isinstance(case, Case):
@@ -313,13 +315,13 @@ class Explorer:
         found = [known[case] for case in sorted(known)]
         failed = [f for f in search.findings if f.status == "failed"]
         found += [f for f in search.findings if f.status != "failed"]
-        # The gate's own come first: of those that were left in float they are the plainest.
+        # The gate's cases come first: they are the plainest ones that were left in float.
         records = [*self._both_contexts(), *self._kept.values()]
         if search.shrunk is not None:
             again = runner.records(search.shrunk)
             records += again
             same = [f for r in again for f in r.findings if _sort(f) == _sort(failed[0])]
-            message = f"{failed[0].message} (not when the model was given to it once more)"
+            message = f"{failed[0].message} (not reproduced on a second run)"
             found += same or [replace(failed[0], kind="unstable", message=message)]
         found += [f for f in not_quantized(records, runner.policy) if f.status == "failed"]
         found.sort(key=lambda f: f.status != "failed")
@@ -328,7 +330,7 @@ class Explorer:
         return replace(result, failure=failure, examples=search.examples)
 
     def _both_contexts(self) -> list[Record]:
-        """What the gate's cases say of the owed deviations that some network left in float."""
+        """Judge the gate's cases of each expected deviation that a network left in float."""
         return [self.runner.record(c) for place in sorted(self._left) for c in _enumerated(*place)]
 
     def _seed_line(self, group: str) -> str:
@@ -345,7 +347,7 @@ def _sort(finding: Finding) -> tuple[str, str]:
 
 
 def _places(case: AnyCase, built: Built, network: Network) -> dict[str, _Place]:
-    """The deviation that each asserted layer is, by the layer's words."""
+    """Return the deviation of each target, by the layer's text."""
     if not isinstance(case, NetworkCase) or case.target is not None:
         return {str(x): (case.group, case.deviation) for x in target_layers(network, built.targets)}
     items = dict(zip(built.targets, case.items, strict=True))
@@ -359,12 +361,12 @@ def _places(case: AnyCase, built: Built, network: Network) -> dict[str, _Place]:
 
 @lru_cache(maxsize=1024)
 def _enumerated(group: str, deviation: str) -> tuple[Case, ...]:
-    """The gate's cases of a deviation: in both contexts, if it has both."""
+    """Return the gate's cases of a deviation, in each context that it has."""
     declared = needs(catalog.deviations(group)[deviation])
     return tuple(c for c in catalog.gate_cases(group, declared) if c.deviation == deviation)
 
 
 def _older(network: NetworkCase) -> NetworkCase:
-    """The network in the oldest opset that its layers allow, so that there is a newer one."""
+    """Return the network in the oldest opset of its layers, so that a newer one exists."""
     others = (v for v in network.variations if not v.startswith("opset"))
     return replace(network, variations=("opset13", *others))

@@ -1,4 +1,4 @@
-"""The text of a failing test: the finding, its condition and row, the model, the last output."""
+"""The text of a failing test: finding, condition, row, model, last output of the quantizer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_SHOWN = 5
 
 
 def told(finding: Finding, built: Built, release: str) -> list[str]:
-    """Return the lines that tell of a finding, with the model that shows it."""
+    """Return the lines that report a finding, with the model that shows it."""
     lines = [sentence(finding), "", f"case       {finding.case}"]
     lines.append(f"condition  {finding.condition}")
     if finding.row:
@@ -39,13 +39,13 @@ def more(group: str, others: Sequence[Finding]) -> list[str]:
 
 
 def sentence(finding: Finding) -> str:
-    """A finding as failures tell it."""
+    """Return a finding as one sentence."""
     return f"{finding.kind}: {finding.message}"
 
 
 def last_words(outcome: Outcome) -> list[str]:
-    """The end of what the quantizer printed, as failures tell it."""
+    """Return the lines that show the end of the quantizer's output."""
     if not outcome.output:
         return []
     said = (f"  {printable(line)}" for line in outcome.output.splitlines())
-    return ["", "the quantizer's last words:", *said]
+    return ["", "last lines of the quantizer's output:", *said]

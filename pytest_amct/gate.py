@@ -1,4 +1,4 @@
-"""What a gate run consists of: the ids that have a test, and the cases of each."""
+"""The content of a gate run: the ids that have a test, and the cases of each."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class Gate:
     """The conditions and rows to test under a spec, and their cases."""
 
     spec: Spec
-    #: schemes and settings beyond plain uniform quantization that may be asked for
+    #: schemes and settings beyond plain uniform quantization that requests may use
     declared: frozenset[str] = frozenset()
     frameworks: tuple[str, ...] = ("onnx",)
-    #: patterns of ids that the run is narrowed to; none = everything
+    #: patterns of the selected ids; empty = everything
     select: tuple[str, ...] = ()
     max_examples: int = 0
-    #: whether Hypothesis explores networks and neutral changes, too
+    #: whether Hypothesis explores networks and metamorphic pairs, too
     explores: bool = False
 
     @staticmethod
     def of(quantizer: Quantizer, spec: Spec, settings: Settings) -> Gate:
-        """The gate for a quantizer: it is asked only for what it declares."""
+        """Return the gate for a quantizer: requests use only what it declares."""
         declared = frozenset({*quantizer.schemes, *quantizer.settings} - {"uniform"})
         frameworks = frameworks_of(quantizer, settings)
         explores = settings.profile == "explore"
@@ -47,7 +47,7 @@ class Gate:
             if condition not in groups and row in groups:
                 at = max(i for i, g in enumerate(groups) if is_within(g, row))
                 groups.insert(at + 1, condition)
-        # A network or a pair that was lost can be named in either profile.
+        # A network or pair that ended the process can be selected in either profile.
         if self.explores or any(":in(" in pattern for pattern in self.select):
             groups += [str(ConditionId(NETWORKS, f)) for f in self.frameworks]
             if "onnx" in self.frameworks:
@@ -60,9 +60,9 @@ class Gate:
 
     @cached_property
     def groups(self) -> list[str]:
-        """The ids that are selected, in the document's order.
+        """The selected ids, in the document's order.
 
-        Raises `UsageError` if a selection names nothing.
+        Raises `UsageError` if a selection matches nothing.
         """
         if not self.select:
             return self.every_group
@@ -79,7 +79,7 @@ class Gate:
 
     @cached_property
     def treated(self) -> Mapping[str, str]:
-        """Conditions on what was done to a layer, each with the row whose layers it concerns."""
+        """Conditions on the treatment of a layer, each with its row."""
         return {
             condition_id(row, c): row.id
             for row in self.spec.rows
@@ -88,7 +88,7 @@ class Gate:
         }
 
     def cases(self, group: str) -> list[AnyCase]:
-        """The enumerated cases of a group that are selected, and what was selected by its id."""
+        """Return the selected cases of a group: enumerated ones, and others selected by id."""
         every = self._every_case(group)
         if self.is_whole(group):
             return every
@@ -100,21 +100,21 @@ class Gate:
         return found + [c for c in more if c not in found]
 
     def pairs(self, group: str) -> list[MetamorphicCase]:
-        """The pairs of models of a neutral change that were selected by their ids."""
+        """Return the metamorphic pairs of a change that were selected by id."""
         named = [_parse(p) for p in self.select if is_case(p) and "*" not in p]
         return [c for c in named if isinstance(c, MetamorphicCase) and c.group == group]
 
     def examples(self, group: str) -> list[AnyCase]:
-        """A few cases of a group that Hypothesis varies, the same on every run."""
+        """Return a few varied cases of a group from Hypothesis, the same on every run."""
         if not self.max_examples or not self.is_whole(group):
             return []
-        # Hypothesis takes long to import: a run without examples does without it.
+        # Importing Hypothesis takes long, and a run without examples does not need it.
         from pytest_amct.cases.examples import draw_examples
 
         return [*draw_examples(self.home(group), self.max_examples, self.declared)]
 
     def home(self, group: str) -> str:
-        """The group whose deviations are drawn for a group."""
+        """Return the group whose deviations to draw when testing `group`."""
         return group if group in self._catalogued else self.treated[group]
 
     def _every_case(self, group: str) -> list[AnyCase]:
@@ -122,11 +122,11 @@ class Gate:
         return [case for home in homes for case in catalog.gate_cases(home, self.declared)]
 
     def _homes(self, group: str) -> list[str]:
-        """Whose cases a group runs; what was done to a layer is judged on its row's own, too."""
+        """Return the groups whose cases a group runs. Treatment conditions also run their row's."""
         return [g for g in (group, self.treated.get(group)) if g in self._catalogued]
 
     def is_whole(self, group: str) -> bool:
-        """Whether a group is selected as a whole."""
+        """Return whether a group is selected as a whole."""
         select = self.select
         return not select or any(matches(group, p) for p in select if not is_case(p))
 
@@ -139,10 +139,10 @@ class Gate:
 
 
 def frameworks_of(quantizer: Quantizer, settings: Settings) -> tuple[str, ...]:
-    """The frameworks that are judged: what a quantizer declares and the user wants.
+    """Return the frameworks to judge: those that the quantizer declares and the user wants.
 
-    One that declares none takes ONNX, or what the user names. Raises `UsageError` if nothing is
-    left.
+    The default of a quantizer that declares none is ONNX, or what the user names. Raises
+    `UsageError` if none is left.
     """
     declared, wanted = quantizer.frameworks, settings.frameworks
     found = tuple(f for f in FRAMEWORKS if f in (declared or wanted or ("onnx",)))
@@ -150,7 +150,7 @@ def frameworks_of(quantizer: Quantizer, settings: Settings) -> tuple[str, ...]:
     if not found:
         raise UsageError(
             f"amct_frameworks: {quantizer.name} takes {', '.join(declared)}, not"
-            f" {', '.join(wanted)}: name one of its own"
+            f" {', '.join(wanted)}: name one that it takes"
         )
     return found
 

@@ -1,4 +1,4 @@
-"""Options and ini values of the plugin, and their validated form. Imports nothing heavy."""
+"""Options and ini values of the plugin, and their validated form. Imports nothing slow."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ _OPTIONS = (
 
 
 _RENAMED = {"amct_claims": "amct_required_rows", "amct_skips": "amct_float_rows"}
-"""Ini keys of 0.1 and what they are called now."""
+"""Old ini keys and their new names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the user asked for."""
+    """The validated settings of a run."""
 
     quantizer: str
     spec: str = _DEFAULT_SPEC
     profile: str = "gate"
     max_examples: int = 10
-    #: of what explore draws
+    #: seed of explore
     seed: int = 0
     #: where explore keeps failing examples; ``None`` = nowhere
     database: Path | None = None
@@ -59,16 +59,16 @@ class Settings:
     waivers: Mapping[str, str] = field(default_factory=dict)
     #: seconds after which a call counts as hung
     timeout: int = 300
-    #: whether a function runs in a process of its own
+    #: whether a function runs in its own process
     isolate: bool = False
     rootdir: Path = Path()
     scratch: Path = Path()
-    #: what judges with the same quantizer and tables again, to be followed by what to judge
+    #: the command that repeats the run with the same quantizer and tables; selections follow it
     command: str = "pytest --amct"
 
 
 def settings_from(values: Mapping[str, Any]) -> Settings:
-    """The settings of which `values` is the JSON form (``dataclasses.asdict``, paths as text)."""
+    """Return the settings from their JSON form (``dataclasses.asdict``, paths as text)."""
     kinds: dict[str, Callable[[Any], Any]] = {
         **dict.fromkeys(("select", "frameworks", "required_rows", "float_rows"), tuple),
         **dict.fromkeys(("model", "report", "database", "rootdir", "scratch"), Path),
@@ -89,16 +89,16 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--amct-max-examples",
         metavar="N",
-        help="Hypothesis examples for each condition (10 besides enumerated cases, explore 100)",
+        help="Hypothesis examples per condition (default: gate 10, explore 100)",
     )
-    add("--amct-seed", metavar="N", help="makes explore draw the same again (random)")
+    add("--amct-seed", metavar="N", help="seed of explore (default: random)")
     add(
         "--amct-select",
         metavar="ID",
         action="append",
-        help="judge these conditions, rows or cases only (ids, * matches anything)",
+        help="judge only these conditions, rows or cases (ids; * matches anything)",
     )
-    add("--amct-model", metavar="FILE", help="judge this one model and nothing else")
+    add("--amct-model", metavar="FILE", help="judge only this model")
     add("--amct-report", metavar="DIR", help="write amct-report.json and failing models there")
     add("--amct-strict", action="store_true", help="warnings fail, too")
     ini = parser.addini
@@ -110,19 +110,19 @@ def add_options(parser: pytest.Parser) -> None:
     for old, new in _RENAMED.items():
         ini(old, f"renamed: {new}", "linelist")
     ini("amct_waivers", "accepted findings: a condition or case id, then the reason", "linelist")
-    ini("amct_isolate", "run the function in a process of its own: a loss is one case", "bool")
+    ini("amct_isolate", "run the function in its own process: a crash costs one case", "bool")
     ini("amct_timeout", "seconds after which a call of the quantizer counts as hung (300)")
 
 
 def refuse_alone(config: pytest.Config) -> None:
-    """Raises `pytest.UsageError` for an option of ours without ``--amct``: it would do nothing."""
+    """Raise `pytest.UsageError` if an option of ours is given without ``--amct``."""
     for name in _OPTIONS:
         if config.getoption(name):
             raise pytest.UsageError(f"{name} does nothing without --amct: add --amct, or drop it")
 
 
 def read_settings(config: pytest.Config) -> Settings:
-    """The validated settings. Raises `pytest.UsageError` in one sentence."""
+    """Return the validated settings. Raises `pytest.UsageError` with one sentence."""
     option = config.getoption
     _refuse_apart(config)
     for old, new in _RENAMED.items():
@@ -146,7 +146,8 @@ def read_settings(config: pytest.Config) -> Settings:
     recorded = quantizer.startswith("results:")
     if explores and recorded:
         raise pytest.UsageError(
-            f"--amct-profile=explore: {quantizer!r} cannot be asked anew: leave it out"
+            f"--amct-profile=explore: recorded results ({quantizer!r}) cannot be re-run: drop the"
+            " option"
         )
     if option("--amct-seed") and not explores:
         raise pytest.UsageError(
@@ -186,9 +187,10 @@ def read_settings(config: pytest.Config) -> Settings:
 
 
 def _refuse_apart(config: pytest.Config) -> None:
-    """Refuse a path that pytest, which did not know our options yet, has taken for one of tests.
+    """Raise `pytest.UsageError` for a path that pytest has treated as a test path.
 
-    It then takes the ini file from there, too, which may name another quantizer.
+    pytest parses paths before it knows our options, and may then read the ini file of that folder,
+    which may name another quantizer.
     """
     if hasattr(config, "workerinput") or config.getoption("inifilename"):
         return
@@ -199,12 +201,12 @@ def _refuse_apart(config: pytest.Config) -> None:
             path = Path(here, value).resolve()
             if path.exists() and (strange or not path.is_relative_to(here)):
                 raise pytest.UsageError(
-                    f"{name} {value}: pytest looks for its settings there: write {name}={value}"
+                    f"{name} {value}: pytest treats {value} as a test path: write {name}={value}"
                 )
 
 
 def _given(config: pytest.Config) -> list[str]:
-    """What must be given again for the same settings, in full where it is a file."""
+    """Return the arguments that give the same settings again, with absolute paths."""
     here, found = config.invocation_params.dir, []
     for name in ("--rootdir", "--amct-quantizer", "--amct-spec"):
         value = config.getoption(name)
@@ -224,14 +226,14 @@ def _isolate(config: pytest.Config) -> bool:
 
 
 def _seed(config: pytest.Config) -> int:
-    """The seed that was given, or else a random one; workers have that of the controller."""
+    """Return the given seed, else a random one. Workers use the seed of the controller."""
     given: dict[str, str] = getattr(config, "workerinput", {})
     text = given.get("amct-seed", config.getoption("--amct-seed"))
     return _number("--amct-seed", text, random.SystemRandom().randrange(2**32), least=0)
 
 
 def _database(config: pytest.Config) -> Path | None:
-    """The folder of failing examples; none if a seed is given, which alone decides then."""
+    """Return the folder of failing examples; none if a seed is given, which alone decides."""
     if config.getoption("--amct-seed") or getattr(config, "cache", None) is None:
         return None
     return _scratch(config) / "examples"
@@ -246,7 +248,7 @@ def _number(name: str, text: str | None, default: int, least: int) -> int:
 
 
 def _folder(name: str) -> Path:
-    """A folder that can be written to; it is made only with the report."""
+    """Return a writable folder. It is created only when the report is written."""
     path = Path(name).absolute()
     above = next(p for p in (path, *path.parents) if p.exists())
     if not name or not above.is_dir():
@@ -255,7 +257,7 @@ def _folder(name: str) -> Path:
     models = path / "models"
     if models.exists() and not models.is_dir():
         raise pytest.UsageError(
-            f"--amct-report={name}: {models} is a file, where failing models go: remove it, or"
+            f"--amct-report={name}: {models} is a file, but failing models go there: remove it, or"
             " name another folder"
         )
     try:
@@ -271,7 +273,7 @@ def _frameworks(names: list[str]) -> tuple[str, ...]:
     for name in names:
         if name not in FRAMEWORKS:
             raise pytest.UsageError(
-                f"amct_frameworks: {name!r} is no framework: use {', '.join(FRAMEWORKS)}"
+                f"amct_frameworks: {name!r} is not a framework: use {', '.join(FRAMEWORKS)}"
             )
     return tuple(names)
 
@@ -280,7 +282,7 @@ def _waivers(lines: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for pattern, reason in map(_waiver, lines):
         if pattern in found:
-            raise pytest.UsageError(f"amct_waivers: {pattern!r} stands there twice: keep one")
+            raise pytest.UsageError(f"amct_waivers: {pattern!r} is listed twice: keep one")
         found[pattern] = reason
     return found
 
@@ -295,12 +297,12 @@ def _waiver(line: str) -> tuple[str, str]:
 
 
 def _scratch(config: pytest.Config) -> Path:
-    """Where journals and failing models go that no report folder takes."""
+    """Return the folder for journals, and for failing models without a report folder."""
     given: dict[str, str] = getattr(config, "workerinput", {})
     if "amct-scratch" in given:
         return Path(given["amct-scratch"])
     cache = getattr(config, "cache", None)
     if cache is not None:
-        with contextlib.suppress(OSError):  # a repository that cannot be written to
+        with contextlib.suppress(OSError):  # the repository is read-only
             return Path(cache.mkdir("amct"))
     return Path(tempfile.gettempdir(), f"pytest-amct-{uuid.uuid4().hex[:12]}")

@@ -1,7 +1,7 @@
 """The pytest plugin: options, and with ``--amct`` the suite.
 
-pytest imports this module at every start, also where nobody asks for ``--amct``: it must import
-neither onnx nor hypothesis. What the suite needs is in `session`, which is loaded on demand.
+pytest imports this module at every start, even without ``--amct``, so it must import neither onnx
+nor hypothesis. What the suite needs is in `session`, which is imported on demand.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pytest_amct.options import add_options, read_settings, refuse_alone
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Register our options."""
+    """Register the options."""
     add_options(parser)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
-    """Go on in a process that is watched, before anything foreign is loaded."""
+    """Continue in a watched process, before any third-party code is loaded."""
     if early_config.known_args_namespace.amct:
         from pytest_amct.watch import LINK, is_command, watched
 
@@ -32,7 +32,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
-    """Tell the watching process the exit status: what ends without has been taken down."""
+    """Tell the watching process the exit status. A process that ends without one was killed."""
     status = yield
     if config.getoption("--amct"):
         from pytest_amct.watch import LINK
@@ -44,7 +44,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker and, if asked for, the suite."""
+    """Register the marker and, under ``--amct``, the suite."""
     config.addinivalue_line("markers", "amct: conformance tests of a quantizer (pytest-amct)")
     if not config.getoption("--amct"):
         refuse_alone(config)

@@ -1,4 +1,4 @@
-"""What one test saw, and what all tests of a run have handed over."""
+"""The result of one test, and the collected results of a run."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from pytest_amct.verdicts import Finding, Kind, Policy, Record
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one test saw: its records, its own findings, and why it fails, if it does."""
+    """The result of one test: its records, its own findings, and why it fails, if it does."""
 
     records: tuple[Record, ...]
     findings: tuple[Finding, ...] = ()
     failure: str | None = None
-    #: how many examples were drawn; of those alike only one is among the records
+    #: number of drawn examples; identical ones have one record
     examples: int = 0
-    #: by framework: why nothing more was asked, and the test was not run to its end
+    #: by framework: why the test stopped early and nothing else was judged
     stopped: Mapping[str, str] = field(default_factory=dict)
-    #: of a single model: how many layers were judged, and why others were not
+    #: for a single model: how many layers were judged, and why others were not
     model: Mapping[str, Any] | None = None
 
     def to_json(self) -> str:
-        """One JSON value, as it crosses processes."""
+        """Return the result as one JSON value, to send it to another process."""
         return json.dumps(
             {
                 "records": [asdict(r) for r in self.records],
@@ -41,27 +41,27 @@ class Result:
 
 
 def policy_of(settings: Settings) -> Policy:
-    """The policy that the user's settings ask for."""
+    """Return the policy that the user's settings define."""
     return Policy(settings.strict, settings.required_rows, settings.float_rows, settings.waivers)
 
 
 @dataclass(slots=True)
 class Collected:
-    """What has come in from tests, in this process and others."""
+    """The results of all tests, from this process and others."""
 
     records: dict[tuple[str, str], Record] = field(default_factory=dict)
     findings: dict[tuple[str, ...], Finding] = field(default_factory=dict)
     tests: int = 0
-    #: what explore drew; of examples alike only one is among the records
+    #: number of examples that explore drew; identical ones have one record
     examples: int = 0
     complete: bool = False
-    #: by framework: why nothing more of it was judged
+    #: by framework: why nothing else of it was judged
     stopped: dict[str, str] = field(default_factory=dict)
-    #: of a run of a single model: how many of its layers were judged
+    #: for a run of a single model: how many of its layers were judged
     model: dict[str, Any] | None = None
 
     def add(self, result: dict[str, Any]) -> None:
-        """Take in the result of a test, as its JSON value."""
+        """Add the result of a test, given as its JSON value."""
         self.tests += 1
         self.examples += result["examples"]
         self.stopped |= result["stopped"]
@@ -73,9 +73,9 @@ class Collected:
     def add_remains(
         self, remains: Remains, quantizer: str, ended: str = "", *, accused: bool = True
     ) -> str:
-        """Take in what a lost process left behind; returns the sentence that tells of it.
+        """Add what a dead process left behind, and return the sentence that reports it.
 
-        `ended` says how it ended, `accused` whether that is the quantizer's doing.
+        `ended` says how it ended, `accused` whether the quantizer caused it.
         """
         self._records(remains.records)
         for record in remains.records:
@@ -89,9 +89,9 @@ class Collected:
         place = f"case {remains.case}, after {len(remains.records)} cases"
         how = f" ({ended})" if ended else ""
         if not accused:
-            return f"the process ended{how} in {place}: nobody is accused"
+            return f"the process ended{how} in {place}: the quantizer is not blamed"
         kind: Kind = "timed-out" if remains.hung else "crashed"
-        what = "did not come back from" if remains.hung else f"took the process down{how} in"
+        what = "timed out in" if remains.hung else f"ended the process{how} in"
         sentence = f"{quantizer} {what} {place}"
         group = condition_of(remains.case)
         self._finding(Finding(kind, group, remains.case, "", "failed", sentence))
@@ -102,7 +102,7 @@ class Collected:
             findings = tuple(Finding(**f) for f in value["findings"])
             record = Record(**{**value, "findings": findings, "checked": tuple(value["checked"])})
             known = self.records.get((record.case, record.layer), record)
-            # Several tests may have run the case: each has checked what it asserts.
+            # Several tests may run the same case, and each checks what it asserts.
             checked = tuple(sorted({*record.checked, *known.checked}))
             self.records[record.case, record.layer] = replace(record, checked=checked)
 

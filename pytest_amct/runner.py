@@ -1,7 +1,6 @@
 """Runs cases through a quantizer and judges them; knows nothing of pytest.
 
-One `Runner` for each process. It keeps what it has seen, so that a case that several conditions
-need is run once.
+Each process has one `Runner`. It caches results, so a case that several conditions need runs once.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from pytest_amct.verdicts import Finding, Record, judge_layer, not_quantized
 
 
 class Stopped(Exception):
-    """Not one plain layer of a framework came back, so that it makes no sense to go on."""
+    """Raised if the quantizer gave no usable result for any plain layer of a framework."""
 
     def __init__(self, result: Result) -> None:
         super().__init__(*result.stopped.values())
@@ -77,7 +76,7 @@ class Runner:
 
     def _check(self, group: str) -> Result:
         cases = self.gate.cases(group)
-        # Who picks single cases wants to see what becomes of them, whatever it is.
+        # A user who selects single cases wants to see their results in any event.
         stops = self.gate.is_whole(group)
         self._run_batch(cases, stops)
         records = [record for case in cases for record in self.records(case, stops)]
@@ -90,7 +89,7 @@ class Runner:
         return self.result(group, records, mine)
 
     def check_alive(self, framework: str) -> Result:
-        """Whether the quantizer quantizes anything plain at all."""
+        """Judge whether the quantizer quantizes any plain layer at all."""
         cases = plain_cases(framework)
         stopped = self.stopped(framework)
         if stopped is not None:
@@ -102,7 +101,7 @@ class Runner:
         ways = sorted({r.decided if r.status == "decided" else r.status for r in records})
         failure = (
             f"{self.quantizer.name} quantized none of {len(records)} plain {framework} layers"
-            f" ({', '.join(ways)}): check that it returns a form that this suite reads"
+            f" ({', '.join(ways)}): check that it returns a supported form"
         )
         outputs = [
             o.message or o.output for _, _, o in self._seen.values() if o.message or o.output
@@ -110,9 +109,9 @@ class Runner:
         return Result(records, failure="\n".join([failure, *outputs[:1]]))
 
     def stopped(self, framework: str) -> Result | None:
-        """Why nothing more is options in a framework: not one plain layer came back. Looks once."""
+        """Return why a framework is not judged further, ``None`` if it is. Checks once."""
         if framework not in self._alive:
-            self._alive[framework] = None  # while it looks, nothing is stopped
+            self._alive[framework] = None  # the check itself must not be stopped
             self._alive[framework] = self._look(framework)
         return self._alive[framework]
 
@@ -128,7 +127,7 @@ class Runner:
         return Result((), failure="\n".join(lines), stopped={framework: why})
 
     def _unsaved(self, case: Case) -> tuple[Outcome, tuple[Record, ...]]:
-        """Run and judge a case, without keeping its model."""
+        """Run and judge a case without saving its model."""
         built = case.build()
         network = built.native.network()
         outcome = self.run(case.id, built.native, network, built.options)
@@ -140,9 +139,9 @@ class Runner:
         return record
 
     def records(self, case: AnyCase, stops: bool = False) -> tuple[Record, ...]:
-        """Run and judge a case or a network, once; a model that shows a failure is saved.
+        """Run and judge a case or a network, once, and save the model if it shows a failure.
 
-        Raises `Stopped` if it `stops` where the quantizer gives nothing back at all.
+        With `stops`, raises `Stopped` if the quantizer gives no usable result for plain layers.
         """
         if case.id not in self._seen:
             built = case.build()
@@ -166,7 +165,7 @@ class Runner:
         return self._seen[case.id][1]
 
     def note(self, records: Iterable[Record]) -> None:
-        """Note in the journal what came of a case."""
+        """Write the records of a case to the journal."""
         if self.journal:
             for record in records:
                 self.journal.judged(asdict(record))
@@ -174,7 +173,7 @@ class Runner:
     def judge(
         self, case: AnyCase, built: Built, network: Network, outcome: Outcome
     ) -> tuple[Record, ...]:
-        """What the outcome of a case says of its target, or of all layers of a network."""
+        """Return the records of the case's target, or of all layers of a network."""
         target = target_layers(network, built.targets)
         groups = dict.fromkeys(target, case.group)
         if isinstance(case, NetworkCase) and case.target is None:
@@ -193,18 +192,18 @@ class Runner:
         return tuple(records)
 
     def is_judged(self, layer: Layer) -> bool:
-        """Whether a layer is of a type that cases are about, and not what connects such."""
+        """Return whether a layer's type has cases. Layers that only connect others have none."""
         unlisted = catalog.source_of(layer.framework).unlisted
         return find_row(layer, self.spec) is not None or layer.qualified_type in unlisted
 
     def broken(self, network: Network, records: Sequence[Record]) -> tuple[Record, ...]:
-        """One finding for the whole network, of a layer that may be why, if there is one."""
+        """Keep one finding for the whole network, on the layer that is most likely the reason."""
         if not records:
             return ()
         layers = [layer for layer in network.layers if self.is_judged(layer)]
         may_object = any(answer(x, spec=self.spec).verdict != "quantizable" for x in layers)
         worst = next((r for r in records if r.verdict != "quantizable"), records[0])
-        objected = " (a layer beside it is not quantizable, so that refusing would be right)"
+        objected = " (another layer is not quantizable, so refusing would be right)"
         findings = tuple(
             replace(f, status="warned", message=f.message + objected)
             if may_object and f.kind == "errored" and f.status == "failed"
@@ -216,7 +215,7 @@ class Runner:
     def run(
         self, case: str, model: ModelFiles, network: Network, options: RequestOptions
     ) -> Outcome:
-        """Give a model to the quantizer, unless it has seen the same request for it."""
+        """Give a model to the quantizer, unless the same request for it was made before."""
         key = _key(model, options)
         if key not in self._outcomes:
             self._outcomes[key] = self.call(case, model, network, options)
@@ -225,7 +224,7 @@ class Runner:
     def call(
         self, case: str, model: ModelFiles, network: Network, options: RequestOptions
     ) -> Outcome:
-        """Give a model to the quantizer, whether it has seen it before or not."""
+        """Give a model to the quantizer, even if it has seen it before."""
         if self.journal:
             self.journal.calling(case)
         if self.isolated:
@@ -237,16 +236,16 @@ class Runner:
         return outcome
 
     def _run_batch(self, cases: Sequence[AnyCase], stops: bool = False) -> None:
-        """Let a quantizer that takes many models at once see those of a group together.
+        """Give the models of a group to a quantizer that takes many models in one call.
 
-        If it fails as a whole, each is given to it alone: only what fails then is told of.
+        If the batch fails as a whole, each model is retried alone, and only those failures count.
         """
         batch = self.quantizer.quantize_batch
         if batch is None or self.isolated:
             return
         built = {_key(b.native, b.options): b for b in (case.build() for case in cases)}
         new = {key: b for key, b in built.items() if key not in self._outcomes}
-        # Nothing is looked up for it: a tool that gives nothing back is found out afterwards.
+        # Whether the quantizer returns anything usable is checked after the batch.
         if len(new) > 1 and not (stops and self._alive.get(cases[0].framework)):
             if self.journal:
                 self.journal.calling(cases[0].group)
@@ -259,28 +258,28 @@ class Runner:
     def judge_layer(
         self, case: str, group: str, layer: Layer, outcome: Outcome, options: RequestOptions
     ) -> Record:
-        """What the outcome of a case says of one layer."""
+        """Return the record of one layer, given the outcome of a case."""
         return judge_layer(case, group, layer, outcome, self.spec, self.policy, options)
 
     def findings(self, group: str, records: Iterable[Record]) -> list[Finding]:
-        """The findings that this group's test tells; what was done to a layer has its own tests."""
+        """Return the findings that this group's test asserts. Treatments have their own tests."""
         return [f for r in records for f in r.findings if self._asserts(group, f.condition)]
 
     def _asserts(self, group: str, condition: str) -> bool:
-        """Whether the test of a group fails if a condition is broken; that of networks always."""
+        """Return whether the test of a group asserts a condition. Network tests assert all."""
         treated = self.gate.treated
         alone = condition in treated or group in treated
         return condition == group or ConditionId.parse(group).is_network or not alone
 
     def _asserted(self, group: str, records: Iterable[Record]) -> list[Record]:
-        """The records of a group's test: what it does not assert it has not checked."""
+        """Return the records without the checked conditions that the test does not assert."""
         return [
             replace(r, checked=tuple(c for c in r.checked if self._asserts(group, c)))
             for r in records
         ]
 
     def _smallest(self, group: str, drawn: list[Record]) -> list[Finding]:
-        """Findings of drawn cases, each with as few variations as still show it."""
+        """Return the findings of drawn cases, each with as few variations as still show it."""
         found: dict[str, Finding] = {}
         for finding in self.findings(group, drawn):
             case = self._seen[finding.case][0]
@@ -294,17 +293,17 @@ class Runner:
         return list(found.values())
 
     def result(self, group: str, records: Iterable[Record], findings: Iterable[Finding]) -> Result:
-        """The result of a test: it fails if a finding does."""
+        """Return the result of a test, which fails if one of its findings does."""
         findings = tuple(findings)
         failed = [f for f in findings if f.status == "failed"]
         failure = self._explain(group, failed) if failed else None
         return Result(tuple(self._asserted(group, records)), findings, failure)
 
     def _explain(self, group: str, failed: list[Finding]) -> str:
-        """A failing test's text, about the first finding."""
-        # Of one deviation under many variations one is shown, as long as there are others.
+        """Return the text of a failing test, about the first finding."""
+        # List other deviations before variations of the same one.
         first, others = failed[0], sorted(failed[1:], key=lambda f: "+" in f.case)
-        if first.case not in self._seen:  # drawn, and judged without being kept
+        if first.case not in self._seen:  # explore drew and judged it, but did not keep it
             self.records(parse_case(first.case))
         case, _, outcome = self._seen[first.case]
         path = self.folder / first.model if first.model else None
@@ -313,12 +312,12 @@ class Runner:
         return "\n".join([*lines, *last_words(outcome), *more(group, others)])
 
     def again(self, model: Path) -> str:
-        """The command that judges a saved model again."""
+        """Return the command that judges a saved model again."""
         return f"{self.settings.command} {shlex.quote(f'--amct-model={model}')}"
 
     @property
     def folder(self) -> Path:
-        """Where failing models go."""
+        """The folder for failing models."""
         return self.settings.report or self.settings.scratch
 
 

@@ -1,4 +1,4 @@
-"""Failing models on disk: the model in its native format, and a note beside it."""
+"""Failing models on disk: the model in its native format, and a JSON note with it."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from pytest_amct.request_options import PLAIN, RequestOptions
 _LOG = logging.getLogger(__name__)
 
 _LONGEST_NAME = 120
-"""Characters of an id that the name of a file takes."""
+"""Characters of an id that a file name keeps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What stands beside a saved model: the case that it is, and the layers that are judged."""
+    """The JSON note of a saved model: its case and the layers to judge."""
 
     case: str
     condition: str
-    #: output tensors of the judged layers; none = all layers
+    #: output tensors of the layers to judge; empty = all layers
     targets: tuple[str, ...] = ()
-    #: what the quantizer is asked for besides plain uniform quantization
+    #: options of the request, beyond plain uniform quantization
     options: RequestOptions = PLAIN
-    #: of a pair: the models beside it that are given to the quantizer one after the other
+    #: for a pair: files of the models, in the order of the calls
     calls: tuple[str, ...] = ()
-    #: of a pair: outputs of the layers that the first and the last have in common
+    #: for a pair: outputs of the layers that the first and the last model share
     same: tuple[tuple[str, str], ...] = ()
 
 
 def save_model(case: AnyCase, built: Built, folder: Path) -> str | None:
-    """Save a case's model with its note below `folder`; returns its path relative to that.
+    """Save a case's model and its note below `folder`, and return the path relative to it.
 
-    ``None`` if it cannot be written, which is logged: what was found counts all the same.
+    Returns ``None`` and logs a warning if it cannot be written. The finding counts all the same.
     """
     name = f"models/{file_name(case.id)}"
     main = f"{name}{Path(MAIN_FILE[built.framework]).suffix}"
@@ -60,9 +60,9 @@ def save_model(case: AnyCase, built: Built, folder: Path) -> str | None:
 
 
 def save_pair(case: MetamorphicCase, trial: Trial, folder: Path) -> str | None:
-    """Save the models of a trial in a folder of their own; returns the first one's path.
+    """Save the models of a trial in a new folder, and return the path of the first one.
 
-    ``None`` if they cannot be written, see `save_model`.
+    Returns ``None`` if they cannot be written, see `save_model`.
     """
     name = f"models/{file_name(case.id)}"
     calls = [f"{number}.onnx" for number in range(1, len(trial.calls) + 1)]
@@ -88,7 +88,7 @@ def _text(note: Mapping[str, Any]) -> bytes:
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> bool:
-    """Write files below a folder; tells whether that was possible."""
+    """Write files below a folder, and return whether that worked."""
     for name, data in files.items():
         path = folder / name
         try:
@@ -97,7 +97,7 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> bool:
         except OSError as error:
             _LOG.warning(
                 "the failing model is not saved: %s cannot be written (%s): make room there, or"
-                " name another folder by --amct-report",
+                " name another folder with --amct-report",
                 path,
                 error.strerror,
             )
@@ -106,7 +106,7 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> bool:
 
 
 def file_name(id_: str) -> str:
-    """An id as the name of a file: long ones are cut, and told apart by a digest."""
+    """Return an id as a file name. Long names are cut and get a digest."""
     name = re.sub(r"[^\w.@+-]+", "-", id_)
     if len(name) <= _LONGEST_NAME:
         return name
@@ -114,7 +114,7 @@ def file_name(id_: str) -> str:
 
 
 def read_note(model: Path) -> Note:
-    """The note beside a model, one that judges all of it if there is none.
+    """Return the note of a model; if there is none, one that judges all layers.
 
     Raises `ModelError` if the note cannot be read.
     """
@@ -126,7 +126,7 @@ def read_note(model: Path) -> Note:
         options = RequestOptions.of(noted["request"])
         calls = tuple(map(str, noted.get("calls", ())))
         if any(Path(call).name != call for call in calls):
-            raise ValueError("'calls' must name files beside it")
+            raise ValueError("'calls' must name files in the same folder")
         same = tuple((str(first), str(last)) for first, last in noted.get("same", ()))
         targets = tuple(noted["targets"])
         return Note(str(noted["case"]), str(noted["condition"]), targets, options, calls, same)

@@ -1,4 +1,4 @@
-"""Which planned tests ran, and what kept the others from running."""
+"""Which planned tests ran, and which options left the others out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _MOST_NAMED = 20
-"""Tests that were left out which the report names."""
+"""Maximum number of left-out tests that the report names."""
 
 _OPTIONS = {
     "keyword": "-k",
@@ -16,34 +16,34 @@ _OPTIONS = {
     "lf": "--lf",
     "stepwise": "--stepwise",
 }
-"""Options of pytest that leave tests out, by the names of their values."""
+"""pytest options that leave tests out, by their names in pytest's configuration."""
 
 
 @dataclass(slots=True)
 class Attendance:
-    """The tests of a run by name (``test_condition[uniform/onnx/Conv]``) and what became of them.
+    """The tests of a run by name (``test_condition[uniform/onnx/Conv]``), and their fate.
 
-    `planned` = what the suite has for this quantizer and these settings.
+    `planned`: the tests that the suite has for this quantizer and these settings.
     """
 
     planned: frozenset[str]
-    #: what pytest was about to run; nothing as long as it is not known
+    #: what pytest was about to run; empty until it is known
     collected: set[str] = field(default_factory=set)
     done: set[str] = field(default_factory=set)
     skipped: set[str] = field(default_factory=set)
 
     @property
     def unfinished(self) -> set[str]:
-        """The tests that were about to run and have neither a result nor a skip mark."""
+        """The collected tests that have neither a result nor a skip mark."""
         return self.collected - self.done - self.skipped
 
     def left_out(self, by: Iterable[str]) -> dict[str, Any] | None:
-        """The planned tests that were not to run, ``None`` if all were.
+        """Return the planned tests that were left out, ``None`` if there are none.
 
-        `by` = what the user gave that leaves tests out.
+        `by`: the given options that leave tests out.
         """
         if not self.collected and not self.done and not by:
-            return None  # it ended before anything was collected
+            return None  # the run ended before collection
         ran = (self.collected | self.done) - (self.skipped - self.done)
         left = sorted(name for name in self.planned if not _is_among(name, ran))
         if not left:
@@ -58,7 +58,7 @@ class Attendance:
 
 
 def options_given(getoption: Any, arguments: Iterable[str]) -> list[str]:
-    """What was given on the command line that leaves tests out."""
+    """Return the given command line options that leave tests out."""
     found = [shown for name, shown in _OPTIONS.items() if getoption(name, None)]
     if any("::" in argument for argument in arguments):
         found.append("test ids on the command line")
@@ -66,11 +66,11 @@ def options_given(getoption: Any, arguments: Iterable[str]) -> list[str]:
 
 
 def _is_among(name: str, ran: set[str]) -> bool:
-    """Whether a test ran; plugins that repeat tests add to their names."""
+    """Return whether a test ran. Plugins that repeat tests append to their names."""
     return name in ran or any(other.startswith(f"{name[:-1]}-") for other in ran)
 
 
 def _short(name: str) -> str:
-    """The id of a condition for its test, which reports hold in place of names of tests."""
+    """Return the condition id in a test's name. Reports hold ids, not test names."""
     inside = name.partition("[")[2].removesuffix("]")
     return inside if "/" in inside else name

@@ -1,7 +1,7 @@
-"""The suite inside pytest: its tests, what crosses processes, the report and the summary.
+"""The suite inside pytest: its tests, their results across processes, the report, the summary.
 
-One object, registered only under ``--amct``. Tests hand their results over as one JSON value on
-the report object, which pytest-xdist carries to the controller; nothing is kept in globals.
+It is one plugin object, registered only under ``--amct``. Each test puts its result on the report
+object as one JSON value, which pytest-xdist carries to the controller. There are no globals.
 """
 
 from __future__ import annotations
@@ -45,23 +45,23 @@ from pytest_amct.tables.model import Spec
 from pytest_amct.watch import LINK
 
 MODULE = "test_conformance.py"
-"""The suite's module; its tests are ``amct/test_conformance.py::...`` wherever it is installed."""
+"""The suite's module. Its test ids are ``amct/test_conformance.py::...``, wherever it is."""
 
 _OURS = "amct/"
-"""What the ids of the suite's tests begin with."""
+"""The prefix of the ids of the suite's tests."""
 
 _RESULT = pytest.StashKey[str]()
 
 
 class SuiteModule(pytest.Module):
-    """A module of the suite: found whatever a repository's naming rules for tests are."""
+    """A module of the suite. It is collected whatever naming rules a repository has."""
 
     def funcnamefilter(self, name: str) -> bool:
-        """Whether a name is that of a test that has something to do in this run."""
+        """Return whether a name is that of a test of this run."""
         return name in cast(Suite, self.config.pluginmanager.get_plugin("amct-suite")).tests
 
     def classnamefilter(self, name: str) -> bool:
-        """The suite has no classes."""
+        """Return false: the suite has no classes."""
         return False
 
 
@@ -97,11 +97,11 @@ class Suite:
             self.isolated.start()
 
     def _add_suite(self) -> None:
-        """Collect the suite too; alone, if the command line names nothing else."""
+        """Add the suite to the collection. It runs alone if the command line names no tests."""
         config, path, short = self.config, str(self.folder / MODULE), f"amct/{MODULE}"
         if config.args_source is not pytest.Config.ArgsSource.ARGS:
             config.args[:] = []
-        # Ids as pytest prints them, which the user may give back.
+        # The user may pass ids as pytest prints them.
         config.args[:] = [
             path + arg.removeprefix(short) if arg.startswith(short) else arg for arg in config.args
         ]
@@ -114,7 +114,7 @@ class Suite:
     def pytest_pycollect_makemodule(
         self, module_path: Path, parent: pytest.Collector
     ) -> pytest.Module | None:
-        """Give the suite's modules short ids that do not depend on where they are installed."""
+        """Give the suite's module a short id that does not depend on where it is installed."""
         if module_path.parent != self.folder:
             return None
         module: pytest.Module = SuiteModule.from_parent(
@@ -126,7 +126,7 @@ class Suite:
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> pytest.CollectReport | None:
-        """Keep --lf from passing over our module, which is not where its ids say."""
+        """Keep ``--lf`` from skipping our module, whose id is not its path."""
         manager = self.config.pluginmanager
         skipping = manager.get_plugin("lfplugin-collskip")
         if skipping is None or not isinstance(collector, SuiteModule):
@@ -135,7 +135,7 @@ class Suite:
         return cast(pytest.CollectReport, others(collector=collector))
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """One test for each condition, framework or model."""
+        """Make one test for each condition, framework or model."""
         if isinstance(metafunc.definition.getparent(pytest.Module), SuiteModule):
             name, values = self.tests[metafunc.definition.name]
             ids = [Path(v).name for v in values] if name == "model" else values
@@ -152,13 +152,13 @@ class Suite:
         return {"test_quantizes_something": ("framework", self.frameworks), **conditions}
 
     def _planned(self) -> frozenset[str]:
-        """The names of the tests of this run; a model's own test is told of otherwise."""
+        """Return the names of the tests of this run; none if a single model is judged."""
         if self.settings.model:
             return frozenset()
         return frozenset(f"{name}[{v}]" for name, (_, vs) in self.tests.items() for v in vs)
 
     def _conditions(self) -> dict[str, tuple[str, list[str]]]:
-        """The tests that are picked by id: of conditions, of networks, of neutral changes."""
+        """Return the tests that are selected by id: conditions, networks, metamorphic changes."""
         pairs = [g for g in self.groups if ConditionId.parse(g).is_metamorphic]
         networks = [g for g in self.groups if ConditionId.parse(g).is_network]
         others = [g for g in self.groups if g not in networks and g not in pairs]
@@ -181,12 +181,12 @@ class Suite:
         self.deselected += sum(item.get_closest_marker("amct") is not None for item in items)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Take down which of our tests are about to run."""
+        """Note which of our tests are about to run."""
         self._about_to_run(item.nodeid for item in session.items)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
-        """The same of a worker, in the controller."""
+        """Note which of our tests a worker is about to run."""
         self._about_to_run(ids)
 
     def _about_to_run(self, ids: Iterable[str]) -> None:
@@ -196,14 +196,14 @@ class Suite:
     # --- running ------------------------------------------------------------------------------
 
     def pytest_report_header(self) -> str | None:
-        """The seed, so that a run can be repeated whatever becomes of it."""
+        """Return the line with the seed, so that a run can be repeated even if it is cut off."""
         chosen = self.settings
         if chosen.profile != "explore":
             return None
         return f"amct: explore, {chosen.max_examples} examples a test, --amct-seed={chosen.seed}"
 
     def progress(self, text: str) -> None:
-        """Show what a long test is doing, on a terminal and unless -q is given."""
+        """Show the progress of a long test on a terminal, unless ``-q`` is given."""
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None or not reporter.isatty or reporter.verbosity < 0:
             return
@@ -216,18 +216,18 @@ class Suite:
 
     @property
     def _elsewhere(self) -> bool:
-        """Whether the quantizer runs in a process of its own, with a time limit of its own."""
+        """Whether the quantizer runs in its own process, with its own time limit."""
         return self.settings.isolate or self.settings.quantizer.startswith(PREFIXES)
 
     def _tell_watch(self, **values: Any) -> None:
-        """Tell the process that watches this one, if one does."""
+        """Send values to the process that watches this one, if there is one."""
         link = self.config.stash.get(LINK, None)
         if link is not None:
             link.say(**values)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Runner]:
-        """The runner of this process, with a journal, until the last test of ours is done."""
+        """Yield the runner of this process, with a journal, for all of our tests."""
         journal = Journal(self._journal_path(self.worker), prefix())
         runner = Runner(self.quantizer, self.spec, self.settings, journal, self.isolated)
         try:
@@ -242,15 +242,15 @@ class Suite:
             pytest.fail(failure, pytrace=False)
 
     def hand_over(self, item: pytest.Item, result: Result) -> None:
-        """Take a test's result, and fail the test if there is a reason."""
+        """Store a test's result, and fail the test if the result says so."""
         item.stash[_RESULT] = result.to_json()
         kinds = sorted({f.kind for f in result.findings if f.status == "failed"})
         item.user_properties.append(("amct_cases", len(result.records)))
         if kinds:
             item.user_properties.append(("amct_findings", ", ".join(kinds)))
-        # Of a framework of which nothing comes back the first test of a process tells.
+        # If a framework is stopped, the first test of a process fails, and the others skip.
         if result.stopped and self._told.issuperset(result.stopped):
-            pytest.skip(f"nothing of {', '.join(result.stopped)} comes back from the quantizer")
+            pytest.skip(f"no usable result for any plain layer of {', '.join(result.stopped)}")
         self._told.update(result.stopped)
         if result.failure:
             pytest.fail(result.failure, pytrace=False)
@@ -259,14 +259,14 @@ class Suite:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Put the result on the report, for this process or the controller."""
+        """Put the result on the report object, for this process or the controller."""
         report = yield
         if call.when == "call" and _RESULT in item.stash:
             report.amct_result = item.stash[_RESULT]  # type: ignore[attr-defined]
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take in a result, or note that a test has none: the report is not whole then."""
+        """Collect a result. If a test has none, note that the report is incomplete."""
         result = getattr(report, "amct_result", None)
         name = report.nodeid.removeprefix(f"{_OURS}{MODULE}::")
         if result is not None:
@@ -283,14 +283,14 @@ class Suite:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker where its journal belongs."""
+        """Tell a worker the seed and the path of its journal."""
         node.workerinput["amct-seed"] = str(self.settings.seed)
         node.workerinput["amct-scratch"] = str(self.settings.scratch)
         node.workerinput["amct-journal"] = str(self._journal_path(node.gateway.id))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
-        """Find out what a worker was doing that is gone."""
+        """Find out what a crashed worker was doing."""
         worker: str = report.node.gateway.id
         self.lost = self.lost or crashitem.startswith("amct/")
         if not crashitem.startswith("amct/") or worker in self.interrupted:
@@ -305,7 +305,7 @@ class Suite:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """Count what a worker deselected, and remember how it ended."""
+        """Count the tests that a worker deselected, and remember how it ended."""
         if error == "keyboard-interrupt":
             self.interrupted.add(node.gateway.id)
         elif error:
@@ -321,7 +321,7 @@ class Suite:
     # --- the end ------------------------------------------------------------------------------
 
     def pytest_sessionstart(self) -> None:
-        """Remove an older report: if this run is cut off, nobody shall take that for its own."""
+        """Remove an older report, so that an interrupted run is not mistaken for a complete one."""
         if self._silent():
             return
         if self.settings.report:
@@ -338,7 +338,7 @@ class Suite:
         self._tell_watch(begun=begun)
 
     def pytest_keyboard_interrupt(self) -> None:
-        """Note that a test was broken off: what it judged is in the journal alone."""
+        """Note that a test was interrupted: its results are only in the journal."""
         self.stopped = True
 
     def _journals(self) -> list[Path]:
@@ -346,7 +346,7 @@ class Suite:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Write the report; a run that tested nothing is an error."""
+        """Write the report. A run that tested nothing is an error."""
         if self.worker:
             self.config.workeroutput["amct-deselected"] = self.deselected  # type: ignore[attr-defined]
         if self._silent():
@@ -360,12 +360,12 @@ class Suite:
         if not self.collected.tests and exitstatus in fine and not self._deselected_by_hand():
             self.collected.complete = False
             self.sentence = (
-                "amct: not one test of the suite ran, so nothing was judged: find out what keeps"
-                f" pytest from collecting or running amct/{MODULE}{self.complaint}"
+                "amct: no conformance test ran, so nothing was judged: check why pytest did not"
+                f" collect or run amct/{MODULE}{self.complaint}"
             )
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         if stopped_by():
-            self.sentence = f"amct: stopped by {stopped_by()}: nobody is accused"
+            self.sentence = f"amct: stopped by {stopped_by()}: the quantizer is not blamed"
         if self.settings.report:
             try:
                 path = write_report(self.report(), self.settings.report)
@@ -376,18 +376,18 @@ class Suite:
         self._tell_watch(reported=True)
 
     def pytest_unconfigure(self) -> None:
-        """Give back what belongs to the process, and remove what workers have left."""
+        """Restore the state of the process, and remove what workers have left."""
         if self.isolated:
             self.isolated.close()
         if not self.worker:
             for path in self._journals():
                 clean_up(path, read_journal(path))
-            with contextlib.suppress(OSError):  # an empty one was made for journals alone
+            with contextlib.suppress(OSError):  # it is empty if only journals were in it
                 self.settings.scratch.rmdir()
         uninstall()
 
     def selection(self) -> dict[str, Any]:
-        """What the user picked out of the suite, and by which seed explore drew."""
+        """Return what the user selected from the suite, and the seed of explore."""
         explores = self.settings.profile == "explore"
         return {
             "select": list(self.settings.select),
@@ -399,13 +399,13 @@ class Suite:
         }
 
     def report(self) -> dict[str, Any]:
-        """The report as a JSON value."""
+        """Return the report as a JSON value."""
         return assemble(
             self.collected, self.spec, self.settings, self.quantizer.name, self.selection()
         )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Show the table, a line for each row."""
+        """Show the table, one line per row."""
         if self._silent():
             return
         if self.collected.tests:
@@ -417,7 +417,7 @@ class Suite:
             terminalreporter.write_line(self.sentence, red=True)
 
     def _silent(self) -> bool:
-        """Whether another process reports, or there is nothing to report."""
+        """Return whether another process reports, or there is nothing to report."""
         return bool(self.worker or self.config.getoption("collectonly"))
 
     def _deselected_by_hand(self) -> bool:
@@ -426,7 +426,7 @@ class Suite:
 
 
 def _close(quantizer: Quantizer) -> str:
-    """End the quantizer; returns what went wrong."""
+    """Close the quantizer, and return what went wrong, "" if nothing did."""
     try:
         quantizer.close()
     except Exception as error:
@@ -435,7 +435,7 @@ def _close(quantizer: Quantizer) -> str:
 
 
 def _check_model(path: Path, quantizer: Quantizer, frameworks: Sequence[str]) -> None:
-    """A model that cannot be read, or that the quantizer does not take, ends the run at once."""
+    """Raise an error if the model cannot be read or the quantizer does not take it."""
     model = read_files(path)
     network = model.network(str(path))
     read_note(path)
@@ -445,11 +445,13 @@ def _check_model(path: Path, quantizer: Quantizer, frameworks: Sequence[str]) ->
             f" judged on {', '.join(frameworks)}: set amct_frameworks, or name another model"
         )
     if not network.layers:
-        raise UsageError(f"--amct-model={path.name}: holds no layer that could be judged")
+        raise UsageError(
+            f"--amct-model={path.name}: has no layer that can be judged: name another model"
+        )
 
 
 def _check_rows(settings: Settings, spec: Spec) -> None:
-    """A row that is misspelt would be neither claimed nor skipped."""
+    """Raise `UsageError` for a pattern that matches no row, and for a row in both lists."""
     rows = [row.id for row in spec.rows]
     for option, patterns in (
         ("amct_required_rows", settings.required_rows),
@@ -458,19 +460,19 @@ def _check_rows(settings: Settings, spec: Spec) -> None:
         for pattern in patterns:
             if not fnmatch.filter(rows, pattern):
                 raise UsageError(
-                    f"{option}: {pattern!r} is no row of {spec.source}: use ids as"
-                    f" {rows[0]}, * matches anything"
+                    f"{option}: {pattern!r} is not a row of {spec.source}: use an id such"
+                    f" as {rows[0]}; * matches anything"
                 )
     policy = policy_of(settings)
     for row in rows:
         if policy.is_required(row) and policy.is_float_row(row):
             raise UsageError(
-                f"{row} is in amct_required_rows and in amct_float_rows: it cannot be both"
+                f"{row} is in amct_required_rows and in amct_float_rows: remove it from one of them"
             )
 
 
 def _suite_folder() -> Path:
-    """Where the suite's tests are, in a wheel or in an editable checkout."""
+    """Return the folder of the suite's tests, in a wheel or an editable checkout."""
     found = importlib.util.find_spec("pytest_amct.conformance")
     if found is None or not found.submodule_search_locations:
         raise AmctError("pytest_amct.conformance is not installed: install pytest-amct again")

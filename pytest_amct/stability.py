@@ -1,4 +1,4 @@
-"""Decisions that move where nothing that the tables speak of has changed: kind ``unstable``."""
+"""Decisions that change under semantics-preserving model changes: kind ``unstable``."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from pytest_amct.tables.model import Answer
 from pytest_amct.verdicts import Finding, requested_treatment, untold
 
 _TOLD = ("seen", "evidence")
-"""Fields of a decision that say how it is known, not what it is."""
+"""Fields that say how a decision is known, not what it is."""
 
 
 def look(runner: Runner, case: str, change: str, trial: Trial) -> list[Finding]:
-    """The findings of a trial: give its models to the quantizer, compare the first and the last."""
+    """Give the models of a trial to the quantizer; return findings on the first and the last."""
     networks, outcomes = _calls(runner, case, trial)
     return _compared(runner, case, change, trial, networks, outcomes)
 
 
 def check_pairs(runner: Runner, pairs: list[MetamorphicCase]) -> Result:
-    """Judge pairs of models by name, save those that fail, and tell of the first."""
+    """Judge selected pairs of models, save those that fail, and report the first."""
     findings: list[Finding] = []
     text: list[str] = []
     for case in pairs:
@@ -58,7 +58,7 @@ def check_pairs(runner: Runner, pairs: list[MetamorphicCase]) -> Result:
 
 
 def check_pair(runner: Runner, path: Path, note: Note) -> Result:
-    """Judge a pair of models that was saved. Raises `ModelError` if a part of it is missing."""
+    """Judge a saved pair of models. Raises `ModelError` if a part of it is missing."""
     beside = path.parent / metamorphic.DATA_FILE
     try:
         files = {beside.name: beside.read_bytes()} if beside.is_file() else {}
@@ -115,7 +115,7 @@ def _compared(
 def _layers(
     runner: Runner, trial: Trial, networks: list[Network]
 ) -> Iterator[tuple[Layer, Layer, Answer]]:
-    """Layers of the first and the last model that are the same and whose answer is settled."""
+    """Yield the shared layers of the first and last model whose answer is not unspecified."""
     before, after = (_by_output(network) for network in (networks[0], networks[-1]))
     for one, other in trial.same:
         if one not in before or other not in after:
@@ -146,7 +146,7 @@ def _came_back(outcome: Outcome) -> bool:
 
 
 def _moved(before: Layer, after: Layer, first: Outcome, last: Outcome) -> str | None:
-    """How the decision on a layer differs; what is not known or cannot be told never does."""
+    """Return how the decision on a layer differs. What is unknown never differs."""
     a, b = _decision(before, first), _decision(after, last)
     if a is None or b is None:
         return None
@@ -178,7 +178,7 @@ def _finding(runner: Runner, case: str, layer: Layer, told: Answer, message: str
 
 
 def _told(findings: list[Finding], trial: Trial, networks: list[Network]) -> list[str]:
-    """The first finding, and both models as text, the layer marked in each."""
+    """Return the text of the first finding and of both models, the layer marked in each."""
     first = next(f for f in findings if f.status == "failed")
     lines = [sentence(first), "", f"case       {first.case}", f"row        {first.condition}"]
     before, after = networks[0], networks[-1]

@@ -1,4 +1,4 @@
-"""Answer x decision -> finding. Pure: nothing here runs a quantizer or touches a file."""
+"""Answer x decision -> finding. Pure: nothing here runs a quantizer or opens a file."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Kind = Literal[
 ]
 
 ENDED = ("crashed", "timed-out")
-"""Kinds and statuses of calls that did not come back."""
+"""Kinds and statuses of calls that crashed or timed out."""
 Level = Literal["failed", "warned", "waived"]
 Decided = Literal["quantized", "float", "unmatched", "unknown"]
 
 ROW_WIDE = frozenset({"not-quantized"})
-"""Kinds that carry the id of a row, not of a condition."""
+"""Kinds whose `condition` is the id of a row."""
 
 NEIGHBOURS = "the neighbours explain the same result"
 """Why a form cannot tell what was done to a layer whose evidence is inferred."""
@@ -40,10 +40,10 @@ NEIGHBOURS = "the neighbours explain the same result"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a quantizer did wrong, in words that stand alone."""
+    """One thing that a quantizer did wrong. The message needs no context."""
 
     kind: Kind
-    #: id of the broken condition; of the row or group for what concerns no condition
+    #: id of the violated condition; of the row or group if no condition is concerned
     condition: str
     case: str
     layer: str
@@ -57,7 +57,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What one layer of one case showed; all that reports are made of."""
+    """What one layer of one case showed. Reports are made of records and findings."""
 
     case: str
     group: str
@@ -71,7 +71,7 @@ class Record:
     #: treatment conditions whose field the decision showed
     checked: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
-    #: why what was returned cannot tell what was done to the layer; "" = it can
+    #: why the returned form cannot tell what was done to the layer; "" = it can
     untold: str = ""
 
     @property
@@ -86,13 +86,13 @@ class Record:
 
     @property
     def is_known(self) -> bool:
-        """Whether it is known what was done to the layer; a refusal leaves it in float."""
+        """Whether it is known what was done to the layer. A refused layer is float."""
         return self.decided in ("quantized", "float")
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What turns findings into failures: strictness, required rows, float rows and waivers."""
+    """The settings that decide which findings fail."""
 
     strict: bool = False
     required_rows: tuple[str, ...] = ()
@@ -100,22 +100,22 @@ class Policy:
     waivers: Mapping[str, str] = field(default_factory=dict)
 
     def is_required(self, row: str | None) -> bool:
-        """Whether the quantizer promises to quantize the row."""
+        """Return whether the repository promises to quantize the row."""
         return row is not None and any(matches(row, p) for p in self.required_rows)
 
     def is_float_row(self, row: str | None) -> bool:
-        """Whether the row is left in float on purpose."""
+        """Return whether the row is left in float on purpose."""
         return row is not None and any(matches(row, p) for p in self.float_rows)
 
     def waiver(self, finding: Finding) -> str | None:
-        """The pattern of the waiver that covers a finding."""
+        """Return the pattern of the waiver that matches a finding, ``None`` if there is none."""
         for pattern in self.waivers:
             if matches(finding.condition, pattern) or matches(finding.case, pattern):
                 return pattern
         return None
 
     def apply(self, finding: Finding) -> Finding:
-        """The finding with the status that this policy gives it."""
+        """Return the finding with the status that this policy gives it."""
         if self.waiver(finding) is not None:
             return replace(finding, status="waived")
         if self.strict and finding.status == "warned":
@@ -124,7 +124,7 @@ class Policy:
 
 
 def requested_treatment(options: RequestOptions, row: Row | None) -> Treatment:
-    """What a request demands of a layer, as a treatment that the tables can answer."""
+    """Return what a request demands of a layer, as a treatment for the tables to judge."""
     scheme = options.scheme
     settings = options.settings
     has_weight = row is not None and row.ports.weight is not None
@@ -146,7 +146,7 @@ def judge_layer(
     policy: Policy,
     options: RequestOptions,
 ) -> Record:
-    """What the outcome of a case says about one of its layers, given what was asked for."""
+    """Return the record of one layer, given the outcome of a case and its request."""
     index = layer_index(layer)
     decision = outcome.decision(index) if outcome.status == "decided" else None
     why_untold = untold(outcome, index, decision)
@@ -196,7 +196,7 @@ def judge_layer(
 
 
 def untold(outcome: Outcome, index: int, decision: Decision | None) -> str:
-    """Why what was returned cannot tell what was done to a layer, "" if it can."""
+    """Return why the returned form cannot tell what was done to a layer, "" if it can."""
     if outcome.status != "decided":
         return ""
     if index in outcome.untold:
@@ -205,7 +205,7 @@ def untold(outcome: Outcome, index: int, decision: Decision | None) -> str:
 
 
 def _treated(layer: Layer, decision: Decision, spec: Spec, options: RequestOptions) -> Answer:
-    """What the tables say of what was done; where that is not known, of what was asked for, too."""
+    """Return the tables' answer to what was done. Unknown fields may be as requested."""
     treated = answer(layer, decision.treatment, spec)
     scheme = options.scheme
     fields = {"nonuniform": decision.nonuniform, "weight_only": decision.inputs}
@@ -218,10 +218,10 @@ def _treated(layer: Layer, decision: Decision, spec: Spec, options: RequestOptio
 
 
 def _shown(layer: Layer, row: Row | None, decision: Decision) -> Decision:
-    """What a decision shows of this layer: with one output channel, nothing about channels."""
+    """Return what a decision shows. One output channel shows nothing about channels."""
     if not decision.weight_channel_wise or row is None or row.ports.weight is None:
         return decision
-    # Only matrix products are judged by it: their weight's last axis is that of the outputs.
+    # Only matrix products have this condition: the last axis of their weight is the outputs.
     judged = any(c.require.get("treatment") == "weight_channel_wise" for c in row.conditions)
     entries = walk.shape(layer.input(row.ports.weight)) if judged else None
     if not entries:
@@ -232,7 +232,7 @@ def _shown(layer: Layer, row: Row | None, decision: Decision) -> Decision:
 
 
 def is_expected(layer: Layer, row: Row, spec: Spec, options: RequestOptions) -> bool:
-    """Whether a quantizable layer is owed under a request (READING.md section 6)."""
+    """Return whether a quantizable layer is expected (docs/reading.md, "Expected")."""
     if options.scheme == "nonuniform" or _may_be_skipped(layer, row, options):
         return False
     if name_of(layer) not in options.tensor_quantize and _is_data_only(layer, row, spec):
@@ -253,7 +253,7 @@ _MOST_MOVES = 128
 
 
 def _is_quantized_already(tensor: Tensor | None) -> bool:
-    """Whether a tensor may have been quantized, by its maker or before it was moved or clipped."""
+    """Return whether a tensor may be quantized already, looking through moves and clips."""
     for _ in range(_MOST_MOVES):
         maker = tensor.producer if tensor is not None else None
         if maker is None or maker.domain:
@@ -264,11 +264,11 @@ def _is_quantized_already(tensor: Tensor | None) -> bool:
             return False
         carried = maker.network.ops.operands(maker, 0)
         tensor = maker.input(carried[0]) if carried else None
-    return True  # nobody moves data so often: nothing is owed that was not looked at
+    return True  # too many hops: give up and assume quantized
 
 
 def _is_data_only(layer: Layer, row: Row, spec: Spec) -> bool:
-    """Whether the row forbids that a weight of the layer is quantized: it lists its data alone."""
+    """Return whether the row lists only the layer's data and forbids to quantize a weight."""
     if not any(c.on_treatment and c.require["treatment"] == "weights" for c in row.conditions):
         return False
     treated = answer(layer, Treatment(data=True, weights=True), spec)
@@ -280,20 +280,20 @@ def _setting_id(row: Row, setting: str) -> str:
 
 
 def _skipped_by(layer: Layer, row: Row | None, options: RequestOptions) -> list[str]:
-    """Ids of the settings of the request that keep a layer in float."""
+    """Return the ids of the request's settings that keep a layer in float."""
     if row is None:
         return []
     found = []
     if name_of(layer) in options.skip_layers:
         found.append(_setting_id(row, "skip_layers"))
-    # A layer that may be of several types is skipped for sure only if all of them are.
+    # A layer that may have several types is certainly skipped only if all of them are.
     if set(ir_types(layer, row)) <= set(options.skip_layer_types):
         found.append(_setting_id(row, "skip_layer_types"))
     return found
 
 
 def _may_be_skipped(layer: Layer, row: Row, options: RequestOptions) -> bool:
-    """Whether one of the types that a layer may be of shall stay in float."""
+    """Return whether the request skips one of the types that a layer may have."""
     return not set(ir_types(layer, row)).isdisjoint(options.skip_layer_types)
 
 
@@ -308,10 +308,10 @@ def _though_skipped(
 
 
 def left_in_float(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
-    """By row, the owed deviations of which something is known: missed ones and others.
+    """Group the records of expected layers by row and deviation.
 
-    Returns for each row the records of each deviation; `is_missed` tells which were missed. Of
-    what cannot be told a layer may have been quantized: it keeps a deviation from being missed.
+    Deviations of which nothing is known are left out. `is_not_quantized` judges each group. A
+    layer that cannot be told may have been quantized, so its group is never not-quantized.
     """
     rows: dict[str, dict[str, list[Record]]] = {}
     for record in records:
@@ -324,13 +324,13 @@ def left_in_float(records: Iterable[Record]) -> dict[str, dict[str, list[Record]
 
 
 def is_not_quantized(records: list[Record]) -> bool:
-    """Whether a deviation was left in float in every context: some tools quantize chains only."""
+    """Return whether a deviation was float in both contexts. Some tools quantize only chains."""
     contexts = {r.context for r in records}
     return len(contexts) == 2 and all(r.decided == "float" for r in records)
 
 
 def not_quantized(records: Iterable[Record], policy: Policy) -> list[Finding]:
-    """One finding for each row that has owed layers which were left in float."""
+    """Return one finding for each row with expected layers that were left in float."""
     findings = []
     for row, by_deviation in sorted(left_in_float(records).items()):
         left = {d: r for d, r in by_deviation.items() if is_not_quantized(r)}
@@ -360,7 +360,7 @@ def _decided(outcome: Outcome, index: int, decision: Decision | None, row: Row |
     if decision is not None and decision.quantized:
         return "quantized"
     if decision is not None:
-        # Data that is float says nothing of a weight.
+        # Float data says nothing about the weight.
         has_weight = row is not None and row.ports.weight is not None
         return "unknown" if has_weight and decision.weights is None else "float"
     if outcome.status == "refused":
@@ -380,7 +380,7 @@ def _over_quantized(
     if decision.seen:
         message += f"; shown by: {decision.seen}"
     if basis == "inferred":
-        message += "; a warning, as the document does not say it in so many words"
+        message += "; a warning, as the document implies this rather than stating it"
     status: Level = "failed" if basis == "stated" else "warned"
     return Finding(
         "over-quantized", reason.condition, case, str(layer), status, message, basis, treated.row
@@ -390,7 +390,7 @@ def _over_quantized(
 def _broke(
     case: str, group: str, layer: Layer, plain: Answer, outcome: Outcome, options: RequestOptions
 ) -> list[Finding]:
-    """The quantizer itself failed: a failure unless it may have objected to the layer."""
+    """Return the finding for a failed call. It warns if refusing the layer would be right."""
     words = {
         "errored": "the quantizer raised",
         "crashed": "the quantizer crashed",
@@ -399,10 +399,10 @@ def _broke(
     }[outcome.status]
     objection = outcome.status == "errored" and plain.verdict != "quantizable"
     if objection and options.given and plain.verdict == "forbidden":
-        return []  # the tables forbid what was asked for: raising conforms
+        return []  # the tables forbid the request: raising conforms
     status: Level = "warned" if objection else "failed"
     message = f"{words}: {outcome.message}"
     if objection:
-        message += f" (the layer is {plain.verdict}, so that refusing it would be right)"
+        message += f" (the layer is {plain.verdict}, so refusing it would be right)"
     kind: Kind = outcome.status  # type: ignore[assignment]
     return [Finding(kind, group, case, str(layer), status, message, row=plain.row)]

@@ -133,8 +133,14 @@ GEMM = parse_case("uniform/onnx/Gemm@default").build().data
         ({"skip_layers": 7}, "skip_layers: 7 is not a list"),
         ({"skip_layers": np.zeros((2, 2))}, "skip_layers: array.* is not a list"),
         ({"skip_layers": [7]}, "skip_layers: 7 is not a name"),
-        ({"skip_layers": ["n11"]}, "skip_layers: 'n11' is no layer of the model, did you mean 'n1"),
-        ({"tensor_quantize": ["?"]}, "tensor_quantize: '\\?' is no layer of the model: use one of"),
+        (
+            {"skip_layers": ["n11"]},
+            "skip_layers: 'n11' is not a layer of the model, did you mean 'n1",
+        ),
+        (
+            {"tensor_quantize": ["?"]},
+            "tensor_quantize: '\\?' is not a layer of the model: use one of",
+        ),
         (
             {"skip_layers": ["t1"]},
             "skip_layers: 't1' is an output of Sin 'n0': name the layer, 'n0'",
@@ -144,7 +150,10 @@ GEMM = parse_case("uniform/onnx/Gemm@default").build().data
             "'skip_layer' is not a request option, did you mean 'skip_layers'",
         ),
         ({"stric": True}, "'stric' is not a request option, did you mean 'strict'"),
-        ({"skip_layer_types": ["Conv"]}, "skip_layer_types: 'Conv' is no Ascend IR type of CANN"),
+        (
+            {"skip_layer_types": ["Conv"]},
+            "skip_layer_types: 'Conv' is not an Ascend IR type of CANN",
+        ),
         ({"skip_layer_types": ["MatMul"]}, "did you mean 'MatMulV2'"),
         ({"skip_layer_types": {"MatMulV2": 1}}, "skip_layer_types: {'MatMulV2': 1} is not a list"),
         ({"scheme": "int4"}, "scheme: 'int4' is not a scheme: use one of uniform, nonuniform"),
@@ -312,7 +321,7 @@ def test_a_wrong_argument_is_told_with_the_right_one(call: Callable[[], Any], to
 def test_a_report_folder_that_failing_models_cannot_go_to(repository: ToyRepository) -> None:
     repository.write("rep/models", "a file")
     told = repository.refused("--amct", "--amct-report=rep")
-    assert "rep/models is a file, where failing models go: remove it, or name another" in told
+    assert "rep/models is a file, but failing models go there: remove it, or name another" in told
 
 
 @pytest.mark.parametrize("kind", ["model", "pair"])

@@ -408,7 +408,7 @@ def test_what_the_document_implies_warns_and_says_so() -> None:
     text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 1, 1] y) { [n] y = GlobalAveragePool (x) }"
     (finding,) = judged(read_onnx(onnx(text)).layer("n"), Decision()).findings
     assert (finding.row, finding.status) == ("uniform/onnx/AveragePool", "warned")
-    assert finding.message.endswith("the document does not say it in so many words")
+    assert finding.message.endswith("the document implies this rather than stating it")
 
 
 def test_what_is_left_in_float_fails_where_it_is_claimed() -> None:
@@ -489,7 +489,7 @@ def test_raising_conforms_where_the_tables_forbid_what_was_asked_for() -> None:
     errored = Outcome("errored", message="ValueError: no")
     (finding,) = judged(layer, errored).findings
     assert finding.status == "warned"
-    assert finding.message.endswith("(the layer is forbidden, so that refusing it would be right)")
+    assert finding.message.endswith("(the layer is forbidden, so refusing it would be right)")
     assert judged(layer, errored, scheme="nonuniform").findings == ()
     (plain,) = judged(gemm(), errored).findings
     assert plain.status == "failed"

@@ -351,6 +351,6 @@ def test_a_batch_that_kills_the_process_is_told_of(repository: ToyRepository) ->
     )
     run = repository.cheap("--amct-quantizer=toy:Tool")
     assert run.code == 1
-    assert f"toy:Tool took the process down (exit status 0) in case {CHEAP}, after 0" in run.err
+    assert f"toy:Tool ended the process (exit status 0) in case {CHEAP}, after 0" in run.err
     (finding,) = repository.findings("crashed")
     assert finding["condition"] == CHEAP

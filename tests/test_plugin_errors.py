@@ -87,19 +87,19 @@ def test_a_quantizer_that_cannot_be_loaded(name: str, told: str, repository: Toy
         (["--amct-max-examples=few"], "--amct-max-examples=few: must be a whole number, 0 or more"),
         (["--amct-max-examples=-1"], "--amct-max-examples=-1: must be a whole number, 0 or more"),
         (["-o", "amct_timeout=0"], "amct_timeout=0: must be a whole number, 1 or more"),
-        (["-o", "amct_frameworks=keras"], "amct_frameworks: 'keras' is no framework: use onnx"),
+        (["-o", "amct_frameworks=keras"], "amct_frameworks: 'keras' is not a framework: use onnx"),
         (["-o", "amct_waivers=uniform/*"], "'uniform/*' gives no reason: write the id, a space"),
         (
             ["-o", "amct_required_rows=uniform/onnx/Cnov"],
-            "'uniform/onnx/Cnov' is no row of cann-7.0.0",
+            "'uniform/onnx/Cnov' is not a row of cann-7.0.0",
         ),
-        (["-o", "amct_float_rows=Conv"], "amct_float_rows: 'Conv' is no row of cann-7.0.0"),
+        (["-o", "amct_float_rows=Conv"], "amct_float_rows: 'Conv' is not a row of cann-7.0.0"),
         (["--amct-spec=cann-1"], "'cann-1' is not a known release: use one of cann-7.0.0"),
         (["--amct-spec=absent.toml"], "'absent.toml': no such file"),
         (["--amct-model=absent.onnx"], "--amct-model=absent.onnx: no such file"),
         (["--amct-model=empty.onnx"], "empty.onnx: holds no graph"),
         (["--amct-model=text.onnx"], "text.onnx: not an ONNX model, or cut off (5 bytes)"),
-        (["--amct-model=bare.onnx"], "--amct-model=bare.onnx: holds no layer that could be judged"),
+        (["--amct-model=bare.onnx"], "--amct-model=bare.onnx: has no layer that can be judged"),
         (["--amct-model=text.onnx", "--amct-select=*"], "--amct-select does nothing with"),
         (["--amct-select=Conv"], "--amct-select=Conv matches no condition, row or case"),
         ([f"--amct-select={CHEAP}@x"], f"'{CHEAP}' has no case 'x': it has 0, absent"),
@@ -110,10 +110,10 @@ def test_a_quantizer_that_cannot_be_loaded(name: str, told: str, repository: Toy
         (["--amct-report=/proc/rep"], "/proc cannot be written to: name another folder"),
         (["--amct-quantizer="], "no quantizer is named"),
         (["-o", "amct_isolate=maybe"], "amct_isolate: invalid truth value 'maybe': write true"),
-        (["-o", "amct_waivers=x a\nx b"], "amct_waivers: 'x' stands there twice: keep one"),
+        (["-o", "amct_waivers=x a\nx b"], "amct_waivers: 'x' is listed twice: keep one"),
         (
             ["-o", "amct_required_rows=uniform/onnx/*", "-o", "amct_float_rows=uniform/onnx/Conv"],
-            "uniform/onnx/Conv is in amct_required_rows and in amct_float_rows: it cannot be both",
+            "uniform/onnx/Conv is in amct_required_rows and in amct_float_rows: remove it from one",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -143,7 +143,7 @@ def test_a_path_elsewhere_brings_no_settings_from_there(
     (other / "m.onnx").touch()
     told = repository.refused("--amct", option, str(other / "m.onnx"))
     assert told == (
-        f"{option} {other / 'm.onnx'}: pytest looks for its settings there: write"
+        f"{option} {other / 'm.onnx'}: pytest treats {other / 'm.onnx'} as a test path: write"
         f" {option}={other / 'm.onnx'}"
     )
 
@@ -276,7 +276,7 @@ def test_the_quantizers_last_words_stand_beside_the_model(repository: ToyReposit
         "raise ValueError('at last')",
     )
     run = repository.cheap("-W", "error")
-    words = run.out.partition("the quantizer's last words:\n")[2].splitlines()
+    words = run.out.partition("last lines of the quantizer's output:\n")[2].splitlines()
     assert [line.strip() for line in words[:6]] == [
         "from print",
         "from stderr",
@@ -346,7 +346,7 @@ def test_a_quantizer_that_fails_in_the_end_is_an_error(repository: ToyRepository
     assert "Traceback" not in run.text
 
 
-# --- a quantizer of which nothing comes back ------------------------------------------------------
+# --- a quantizer without any usable result --------------------------------------------------------
 
 NOTHING = {
     "invalid-output": "return None",
@@ -362,8 +362,9 @@ def test_of_which_nothing_comes_back_is_told_once(
     repository.quantizer(NOTHING[kind])
     run = repository.amct("--amct-max-examples=0", "--amct-report=rep", "--tb=short", *more)
     assert run.code == 1, run.text
-    told = rf"onnx: none of 14 plain layers came back from toy:quantize \(14 {kind}; the first: "
-    assert re.search(rf"^  {told}.*\), so nothing more of onnx was judged$", run.out, re.MULTILINE)
+    told = r"onnx: toy:quantize gave no usable result for any of 14 plain layers"
+    told += rf" \(14 {kind}; the first: "
+    assert re.search(rf"^  {told}.*\), so onnx was not judged further$", run.out, re.MULTILINE)
     (last,) = re.findall(r"^.*\d failed.*$", run.out, re.MULTILINE)
     assert int(re.findall(r"(\d+) failed", last)[0]) <= (2 if "-n2" in more else 1)
     assert int(re.findall(r"(\d+) skipped", last)[0]) > 2
@@ -399,7 +400,7 @@ def test_a_quantizer_that_fails_on_some_layers_alone_is_judged_on_all(
 ) -> None:
     repository.quantizer("assert is_broken(model), 'no'", "return obey(model, request)")
     run = repository.amct(f"--amct-select={CHEAP}", "--amct-max-examples=0", "--amct-report=rep")
-    assert "none of 14 plain layers came back" in run.out
+    assert "gave no usable result for any of 14 plain layers" in run.out
     repository.quantizer(
         "assert not any(n.op_type == 'Gemm' for n in model.graph.node), 'no'",
         "return obey(model, request)",

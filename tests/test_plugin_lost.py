@@ -36,7 +36,7 @@ ENDS = {
 
 def what(way: str) -> str:
     """What is told of it."""
-    return f"took the process down ({ENDS[way]}) in" if way in ENDS else "did not come back from"
+    return f"ended the process ({ENDS[way]}) in" if way in ENDS else "timed out in"
 
 
 def kind(way: str) -> str:
@@ -143,7 +143,7 @@ def test_the_end_is_noticed_while_a_fork_lives_on(repository: ToyRepository) -> 
         "    os._exit(0)",
         "os.abort()",
     )
-    assert "took the process down (SIGABRT) in" in repository.cheap().err
+    assert "ended the process (SIGABRT) in" in repository.cheap().err
     assert seen.exists()
 
 
@@ -188,4 +188,4 @@ def test_two_runs_in_one_repository_keep_apart(repository: ToyRepository) -> Non
         "os.abort()",
     )
     run = repository.cheap("-p", "no:randomly")
-    assert f"took the process down (SIGABRT) in case {CHEAP}@0, after 0 cases" in run.err
+    assert f"ended the process (SIGABRT) in case {CHEAP}@0, after 0 cases" in run.err

@@ -209,7 +209,7 @@ def test_a_waived_finding_does_not_fail_and_stays_in_the_report(
         {"pattern": "uniform/onnx/Conv/*", "reason": "unused", "used": False},
         {"pattern": CHEAP, "reason": "the device has a transposer", "used": True},
     ]
-    assert "covers nothing" not in run.out  # of what was left out nothing is known
+    assert "matches no finding" not in run.out  # of what was left out nothing is known
 
 
 def test_a_waiver_covers_one_case_alone(repository: ToyRepository) -> None:
@@ -275,7 +275,7 @@ def test_of_a_model_it_is_told_how_much_was_judged_and_why_not_more(
         " 'v1': take the initializers out of the graph's inputs"
     )
     assert lines[start + 2].startswith("2, the first Gemm 'tied1': weight 's' is shared with ")
-    assert lines[start + 2].endswith(": give each layer a weight of its own")
+    assert lines[start + 2].endswith(": give each layer its own weight")
     assert "1 of 5 layers judged" in run.out
     assert repository.report()["model"]["judged"] == 1
     jsonschema.validate(repository.report(), schema())
@@ -287,7 +287,7 @@ def test_of_a_model_it_is_told_how_much_was_judged_and_why_not_more(
         ("return ['own']", 1, None),
         ("return {n.name: False for n in model.graph.node}", 1, None),
         ("return []", 0, "what the quantizer returned does not say what was done to it"),
-        ("return {'own': 'unmatched'}", 0, "it cannot be found again in what the quantizer"),
+        ("return {'own': 'unmatched'}", 0, "it was not found in what the quantizer"),
         (
             "from pytest_amct import Decision\n    return {'own': Decision(evidence='inferred')}",
             0,

@@ -83,7 +83,7 @@ def test_a_run_that_is_told_to_end_reports_what_was_judged(
         out, err = process.communicate(timeout=60)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, out + err
     path = repository.path / "rep" / "amct-report.json"
-    told = f"amct: stopped by {signo}: nobody is accused; what was judged is in {path}"
+    told = f"amct: stopped by {signo}: the quantizer is not blamed; what was judged is in {path}"
     assert told in out, out + err
     assert "amct: " not in err
     assert repository.report()["complete"] is False
@@ -143,7 +143,7 @@ def test_the_death_of_the_watching_process_ends_the_run_in_order(
     with repository.started("-p", "no:randomly") as process:
         out, _ = process.communicate(timeout=60)  # to the end of the child, too
     assert process.returncode == -signal.SIGKILL
-    assert "nobody is accused" in out
+    assert "the quantizer is not blamed" in out
     assert repository.report()["findings"] == []
     assert repository.report()["complete"] is False
 

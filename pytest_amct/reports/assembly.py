@@ -1,7 +1,7 @@
-"""From records to the report: everything is derived from what the tests handed over.
+"""Assembles the report from the results of the tests.
 
-Records are keyed by case and layer, and everything is sorted by id, so that the order of tests,
-the number of processes and tests that share a case do not show.
+Records are keyed by case and layer, and everything is sorted by id. The report does not depend on
+the order of tests, the number of processes, or which tests share a case.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pytest_amct.tables.model import Condition, Row, Spec, condition_id
 from pytest_amct.verdicts import ENDED, Record, is_not_quantized, left_in_float, not_quantized
 
 FORMAT = "pytest-amct-report/2"
-"""Name and version of the report's format."""
+"""Name and version of the format."""
 
 _PACKAGES = ("pytest-amct", "pytest", "hypothesis", "onnx", "numpy", "onnxruntime")
 
@@ -31,7 +31,7 @@ _PACKAGES = ("pytest-amct", "pytest", "hypothesis", "onnx", "numpy", "onnxruntim
 def assemble(
     collected: Collected, spec: Spec, settings: Settings, quantizer: str, selection: dict[str, Any]
 ) -> dict[str, Any]:
-    """The report as a JSON value, see ``report.schema.json``."""
+    """Return the report as a JSON value, see ``report.schema.json``."""
     records = sorted(collected.records.values(), key=lambda r: (r.case, r.layer))
     policy = policy_of(settings)
     shown = [ConditionId.parse(c) for c in {c for r in records for c in r.states}]
@@ -46,7 +46,7 @@ def assemble(
         for row in spec.rows
         if (row.table, row.framework) == (table, framework)
     ]
-    # What a lost process leaves behind was judged by nobody's policy yet.
+    # No policy was applied yet to the finding that a dead process causes.
     told = [policy.apply(f) if f.kind in ENDED else f for f in collected.findings.values()]
     findings = sorted(
         [*told, *not_quantized(records, policy)],
@@ -85,7 +85,7 @@ def _versions() -> dict[str, str]:
 
 
 def _conditions(spec: Spec, rows: list[Row], records: list[Record]) -> Iterator[dict[str, Any]]:
-    """Table 1 and what the quantizer was asked for beyond it, in the document's order."""
+    """Yield the conditions of table 1 and of other requests, in the document's order."""
     implied = {
         condition_id(row, c): f"{row.id}/{c.implied_by}"
         for row in rows
@@ -136,7 +136,7 @@ def _condition(
 
 
 def _seen(id_: str, basis: str, records: list[Record], implied: dict[str, str]) -> dict[str, Any]:
-    """In how many cases a condition was seen; `judged`, of those, where the decision is known."""
+    """Count the cases by state of a condition; `judged` are those with a known decision."""
     shown: Counter[str] = Counter()
     judged: Counter[str] = Counter()
     for record in records:
@@ -161,13 +161,13 @@ def _seen(id_: str, basis: str, records: list[Record], implied: dict[str, str]) 
 
 
 def _is_alone(id_: str, record: Record, implied: dict[str, str]) -> bool:
-    """Whether no other condition is broken, but for those that this one implies."""
+    """Return whether no other condition is violated, except those that this one implies."""
     broken = {c for c, s in record.states.items() if s == "broken"}
     return all(c == id_ or implied.get(c) == id_ for c in broken)
 
 
 def _untold(records: list[Record]) -> dict[str, Any]:
-    """Layers that a form cannot tell of, and why."""
+    """Count the layers whose treatment a form cannot tell, by reason."""
     untold = [r for r in records if r.untold]
     reasons = Counter(r.untold for r in untold)
     return {
@@ -204,7 +204,7 @@ def _row(row: Row, records: list[Record], float_row: bool) -> dict[str, Any]:
 
 
 def _became(record: Record) -> str:
-    """What became of a layer, in the words of the report's rows."""
+    """Return what became of a layer, as a key of the report's rows."""
     if record.status != "decided":
         return record.status
     return "untold" if record.untold else record.decided

@@ -1,4 +1,4 @@
-"""The report as a file: written whole or not at all."""
+"""The report as a file, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FILE_NAME = "amct-report.json"
 
 
 def write_report(report: dict[str, Any], folder: Path) -> Path:
-    """Write the report into a folder (made if need be); returns the file's path."""
+    """Write the report into a folder, creating it if needed, and return the file's path."""
     path = folder / FILE_NAME
     partial = path.with_suffix(".partial")
     text = json.dumps(report, indent=2, sort_keys=True) + "\n"
@@ -22,7 +22,7 @@ def write_report(report: dict[str, Any], folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)
         try:
-            with partial.open("x", encoding="utf-8") as file:  # a new file, through no link
+            with partial.open("x", encoding="utf-8") as file:  # "x" never follows a link
                 file.write(text)
             os.replace(partial, path)
         finally:
@@ -47,7 +47,7 @@ def _unwritable(folder: Path, error: OSError) -> UsageError:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of the report, as it ships with the package."""
+    """Return the JSON Schema of the report, which ships with the package."""
     text = (resources.files("pytest_amct.reports") / "report.schema.json").read_text("utf-8")
     value: dict[str, Any] = json.loads(text)
     return value

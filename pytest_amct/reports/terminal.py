@@ -1,4 +1,4 @@
-"""The summary at the end of a run: the table itself, a line for each row."""
+"""The summary at the end of a run: the table, one line per row."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from pytest_amct.ids import ConditionId
 
 Line = tuple[str, list[str]]
-"""A line and its markup, in the words of pytest's terminal writer."""
+"""A line and its markup, as keywords of pytest's terminal writer."""
 
 _MOST_WARNED = 12
-"""Groups of warnings that the summary lists."""
+"""Maximum number of warning groups that the summary lists."""
 
 _MOST_REASONS = 3
-"""Reasons why layers were not judged that the summary lists."""
+"""Maximum number of reasons that the summary lists."""
 
 _LONGEST_WARNING = 150
-"""Characters of a warning; the report has all of it."""
+"""Characters of a warning that are shown; the report has all of it."""
 
 _LEGEND = (
     "✗ violations (how many)  ! warnings  w waived  ✓ judged, nothing found  - not judged"
@@ -29,7 +29,7 @@ _LEGEND = (
 _MARKS = {"failed": "✗", "warned": "!", "waived": "w"}
 
 Counts = Mapping[str, Mapping[str, int]]
-"""How many findings a condition (or kind) has of each status, by its label."""
+"""Number of findings by status, for each label of a condition or kind."""
 
 
 @dataclass(slots=True)
@@ -41,12 +41,12 @@ class _Row:
     #: the conditions, and whether each was judged
     conditions: dict[str, bool] = field(default_factory=dict)
     findings: Counts = field(default_factory=dict)
-    #: whether conditions without findings are counted, not listed
+    #: whether conditions without findings are only counted
     folded: bool = False
 
     @property
     def marks(self) -> str:
-        """What was found of each condition."""
+        """The marks of the conditions, in one line."""
         labels = dict.fromkeys([*self.conditions, *self.findings])
         if not self.folded:
             return "  ".join(self._mark(label) for label in labels)
@@ -67,17 +67,17 @@ class _Row:
 
     @property
     def judged(self) -> int:
-        """How many of the conditions were judged: those whose mark is not ``-``."""
+        """The number of judged conditions: those whose mark is not ``-``."""
         return sum(judged or label in self.findings for label, judged in self.conditions.items())
 
     @property
     def failed(self) -> bool:
-        """Whether something in this line is a violation."""
+        """Whether the line has a violation."""
         return any("failed" in found for found in self.findings.values())
 
 
 def summary_lines(report: dict[str, Any]) -> Iterator[Line]:
-    """The summary of a report, line by line."""
+    """Yield the lines of the summary of a report."""
     rows = [*_table(report)]
     failed = any(f["status"] == "failed" for f in report["findings"]) or report["stopped"]
     yield _headline(report, rows), ["bold", "red" if failed else "green"]
@@ -94,7 +94,7 @@ def summary_lines(report: dict[str, Any]) -> Iterator[Line]:
     whole = report["complete"] and not _is_narrowed(report)
     for waiver in report["waivers"]:
         if whole and not waiver["used"]:
-            yield f"  the waiver {waiver['pattern']!r} covers nothing: remove it", ["yellow"]
+            yield f"  the waiver {waiver['pattern']!r} matches no finding: remove it", ["yellow"]
 
 
 def _columns(rows: list[_Row]) -> list[list[str]]:
@@ -130,7 +130,7 @@ def _number(count: int, noun: str) -> str:
 
 
 def _partial(report: dict[str, Any]) -> str:
-    """Why the report does not tell of all, in brackets; nothing, if it does."""
+    """Return why the report is partial, in brackets; "" if it is not."""
     selection = report["selection"]
     why = [] if report["complete"] else ["the run did not complete"]
     if selection.get("select"):
@@ -143,7 +143,7 @@ def _partial(report: dict[str, Any]) -> str:
 
 
 def _is_narrowed(report: dict[str, Any]) -> bool:
-    """Whether the run was told to leave something out."""
+    """Return whether the user narrowed the run."""
     return any(value for key, value in report["selection"].items() if key != "seed")
 
 
@@ -163,14 +163,14 @@ def _table(report: dict[str, Any]) -> Iterator[_Row]:
     for row in report["rows"]:
         found_here = findings.pop(row["id"], {})
         if _is_narrowed(report) and not row["eligible"] and not found_here:
-            continue  # it was not asked about
+            continue  # it was not selected
         yield _Row(row["id"], _counts(row), conditions.get(row["id"], {}), found_here)
     unlisted = sorted(p for p in {*conditions, *findings} if p.endswith(_UNLISTED))
     for place in unlisted:
         types, of_types = conditions.get(place, {}), findings.pop(place, {})
         name = "types without a row"
         label = name if len(unlisted) == 1 else f"{place.removesuffix(_UNLISTED)} {name}"
-        # Types of a table that was not asked for are known by their findings alone.
+        # Types of a table that no request used have only findings.
         count = f"{sum(t in of_types for t in types)} of {len(types)} types quantized"
         yield _Row(label, count if types else "", types, of_types, folded=True)
     for place, others in sorted(findings.items()):
@@ -181,14 +181,14 @@ _UNLISTED = "/unlisted"
 
 
 def _was_judged(condition: dict[str, Any]) -> bool:
-    """Whether a violation would have shown: a decision is known on each side of the condition."""
+    """Return whether a violation would show: a decision is known on each side."""
     if "checked" in condition:
         return bool(condition["checked"])
     return all(condition["judged"].values())
 
 
 def _counts(row: dict[str, Any]) -> str:
-    """What became of the quantizable layers of a row."""
+    """Return what became of the quantizable layers of a row."""
     if row["float_row"]:
         return "left in float on purpose"
     if not row["eligible"]:
@@ -197,7 +197,7 @@ def _counts(row: dict[str, Any]) -> str:
     names = ("untold", "unknown", "unmatched", "refused", "unsupported", "errored")
     others = [f"{row[name]} {words.get(name, name)}" for name in names if row[name]]
     if not row["judged"]:
-        return f"not judged: of {row['eligible']} " + ", ".join(others)
+        return f"not judged ({_number(row['eligible'], 'layer')}: {', '.join(others)})"
     return ", ".join([f"{row['quantized']} of {row['eligible']} quantized", *others])
 
 
@@ -211,7 +211,7 @@ def _short(condition: str) -> str:
 
 
 def _not_judged(report: dict[str, Any]) -> Iterator[Line]:
-    """What could not be judged, and why."""
+    """Yield what could not be judged, and why."""
     model = report.get("model")
     if model:
         yield from _of_model(model)
@@ -242,7 +242,7 @@ def _of_model(model: dict[str, Any]) -> Iterator[Line]:
 
 
 def _warnings(findings: list[Any]) -> Iterator[Line]:
-    """Warnings, one line for each kind and condition."""
+    """Yield the warnings, one line for each kind and condition."""
     groups: dict[tuple[str, str], list[Any]] = {}
     for finding in findings:
         groups.setdefault((finding["kind"], finding["condition"]), []).append(finding)

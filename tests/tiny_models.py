@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, helper
+from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, helper, parser
 
 import pytest_amct
 from pytest_amct import Answer, Treatment
+from pytest_amct.graphs.network import Layer
 
 node = helper.make_node
 FLOAT, FLOAT16, INT64 = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT64
@@ -88,3 +89,17 @@ def broken(*nodes: NodeProto, treatment: Treatment = Treatment(), **given: Any) 
     """The ids of the conditions that ``y`` breaks in a model of these nodes."""
     answer = answer_of(model(*nodes, **given), treatment)
     return {reason.condition for reason in answer.broken}
+
+
+def parsed(text: str) -> ModelProto:
+    """The model that this text describes, in the syntax of `onnx.parser`."""
+    head = '<ir_version: 10, opset_import: ["" : 21, "local" : 1]>'
+    made: ModelProto = parser.parse_model(f"{head} {text}")
+    return made
+
+
+def gemm(attributes: str = "transA = 0") -> Layer:
+    """A Gemm called ``n`` with a constant weight and these attributes."""
+    text = "(float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = {}>"
+    made = parsed(f"g {text} {{ [n] y = Gemm <{attributes}> (x, w) }}")
+    return pytest_amct.read_onnx(made).layer("n")

@@ -1,0 +1,156 @@
+"""Answers that no generated model reaches: unusual tables, and values that cannot be followed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tensorflow_graphs as tf
+from own_tables import one_row
+from tiny_models import gemm, parsed
+
+from pytest_amct import SpecError, Treatment, answer, load_spec, read_onnx
+from pytest_amct.graphs.network import Network
+from pytest_amct.graphs.tensorflow.reader import read_tensorflow
+from pytest_amct.tables.model import Reason
+
+SPEC = load_spec()
+
+OWN = one_row('{ index = 2, attribute = "sizes", equals = 1, default = 1 }', quantizes='"weights"')
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def test_an_entry_that_is_not_there_is_not_known(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(OWN)
+    own = load_spec(str(path))
+    assert answer(gemm("sizes = [1, 1, 1]"), spec=own).verdict == "quantizable"
+    assert answer(gemm("sizes = [1, 1, 2]"), spec=own).verdict == "forbidden"
+    assert answer(gemm("sizes = [1, 1]"), spec=own).verdict == "unspecified"
+
+
+def test_a_scheme_that_a_release_has_no_table_for(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(OWN)
+    found = answer(gemm(), Treatment("nonuniform"), load_spec(str(path)))
+    assert (found.verdict, found.row) == ("unspecified", None)
+    assert found.reasons[0].observed == "no table of this release judges nonuniform"
+
+
+def test_a_row_that_is_no_table_and_one_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text("row = [3]\n" + OWN.partition("[[row]]")[0])
+    with pytest.raises(SpecError, match="must be a table"):
+        load_spec(str(path))
+    with pytest.raises(KeyError, match="uniform/onnx/Gem"):
+        SPEC.row("uniform/onnx/Gem")
+
+
+def test_an_answer_is_no_verdict() -> None:
+    assert answer(gemm()) != "quantizable"
+
+
+def test_layers_without_what_their_row_asks_about() -> None:
+    x = tf.fed("x", 1, 8, 8, 4)
+    conv = {"T": "float32", "strides": [1, 1, 1, 1], "padding": tf.Text("SAME")}
+    network = read_tensorflow(
+        tf.graph(
+            x,
+            tf.node("Conv2D", "no_weight", "x", **conv),
+            tf.node("BatchMatMulV2", "no_second", "x", T="float32"),
+            tf.const("f", 3, 3, 4, 4),
+            tf.ints("s", 1, 8, 8, 4),
+            tf.node("Conv2DBackpropInput", "short", "s", "f", "x", **conv, dilations=[2, 2]),
+        )
+    )
+    for name in ("no_weight", "no_second", "short"):
+        assert answer(network.layer(name)).verdict == "unspecified", name
+
+
+def test_dilations_that_a_function_takes_as_a_parameter() -> None:
+    conv = {"T": "float32", "strides": [1, 1, 1, 1], "padding": tf.Text("SAME")}
+    body = [
+        tf.const("f", 3, 3, 4, 4),
+        tf.ints("s", 1, 8, 8, 4),
+        tf.node(
+            "Conv2DBackpropInput",
+            "c",
+            "s:output:0",
+            "f:output:0",
+            "a",
+            **conv,
+            dilations=tf.Param("d"),
+        ),
+    ]
+    made = tf.function("b", body, {"a": "float32"}, {"r": "c:output:0"})
+    network = read_tensorflow(tf.graph(tf.fed("x", 1, 8, 8, 4), functions=[made]))
+    (layer,) = [x for x in network.layers if x.type == "Conv2DBackpropInput"]
+    seen = {r.condition.rpartition("/")[2]: r for r in answer(layer).reasons}["dilation"]
+    assert (seen.state, seen.observed) == ("unknown", "dilations is a parameter of the function")
+
+
+# --- the walk -------------------------------------------------------------------------------------
+
+
+def test_a_shape_of_which_some_entries_are_not_known() -> None:
+    text = "(float[4, 32] x, float[2, 2] z) => (float[4, 32] y) <float[32, 32] w = {}>"
+    body = """{ u = Unknown (z)  s = Shape (u)  c = Cast <to = 1> (s)  r = Reshape (w, c)
+        [n] y = Gemm (x, r) }"""
+    layer = read_onnx(parsed(f"g {text} {body}".replace("Unknown (z)", "local.Some (z)"))).layer(
+        "n"
+    )
+    assert answer(layer).verdict in ("unspecified", "forbidden")
+
+
+def weight_source(network: Network) -> Reason:
+    """What is said of the weight of the layer that is called n."""
+    (layer,) = [x for x in network.layers if x.name == "n"]
+    (seen,) = [r for r in answer(layer).reasons if r.condition.endswith("/weight_source")]
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("taken", "observed"),
+    [("u", "whose dimensions are not all known"), ("", "whose shape is not known")],
+)
+def test_shapes_that_are_not_known_whole(taken: str, observed: str) -> None:
+    text = "(float[4, 32] x, float[2, 2] z) => (float[4, 32] y) <float[32, 32] w = {}>"
+    body = "u = NonZero (z)  s = Shape (u)  c = Cast <to = 1> (s)  r = Add (w, c)"
+    model = parsed(f"g {text} {{ {body}  [n] y = Gemm (x, r) }}")
+    model.graph.node[1].input[0] = taken
+    seen = weight_source(read_onnx(model))
+    assert seen.state == "unknown"
+    assert observed in seen.observed
+
+
+def test_one_constant_that_comes_in_by_two_parameters() -> None:
+    main = (
+        "g (float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = {}> { y = local.outer (x, w) }"
+    )
+    head = '<domain: "local", opset_import: ["" : 21, "local" : 1]>'
+    outer = f"{head} outer (a, b) => (c) {{ c = local.inner (a, b, b) }}"
+    inner = f"{head} inner (d, e, f) => (h) {{ k = Add (e, f)  [n] h = Gemm (d, k) }}"
+    seen = weight_source(read_onnx(parsed(f"{main} {outer} {inner}")))
+    assert seen.state == "holds", seen.observed
+
+
+def test_an_output_that_its_function_does_not_make() -> None:
+    made = tf.function("f", [], {"a": "float32"}, {"r": "nobody:output:0"})
+    taken = tf.node("MatMul", "n", "x", "w", T="float32")
+    call = tf.node("f", "w", "x")
+    network = read_tensorflow(tf.graph(tf.fed("x", 4, 4), call, taken, functions=[made]))
+    seen = weight_source(network)
+    assert seen.state == "unknown"
+    assert "value out of" in seen.observed
+
+
+def test_a_function_that_nobody_calls() -> None:
+    main = "g (float[4, 32] x) => (float[4, 32] y) { y = Sin (x) }"
+    function = '<domain: "local", opset_import: ["" : 21]> f (a, b) => (c) { [n] c = Gemm (a, b) }'
+    layer = read_onnx(parsed(f"{main} {function}")).layer("n")
+    found = {r.condition: r for r in answer(layer).reasons}
+    source = found["uniform/onnx/Gemm/weight_source"]
+    assert source.state == "unknown"
+    assert "a function without calls" in source.observed

@@ -64,7 +64,7 @@ def differences(built: Built, treatment: Treatment) -> list[str]:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_two_readings_agree_on_every_case(group: str) -> None:
+def test_two_implementations_agree_on_every_case(group: str) -> None:
     for case in catalog.gate_cases(group, DECLARED):
         built = case.build()
         (target,) = target_layers(built.native.network(), built.targets)
@@ -72,7 +72,7 @@ def test_two_readings_agree_on_every_case(group: str) -> None:
         assert differences(built, treatment) == [], case.id
 
 
-def test_two_readings_agree_on_networks() -> None:
+def test_two_implementations_agree_on_networks() -> None:
     rng = Random(7)
     for _ in range(60):
         case = random_network("caffe", rng, 8)
@@ -142,7 +142,7 @@ def test_answers_read_by_hand(verdict: str) -> None:
     assert set(found.values()) == {verdict}, found
 
 
-def test_every_condition_is_seen_both_ways() -> None:
+def test_every_condition_is_exercised_both_ways() -> None:
     satisfied: Counter[str] = Counter()
     alone: Counter[str] = Counter()
     for case in CASES:
@@ -162,7 +162,7 @@ def test_every_condition_is_seen_both_ways() -> None:
         assert alone[f"float16/caffe/{row}"]
 
 
-def test_no_variation_moves_an_answer() -> None:
+def test_no_variation_changes_an_answer() -> None:
     for case in CASES[::3]:
         built = case.build()
         (target,) = target_layers(built.native.network(), built.targets)
@@ -178,7 +178,7 @@ def test_ids_are_unique_and_build_the_same_bytes_again() -> None:
         assert parse_case(case.id).build() == case.build(), case.id
 
 
-def test_names_tell_nothing() -> None:
+def test_names_reveal_nothing() -> None:
     for case in CASES[::5]:
         network = case.build().native.network()
         names = [layer.name for layer in network.layers]
@@ -186,7 +186,7 @@ def test_names_tell_nothing() -> None:
         assert all(re.fullmatch(r"[ntp]\d+", name) for name in names), case.id
 
 
-def test_no_net_holds_what_nothing_reads() -> None:
+def test_no_net_has_unused_layers() -> None:
     """Tools remove it; tops that no layer takes are a net's outputs."""
     for case in CASES:
         network = case.build().native.network()

@@ -230,7 +230,7 @@ def test_the_rows_have_their_ir_types() -> None:
     assert find_row(read(INPUT + conv()), spec) == spec.row("uniform/caffe/Convolution")
 
 
-def test_a_weight_that_two_layers_share_is_open() -> None:
+def test_a_weight_that_two_layers_share_is_unspecified() -> None:
     shared = 'param { name: "w" } convolution_param { num_output: 4 kernel_size: 3 }'
     text = INPUT + layer("Convolution", shared) + layer("Convolution", shared, "twin")
     assert verdict(text) == "unspecified shared_weight"
@@ -304,7 +304,7 @@ def test_a_layer_in_place_makes_a_tensor_of_the_same_name() -> None:
     assert [t.name for t in network.outputs] == ["pool"]
 
 
-def test_what_feeds_a_net_is_an_input_and_no_layer() -> None:
+def test_what_feeds_a_net_is_an_input_and_not_a_layer() -> None:
     shape = "input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } }"
     text = f'layer {{ name: "in" type: "Input" top: "data" {shape} }}\n'
     text += 'layer { name: "db" type: "Data" top: "extra" top: "label" }\n' + layer("Pooling")
@@ -506,7 +506,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize(("text", "told"), ERRORS.values(), ids=ERRORS)
-def test_a_broken_prototxt_is_told_in_one_sentence(text: str, told: list[str]) -> None:
+def test_a_broken_prototxt_is_refused_in_one_sentence(text: str, told: list[str]) -> None:
     with pytest.raises(ModelError) as caught:
         read_caffe(text)
     message_ = str(caught.value)
@@ -531,20 +531,22 @@ MISFITS: dict[str, tuple[str, list[tuple[int, ...]], str]] = {
 
 
 @pytest.mark.parametrize(("text", "shapes", "told"), MISFITS.values(), ids=MISFITS)
-def test_blobs_of_another_net_are_told(text: str, shapes: list[tuple[int, ...]], told: str) -> None:
+def test_blobs_of_another_net_are_refused(
+    text: str, shapes: list[tuple[int, ...]], told: str
+) -> None:
     with pytest.raises(ModelError, match="the caffemodel: layer 'target': ") as caught:
         read_caffe(INPUT + text, stored(("target", shapes)))
     assert told in str(caught.value)
 
 
-def test_a_blob_whose_numbers_are_not_all_there_is_told() -> None:
+def test_an_incomplete_blob_is_refused() -> None:
     model = message("NetParameter")
     model.layer.add(name="target").blobs.add(data=[0.0] * 7).shape.dim.append(8)
     with pytest.raises(ModelError, match="'target': blob 0 is 8, but holds 7 numbers"):
         read_caffe(INPUT + layer("PReLU"), model.SerializeToString())
 
 
-def test_a_caffemodel_that_is_cut_off_or_something_else_is_told(tmp_path: Path) -> None:
+def test_a_truncated_or_foreign_caffemodel_is_refused(tmp_path: Path) -> None:
     model = message("NetParameter")
     model.layer.add(name="target").blobs.add(data=[0.5] * 500).shape.dim.extend((4, 125))
     whole = model.SerializeToString()
@@ -577,7 +579,7 @@ def test_a_caffemodel_that_is_cut_off_or_something_else_is_told(tmp_path: Path) 
             read_caffe(nowhere)
 
 
-def test_comments_are_read_in_no_encoding() -> None:
+def test_comments_may_be_in_any_encoding() -> None:
     text = (INPUT + layer("Pooling")).encode()
     odd = '# \u5377\u79ef: "pool"\n'.encode("gbk")
     assert read_caffe(odd + text + odd).layer("target").type == "Pooling"
@@ -585,7 +587,7 @@ def test_comments_are_read_in_no_encoding() -> None:
     assert read_caffe(kept).layer("tar#get").type == "Pooling"
 
 
-def test_sizes_beyond_all_floats_are_sizes() -> None:
+def test_sizes_too_large_for_floats_are_read() -> None:
     data = 'input: "data" input_shape { ' + "dim: 9000000000000000000 " * 24 + "} "
     flat = layer("Flatten", "flatten_param { axis: 3 }", "flat")
     pooled = layer("Pooling", "pooling_param { kernel_size: 2 }", "pooled", "flat")
@@ -594,7 +596,7 @@ def test_sizes_beyond_all_floats_are_sizes() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_damaged_files_are_read_or_told_and_nothing_else(seed: int) -> None:
+def test_damaged_files_are_read_or_refused(seed: int) -> None:
     random = Random(seed)
     whole = stored(("conv", [(4, 3, 3, 3), (4,)]), float16=(0,))
     for _ in range(300):

@@ -50,14 +50,14 @@ def _constants(model: ModelProto) -> Iterator[TensorProto]:
 
 
 @pytest.mark.parametrize("group", groups(EVERYTHING))
-def test_the_checker_of_onnx_passes_every_model(group: str) -> None:
+def test_the_onnx_checker_accepts_every_model(group: str) -> None:
     for case in gate_cases(group, EVERYTHING):
         model = case.build().model
         onnx.checker.check_model(model, full_check=True)
 
 
 @pytest.mark.parametrize("group", ["uniform/onnx/Add", "uniform/onnx/MatMul"])
-def test_the_checker_of_onnx_passes_what_explore_draws(group: str) -> None:
+def test_the_onnx_checker_accepts_drawn_cases(group: str) -> None:
     for seed in range(4):
         for _, case in every_deviation(group, frozenset(), Random(seed)):
             onnx.checker.check_model(case.build().model, full_check=True)
@@ -107,7 +107,7 @@ def test_onnxruntime_runs_models_whose_batch_callers_choose() -> None:
                 PARSERS["onnx"](make_case(group, deviation, "plain", ("batch",)).build())
 
 
-def test_no_model_holds_what_nothing_reads() -> None:
+def test_no_model_has_unused_layers() -> None:
     """Tools remove it; what is meant to stand there unread is an input, and says so."""
     for case in CASES:
         network = pytest_amct.read_onnx(case.build().data)
@@ -151,7 +151,7 @@ CONV = "uniform/onnx/Conv"
         f"{CONV}@default+nothing",
     ],
 )
-def test_an_id_of_no_case_is_told_what_is_wrong(id_: str) -> None:
+def test_an_invalid_case_id_is_explained(id_: str) -> None:
     with pytest.raises(pytest_amct.UsageError, match=r"nothing|Convv|ring|condition@deviation"):
         parse_case(id_)
 
@@ -196,7 +196,7 @@ def _names(model: ModelProto) -> Iterator[str]:
         yield from (*function.input, *function.output, *(node.name for node in function.node))
 
 
-def test_no_name_says_what_a_model_is_about() -> None:
+def test_no_name_reveals_what_a_model_tests() -> None:
     for case in CASES:
         telling = [name for name in _names(case.build().model) if not NEUTRAL.fullmatch(name)]
         assert telling == [], case.id
@@ -252,7 +252,7 @@ def test_weights_of_judged_layers_are_large_enough_to_be_quantized() -> None:
     assert {id_.partition("@")[2] for id_ in small} == {"rank-1"}
 
 
-def test_what_changes_of_a_plan_is_a_field_of_it() -> None:
+def test_changes_name_fields_of_a_plan() -> None:
     known = {field.name for field in fields(Plan)}
     assert set(Changes.__annotations__) == known - {"domain", "extra"}
     assert set(ADDED) <= known

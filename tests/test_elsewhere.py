@@ -61,7 +61,7 @@ def results_of(folder: Path, **changed: Any) -> dict[str, Any]:
     return {**results, **changed}
 
 
-def test_a_folder_is_as_its_schemas_say(exported: Path) -> None:
+def test_a_folder_follows_its_schemas(exported: Path) -> None:
     manifest = manifest_of(exported)
     jsonschema.validate(manifest, schema("manifest"))
     assert len(manifest["models"]) > 500
@@ -75,7 +75,7 @@ def test_a_folder_is_as_its_schemas_say(exported: Path) -> None:
 
 
 @pytest.mark.parametrize("framework", ["onnx", "tensorflow", "caffe"])
-def test_every_case_is_exported_alike_each_time(framework: str, tmp_path: Path) -> None:
+def test_every_export_of_a_case_is_the_same(framework: str, tmp_path: Path) -> None:
     for name in ("one", "two"):
         assert cli.main(["export", str(tmp_path / name), f"--framework={framework}"]) == 0
     files = [
@@ -89,7 +89,7 @@ def test_every_case_is_exported_alike_each_time(framework: str, tmp_path: Path) 
             assert case.build().data in models, case.id
 
 
-def test_a_folder_tells_no_labels(exported: Path) -> None:
+def test_a_folder_reveals_no_labels(exported: Path) -> None:
     text = (exported / "manifest.json").read_text()
     assert not re.search(r"Conv|Gemm|dilation|trans|forbid|quantizable", text)
     ids = [entry["id"] for entry in manifest_of(exported)["models"]]
@@ -135,9 +135,7 @@ def test_results_are_judged_as_a_live_run(exported: Path, repository: ToyReposit
     )
 
 
-def test_what_a_tool_says_of_itself_is_its_status(
-    exported: Path, repository: ToyRepository
-) -> None:
+def test_a_tool_may_report_its_own_status(exported: Path, repository: ToyRepository) -> None:
     results = results_of(exported, quantizer="my tool 1.2")
     says = {"refused": "no", "unsupported": "old", "errored": "ValueError: x", "timed-out": "hung"}
     for id_, (key, why) in zip(sorted(results["models"]), says.items(), strict=False):
@@ -275,7 +273,7 @@ def test_a_value_of_any_type_works_or_is_refused_in_one_sentence(
         (1, {"quantizer": 7}, "'quantizer' must be a string"),
     ],
 )
-def test_what_is_wrong_in_such_a_file_is_told(
+def test_an_error_in_a_file_is_explained(
     which: int, change: dict[str, Any], told: str, pair: tuple[Any, Any], tmp_path: Path
 ) -> None:
     pair[which].update(change)
@@ -286,7 +284,7 @@ def test_what_is_wrong_in_such_a_file_is_told(
 
 
 @pytest.mark.parametrize("file", ["a\0b", "../out.onnx", "gone.onnx", ".", "\ud800"])
-def test_a_file_that_is_not_beside_the_results(
+def test_a_model_file_outside_the_results_folder_is_invalid_output(
     file: str, pair: tuple[Any, Any], tmp_path: Path
 ) -> None:
     pair[1]["models"] = {id_: {"file": file} for id_ in pair[1]["models"]}
@@ -295,12 +293,12 @@ def test_a_file_that_is_not_beside_the_results(
     assert "is no file beside the results" in outcome.message
 
 
-def test_quotes_that_are_not_closed_are_told() -> None:
+def test_unclosed_quotes_are_refused() -> None:
     with pytest.raises(UsageError, match="No closing quotation: write results: FOLDER FILE"):
         load_recorded("results: 'cases results.json", None)
 
 
-def test_the_command_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         cli.main(["--version"])
     assert raised.value.code == 0

@@ -117,7 +117,7 @@ def test_the_same_layer_in_a_function_is_a_function_that_is_called_twice() -> No
     assert [len(f.calls) for f in network.functions] == [2, 1]
 
 
-def test_a_network_is_built_again_from_its_id() -> None:
+def test_a_network_is_rebuilt_from_its_id() -> None:
     for case in drawn(40):
         assert parse_case(case.id) == case
         assert parse_case(case.id).build() == case.build()
@@ -148,7 +148,7 @@ def test_a_case_may_stand_among_other_layers() -> None:
         f"{TRANS_A}@1:in(_,_)",
     ],
 )
-def test_what_is_no_network_is_said(id_: str) -> None:
+def test_an_invalid_network_id_is_explained(id_: str) -> None:
     with pytest.raises(UsageError):
         parse_case(id_)
 
@@ -172,7 +172,7 @@ def test_the_obedient_quantizer_has_no_findings(tmp_path: Path) -> None:
         assert (result.failure, result.findings, result.examples > 20) == (None, (), True), group
 
 
-def test_what_a_case_of_the_gate_shows_is_told_by_that_case(tmp_path: Path) -> None:
+def test_a_defect_that_a_gate_case_shows_is_reported_with_that_case(tmp_path: Path) -> None:
     wrong = WRONG["trans-a-ignored"]
     result = explorer(wrong.quantize, tmp_path, seed=1, max_examples=99).check(TRANS_A)
     cases = [f.case for f in result.findings]
@@ -197,7 +197,7 @@ def after_pool(model: Any, request: Any) -> Any:
     return decisions
 
 
-def test_what_no_case_of_the_gate_shows_is_shrunk_and_saved(tmp_path: Path) -> None:
+def test_a_defect_that_no_gate_case_shows_is_shrunk_and_saved(tmp_path: Path) -> None:
     group = "uniform/onnx/unlisted/Sigmoid"
     found = explorer(after_pool, tmp_path, max_examples=200, seed=2)
     result = found.check(group)
@@ -240,7 +240,7 @@ def test_the_same_seed_draws_the_same_and_another_one_does_not(tmp_path: Path) -
     assert calls(5) != calls(6)
 
 
-def test_a_quantizer_that_changes_its_mind_is_told_of(tmp_path: Path) -> None:
+def test_a_quantizer_that_changes_its_mind_is_reported(tmp_path: Path) -> None:
     count = {"calls": 0}
 
     def once(model: Any, request: Any) -> Any:
@@ -256,7 +256,7 @@ def test_a_quantizer_that_changes_its_mind_is_told_of(tmp_path: Path) -> None:
     assert result.failure is not None and "once more" in result.failure
 
 
-def test_a_network_that_holds_what_may_be_refused_may_be_refused(tmp_path: Path) -> None:
+def test_a_network_with_a_layer_that_may_be_refused_may_be_refused(tmp_path: Path) -> None:
     def strict(model: Any, request: Any) -> Any:
         network = read_onnx(model)
         if any(x.type == "Softmax" for x in network.layers):
@@ -269,14 +269,14 @@ def test_a_network_that_holds_what_may_be_refused_may_be_refused(tmp_path: Path)
     assert {(f.kind, f.status) for f in result.findings} == {("errored", "warned")}
 
 
-def test_layers_left_in_float_in_networks_are_missed_as_in_the_gate(tmp_path: Path) -> None:
+def test_layers_left_in_float_in_networks_are_reported_as_in_the_gate(tmp_path: Path) -> None:
     wrong = WRONG["conv-transpose-filter-4-by-4"]
     is_required = explorer(wrong.quantize, tmp_path, required_rows=("uniform/onnx/ConvTranspose",))
     result = is_required.check("uniform/onnx/ConvTranspose")
     assert {f.kind for f in result.findings if f.status == "failed"} == {"not-quantized"}
 
 
-def test_what_is_missed_is_told_by_a_case_that_can_be_built_again(tmp_path: Path) -> None:
+def test_a_not_quantized_finding_names_a_case_that_can_be_rebuilt(tmp_path: Path) -> None:
     def no_calls(model: Any, request: Any) -> Any:
         """Leaves in float what has its weight out of a function."""
         decisions = Reference().decide(request.network, request)
@@ -305,7 +305,7 @@ def test_what_is_missed_is_told_by_a_case_that_can_be_built_again(tmp_path: Path
             assert f"case       {finding.case}\n" in result.failure
 
 
-def test_a_drawn_case_that_nobody_has_kept_can_be_explained(tmp_path: Path) -> None:
+def test_a_drawn_case_that_was_not_saved_can_be_explained(tmp_path: Path) -> None:
     runner = explorer(Reference(), tmp_path).runner
     case = "uniform/onnx/Gemm@default:in(uniform/onnx/Conv@default,_<1)+opset17"
     finding = Finding(
@@ -330,7 +330,7 @@ def explored(repository: ToyRepository, *arguments: str, name: str = "rep") -> A
     )
 
 
-def test_a_run_is_told_by_its_seed_and_reports(repository: ToyRepository) -> None:
+def test_a_run_prints_its_seed_and_writes_a_report(repository: ToyRepository) -> None:
     repository.quantizer("return gemm_always(model, request)")
     run = explored(repository, "--amct-seed=11", "-rA")
     assert run.code == pytest.ExitCode.TESTS_FAILED

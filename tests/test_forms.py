@@ -286,7 +286,7 @@ def test_a_broken_condition_is_caught_in_every_form_that_shows_it(
 # --- the quantizer -------------------------------------------------------------------------------
 
 
-def test_every_form_is_installed_as_a_quantizer_of_its_own() -> None:
+def test_every_form_is_installed_as_a_separate_quantizer() -> None:
     names = {e.name for e in metadata.entry_points(group=GROUP)}
     for form in FORMS:
         name = "reference" if form == "decisions" else f"reference-{form}"
@@ -294,7 +294,7 @@ def test_every_form_is_installed_as_a_quantizer_of_its_own() -> None:
         assert load_quantizer(name).name == name
 
 
-def test_a_form_that_does_not_exist_is_told() -> None:
+def test_an_unknown_form_is_refused() -> None:
     with pytest.raises(UsageError, match="'onx' is no form: they are names, decisions, config"):
         Reference(form="onx")
     with pytest.raises(UsageError, match="'onx' is no form"):
@@ -302,7 +302,7 @@ def test_a_form_that_does_not_exist_is_told() -> None:
 
 
 @pytest.mark.parametrize("form", MODELS)
-def test_models_cannot_hold_what_is_not_in_them(form: str) -> None:
+def test_a_form_refuses_decisions_that_it_cannot_express(form: str) -> None:
     model = gate()[0].build().model
     with pytest.raises(OutputError, match="'n99', which is no layer of the model"):
         write_form(form, read_onnx(model), {"n99": Decision()})

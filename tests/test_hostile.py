@@ -198,7 +198,7 @@ def test_onnx_s_own_networks_do_not_grow() -> None:
     assert not [path.name for path in paths if grows(onnx.load(path))]
 
 
-def test_versions_beyond_all_numbers_are_read() -> None:
+def test_huge_versions_are_read() -> None:
     for version in (2**62, -(2**62), 2**31):
         assert _asked(model(CONV, w=WEIGHT, opset=version)) == ["quantizable"]
 
@@ -250,7 +250,7 @@ def _doubling_functions(length: int) -> ModelProto:
         _doubling_functions,
     ],
 )
-def test_what_is_long_costs_as_much_as_it_is_long(make: Callable[[int], ModelProto]) -> None:
+def test_cost_is_linear_in_length(make: Callable[[int], ModelProto]) -> None:
     proto = make(5_000)
     with soon(10):
         _asked(proto)
@@ -288,7 +288,7 @@ SCALES: dict[str, TensorProto] = {
 
 
 @pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
-def test_scales_that_make_no_sense_show_nothing(scale: TensorProto) -> None:
+def test_invalid_scales_show_nothing(scale: TensorProto) -> None:
     original = read_onnx(model(CONV, w=WEIGHT))
     for zero in (ZERO, helper.make_tensor("z", TensorProto.STRING, [1], [b"x"])):
         with soon():
@@ -296,7 +296,7 @@ def test_scales_that_make_no_sense_show_nothing(scale: TensorProto) -> None:
         assert outcome.status == "decided"
 
 
-def test_weights_of_many_dimensions_are_not_turned_in_every_way() -> None:
+def test_not_every_permutation_of_a_weight_is_tried() -> None:
     """Sixteen dimensions have more permutations than anybody can try."""
     dims = [2] * 16
     before = model(node("Conv", ["x", "w"], ["y"], name="a"), constants=[_ramp("w", dims, 1)])
@@ -323,7 +323,7 @@ def test_helpers_without_inputs_or_outputs_are_read(type_: str) -> None:
         decisions_of(proto)
 
 
-def test_a_constant_of_a_function_may_make_nothing() -> None:
+def test_a_constant_in_a_function_may_have_no_output() -> None:
     idle = node("Constant", [], [], value=numbers("", [1]))
     imports = [helper.make_opsetid("", 21)]
     body = helper.make_function("local", "F", ["a"], ["a"], [idle], imports)

@@ -31,7 +31,7 @@ def _function(name: str, *nodes: NodeProto) -> Any:
     [b"", b"# not a model\n", b"\x00" * 64, model(CONV, w=WEIGHT).SerializeToString()[:-20]],
     ids=["empty", "text", "zeros", "truncated"],
 )
-def test_what_is_no_model_is_told_with_the_files_name(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_model_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(content)
     with pytest.raises(pytest_amct.ModelError) as caught:
@@ -42,13 +42,13 @@ def test_what_is_no_model_is_told_with_the_files_name(tmp_path: Path, content: b
         pytest_amct.read_onnx(content, "the upload")
 
 
-def test_a_missing_file_and_a_folder_are_told_by_name(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere.onnx", tmp_path):
         with pytest.raises(pytest_amct.ModelError, match=path.name):
             pytest_amct.read_onnx(path)
 
 
-def test_an_empty_proto_is_no_model() -> None:
+def test_an_empty_proto_is_not_a_model() -> None:
     with pytest.raises(pytest_amct.ModelError, match="holds no graph"):
         pytest_amct.read_onnx(ModelProto())
 

@@ -158,7 +158,7 @@ def test_a_second_input_of_no_known_rank_is_unknown() -> None:
     assert said(read_tensorflow(made).layer("n"), "/second_input")[0] == "unknown"
 
 
-def test_a_kernel_that_calls_choose_tells_no_rank() -> None:
+def test_a_kernel_that_calls_choose_leaves_the_rank_unknown() -> None:
     conv = helper.make_node("Conv", ["a", "w"], ["b"], name="n")
     kernel = AttributeProto(name="kernel_shape", ref_attr_name="k", type=AttributeProto.INTS)
     conv.attribute.append(kernel)
@@ -179,7 +179,7 @@ def test_a_kernel_that_calls_choose_tells_no_rank() -> None:
 @pytest.mark.parametrize(
     ("scale", "shared"), [("[1] s", False), ("[1, 1] s", False), ("[2] s", True)]
 )
-def test_a_number_that_scales_several_weights_is_no_weight(scale: str, shared: bool) -> None:
+def test_a_number_that_scales_several_weights_is_not_a_weight(scale: str, shared: bool) -> None:
     text = "(float[4, 2] x) => (float[4, 2] y, float[4, 2] z) "
     text += f"<float[2, 2] a = {{}}, float[2, 2] b = {{}}, float{scale} = {{}}>"
     body = "{ v = Mul (a, s)  w = Mul (b, s)  [n] y = Gemm (x, v)  [m] z = Gemm (x, w) }"

@@ -118,7 +118,7 @@ def test_storage_keeps_the_values(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", list(metamorphic.changes()))
-def test_a_pair_is_built_again_from_its_id(change: str) -> None:
+def test_a_pair_is_rebuilt_from_its_id(change: str) -> None:
     item = Item("uniform/onnx/Add", "default", 1, 2)
     case = MetamorphicCase(NetworkCase((*CONV.items, item), None, ("opset13", "apart")), change, 7)
     assert parse_metamorphic(case.id) == case
@@ -134,7 +134,7 @@ def test_a_pair_is_built_again_from_its_id(change: str) -> None:
         "metamorphic/onnx/rename@1:in(_)",
     ],
 )
-def test_what_is_no_pair_is_said_in_one_sentence(id_: str) -> None:
+def test_an_invalid_pair_is_refused_in_one_sentence(id_: str) -> None:
     with pytest.raises(UsageError, match=r"is no (pair|network)"):
         parse_metamorphic(id_)
 
@@ -207,7 +207,9 @@ def unstable(change: str, folder: Path) -> Result:
 
 
 @pytest.mark.parametrize("change", list(metamorphic.changes()))
-def test_a_decision_that_moves_is_unstable_and_shown_as_a_pair(change: str, tmp_path: Path) -> None:
+def test_a_decision_that_changes_is_unstable_and_shown_as_a_pair(
+    change: str, tmp_path: Path
+) -> None:
     result = unstable(change, tmp_path)
     assert result.failure is not None
     (finding,) = {f.kind for f in result.findings if f.status == "failed"}
@@ -233,7 +235,7 @@ def test_the_pair_is_the_smallest_network_and_is_judged_again_from_its_file(
     assert fine.findings == () and fine.failure is None
 
 
-def test_external_data_stands_beside_the_model(tmp_path: Path) -> None:
+def test_external_data_is_saved_beside_the_model(tmp_path: Path) -> None:
     seen: list[bool] = []
 
     def quantize(model: onnx.ModelProto, request: Any) -> object:
@@ -246,7 +248,7 @@ def test_external_data_stands_beside_the_model(tmp_path: Path) -> None:
     assert len(seen) >= 15
 
 
-def test_what_the_document_does_not_decide_may_move(tmp_path: Path) -> None:
+def test_a_decision_on_an_unspecified_layer_may_change(tmp_path: Path) -> None:
     count = {"calls": 0}
 
     def quantize(model: onnx.ModelProto, request: Any) -> object:

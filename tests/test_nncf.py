@@ -142,7 +142,7 @@ def test_its_plain_convolutions_conform(judge: Judge, row: str) -> None:
     assert (record.decided, record.findings) == ("quantized", ())
 
 
-def test_of_data_only_layers_in_chains_nothing_can_be_told(judge: Judge) -> None:
+def test_data_only_layers_in_chains_cannot_be_told(judge: Judge) -> None:
     """It puts no pair behind a layer for that layer's own sake, and READING.md asks for one."""
     assert judge("uniform/onnx/AveragePool@default").decided == "float"
     quantized, _, after = judge.raw("uniform/onnx/AveragePool@default")
@@ -151,7 +151,7 @@ def test_of_data_only_layers_in_chains_nothing_can_be_told(judge: Judge) -> None
     assert (chained.decided, chained.untold) == ("unknown", NEIGHBOURS)
 
 
-def test_quantized_data_alone_is_no_decision_of_a_product(judge: Judge) -> None:
+def test_quantized_data_alone_is_not_a_decision_on_a_product(judge: Judge) -> None:
     """A weight that is computed stays float, its data does not."""
     case = "uniform/onnx/Gemm/weight_source@mul"
     assert judge(case).decided == "float"
@@ -171,7 +171,7 @@ def test_it_writes_models_of_mixed_types_for_float16(judge: Judge) -> None:
         onnx.checker.check_model(quantized, full_check=True)
 
 
-def test_a_model_that_only_the_optimizers_of_a_session_refuse_is_no_invalid_output(
+def test_a_model_that_only_the_session_optimizers_refuse_is_not_invalid_output(
     judge: Judge,
 ) -> None:
     """A MaxPool between Q/DQ and a Conv, where onnxruntime 1.32 writes what it then rejects."""
@@ -207,7 +207,7 @@ def test_it_raises_on_legal_models(judge: Judge, case: str, status: str) -> None
         ("uniform/onnx/AveragePool@float64", "does not run the model"),
     ],
 )
-def test_what_it_cannot_take_is_not_its_business(judge: Judge, case: str, reason: str) -> None:
+def test_models_that_it_cannot_take_are_unsupported(judge: Judge, case: str, reason: str) -> None:
     built = parse_case(case).build()
     outcome = run_quantizer(judge.quantizer, built.native)
     assert outcome.status == "unsupported"

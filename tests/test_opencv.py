@@ -86,7 +86,7 @@ def test_findings_that_were_checked_by_hand(
         (f"{C}/Deconvolution/weight_rank", "5", "of rank 4 alone"),
     ],
 )
-def test_what_opencv_does_not_have_is_not_its_business(
+def test_layers_that_opencv_lacks_are_unsupported(
     group: str, deviation: str, words: str, opencv: Quantizer
 ) -> None:
     outcome = run_quantizer(opencv, catalog.make_case(group, deviation).build().native)
@@ -100,5 +100,5 @@ def test_layers_of_the_train_phase_are_not_decided(opencv: Quantizer) -> None:
 
 
 @pytest.mark.parametrize("type_", ["ReLU", "Concat", "Flatten", "Reshape", "Slice", "Dropout"])
-def test_what_integers_merely_pass_shows_nothing(type_: str, opencv: Quantizer) -> None:
+def test_layers_that_only_pass_integers_through_show_nothing(type_: str, opencv: Quantizer) -> None:
     assert decided(opencv, f"{C}/unlisted/{type_}", "plain") is None

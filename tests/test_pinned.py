@@ -188,7 +188,7 @@ def test_10_what_an_operator_takes_from_a_tensor_decides(name: str) -> None:
         assert differences(model(*nodes, *SCALED, x=sizes, **IMAGES)) == []
 
 
-def test_10_of_what_is_fed_a_shape_or_a_type_is_no_data() -> None:
+def test_10_the_shape_or_the_type_of_an_input_is_not_data() -> None:
     for like in ("CastLike", "EyeLike"):
         taken = ["w", "x"] if like == "CastLike" else ["x"]
         nodes = [node(like, taken, ["v"]), node("Add", ["v", "w"], ["y"])]
@@ -318,7 +318,7 @@ def test_a_weight_of_two_layers_is_unspecified() -> None:
 
 
 @pytest.mark.parametrize("scale", [(), (4,)], ids=["one number", "per channel"])
-def test_a_scale_of_two_weights_is_no_shared_weight(scale: tuple[int, ...]) -> None:
+def test_a_scale_of_two_weights_is_not_a_shared_weight(scale: tuple[int, ...]) -> None:
     nodes = [
         node("DequantizeLinear", ["i", "s"], ["v"]),
         node("DequantizeLinear", ["j", "s"], ["w"]),
@@ -329,7 +329,7 @@ def test_a_scale_of_two_weights_is_no_shared_weight(scale: tuple[int, ...]) -> N
     assert verdict(*nodes, x=(4, 4), constants=constants) == "quantizable"
 
 
-def test_a_number_that_scales_two_weights_is_no_shared_weight() -> None:
+def test_a_number_that_scales_two_weights_is_not_a_shared_weight() -> None:
     nodes = [
         node("Mul", ["i", "s"], ["v"]),
         node("Mul", ["s", "j"], ["w"]),

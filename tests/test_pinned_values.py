@@ -143,7 +143,7 @@ def test_a_weight_that_is_float16_only_at_one_end_leaves_it_open() -> None:
     assert _half(*widened, constants=[stored("hw", (4, 4), FLOAT16)]) == "unspecified"
 
 
-def test_a_condition_is_no_part_of_a_float16_weight() -> None:
+def test_a_condition_is_not_part_of_a_float16_weight() -> None:
     picked = [node("Where", ["c", "hw", "hw"], ["v"]), node("MatMul", ["h", "v"], ["z"])]
     constants = [stored("hw", (4, 4), FLOAT16), stored("c", (), TensorProto.BOOL)]
     assert _half(TO_HALF, *picked, constants=constants) == "forbidden"

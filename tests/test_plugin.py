@@ -23,7 +23,7 @@ def outcomes(text: str) -> dict[str, int]:
 # --- what is collected --------------------------------------------------------------------------
 
 
-def test_alone_it_collects_the_suite_alone_under_ids_that_never_change(
+def test_without_paths_it_collects_only_the_suite_under_stable_ids(
     repository: ToyRepository,
 ) -> None:
     repository.quantizer("raise AssertionError('judged')")
@@ -43,7 +43,7 @@ def test_alone_it_collects_the_suite_alone_under_ids_that_never_change(
     assert not (repository.path / "rep").exists()
 
 
-def test_with_paths_it_runs_those_too(repository: ToyRepository) -> None:
+def test_with_paths_it_also_runs_the_tests_there(repository: ToyRepository) -> None:
     run = repository.cheap("-v", "test_own.py")
     assert run.code == 0
     assert outcomes(run.out) == {"passed": 2}
@@ -131,7 +131,7 @@ def test_keyword_and_marker_pick_tests(repository: ToyRepository) -> None:
     assert outcomes(by_marker.out) == {"passed": 1, "deselected": 1}
 
 
-def test_who_deselects_the_suite_by_hand_is_not_told_off(repository: ToyRepository) -> None:
+def test_deselecting_the_suite_by_hand_is_not_an_error(repository: ToyRepository) -> None:
     for more in ([], ["-n2"]):
         run = repository.cheap("test_own.py", "-m", "not amct", *more)
         assert run.code == 0
@@ -199,7 +199,9 @@ def test_it_stops_at_the_first_failure_if_asked_to(repository: ToyRepository) ->
     ],
     ids=" ".join,
 )
-def test_it_judges_the_same_under(arguments: list[str], repository: ToyRepository) -> None:
+def test_pytest_options_do_not_change_verdicts(
+    arguments: list[str], repository: ToyRepository
+) -> None:
     repository.quantizer(
         "import warnings",
         "warnings.warn('look out')",

@@ -12,7 +12,7 @@ from toy_repository import CHEAP, ToyRepository
 # --- bad input ----------------------------------------------------------------------------------
 
 
-def test_no_quantizer_is_named(repository: ToyRepository) -> None:
+def test_a_run_without_a_quantizer_is_refused(repository: ToyRepository) -> None:
     repository.ini(quantizer="")
     assert repository.refused("--amct") == (
         f"--amct: no quantizer is named: set amct_quantizer in {repository.path}/pyproject.toml,"
@@ -128,7 +128,7 @@ def test_a_value_that_cannot_be_used(
 
 
 @pytest.mark.parametrize("option", ["--amct-model", "--amct-report", "--amct-spec"])
-def test_a_path_elsewhere_brings_no_settings_from_there(
+def test_a_path_in_another_repository_brings_no_settings_from_there(
     option: str, repository: ToyRepository, tmp_path: Path
 ) -> None:
     """pytest takes a value that stands apart for a path of tests, and the ini file from there.
@@ -233,7 +233,7 @@ def test_a_report_that_cannot_be_written_in_the_end(repository: ToyRepository) -
         ("import pytest; pytest.exit('no')", "errored", "raised: Exit: no"),
     ],
 )
-def test_nonsense_is_one_finding_and_the_run_goes_on(
+def test_nonsense_is_one_finding_and_the_run_continues(
     body: str, kind: str, told: str, repository: ToyRepository
 ) -> None:
     repository.quantizer(body)
@@ -260,7 +260,7 @@ def test_ctrl_c_in_a_quantizer_ends_the_run(repository: ToyRepository) -> None:
         assert repository.report()["findings"] == []
 
 
-def test_the_quantizers_last_words_stand_beside_the_model(repository: ToyRepository) -> None:
+def test_a_failure_shows_the_last_lines_of_the_quantizers_output(repository: ToyRepository) -> None:
     repository.quantizer(
         "import logging, warnings",
         "print('from print')",
@@ -313,7 +313,7 @@ def test_what_a_quantizer_does_to_its_surroundings_is_undone(repository: ToyRepo
     assert "from a thread" not in run.text
 
 
-def test_a_fork_of_the_quantizer_does_not_go_on_with_the_tests(repository: ToyRepository) -> None:
+def test_a_fork_of_the_quantizer_does_not_continue_the_tests(repository: ToyRepository) -> None:
     repository.quantizer(
         "if os.fork() == 0: sys.exit(0)",
         "os.wait()",
@@ -352,7 +352,7 @@ NOTHING = {
 
 @pytest.mark.parametrize("kind", NOTHING)
 @pytest.mark.parametrize("more", [["-p", "no:randomly"], ["-n2"], ["-k", "Gemm"]], ids=" ".join)
-def test_of_which_nothing_comes_back_is_told_once(
+def test_a_quantizer_without_any_result_is_reported_once(
     kind: str, more: list[str], repository: ToyRepository
 ) -> None:
     repository.quantizer(NOTHING[kind])
@@ -372,7 +372,7 @@ def test_of_which_nothing_comes_back_is_told_once(
     assert not (repository.path / "rep" / "models").exists()
 
 
-def test_one_framework_of_which_nothing_comes_back_stops_no_other(
+def test_one_framework_without_any_result_stops_no_other(
     repository: ToyRepository,
 ) -> None:
     repository.ini('amct_frameworks = ["onnx", "caffe"]', quantizer="toy:quantize")

@@ -216,7 +216,7 @@ def test_a_pool_between_quantizers_of_one_node_is_the_tools_choice() -> None:
 
 @pytest.mark.parametrize("domain", ["com.acme", ""])
 @pytest.mark.parametrize("at", ["weight", "data", "both"])
-def test_a_stranger_before_a_layer_leaves_untold_what_was_done(domain: str, at: str) -> None:
+def test_a_layer_behind_a_foreign_operator_cannot_be_told(domain: str, at: str) -> None:
     quiet = {"s": node("Identity", ["s"], ["s_dq"]), "w": node("Identity", ["w"], ["w_dq"])}
     data, weight = fake("MyQuantize", domain, [])
     data = data if at != "weight" else [quiet["s"]]
@@ -235,7 +235,7 @@ def test_a_quantized_weight_is_told_though_its_data_is_not() -> None:
     assert (found.inputs, found.weights) == (None, True)
 
 
-def test_a_stranger_of_the_given_model_is_no_quantizer() -> None:
+def test_a_foreign_operator_of_the_given_model_is_not_a_quantizer() -> None:
     original = conv(*fake("Bend", "com.acme", []), [])
     assert decided(original, conv(*fake("Bend", "com.acme", []), [])) == Decision.float()
 
@@ -248,7 +248,7 @@ def test_float_operators_of_onnx_are_walked_through(type_: str) -> None:
 
 
 @pytest.mark.parametrize("type_", ["FusedConv", "Gelu"])
-def test_float_operators_of_onnxruntime_are_no_strangers(type_: str) -> None:
+def test_float_operators_of_onnxruntime_are_not_foreign(type_: str) -> None:
     result = conv_net()
     result.graph.node[0].CopyFrom(node(type_, ["x"], ["s"], domain="com.microsoft"))
     assert decided(conv_net(), result) == Decision.float()
@@ -256,7 +256,9 @@ def test_float_operators_of_onnxruntime_are_no_strangers(type_: str) -> None:
 
 @pytest.mark.parametrize("type_", ["AveragePool", "MaxPool", "Exp"])
 @pytest.mark.parametrize("before", [True, False])
-def test_a_stranger_at_a_layer_without_a_weight(type_: str, before: bool) -> None:
+def test_a_layer_without_a_weight_at_a_foreign_operator_cannot_be_told(
+    type_: str, before: bool
+) -> None:
     kernel = {"kernel_shape": [2, 2]} if "Pool" in type_ else {}
     original = model(
         [
@@ -290,7 +292,7 @@ def test_a_stranger_at_a_layer_without_a_weight(type_: str, before: bool) -> Non
     assert "com.acme::MyQuantize" in told
 
 
-def test_a_stranger_in_the_place_of_a_layer_is_named() -> None:
+def test_a_foreign_operator_in_the_place_of_a_layer_is_named() -> None:
     result = conv_net()
     result.graph.node[1].domain, result.graph.node[1].op_type = "com.acme", "QuantizedConv"
     told = decided(conv_net(), result)
@@ -299,7 +301,7 @@ def test_a_stranger_in_the_place_of_a_layer_is_named() -> None:
     )
 
 
-def test_a_stranger_in_a_deploy_model_leaves_untold_what_was_done() -> None:
+def test_a_layer_behind_a_foreign_operator_in_a_deploy_model_cannot_be_told() -> None:
     result = model(
         [
             node("Sin", ["x"], ["s"], name="sin"),

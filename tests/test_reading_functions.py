@@ -197,7 +197,7 @@ def calling(functions: list[FunctionProto], type_: str) -> ModelProto:
     ],
     ids=["doubling", "recursive"],
 )
-def test_functions_that_grow_too_large_stay_calls_and_are_not_told(
+def test_functions_that_grow_too_large_stay_calls_and_cannot_be_told(
     functions: list[FunctionProto], type_: str
 ) -> None:
     outcome = read_outcome(read_onnx(conv_net()), calling(functions, type_))

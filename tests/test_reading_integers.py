@@ -123,7 +123,7 @@ def test_a_cast_between_floats_is_walked_through() -> None:
     assert decisions(conv_net(), conv([CAST], [half]))["conv"] == Decision.float()
 
 
-def test_integers_that_something_unknown_has_made_leave_untold_what_was_done() -> None:
+def test_layers_on_integers_of_unknown_origin_cannot_be_told() -> None:
     weight = [node("BitwiseNot", ["wq"], ["k0"]), node("Cast", ["k0"], ["k"], to=FLOAT)]
     result = conv(weight, [integers("wq", 4, 3, 3, 3)])
     assert "makes its weight of integers" in untold(conv_net(), result, "conv")
@@ -133,7 +133,7 @@ def test_without_the_given_model_a_cast_weight_is_seen() -> None:
     assert decisions_of(conv([CAST], [integers("wq", 4, 3, 3, 3)]))["conv"].weights
 
 
-def test_what_passes_sums_of_integers_is_not_told() -> None:
+def test_layers_that_pass_sums_of_integers_on_cannot_be_told() -> None:
     result = model(
         [
             node("Sin", ["x"], ["s"], name="sin"),

@@ -408,7 +408,7 @@ def test_a_pair_on_top_of_the_originals_is_evidence() -> None:
     assert conv.inputs is None  # the data was dequantized before
 
 
-def test_integer_operators_of_the_original_are_nobodys_decision() -> None:
+def test_integer_operators_of_the_original_are_not_decisions() -> None:
     original = qlinear_net()
     found = decisions(original, original)
     assert found["conv_quant"] is None

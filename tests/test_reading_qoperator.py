@@ -305,7 +305,7 @@ def test_a_model_that_no_session_takes_is_refused_in_one_line(tmp_path: Path) ->
     assert "nowhere" in str(error.value)
 
 
-def test_without_onnxruntime_the_cure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_onnxruntime_the_error_names_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(UsageError, match=r"pip install pytest-amct\[onnxruntime\]"):
         builtin_onnxruntime.static()

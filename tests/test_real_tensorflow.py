@@ -23,7 +23,7 @@ def quietly(code: str) -> None:
     assert run.returncode == 0, run.stderr[-3000:]
 
 
-def test_the_schema_is_tensorflow_s() -> None:
+def test_the_schema_agrees_with_that_of_tensorflow() -> None:
     quietly(
         """
 from tensorflow.core.protobuf import saved_model_pb2

@@ -22,7 +22,7 @@ OWN = one_row('{ index = 2, attribute = "sizes", equals = 1, default = 1 }', qua
 # --- tables ---------------------------------------------------------------------------------------
 
 
-def test_an_entry_that_is_not_there_is_not_known(tmp_path: Path) -> None:
+def test_a_missing_entry_is_unspecified(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(OWN)
     own = load_spec(str(path))
@@ -31,7 +31,7 @@ def test_an_entry_that_is_not_there_is_not_known(tmp_path: Path) -> None:
     assert answer(gemm("sizes = [1, 1]"), spec=own).verdict == "unspecified"
 
 
-def test_a_scheme_that_a_release_has_no_table_for(tmp_path: Path) -> None:
+def test_a_scheme_without_a_table_is_unspecified(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(OWN)
     found = answer(gemm(), Treatment("nonuniform"), load_spec(str(path)))
@@ -39,7 +39,7 @@ def test_a_scheme_that_a_release_has_no_table_for(tmp_path: Path) -> None:
     assert found.reasons[0].observed == "no table of this release judges nonuniform"
 
 
-def test_a_row_that_is_no_table_and_one_that_is_not_there(tmp_path: Path) -> None:
+def test_a_malformed_row_and_an_unknown_row_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text("row = [3]\n" + OWN.partition("[[row]]")[0])
     with pytest.raises(SpecError, match="must be a table"):
@@ -48,11 +48,11 @@ def test_a_row_that_is_no_table_and_one_that_is_not_there(tmp_path: Path) -> Non
         SPEC.row("uniform/onnx/Gem")
 
 
-def test_an_answer_is_no_verdict() -> None:
+def test_an_answer_does_not_equal_its_verdict() -> None:
     assert answer(gemm()) != "quantizable"
 
 
-def test_layers_without_what_their_row_asks_about() -> None:
+def test_layers_without_the_inputs_of_their_row_are_unspecified() -> None:
     x = tf.fed("x", 1, 8, 8, 4)
     conv = {"T": "float32", "strides": [1, 1, 1, 1], "padding": tf.Text("SAME")}
     network = read_tensorflow(
@@ -69,7 +69,7 @@ def test_layers_without_what_their_row_asks_about() -> None:
         assert answer(network.layer(name)).verdict == "unspecified", name
 
 
-def test_dilations_that_a_function_takes_as_a_parameter() -> None:
+def test_dilations_passed_to_a_function_are_unknown() -> None:
     conv = {"T": "float32", "strides": [1, 1, 1, 1], "padding": tf.Text("SAME")}
     body = [
         tf.const("f", 3, 3, 4, 4),
@@ -94,7 +94,7 @@ def test_dilations_that_a_function_takes_as_a_parameter() -> None:
 # --- the walk -------------------------------------------------------------------------------------
 
 
-def test_a_shape_of_which_some_entries_are_not_known() -> None:
+def test_a_weight_in_a_partly_known_shape_is_not_quantizable() -> None:
     text = "(float[4, 32] x, float[2, 2] z) => (float[4, 32] y) <float[32, 32] w = {}>"
     body = """{ u = Unknown (z)  s = Shape (u)  c = Cast <to = 1> (s)  r = Reshape (w, c)
         [n] y = Gemm (x, r) }"""
@@ -115,7 +115,9 @@ def weight_source(network: Network) -> Reason:
     ("taken", "observed"),
     [("u", "whose dimensions are not all known"), ("", "whose shape is not known")],
 )
-def test_shapes_that_are_not_known_whole(taken: str, observed: str) -> None:
+def test_a_weight_made_of_a_partly_known_shape_has_an_unknown_source(
+    taken: str, observed: str
+) -> None:
     text = "(float[4, 32] x, float[2, 2] z) => (float[4, 32] y) <float[32, 32] w = {}>"
     body = "u = NonZero (z)  s = Shape (u)  c = Cast <to = 1> (s)  r = Add (w, c)"
     model = parsed(f"g {text} {{ {body}  [n] y = Gemm (x, r) }}")
@@ -125,7 +127,7 @@ def test_shapes_that_are_not_known_whole(taken: str, observed: str) -> None:
     assert observed in seen.observed
 
 
-def test_one_constant_that_comes_in_by_two_parameters() -> None:
+def test_one_constant_passed_as_two_parameters_is_constant() -> None:
     main = (
         "g (float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = {}> { y = local.outer (x, w) }"
     )
@@ -136,7 +138,7 @@ def test_one_constant_that_comes_in_by_two_parameters() -> None:
     assert seen.state == "holds", seen.observed
 
 
-def test_an_output_that_its_function_does_not_make() -> None:
+def test_a_weight_from_a_missing_output_of_a_function_has_an_unknown_source() -> None:
     made = tf.function("f", [], {"a": "float32"}, {"r": "nobody:output:0"})
     taken = tf.node("MatMul", "n", "x", "w", T="float32")
     call = tf.node("f", "w", "x")
@@ -146,7 +148,7 @@ def test_an_output_that_its_function_does_not_make() -> None:
     assert "value out of" in seen.observed
 
 
-def test_a_function_that_nobody_calls() -> None:
+def test_a_weight_in_a_function_without_calls_has_an_unknown_source() -> None:
     main = "g (float[4, 32] x) => (float[4, 32] y) { y = Sin (x) }"
     function = '<domain: "local", opset_import: ["" : 21]> f (a, b) => (c) { [n] c = Gemm (a, b) }'
     layer = read_onnx(parsed(f"{main} {function}")).layer("n")

@@ -64,7 +64,7 @@ def test_the_tables_of_the_package_load() -> None:
     assert names == {"Conv", "Gemm", "ConvTranspose", "MatMul", "AveragePool", "MaxPool", "Add"}
 
 
-def test_a_release_may_be_a_file_of_ones_own(tmp_path: Path) -> None:
+def test_a_release_may_be_a_private_file(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(SMALL)
     spec = pytest_amct.load_spec(str(path))
@@ -75,7 +75,7 @@ def test_a_release_may_be_a_file_of_ones_own(tmp_path: Path) -> None:
     assert pytest_amct.answer(conv, spec=spec).verdict == "forbidden"
 
 
-def test_an_unknown_release_is_told_which_there_are(tmp_path: Path) -> None:
+def test_an_error_about_an_unknown_release_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(pytest_amct.UsageError, match=r"'6\.9'.*cann-7\.0\.0"):
         pytest_amct.load_spec("6.9")
     missing = str(tmp_path / "missing.toml")
@@ -108,7 +108,7 @@ def test_a_path_is_read_where_it_leads_to_now(
         (None, "must be the name of a release or a path"),
     ],
 )
-def test_what_is_no_release_is_told(name: Any, told: str) -> None:
+def test_an_invalid_release_is_refused(name: Any, told: str) -> None:
     with pytest.raises(pytest_amct.UsageError, match=told) as raised:
         pytest_amct.load_spec(name)
     assert "\n" not in str(raised.value)
@@ -178,7 +178,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
 
 
 @pytest.mark.parametrize(("before", "after", "told"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_told_with_file_row_and_key(
+def test_an_error_names_file_row_and_key(
     tmp_path: Path, before: str, after: str, told: list[str]
 ) -> None:
     assert before in SMALL
@@ -318,7 +318,7 @@ def answers(network: Network, spec: Spec) -> list[Answer]:
     ],
     ids=["shared", "shared by Gemms", "float16", "unlisted"],
 )
-def test_answers_do_not_depend_on_tables_that_were_asked_before(case: str, other: Spec) -> None:
+def test_answers_do_not_depend_on_tables_used_before(case: str, other: Spec) -> None:
     first, second = answers(network_of(case), SPEC), answers(network_of(case), other)
     assert first != second
     network = network_of(case)
@@ -368,13 +368,11 @@ def _seen() -> dict[str, set[str]]:
 @pytest.mark.parametrize(
     ("row", "condition"), _conditions(), ids=[condition_id(r, c) for r, c in _conditions()]
 )
-def test_every_condition_is_met_by_a_case_and_alone_not_met_by_another(
-    row: Row, condition: Condition
-) -> None:
+def test_every_condition_is_exercised_both_ways(row: Row, condition: Condition) -> None:
     not_met = "unknown" if condition.open else "broken"
     assert _seen()[condition_id(row, condition)] >= {"holds", not_met}
 
 
 @pytest.mark.parametrize("name", ["AveragePool", "MaxPool", "Add"])
-def test_the_float16_rule_is_met_broken_and_left_open_by_cases(name: str) -> None:
+def test_cases_satisfy_violate_and_leave_open_the_float16_rule(name: str) -> None:
     assert _seen()[f"float16/onnx/{name}"] == {"holds", "broken", "unknown"}

@@ -77,7 +77,7 @@ def differences(data: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_two_readings_of_table_1_agree_on_every_layer(group: str) -> None:
+def test_two_implementations_of_table_1_agree_on_every_layer(group: str) -> None:
     for case in gate_cases(group, EVERYTHING):
         assert differences(case.build().data) == [], case.id
 
@@ -197,7 +197,7 @@ PINNED = {
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_what_is_asked_for_is_answered_as_the_document_says(group: str) -> None:
+def test_requests_are_answered_as_the_document_says(group: str) -> None:
     forbidden, open_ = PINNED.get(group) or ("default plain constant", "")
     assert group in PINNED or "/unlisted/" in group
     for case in gate_cases(group, EVERYTHING):
@@ -263,22 +263,18 @@ def _seen() -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize(("row", "condition"), _conditions(False), ids=_ids(_conditions(False)))
-def test_every_condition_is_met_by_a_case_and_alone_not_met_by_another(
-    row: Row, condition: Condition
-) -> None:
+def test_every_condition_is_exercised_both_ways(row: Row, condition: Condition) -> None:
     not_met = "unknown" if condition.open else "broken"
     assert _seen()[condition_id(row, condition)] >= {"holds", not_met}
 
 
 @pytest.mark.parametrize("name", ["AvgPool", "MaxPool", "Add"])
-def test_the_float16_rule_is_met_broken_and_left_open_by_cases(name: str) -> None:
+def test_cases_satisfy_violate_and_leave_open_the_float16_rule(name: str) -> None:
     assert _seen()[f"float16/tensorflow/{name}"] == {"holds", "broken", "unknown"}
 
 
 @pytest.mark.parametrize(("row", "condition"), _conditions(True), ids=_ids(_conditions(True)))
-def test_what_may_not_be_done_to_a_layer_is_all_that_forbids_it(
-    row: Row, condition: Condition
-) -> None:
+def test_a_forbidden_treatment_is_all_that_forbids_a_layer(row: Row, condition: Condition) -> None:
     layer = target(make_case(f"uniform/tensorflow/{row.name}", "default").build())
     done = {"data": True, condition.require["treatment"]: True}
     found = pytest_amct.answer(layer, Treatment(**done))
@@ -302,7 +298,7 @@ def test_neighbours_are_of_the_kind_that_the_context_says(row: str) -> None:
         assert len(found) == 2 and set(found) == verdicts
 
 
-def test_every_model_holds_a_layer_besides_that_is_plainly_quantizable() -> None:
+def test_every_model_has_a_plainly_quantizable_control_layer() -> None:
     for case in CASES:
         built = case.build()
         besides = [
@@ -357,7 +353,7 @@ def test_variations_change_the_graph_and_no_answer(name: str) -> None:
     assert changed > 500
 
 
-def test_no_bias_stands_behind_what_tensorflow_aborts_on() -> None:
+def test_no_bias_follows_layers_that_make_tensorflow_abort() -> None:
     group = "uniform/tensorflow/DepthwiseConv2dNative"
     with pytest.raises(pytest_amct.UsageError, match="'bias-add' does not go with"):
         make_case(group, "padding-explicit", "plain", ("bias-add",))
@@ -425,7 +421,7 @@ def _names(graph: Any) -> Iterator[str]:
         yield from (arg.name for arg in (*signature.input_arg, *signature.output_arg))
 
 
-def test_no_name_says_what_a_graph_is_about() -> None:
+def test_no_name_reveals_what_a_graph_tests() -> None:
     for case in CASES:
         graph = parse_tensorflow(case.build().data)
         assert [name for name in _names(graph) if not NEUTRAL.fullmatch(name)] == [], case.id
@@ -488,7 +484,7 @@ ENDS = {"Cos", "Neg", "Identity", "Cast", "BiasAdd"}
 """What stands at the end of a branch; a graph's outputs are what nothing reads."""
 
 
-def test_no_graph_holds_what_nothing_reads() -> None:
+def test_no_graph_has_unused_nodes() -> None:
     """Tools remove it; what is meant to stand there unread is an input, and says so."""
     for case in CASES:
         built = case.build()

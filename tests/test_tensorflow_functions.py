@@ -78,7 +78,7 @@ def test_a_variable_in_a_function_without_calls_is_undecided() -> None:
     assert answer(made, "conv").verdict == "unspecified"
 
 
-def test_a_handle_that_is_fed_is_no_data() -> None:
+def test_a_resource_handle_that_is_fed_is_not_data() -> None:
     nodes = (fed(), node("Placeholder", "v", dtype="resource"))
     read = node("ReadVariableOp", "r", "v", dtype="float32")
     last = node("Add", "y", "x", "r", T="float32")
@@ -128,7 +128,7 @@ def test_functions_that_call_themselves_are_read() -> None:
     assert answer(made).verdict in ("unspecified", "forbidden")
 
 
-def test_a_function_that_bears_an_operator_s_name_is_unspecified() -> None:
+def test_a_function_with_the_name_of_an_operator_is_unspecified() -> None:
     body = function(
         "Conv2D", [node("Relu", "r", "a")], {"a": "float32", "b": "float32"}, {"r": "r:x:0"}
     )

@@ -46,11 +46,11 @@ def differences(made: Any, **treatment: Any) -> list[str]:
     suppress_health_check=list(HealthCheck),
 )
 @given(st.randoms(use_true_random=False), st.sampled_from([None, True]))
-def test_two_readings_agree_on_drawn_graphs(random: Random, shift: bool | None) -> None:
+def test_two_implementations_agree_on_drawn_graphs(random: Random, shift: bool | None) -> None:
     assert differences(random_graph(random), shift=shift) == []
 
 
-def test_two_readings_agree_on_random_graphs_of_every_verdict() -> None:
+def test_two_implementations_agree_on_random_graphs_of_every_verdict() -> None:
     seen = set()
     for seed in range(400):
         made = random_graph(Random(seed))
@@ -71,7 +71,7 @@ def test_two_readings_agree_on_random_graphs_of_every_verdict() -> None:
     ],
     ids=lambda made: made.node[-2].op,
 )
-def test_two_readings_agree_on_the_sources(made: Any) -> None:
+def test_two_implementations_agree_on_weight_sources(made: Any) -> None:
     if {node.op for node in made.node} & {"Neg", "Size"}:
         made = schema().GraphDef.FromString(made.SerializeToString())
         for part in made.node:

@@ -162,7 +162,7 @@ def message(path: Path) -> str:
     return text
 
 
-def test_files_that_are_no_graphs(tmp_path: Path) -> None:
+def test_files_that_are_not_graphs_are_refused(tmp_path: Path) -> None:
     data, path = small().SerializeToString(), tmp_path / "model.pb"
     assert "cannot be read" in message(path)
     path.write_bytes(b"")
@@ -177,7 +177,7 @@ def test_files_that_are_no_graphs(tmp_path: Path) -> None:
     assert "saved_model.pb" in message(tmp_path / "folder")
 
 
-def test_broken_text_is_told_with_its_line(tmp_path: Path) -> None:
+def test_an_error_in_text_names_its_line(tmp_path: Path) -> None:
     path = tmp_path / "model.pbtxt"
     path.write_text('node {\n  name: "x"\n  opp: "Placeholder"\n}\n')
     assert "line 3" in message(path) and "opp" in message(path)
@@ -194,7 +194,7 @@ def test_broken_text_is_told_with_its_line(tmp_path: Path) -> None:
     assert read_tensorflow(loud).layer("x").type == "Placeholder"
 
 
-def test_what_is_no_model_at_all() -> None:
+def test_arguments_that_are_not_models_are_refused() -> None:
     with pytest.raises(ModelError, match=r"a\\x00b: no path"):
         read_tensorflow("a\0b")
     with pytest.raises(ModelError, match="a dict is no model: give a GraphDef"):
@@ -220,7 +220,7 @@ def test_what_is_no_model_at_all() -> None:
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else "",
 )
-def test_graphs_that_no_tensorflow_takes(made: Any, words: list[str]) -> None:
+def test_graphs_that_tensorflow_cannot_load_are_refused(made: Any, words: list[str]) -> None:
     with pytest.raises(ModelError) as caught:
         read_tensorflow(made)
     assert [word for word in words if word not in str(caught.value)] == []
@@ -247,7 +247,7 @@ def test_damaged_graphs_are_read_or_refused() -> None:
             pytest_amct.answer(layer)
 
 
-def test_attributes_of_the_wrong_kind_are_not_known() -> None:
+def test_attributes_of_the_wrong_kind_are_unknown() -> None:
     strange: list[Any] = [Text("x"), ["float32"], [1, 2], 7, True, Func("f"), (1, 2), None, 1.5]
     names = "T N shape dtype _output_shapes output_shapes squeeze_dims axis keep_dims dilations"
     operators = "Squeeze Mean Pack Unpack Split IdentityN ShapeN Conv2D StridedSlice Placeholder"

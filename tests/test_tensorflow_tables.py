@@ -140,7 +140,7 @@ def test_input_sizes_is_neither_weight_nor_weight_source() -> None:
     assert broken(answer(made)) == {"weight_source"}
 
 
-def test_what_the_treatment_breaks() -> None:
+def test_a_treatment_may_violate_conditions() -> None:
     pool = one("AvgPool", "x")
     assert answer(pool, data=True, shift=False).verdict == "quantizable"
     assert broken(answer(pool, data=True, shift=True)) == {"shift"}
@@ -285,7 +285,7 @@ def test_other_float16_leaves_the_rule_open() -> None:
         ([node("Neg", "n", "u", T="float16"), node("Neg", "m", "a", T="float32")], "forbidden"),
     ],
 )
-def test_a_float16_input_of_a_function_that_does_not_look_at_it(body: Any, expected: str) -> None:
+def test_a_float16_input_counts_only_if_a_function_uses_it(body: Any, expected: str) -> None:
     inner = function("g", body, {"a": "float32", "u": "float16"}, {"r": f"{body[-1].name}:y:0"})
     call = node("g", "c", "a", "u")
     outer = function("f", [call], {"a": "float32", "u": "float16"}, {"r": "c:r:0"})
@@ -294,7 +294,7 @@ def test_a_float16_input_of_a_function_that_does_not_look_at_it(body: Any, expec
     assert answer(made).verdict == expected
 
 
-def test_a_float16_input_that_a_function_hands_back_is_read() -> None:
+def test_a_float16_input_that_a_function_returns_is_read() -> None:
     body = function("f", [], {"u": "float16"}, {"r": "u"})
     made = half(fed("h", 4, dtype="float16"), node("f", "d", "h"))
     made.library.function.append(body)

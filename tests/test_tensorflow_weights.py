@@ -29,7 +29,7 @@ def test_undecided_weights(before: tuple[Any, ...]) -> None:
     assert "weight_source" in {r.condition.rpartition("/")[2] for r in found.unknown}
 
 
-def test_loops_of_the_first_kind_are_read() -> None:
+def test_tensorflow_1_loops_are_read() -> None:
     frame = {"T": "float32", "frame_name": Text("loop")}
     made = graph(
         fed(),
@@ -56,7 +56,7 @@ def test_a_weight_that_two_layers_share_is_unspecified() -> None:
     assert answer(made).verdict == answer(made, "z").verdict == "unspecified"
 
 
-def test_data_that_is_no_float_is_unspecified() -> None:
+def test_data_that_is_not_float_is_unspecified() -> None:
     for dtype in ("int64", "string", "float64", "bfloat16"):
         made = graph(fed("x", 4, dtype=dtype), node("Add", "y", "x", "x", T=dtype))
         assert answer(made).verdict == "unspecified"

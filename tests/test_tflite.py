@@ -126,7 +126,7 @@ def frozen(model: Any) -> bytes:
 
 @WITH_TENSORFLOW
 @pytest.mark.filterwarnings("ignore")
-def test_nobody_is_accused_of_what_was_folded_into_a_neighbour(tmp_path: Path) -> None:
+def test_a_layer_that_was_folded_into_a_neighbour_is_not_reported(tmp_path: Path) -> None:
     import keras
 
     keras.backend.clear_session()
@@ -202,7 +202,7 @@ def test_an_operator_belongs_to_one_layer_that_it_can_have_been(
     assert {name: made.index(one) for name, one in became.items()} == found
 
 
-def test_what_is_computed_of_constants_is_no_operator() -> None:
+def test_layers_computed_from_constants_do_not_match_an_operator() -> None:
     built = GraphBuilder()
     w = [built.constant((32,), "float32") for _ in range(2)]
     given = {"T": Dtype("float32")}
@@ -213,7 +213,7 @@ def test_what_is_computed_of_constants_is_no_operator() -> None:
 
 
 @WITH_TENSORFLOW
-def test_what_tensorflow_lite_has_no_operators_for_is_not_its_business() -> None:
+def test_layers_that_tensorflow_lite_lacks_are_unsupported() -> None:
     built = catalog.make_case(f"{T}/unlisted/MaxPoolV2", "plain").build()
     outcome = run_quantizer(load_quantizer("tflite"), built.native)
     assert outcome.status == "unsupported"

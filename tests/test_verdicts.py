@@ -32,7 +32,7 @@ def judged(layer: Layer, decision: Decision | Outcome, **asked: object) -> Recor
     return judge_layer("case", "group", layer, outcome, SPEC, Policy(), RequestOptions.of(asked))
 
 
-def test_the_second_of_two_waivers_holds() -> None:
+def test_the_first_waiver_that_matches_applies() -> None:
     finding = Finding("over-quantized", "uniform/onnx/Gemm/trans_a", "case", "n", "failed", "words")
     policy = Policy(waivers={"uniform/caffe/*": "no", "uniform/onnx/*": "known"})
     assert policy.waiver(finding) == "uniform/onnx/*"
@@ -40,7 +40,7 @@ def test_the_second_of_two_waivers_holds() -> None:
     assert replace(policy, waivers={"x": "no"}).apply(finding) == finding
 
 
-def test_a_row_that_is_declared_as_skipped_warns_if_it_is_quantized() -> None:
+def test_quantizing_a_layer_of_a_float_row_warns() -> None:
     layer = gemm()
     outcome = Outcome("decided", {0: Decision()})
     policy = Policy(float_rows=("uniform/onnx/Gemm",))
@@ -48,7 +48,7 @@ def test_a_row_that_is_declared_as_skipped_warns_if_it_is_quantized() -> None:
     assert (finding.status, finding.condition) == ("warned", "uniform/onnx/Gemm")
 
 
-def test_a_skipped_layer_that_is_quantized_says_what_shows_it() -> None:
+def test_a_finding_on_a_skipped_layer_says_what_shows_it() -> None:
     record = judged(gemm(), Decision(seen="a record"), skip_layers=("n",))
     (finding,) = record.findings
     assert finding.condition == "settings/onnx/Gemm/skip_layers"
@@ -56,7 +56,7 @@ def test_a_skipped_layer_that_is_quantized_says_what_shows_it() -> None:
     assert (record.verdict, record.expected) == ("forbidden", False)
 
 
-def test_what_was_clustered_is_judged_by_table_2_if_that_was_asked_for() -> None:
+def test_a_decision_under_a_nonuniform_request_is_judged_by_table_2() -> None:
     x = tf.fed("x", 4, 32)
     node = tf.node("MatMul", "m", "x", "w", T="float32", transpose_a=False, transpose_b=True)
     network = read_tensorflow(tf.graph(x, tf.const("w", 32, 32), node))
@@ -69,7 +69,7 @@ def test_what_was_clustered_is_judged_by_table_2_if_that_was_asked_for() -> None
     assert judged(other, Decision(), scheme="nonuniform").findings
 
 
-def test_what_is_owed_to_nobody() -> None:
+def test_layers_with_constant_or_dequantized_data_are_not_expected() -> None:
     text = "(float[4, 32] x) => (float[4, 32] y, float[4, 32] z) "
     text += "<float[32, 32] w = {}, float[32, 32] v = {}, float[4, 32] k = {},"
     text += "int8[4, 32] q = {}, float s = {1.0}>"
@@ -80,7 +80,7 @@ def test_what_is_owed_to_nobody() -> None:
         assert (record.verdict, record.expected) == ("quantizable", False), name
 
 
-def test_a_constant_bias_behind_a_layer_with_weights_is_not_owed() -> None:
+def test_a_constant_bias_behind_a_layer_with_weights_is_not_expected() -> None:
     text = "(float[4, 32] x) => (float[4, 32] y, float[4, 32] z) "
     text += "<float[32, 32] w = {}, float[32] k = {}>"
     body = "{ g1 = Gemm (x, w)  i = Identity (g1)  [bias] y = Add (i, k)  [sum] z = Add (g1, x) }"
@@ -104,7 +104,9 @@ def test_a_constant_bias_behind_a_layer_with_weights_is_not_owed() -> None:
         ("i = QuantizeLinear (x, step)  q = DequantizeLinear (i, step)  d = Sin (q)", True),
     ],
 )
-def test_what_is_owed_depends_on_where_the_data_comes_from(made: str, expected: bool) -> None:
+def test_whether_a_layer_is_expected_depends_on_where_its_data_comes_from(
+    made: str, expected: bool
+) -> None:
     text = "(float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = {}, float[4, 32] k = {},"
     text += " float step = {1.0}>"
     functions = '<domain: "local", opset_import: ["" : 21]> f (a) => (b) { b = Sin (a) }'
@@ -116,7 +118,7 @@ def test_what_is_owed_depends_on_where_the_data_comes_from(made: str, expected: 
 
 
 @pytest.mark.parametrize(("moves", "expected"), [(100, True), (1000, False)])
-def test_what_moves_on_without_end_is_not_owed(moves: int, expected: bool) -> None:
+def test_a_layer_behind_very_many_identities_is_not_expected(moves: int, expected: bool) -> None:
     moved = " ".join(f"d{n} = Identity (d{n - 1})" for n in range(1, moves + 1))
     text = "(float[4, 32] d0) => (float[4, 32] y) <float[32, 32] w = {}>"
     network = read_onnx(parsed(f"g {text} {{ {moved} [n] y = Gemm (d{moves}, w) }}"))
@@ -126,7 +128,7 @@ def test_what_moves_on_without_end_is_not_owed(moves: int, expected: bool) -> No
 @pytest.mark.parametrize(
     ("moved", "expected"), [("Split", False), ("Concat", False), ("Neg", True)]
 )
-def test_values_are_followed_past_axes(moved: str, expected: bool) -> None:
+def test_data_is_followed_past_the_axis_input(moved: str, expected: bool) -> None:
     made = {
         "Split": tf.node("Split", "d", "axis", "q", T="float32", num_split=1),
         "Concat": tf.node("Concat", "d", "axis", "q", "q", T="float32", N=2),
@@ -139,7 +141,7 @@ def test_values_are_followed_past_axes(moved: str, expected: bool) -> None:
     assert judged(read_tensorflow(graph).layer("n"), Decision.float()).expected is expected
 
 
-def test_a_listed_initializer_is_no_network_input() -> None:
+def test_a_listed_initializer_is_not_a_network_input() -> None:
     text = "(float[4, 32] x, float[4, 32] k) => (float[4, 32] y) "
     text += "<float[4, 32] k = {}, float[32, 32] w = {}>"
     network = read_onnx(parsed(f"g {text} {{ [n] y = Gemm (k, w) }}"))
@@ -152,7 +154,7 @@ def conv(rank: int) -> Layer:
     return read_onnx(parsed(f"g {text} {{ [n] y = Conv (x, w) }}")).layer("n")
 
 
-def test_the_rank_of_a_weight_tells_which_of_a_row_s_types_a_layer_is() -> None:
+def test_the_rank_of_a_weight_selects_the_ir_type_of_a_layer() -> None:
     skipped = "settings/onnx/Conv/skip_layer_types"
     for rank, mine, other in ((4, "Conv2D", "Conv3D"), (5, "Conv3D", "Conv2D")):
         (finding,) = judged(conv(rank), Decision(), skip_layer_types=(mine,)).findings
@@ -162,7 +164,7 @@ def test_the_rank_of_a_weight_tells_which_of_a_row_s_types_a_layer_is() -> None:
         assert judged(conv(rank), Decision.float(), skip_layer_types=(other,)).expected
 
 
-def test_a_layer_of_one_of_two_types_is_neither_owed_nor_surely_skipped() -> None:
+def test_a_layer_that_may_be_of_a_skipped_type_is_neither_expected_nor_reported() -> None:
     text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y)"
     pool = read_onnx(parsed(f"{text} {{ [n] y = MaxPool <kernel_shape = [1, 1]> (x) }}")).layer("n")
     asked = {"tensor_quantize": ("n",), "skip_layer_types": ("MaxPool",)}
@@ -171,7 +173,7 @@ def test_a_layer_of_one_of_two_types_is_neither_owed_nor_surely_skipped() -> Non
     assert judged(pool, Decision.float(), tensor_quantize=("n",)).expected
 
 
-def test_layers_without_a_name_are_asked_for_by_their_output() -> None:
+def test_options_name_unnamed_layers_by_their_output() -> None:
     text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y)"
     (pool,) = read_onnx(parsed(f"{text} {{ y = MaxPool <kernel_shape = [1, 1]> (x) }}")).layers
     assert judged(pool, Decision.float(), tensor_quantize=("y",)).expected
@@ -180,7 +182,7 @@ def test_layers_without_a_name_are_asked_for_by_their_output() -> None:
 
 
 @pytest.mark.parametrize("transposed", [0, 1])
-def test_one_output_channel_shows_nothing_of_channels(transposed: int) -> None:
+def test_one_output_channel_does_not_show_channel_wise_weights(transposed: int) -> None:
     for outputs, found in ((1, 0), (2, 1)):
         dims = f"{outputs}, 32" if transposed else f"32, {outputs}"
         text = f"g (float[4, 32] x) => (float[4, {outputs}] y) <float[{dims}] w = {{}}>"
@@ -189,12 +191,12 @@ def test_one_output_channel_shows_nothing_of_channels(transposed: int) -> None:
         assert len(record.findings) == found
 
 
-def test_float_data_says_nothing_of_a_weight_that_nothing_is_known_of() -> None:
+def test_float_data_says_nothing_about_an_unknown_weight() -> None:
     assert judged(gemm(), Decision(inputs=())).decided == "unknown"
     assert judged(gemm(), Decision(inputs=(), weights=False)).decided == "float"
 
 
-def test_names_under_a_scheme_may_mean_the_scheme() -> None:
+def test_a_bare_name_is_judged_by_the_milder_table() -> None:
     """Of a name nothing but "quantized" is known: the milder of both tables judges."""
     bad = gemm("transA = 1")
     assert [f.status for f in judged(bad, Decision()).findings] == ["failed"]
@@ -203,7 +205,7 @@ def test_names_under_a_scheme_may_mean_the_scheme() -> None:
     assert [f.status for f in judged(bad, known, scheme="weight_only").findings] == ["failed"]
 
 
-def test_nothing_is_owed_where_clustering_was_asked_for() -> None:
+def test_no_layer_is_expected_under_a_nonuniform_request() -> None:
     assert judged(gemm(), Decision.float()).expected
     assert not judged(gemm(), Decision.float(), scheme="nonuniform").expected
 
@@ -216,13 +218,13 @@ def test_a_row_is_skipped_if_all_its_types_are() -> None:
     assert (record.findings, record.states[finding.condition]) == ((), "holds")
 
 
-def test_a_decision_shows_what_is_checked_of_a_treatment() -> None:
+def test_only_settings_that_a_decision_shows_are_checked() -> None:
     shown = judged(gemm(), Decision(weight_channel_wise=False)).checked
     assert "settings/onnx/Gemm/channel_wise" in shown
     assert "settings/onnx/Gemm/channel_wise" not in judged(gemm(), Decision()).checked
 
 
-def test_one_thing_that_was_done_is_enough_to_be_forbidden() -> None:
+def test_one_forbidden_setting_is_enough() -> None:
     """Whatever else of the treatment is not known."""
     for done in ({"weight_channel_wise": True}, {"weight_asymmetric": True}):
         assert answer(gemm(), Treatment(data=True, **done)).verdict == "forbidden"
@@ -236,7 +238,7 @@ def test_one_thing_that_was_done_is_enough_to_be_forbidden() -> None:
     assert answer(pool, Treatment(weights=True)).verdict == "forbidden"
 
 
-def test_a_function_that_takes_nothing_bears_a_name_too() -> None:
+def test_a_function_without_inputs_may_also_have_the_name_of_an_operator() -> None:
     text = "g (float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = {}>"
     model = parsed(f"{text} {{ [n] y = Gemm (x, w) }}")
     made = helper.make_function(
@@ -250,14 +252,14 @@ def test_a_function_that_takes_nothing_bears_a_name_too() -> None:
     )
 
 
-def test_what_the_document_implies_warns_and_says_so() -> None:
+def test_an_implied_condition_warns_and_says_so() -> None:
     text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 1, 1] y) { [n] y = GlobalAveragePool (x) }"
     (finding,) = judged(read_onnx(parsed(text)).layer("n"), Decision()).findings
     assert (finding.row, finding.status) == ("uniform/onnx/AveragePool", "warned")
     assert finding.message.endswith("the document does not say it in so many words")
 
 
-def test_what_is_left_in_float_fails_where_it_is_claimed() -> None:
+def test_layers_left_in_float_fail_in_a_required_row() -> None:
     def found(left: set[str], **policy: tuple[str, ...]) -> list[tuple[str, str]]:
         record = judged(gemm(), Decision())
         records = [
@@ -276,7 +278,7 @@ def test_what_is_left_in_float_fails_where_it_is_claimed() -> None:
     assert not_quantized([judged(gemm("transA = 1"), Decision.float())], Policy()) == []
 
 
-def test_what_is_missed_is_owed_decided_and_told_row_by_row() -> None:
+def test_not_quantized_layers_are_expected_and_decided_and_reported_by_row() -> None:
     left = judged(gemm(), Decision.float())
 
     def found(*names: str, **changes: object) -> list[Finding]:
@@ -294,7 +296,7 @@ def test_what_is_missed_is_owed_decided_and_told_row_by_row() -> None:
     assert found("r@one", decided="unknown", untold="it is hidden") == []
 
 
-def test_what_cannot_be_told_in_one_context_is_not_missed() -> None:
+def test_a_layer_that_cannot_be_told_in_one_context_is_not_reported() -> None:
     left = judged(gemm(), Decision.float())
     cases = ("r@one", "r@one:chain", "r@one:chain+renamed", "r@two", "r@two:chain")
     records = [replace(left, case=case) for case in cases]
@@ -304,21 +306,21 @@ def test_what_cannot_be_told_in_one_context_is_not_missed() -> None:
     assert finding.message.endswith(": two")
 
 
-def test_an_addition_behind_a_pool_is_no_bias() -> None:
+def test_an_addition_behind_a_pool_is_not_a_bias() -> None:
     text = "(float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y) <float[4, 1, 1] k = {}>"
     body = "{ p = AveragePool <kernel_shape = [1, 1]> (x)  [n] y = Add (p, k) }"
     layer = read_onnx(parsed(f"g {text} {body}")).layer("n")
     assert judged(layer, Decision.float(), tensor_quantize=("n",)).expected
 
 
-def test_channels_of_a_layer_without_a_row() -> None:
+def test_channel_wise_weights_without_a_row_are_one_finding() -> None:
     text = "g (float[4] x) => (float[4] y) { [n] y = Sigmoid (x) }"
     layer = read_onnx(parsed(text)).layer("n")
     (finding,) = judged(layer, Decision((0,), True, weight_channel_wise=True)).findings
     assert finding.condition == "uniform/onnx/unlisted/Sigmoid"
 
 
-def test_no_row_has_nothing_to_check() -> None:
+def test_a_layer_without_a_row_has_nothing_to_check() -> None:
     text = "g (float[4] x) => (float[4] y) { [n] y = Sigmoid (x) }"
     record = judged(read_onnx(parsed(text)).layer("n"), Decision(shift=1))
     (finding,) = record.findings
@@ -326,11 +328,11 @@ def test_no_row_has_nothing_to_check() -> None:
     assert (record.row, record.checked, record.expected) == (None, (), False)
 
 
-def test_a_refusal_leaves_in_float() -> None:
+def test_a_refusal_counts_as_float() -> None:
     assert judged(gemm(), Outcome("refused")).decided == "float"
 
 
-def test_raising_conforms_where_the_tables_forbid_what_was_asked_for() -> None:
+def test_raising_conforms_if_the_tables_forbid_the_request() -> None:
     layer = gemm("transA = 1")
     errored = Outcome("errored", message="ValueError: no")
     (finding,) = judged(layer, errored).findings
@@ -341,7 +343,7 @@ def test_raising_conforms_where_the_tables_forbid_what_was_asked_for() -> None:
     assert plain.status == "failed"
 
 
-def test_what_was_quantized_against_a_condition_says_what_shows_it() -> None:
+def test_a_finding_says_what_shows_it() -> None:
     (finding,) = judged(gemm("transA = 1"), Decision(seen="a record")).findings
     assert "; shown by: a record" in finding.message
 
@@ -359,7 +361,7 @@ def test_what_neighbours_explain_cannot_be_told(transposed: int) -> None:
             assert (record.untold, record.is_known) == (NEIGHBOURS, False)
 
 
-def test_what_a_form_cannot_tell_of_a_layer_is_not_judged() -> None:
+def test_a_layer_that_cannot_be_told_is_not_judged() -> None:
     words = "it is hidden in a function"
     for decisions in ({}, {0: Decision()}, {0: Decision.float()}):
         record = judged(gemm("transA = 1"), Outcome("decided", decisions, untold={0: words}))
@@ -369,7 +371,7 @@ def test_what_a_form_cannot_tell_of_a_layer_is_not_judged() -> None:
     assert judged(gemm(), Outcome("refused", untold={0: words})).untold == ""
 
 
-def test_a_finding_names_the_condition_that_was_asked_about_and_the_others() -> None:
+def test_a_finding_names_the_tested_condition_and_then_the_others() -> None:
     text = "(float[32, 4] x, float[32, 32] w) => (float[4, 32] y)"
     bad = read_onnx(parsed(f"g {text} {{ [n] y = Gemm <transA = 1> (x, w) }}")).layer("n")
     row = "uniform/onnx/Gemm"
@@ -383,7 +385,7 @@ def test_a_finding_names_the_condition_that_was_asked_about_and_the_others() -> 
     assert " (and " not in alone.message
 
 
-def test_what_the_document_says_comes_before_what_it_implies() -> None:
+def test_a_stated_violation_is_reported_before_an_inferred_one() -> None:
     text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 1, 1] y) { [n] y = GlobalAveragePool (x) }"
     layer = read_onnx(parsed(text)).layer("n")
     found = answer(layer, Treatment(shift=True))
@@ -392,25 +394,25 @@ def test_what_the_document_says_comes_before_what_it_implies() -> None:
     assert finding.condition.endswith("/shift")
 
 
-def test_answers_are_alike_if_all_that_they_say_is() -> None:
+def test_answers_are_equal_if_their_reasons_are_equal() -> None:
     assert answer(gemm()) == answer(gemm())
     assert answer(gemm()) != answer(gemm("transB = 1, transA = 0, alpha = 0.5"))
     assert answer(gemm("transA = 2")) != answer(gemm("transA = 1"))  # for another reason
 
 
-def test_a_skipped_layer_that_is_quantized_is_of_its_row() -> None:
+def test_a_finding_on_a_skipped_layer_belongs_to_its_row() -> None:
     (finding,) = judged(gemm(), Decision(), skip_layers=("n",)).findings
     assert (finding.status, finding.row) == ("failed", "uniform/onnx/Gemm")
 
 
-def test_what_is_asked_for_may_itself_be_forbidden() -> None:
+def test_a_request_may_itself_be_forbidden() -> None:
     asked = {"settings": {"channel_wise": True}}
     assert judged(gemm(), Decision.float(), **asked).verdict == "forbidden"
     alone = judged(gemm(), Decision.float(), scheme="weight_only", **asked)
     assert alone.verdict == "quantizable"
 
 
-def test_what_cannot_be_found_is_not_what_is_not_known() -> None:
+def test_unmatched_differs_from_unknown() -> None:
     lost = Outcome("decided", unmatched=frozenset({0}))
     assert judged(gemm(), lost).decided == "unmatched"
     assert judged(gemm(), Outcome("decided")).decided == "unknown"

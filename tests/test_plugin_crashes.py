@@ -83,7 +83,7 @@ def test_the_report_holds_what_was_judged_and_the_finding(
 
 
 @pytest.mark.parametrize("way", ["killed", "exited", "looping"])
-def test_under_xdist_that_test_fails_and_the_others_go_on(
+def test_under_xdist_that_test_fails_and_the_others_continue(
     way: str, repository: ToyRepository
 ) -> None:
     home = repository.temporary()
@@ -103,7 +103,7 @@ def test_under_xdist_that_test_fails_and_the_others_go_on(
     assert "uniform/onnx/ConvTranspose/weight_rank" in judged
 
 
-def test_a_process_that_was_killed_accuses_nobody(repository: ToyRepository) -> None:
+def test_the_quantizer_is_not_blamed_if_the_process_was_killed(repository: ToyRepository) -> None:
     run = lose(repository, "killed", "-p", "no:randomly")
     assert run.code == -9
     told = rf"amct: pytest was killed \(SIGKILL\) during case {BROKEN}, after \d+ cases: nobody is"
@@ -114,7 +114,7 @@ def test_a_process_that_was_killed_accuses_nobody(repository: ToyRepository) -> 
 
 
 @pytest.mark.parametrize("where", ["command", "isolated"])
-def test_a_quantizer_elsewhere_is_not_accused_of_the_end_of_pytest(
+def test_a_quantizer_in_another_process_is_not_blamed_for_the_end_of_pytest(
     where: str, repository: ToyRepository
 ) -> None:
     """Whatever its child does to it: here it is the stand-in for somebody else."""
@@ -171,7 +171,7 @@ def test_slow_tests_after_a_single_model_are_not_taken_for_a_call(
     assert "1 failed, 1 passed" in run.out, run.text
 
 
-def test_an_older_report_is_not_left_for_that_of_a_lost_run(repository: ToyRepository) -> None:
+def test_an_older_report_does_not_survive_a_crashed_run(repository: ToyRepository) -> None:
     assert repository.cheap().code == 0
     repository.write("conftest.py", "import os\ndef pytest_collection_finish(): os.abort()\n")
     assert repository.cheap().code != 0

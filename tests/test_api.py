@@ -195,7 +195,7 @@ def test_a_note_with_an_invalid_request_is_refused(request_: Any, tmp_path: Path
         read_note(tmp_path / "m.onnx")
 
 
-# --- arguments that a caller may get wrong --------------------------------------------------------
+# --- wrong arguments ------------------------------------------------------------------------------
 
 CONV = read_onnx(parse_case("uniform/onnx/Conv@default").build().data).layer("n1")
 NET = 'layer { name: "r" type: "ReLU" bottom: "x" top: "y" }'
@@ -321,7 +321,7 @@ def test_a_finding_counts_though_its_model_cannot_be_saved(
     calls = []
 
     def at_first(model: Any, request: Any) -> Any:
-        """Takes all convolutions and products; of a pair, those of the first model."""
+        """Quantizes all convolutions and products; in a pair, only those of the first model."""
         calls.append(model)
         takes = ("Gemm", "Conv") if kind == "model" or len(calls) == 1 else ()
         return {x.name: x.type in takes for x in request.network.layers if not x.where}

@@ -1,4 +1,4 @@
-"""READING.md on Caffe: examples of its section 7, every row's conditions, old nets, errors."""
+"""docs/reading.md on Caffe: examples, the conditions of every row, old nets, errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INPUT = 'input: "data" input_shape { dim: 1 dim: 3 dim: 16 dim: 16 } '
 
 
 def layer(type_: str, held: str = "", name: str = "target", reads: str = "data") -> str:
-    """One layer as text; `reads` are its bottoms, its top is of its own name."""
+    """One layer as text; `reads` are its bottoms, and its top has the layer's name."""
     ends = "".join(f' bottom: "{bottom}"' for bottom in reads.split())
     return f'layer {{ name: "{name}" type: "{type_}"{ends} top: "{name}" {held} }}\n'
 
@@ -30,7 +30,7 @@ def read(text: str, caffemodel: bytes | None = None, name: str = "target") -> La
 
 
 def verdict(text: str, caffemodel: bytes | None = None, name: str = "target", **done: Any) -> str:
-    """The verdict, its basis if that is inferred, and what is broken or unknown."""
+    """The verdict, its basis if inferred, and the broken or unknown conditions."""
     found = answer(read(text, caffemodel, name), Treatment(**done))
     weaker = " (inferred)" if found.basis == "inferred" else ""
     reasons = [r.condition.split("/")[-1] for r in (*found.broken, *found.unknown)]
@@ -38,7 +38,7 @@ def verdict(text: str, caffemodel: bytes | None = None, name: str = "target", **
 
 
 def stored(*layers: tuple[str, list[tuple[int, ...]]], float16: tuple[int, ...] = ()) -> bytes:
-    """A caffemodel of layers and their blobs' dimensions; blob numbers in `float16` are Float16."""
+    """A caffemodel of layers with blobs of these dimensions; blobs in `float16` are Float16."""
     model = message("NetParameter")
     for name, shapes in layers:
         entry = model.layer.add(name=name)
@@ -108,7 +108,7 @@ def test_inner_product(held: str, rank: int | None, expected: str) -> None:
     text = data + layer("InnerProduct", f"inner_product_param {{ num_output: 4 {held} }}")
     assert verdict(text) == expected
     assert verdict(text, scheme="nonuniform") == expected
-    # Its type is not in the table of settings.
+    # The table of settings does not list its type.
     assert verdict(text, data=True, weight_channel_wise=True, weight_asymmetric=True) == expected
 
 
@@ -145,7 +145,7 @@ def test_convolution(held: str, rank: int | None, expected: str) -> None:
     [("", False), ("dilation: 1", False), ("dilation: 2", True), ("dilation: 1 dilation: 2", True)],
 )
 def test_dilation(dilation: str, broken: bool) -> None:
-    """Table 1 asks for it of a Deconvolution alone, table 2 of a Convolution."""
+    """Table 1 restricts it for Deconvolution only, table 2 for Convolution."""
     held = f"kernel_size: 3 {dilation}"
     expected = "forbidden dilation" if broken else "quantizable"
     assert verdict(INPUT + conv(held, "Deconvolution")) == expected
@@ -259,7 +259,7 @@ SEVERAL = (
 def test_a_float16_weight_closes_pooling_and_eltwise(
     float16: tuple[int, ...], expected: str
 ) -> None:
-    """A weight fires the rule; a bias alone leaves it open. Convolutions stay as they are."""
+    """A weight triggers the rule; a bias alone leaves it open. Convolutions are unaffected."""
     model = stored(("conv", [(4, 3, 3, 3), (4,)]), float16=float16)
     network = read_caffe(SEVERAL, model)
     found = {x.name: answer(x) for x in network.layers}
@@ -559,7 +559,7 @@ def test_a_truncated_or_foreign_caffemodel_is_refused(tmp_path: Path) -> None:
     empty.touch()
     with pytest.raises(ModelError, match="holds no layers"):
         read_caffe(text, empty)
-    assert read(text, b"").name == "target"  # as a CaffeModel without blobs has it
+    assert read(text, b"").name == "target"  # as in a caffemodel without blobs
     model.layer.add(name="target")
     assert read(text, model.SerializeToString()).name == "target"
     model.layer[1].CopyFrom(model.layer[0])

@@ -1,4 +1,4 @@
-"""The gate's models: legal by parsers that are not ours, reproducible, silent about themselves."""
+"""The gate's models: legal for independent parsers, reproducible, without hints at labels."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def test_the_onnx_checker_accepts_drawn_cases(group: str) -> None:
 NO_KERNEL = re.compile(r"NOT_IMPLEMENTED.*Could not find an implementation for (\w+)")
 CONVOLUTIONS = {"Conv", "ConvTranspose"}
 WITHOUT_KERNEL = {
-    # Neither the layers around have one for bfloat16, nor any convolution for float64.
+    # No neighbour has a kernel for bfloat16, and no convolution one for float64.
     "bfloat16": {"plain": DEFAULTS.keys(), "chain": DEFAULTS.keys()},
     "float64": {
         "plain": {*CONVOLUTIONS, "AveragePool"},
         "chain": {*CONVOLUTIONS, "AveragePool", "MaxPool", "Add"},
     },
 }
-"""Of which rows onnxruntime's CPU runs no case, by deviation and context."""
+"""Rows whose cases onnxruntime does not run on CPU, by deviation and context."""
 
 
 def test_onnxruntime_runs_every_model_that_it_has_kernels_for() -> None:
@@ -100,7 +100,7 @@ def test_onnxruntime_runs_every_model_that_it_has_kernels_for() -> None:
 
 
 def test_onnxruntime_runs_models_whose_batch_callers_choose() -> None:
-    """A dimension that is no batch, but that which a product sums up, is never open."""
+    """Only the batch may be open, never the dimension that a product sums over."""
     for group in groups(EVERYTHING):
         for deviation in deviations(group):
             if deviation not in WITHOUT_KERNEL:
@@ -108,7 +108,7 @@ def test_onnxruntime_runs_models_whose_batch_callers_choose() -> None:
 
 
 def test_no_model_has_unused_layers() -> None:
-    """Tools remove it; what is meant to stand there unread is an input, and says so."""
+    """Tools remove unused layers; the only unused input is that of the case ``input-unread``."""
     for case in CASES:
         network = pytest_amct.read_onnx(case.build().data)
         for layer in network.layers:
@@ -179,9 +179,9 @@ def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
     assert other.stdout.strip() == digest.hexdigest()
 
 
-# --- silent ---------------------------------------------------------------------------------------
+# --- no hints at labels ---------------------------------------------------------------------------
 
-NEUTRAL = re.compile(r"[a-z]\d+|[gxyv]|")
+MEANINGLESS = re.compile(r"[a-z]\d+|[gxyv]|")
 FIXED = {"Block", "local.block", "", "com.acme", "com.microsoft", "ai.onnx"}
 
 
@@ -198,7 +198,7 @@ def _names(model: ModelProto) -> Iterator[str]:
 
 def test_no_name_reveals_what_a_model_tests() -> None:
     for case in CASES:
-        telling = [name for name in _names(case.build().model) if not NEUTRAL.fullmatch(name)]
+        telling = [name for name in _names(case.build().model) if not MEANINGLESS.fullmatch(name)]
         assert telling == [], case.id
 
 
@@ -209,7 +209,7 @@ def test_domains_are_neutral() -> None:
 
 
 def test_models_of_one_structure_have_the_same_names_in_it() -> None:
-    """So that no name tells a conforming layer from a deviating one."""
+    """Then no name distinguishes a conforming layer from a deviating one."""
     found = defaultdict(set)
     for case in CASES:
         nodes = [*_nodes(case.build().model.graph)]

@@ -1,4 +1,4 @@
-"""AMCT's deploy model, read by its edges."""
+"""Decisions read from AMCT's deploy model."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _without_names(model: ModelProto) -> None:
 
 
 def _with_other_outputs(model: ModelProto) -> None:
-    """Only weights, and neighbours of what they match, tie layers now."""
+    """Layers can be matched only by their weights, and by neighbours matched before."""
     kept = {info.name for info in model.graph.output}
     for node in model.graph.node:
         node.name = ""
@@ -273,7 +273,7 @@ def test_factors_of_another_kind_show_nothing() -> None:
     assert (found.weight_channel_wise, found.weight_asymmetric, found.shift) == (None, None, None)
 
 
-# --- what is broken ----------------------------------------------------------------------------
+# --- broken models -----------------------------------------------------------------------------
 
 
 def test_a_deploy_model_must_be_whole() -> None:
@@ -303,7 +303,7 @@ def test_constants_that_are_not_in_the_file_show_nothing() -> None:
 
 
 def test_the_output_of_another_layer_is_not_a_weight_of_a_float_layer() -> None:
-    """Scores of two activations: the second operand comes back out of an integer product."""
+    """Scores of two activations: the second operand is the output of an integer product."""
     text = """(float[2, 32] x) => (float[2, 2] y) <{}>
     {{ {}  kt = Transpose <perm = [1, 0]> (k)  s = MatMul (x, kt)  y = Erf (s) }}"""
     head = '<ir_version: 10, opset_import: ["" : 21]> g '

@@ -1,4 +1,4 @@
-"""Folders of models for tools that live elsewhere, and what is made of their results."""
+"""Folders of models for tools that run outside pytest, and how their results are judged."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def manifest_of(folder: Path) -> Any:
 
 
 def results_of(folder: Path, **changed: Any) -> dict[str, Any]:
-    """What the obedient quantizer makes of the models of a folder."""
+    """The results of the obedient quantizer on the models of a folder."""
     manifest, models = manifest_of(folder), {}
     for entry in manifest["models"]:
         network = read_files(folder / entry["model"]).network()
@@ -98,7 +98,7 @@ def test_a_folder_reveals_no_labels(exported: Path) -> None:
 
 def test_results_are_judged_as_a_live_run(exported: Path, repository: ToyRepository) -> None:
     results = results_of(exported)
-    # A tool that takes every Gemm, and ignores what it shall skip.
+    # A tool that quantizes every Gemm and ignores the layers to skip.
     for entry in manifest_of(exported)["models"]:
         network = read_files(exported / entry["model"]).network()
         gemms = {x.name: True for x in network.layers if x.type == "Gemm" and not x.where}
@@ -180,7 +180,7 @@ def test_results_that_do_not_fit(
     assert told in repository.refused("--amct")
 
 
-# --- files that somebody else wrote --------------------------------------------------------------
+# --- files from other programs -------------------------------------------------------------------
 
 VALUES: Mapping[str, Any] = {
     "gone": ...,
@@ -204,7 +204,7 @@ CASE = catalog.make_case("uniform/onnx/Gemm", "default")
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Any, Any]:
-    """A manifest and results that go together, of one model."""
+    """A manifest with one model, and matching results."""
     built = CASE.build()
     home = tmp_path / "request"
     home.mkdir()
@@ -218,7 +218,7 @@ def pair(tmp_path: Path) -> tuple[Any, Any]:
 
 
 def loaded(folder: Path, manifest: Any, results: Any) -> Outcome:
-    """What comes of the one model; what is refused is one sentence that can be printed."""
+    """Return the outcome of the one model; check that a refusal is one printable sentence."""
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "results.json").write_text(json.dumps(results))
     recorded = load_recorded("results: . results.json", folder)
@@ -229,7 +229,7 @@ def loaded(folder: Path, manifest: Any, results: Any) -> Outcome:
 
 
 def changes(node: Any) -> Iterator[tuple[Any, Any]]:
-    """Every place of a document: what holds it, and the key."""
+    """Every place in a document: its container and key."""
     for key, value in list(node.items() if isinstance(node, dict) else enumerate(node)):
         yield node, key
         if isinstance(value, dict | list):
@@ -330,7 +330,7 @@ def test_the_loop_of_the_docs_runs(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["loop.py", str(exported)])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # what the short loop leaves open
+        warnings.simplefilter("ignore", ResourceWarning)  # the short loop does not handle these
         exec(compile(code, "loop.py", "exec"), {"quantized_layers": _layers})
     results = json.loads((tmp_path / "results.json").read_text())
     jsonschema.validate(results, schema("results"))

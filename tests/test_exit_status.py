@@ -1,4 +1,4 @@
-"""The command never succeeds for a run that did not get to its end; else its status is pytest's."""
+"""The command fails if the run did not finish; otherwise it returns pytest's exit status."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_what_a_quantizer_leaves_running_does_not_delay_the_end(
 
 
 def test_a_program_that_calls_pytest_continues_after_it(repository: ToyRepository) -> None:
-    """In its process, which nobody watches: it is the program's own."""
+    """pytest then runs in the program's process, without a watchdog."""
     repository.write(
         "program.py",
         "import os, pytest\n"

@@ -1,4 +1,4 @@
-"""Exploring: drawn networks are valid and values; runs are reproducible; failures shrink."""
+"""Exploring: drawn networks are valid and rebuildable; runs are reproducible; failures shrink."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_a_defect_that_a_gate_case_shows_is_reported_with_that_case(tmp_path: Pa
     wrong = WRONG["trans-a-ignored"]
     result = explorer(wrong.quantize, tmp_path, seed=1, max_examples=99).check(TRANS_A)
     cases = [f.case for f in result.findings]
-    assert len(cases) > 1  # it goes on: one is not shown instead of another
+    assert len(cases) > 1  # it continues: one defect does not hide another
     assert all(re.fullmatch(TRANS_A + r"@[\w-]+(:chain)?", c) for c in cases)
     assert result.failure is not None
     assert result.failure.startswith("over-quantized: Gemm 'n1' was quantized")
@@ -187,7 +187,7 @@ def test_a_defect_that_a_gate_case_shows_is_reported_with_that_case(tmp_path: Pa
 
 
 def after_pool(model: Any, request: Any) -> Any:
-    """Takes every Sigmoid that reads a MaxPool: no case of the gate has that."""
+    """Quantizes every Sigmoid that reads a MaxPool, which no gate case contains."""
     network = read_onnx(model)
     decisions = Reference().decide(network, request)
     for layer in network.layers:
@@ -220,7 +220,7 @@ def test_a_failing_network_comes_first_the_next_time(tmp_path: Path) -> None:
     assert first.search(group).shrunk is not None
     other = explorer(after_pool, tmp_path, max_examples=200, seed=3, database=tmp_path / "db")
     assert other.search(group).first == 1
-    # Conditions do not mix.
+    # Saved failures of one condition are not replayed for another.
     fine = explorer(after_pool, tmp_path, max_examples=5, seed=3, database=tmp_path / "db")
     assert fine.check("uniform/onnx/unlisted/Tanh").findings == ()
 
@@ -278,7 +278,7 @@ def test_layers_left_in_float_in_networks_are_reported_as_in_the_gate(tmp_path: 
 
 def test_a_not_quantized_finding_names_a_case_that_can_be_rebuilt(tmp_path: Path) -> None:
     def no_calls(model: Any, request: Any) -> Any:
-        """Leaves in float what has its weight out of a function."""
+        """Leaves layers in float whose weight comes from a function."""
         decisions = Reference().decide(request.network, request)
         for layer in request.network.layers:
             made = layer.inputs[1].producer if len(layer.inputs) > 1 and layer.inputs[1] else None
@@ -384,7 +384,7 @@ def test_a_network_is_judged_by_its_id(id_: str, profile: str, repository: ToyRe
         "return gemm_always(model, request) if named else {}",
     )
     run = repository.amct(f"--amct-select={id_}", f"--amct-profile={profile}", "--amct-report=rep")
-    unsettled = id_.startswith("neutral")  # nothing is said of layers: nothing has moved
+    unsettled = id_.startswith("neutral")  # nothing is said about layers: no decision changed
     assert run.code == (pytest.ExitCode.OK if unsettled else pytest.ExitCode.TESTS_FAILED), run.out
     conditions = {f["condition"] for f in repository.report()["findings"]}
     assert conditions == (set() if unsettled else {TRANS_A})

@@ -30,7 +30,7 @@ LONG = "n" * (1 << 20)
 
 @contextmanager
 def soon(seconds: float = 5.0) -> Iterator[None]:
-    """What is inside takes little processor time; what these tests are about takes for ever."""
+    """Check that the body takes little processor time; a failure of these tests never ends."""
     begun = time.process_time()
     yield
     assert time.process_time() - begun < seconds
@@ -77,7 +77,7 @@ NAMED: dict[str, Callable[[], ModelProto]] = {
 
 @pytest.mark.parametrize("make", NAMED.values(), ids=NAMED)
 def test_names_that_are_not_utf_8_are_refused(make: Callable[[], ModelProto]) -> None:
-    """protobuf gives bytes for them, and Python joins no bytes to text."""
+    """protobuf returns bytes for them, and Python cannot join bytes with text."""
     data = make().SerializeToString().replace(b"NAME", b"N\xffME")
     with pytest.raises(pytest_amct.ModelError, match=r"^the upload: a name .* not UTF-8"):
         read_onnx(data, "the upload")
@@ -93,9 +93,9 @@ def test_names_cannot_write_lines_or_commands_into_a_report() -> None:
 
 def test_long_names_make_no_long_messages() -> None:
     plain = model(CONV, w=WEIGHT)
-    lost = model(CONV, w=WEIGHT, outputs=["y", LONG])
+    wrong = model(CONV, w=WEIGHT, outputs=["y", LONG])
     longer = model(node("Conv", ["x", LONG], ["y"]))
-    given: list[tuple[ModelProto, Any]] = [(lost, plain), (plain, longer), (plain, [LONG])]
+    given: list[tuple[ModelProto, Any]] = [(wrong, plain), (plain, longer), (plain, [LONG])]
     given += [(plain, pytest_amct.read_config(json.dumps({LONG: {"quant_enable": True}})))]
     for original, result in given:
         with soon(), pytest.raises(pytest_amct.OutputError) as caught:
@@ -104,7 +104,7 @@ def test_long_names_make_no_long_messages() -> None:
     assert len(network_text(read_onnx(longer))) < 5000
 
 
-# --- what onnx's inference would choke on ---------------------------------------------------------
+# --- models that onnx's inference cannot take -----------------------------------------------------
 
 
 def _chain(type_: str, length: int, reads: int = 2, **attributes: Any) -> ModelProto:
@@ -173,7 +173,7 @@ def test_models_that_grow_are_not_given_to_onnx(
 
 
 def test_dense_networks_do_not_grow() -> None:
-    """Each layer reads all the ones before, as in DenseNet: shapes stay as long as they are."""
+    """Each layer reads all earlier ones, as in DenseNet; shapes do not become longer."""
     nodes = []
     for i in range(60):
         nodes.append(node("Conv", [f"t{i}", f"w{i}"], [f"c{i}"]))
@@ -231,7 +231,7 @@ def _attributes_of_calls(length: int) -> ModelProto:
 
 
 def _doubling_functions(length: int) -> ModelProto:
-    """How many nodes they have once they are inlined is a number of thousands of digits."""
+    """The number of nodes after inlining has thousands of digits."""
     imports = [helper.make_opsetid("", 21), helper.make_opsetid("local", 1)]
     functions = [_function("F0")]
     for i in range(1, length):
@@ -297,7 +297,7 @@ def test_invalid_scales_show_nothing(scale: TensorProto) -> None:
 
 
 def test_not_every_permutation_of_a_weight_is_tried() -> None:
-    """Sixteen dimensions have more permutations than anybody can try."""
+    """Sixteen dimensions have too many permutations to try."""
     dims = [2] * 16
     before = model(node("Conv", ["x", "w"], ["y"], name="a"), constants=[_ramp("w", dims, 1)])
     after = model(node("Conv", ["x", "v"], ["y2"], name="b"), constants=[_ramp("v", dims, 1.001)])

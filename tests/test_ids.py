@@ -1,4 +1,4 @@
-"""Ids as values: what is printed can be read back, and says what it says."""
+"""Ids as values: a printed id parses back to the same value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each kind of condition sees, at its edges, and what it says of it."""
+"""Each kind of condition at its edge cases, and the reasons it gives."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def layer(text: str, name: str = "n") -> Layer:
 
 
 def reason(judged: Layer, condition: str, **done: Any) -> Reason:
-    """What is said of one condition, by the last part of its id."""
+    """The reason about one condition, given the last part of its id."""
     (found,) = [
         r for r in answer(judged, Treatment(**done)).reasons if r.condition.endswith(condition)
     ]
@@ -110,7 +110,7 @@ def test_the_rank_of_a_weight_whose_kernel_is_given_once(
 
 
 def backprop(dilations: list[int], layout: Any) -> Layer:
-    """A Conv2DBackpropInput in a function, whose data_format two calls choose if it is a list."""
+    """A Conv2DBackpropInput in a function; two calls set data_format if it is a list."""
     conv = {"T": "float32", "strides": [1, 1, 1, 1], "padding": tf.Text("SAME")}
     given = {"data_format": tf.Param("f") if isinstance(layout, list) else tf.Text(layout)}
     inputs = ("s:output:0", "w:output:0", "a")

@@ -1,4 +1,4 @@
-"""Layers of a result are found whatever they are called now."""
+"""Layers are found again in a result even if they were renamed."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_a_matmul_may_come_back_as_a_gemm() -> None:
 
 
 def deconv_net(quantize: bool, name: str = "deconv", output: str = "c") -> ModelProto:
-    """A ConvTranspose, or the Conv that does its work: axes swapped, kernel turned."""
+    """A ConvTranspose, or the equivalent Conv with swapped axes and a rotated kernel."""
     nodes = [node("Sin", ["x"], ["s"], name="sin")]
     if quantize:
         nodes += [

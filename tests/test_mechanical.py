@@ -1,6 +1,6 @@
-"""Every condition, got wrong in every way that there is a rule for, is caught by its own test.
+"""Every mechanical misreading of a condition is caught by the test of that condition.
 
-AMCT_PROOF=full tries all of them; otherwise a part, which moves with the number of wrong ones.
+AMCT_PROOF=full tries all of them; otherwise a subset, which depends on their number.
 """
 
 from __future__ import annotations

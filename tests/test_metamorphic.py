@@ -1,4 +1,4 @@
-"""Neutral changes change nothing that the tables speak of, and give valid models."""
+"""Metamorphic changes leave all answers unchanged and give valid models."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_an_invalid_pair_is_refused_in_one_sentence(id_: str) -> None:
 
 
 class Unstable:
-    """Obeys the tables but for one thing that it should not depend on."""
+    """Obeys the tables, but its decisions depend on one irrelevant detail."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -215,7 +215,7 @@ def test_a_decision_that_changes_is_unstable_and_shown_as_a_pair(
     (finding,) = {f.kind for f in result.findings if f.status == "failed"}
     assert finding == "unstable"
     assert metamorphic.changes()[change] in result.failure
-    if change != "order":  # that is over once it has happened
+    if change != "order":  # the difference exists only once
         assert "first:" in result.failure and "then:" in result.failure
         assert "\n-> " in result.failure or "Error" in result.failure
     assert "--amct-seed=1" in result.failure

@@ -1,4 +1,4 @@
-"""Clumsy and hostile quantizers in the process of the tests: each costs one case, never the run."""
+"""Faulty and hostile quantizers in the test process: each costs one case, never the run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def outcome(function: Any) -> Outcome:
 
 
 class Fatal(BaseException):
-    """What ``except Exception`` does not catch."""
+    """An exception that ``except Exception`` does not catch."""
 
 
 def fail(*_: Any, **__: Any) -> Any:
@@ -46,7 +46,7 @@ def fail(*_: Any, **__: Any) -> Any:
 
 
 def hostile(base: type, *names: str) -> Any:
-    """An object of a class of which these methods fail."""
+    """An object whose class fails in these methods."""
     made = type("Hostile", (base,), dict.fromkeys(names, fail))
     return made("x") if base in (str, Refused, Unsupported, OSError) else made()
 
@@ -177,7 +177,7 @@ def test_the_state_of_the_process_is_restored(tmp_path: Path) -> None:
             return ["g"]
 
         assert outcome(quantize).status == "decided"
-        assert outcome(lambda model, request: ["g"]).status == "decided"  # from a folder gone
+        assert outcome(lambda model, request: ["g"]).status == "decided"  # from a deleted folder
     finally:
         os.chdir(home)
     assert sys.getrecursionlimit() == limit
@@ -234,7 +234,7 @@ def test_a_full_disk_costs_one_case(where: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_full_disk_under_a_whole_run(repository: ToyRepository) -> None:
-    """What is written beyond the limit fails as on a full disk, each time with `OSError`."""
+    """Writing beyond the limit raises `OSError` each time, as on a full disk."""
     repository.quantizer(
         "import resource, signal",
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)",
@@ -243,7 +243,9 @@ def test_a_full_disk_under_a_whole_run(repository: ToyRepository) -> None:
         "    print('x' * 10**6)",
         "return obey(model, request)",
     )
-    repository.environment["PYTHONDONTWRITEBYTECODE"] = "1"  # the others' would be cut off
+    repository.environment["PYTHONDONTWRITEBYTECODE"] = (
+        "1"  # the output of the others would be cut off
+    )
     run = repository.cheap()
     assert "crashed" not in run.text
     assert len(repository.report()["findings"]) > 1
@@ -301,7 +303,7 @@ def test_a_partial_report_is_not_left_behind(
     assert [*tmp_path.iterdir()] == []
 
 
-# --- a process of its own -------------------------------------------------------------------------
+# --- a separate process ---------------------------------------------------------------------------
 
 
 def test_an_isolated_function_is_found_where_pytest_finds_it(repository: ToyRepository) -> None:

@@ -1,4 +1,4 @@
-"""Models that users have in files: of any framework, with what stands beside them."""
+"""Model files of any framework, with the files beside them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOADS = (
 
 
 def external(path: Path, location: str) -> Path:
-    """A model of which the first weight lies in another file, named as given."""
+    """A model whose first weight is stored in another file of this name."""
     model = parse_case("uniform/onnx/Gemm/trans_a@1").build().model
     tensor = model.graph.initializer[0]
     raw = tensor.raw_data

@@ -1,4 +1,4 @@
-"""How ONNX models are read: every form of a file, every legal oddity, whatever is hostile."""
+"""How ONNX models are read: every form of a file, legal oddities, hostile models."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def test_what_a_call_passes_for_an_attribute_counts_in_the_body() -> None:
 
 
 def test_a_function_with_the_name_of_an_operator_is_judged_as_neither() -> None:
-    """Runtimes decide which of the two it is, and the document cannot know."""
+    """Runtimes decide which of the two it is; the document does not say."""
     gemm, relu = (_function(t, node("Identity", ["a"], ["r"]), domain="") for t in ("Gemm", "Relu"))
     assert verdict(node("Gemm", ["x", "w"], ["y"]), **SMALL, functions=[gemm]) == "unspecified"
     through = [node("Relu", ["w"], ["v"]), node("Conv", ["x", "v"], ["y"])]
@@ -209,7 +209,7 @@ def test_a_function_with_the_name_of_an_operator_is_judged_as_neither() -> None:
 
 
 def test_calls_in_functions_keep_apart_what_is_passed_further_out() -> None:
-    """The inner function is called once, but the outer one with two different weights."""
+    """The inner function has one call, but the outer one is called with two weights."""
     inner = _function("Inner", node("Dropout", ["a"], ["r"]))
     outer = _function("Outer", node("Inner", ["a"], ["r"], domain="local"))
     nodes = [
@@ -247,7 +247,7 @@ def test_each_value_that_a_loop_carries_has_its_own_type() -> None:
 
 
 def test_what_a_scan_slices_has_the_shape_of_its_slices() -> None:
-    """The body says ``n`` of what its caller feeds with known dimensions."""
+    """The body declares ``n`` where its caller passes known dimensions."""
     info = helper.make_tensor_value_info
     nodes = [node("Shape", ["a"], ["s"]), node("ConstantOfShape", ["s"], ["v"])]
     body = graph(*nodes, node("Gemm", ["a", "v"], ["y"]), result="y")
@@ -299,7 +299,7 @@ def test_what_a_function_passes_on_to_another_counts_in_its_body() -> None:
         assert pytest_amct.answer(layer).verdict == expected
 
 
-# --- what readers fall over -----------------------------------------------------------------------
+# --- what breaks readers --------------------------------------------------------------------------
 
 
 def test_a_layer_in_a_body_that_onnx_does_not_define_is_unspecified() -> None:

@@ -55,13 +55,13 @@ def test_a_transposed_convolution_stays_in_float(opencv: Quantizer) -> None:
 @pytest.mark.parametrize(
     ("group", "deviation"),
     [
-        # READING.md section 7, 9: a global AVE pooling is forbidden.
+        # docs/reading.md, "Table 1: uniform": a global AVE pooling is forbidden.
         (f"{C}/Pooling/global_pooling", "true"),
-        # Section 5: of the operations of Eltwise only SUM is listed.
+        # The same: SUM is the only listed operation of Eltwise.
         (f"{C}/Eltwise/operation", "prod"),
-        # Section 5: an InnerProduct must start at axis 1.
+        # The same: an InnerProduct must start at axis 1.
         (f"{C}/InnerProduct/axis", "2"),
-        # Section 4: one Float16 weight closes Pooling and Eltwise in the whole network.
+        # "Float16": one Float16 weight closes Pooling and Eltwise in the whole network.
         ("float16/caffe/Pooling", "weight-elsewhere"),
         # A type without a row.
         (f"{C}/unlisted/Sigmoid", "plain"),

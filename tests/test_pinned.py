@@ -1,4 +1,4 @@
-"""The pinned examples and single sentences of READING.md on ONNX, table 1 and the Float16 rule."""
+"""Pinned examples, and sentences of docs/reading.md on ONNX, table 1 and the Float16 rule."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SMALL: dict[str, Any] = {"x": (4, 4), "w": (4, 4)}
 IMAGES: dict[str, Any] = {"w": (4, 4, 3, 3)}
 
 
-# --- section 7 ------------------------------------------------------------------------------------
+# --- pinned examples ------------------------------------------------------------------------------
 
 
 def test_1_a_convolution_may_have_weights_per_channel() -> None:
@@ -120,7 +120,7 @@ def test_10_weights_out_of_shapes() -> None:
 
 SCALED = [node("Mul", ["w", "v"], ["u"]), node("Conv", ["x", "u"], ["y"])]
 TAKEN: dict[str, tuple[str, str, list[Any]]] = {
-    # What Mul takes the weight times: the answer if the shape of x can change, and if it cannot.
+    # The factor of Mul: the answer if the shape of x can change, and if it cannot.
     "CastLike": ("quantizable", "quantizable", [node("CastLike", ["w", "x"], ["v"])]),
     "a bias as exporters write it": (
         "quantizable",
@@ -220,7 +220,7 @@ def test_11_a_convolution_inside_of_a_branch(weight: str, expected: str) -> None
     assert verdict(choice, **IMAGES, **given) == expected
 
 
-# --- sections 1 and 2 -----------------------------------------------------------------------------
+# --- layers and defaults --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_a_weight_of_unknown_rank_leaves_it_open() -> None:
     assert verdict(foreign, node("ConvTranspose", ["x", "w"], ["y"]), x=None) == "unspecified"
 
 
-# --- section 5 ------------------------------------------------------------------------------------
+# --- table 1 --------------------------------------------------------------------------------------
 
 
 def test_global_average_pool_is_an_average_pool_that_is_global() -> None:
@@ -341,7 +341,7 @@ def test_a_number_that_scales_two_weights_is_not_a_shared_weight() -> None:
 
 
 def test_attention_shares_no_weight() -> None:
-    """Keys are computed from a weight, and are no stored weight of the product with queries."""
+    """Keys are computed from a weight; they are not a stored weight of the product with queries."""
     nodes = [
         node("MatMul", ["x", "w"], ["y"]),
         node("MatMul", ["x", "q"], ["queries"]),

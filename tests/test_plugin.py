@@ -1,4 +1,4 @@
-"""``pytest --amct`` keeps pytest's manners."""
+"""``pytest --amct`` behaves like pytest."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def test_it_runs_where_the_cache_cannot_be_written(repository: ToyRepository) ->
 
 
 def test_xdist_gives_the_same_report_and_adds_no_tests(repository: ToyRepository) -> None:
-    # A quantizer that imports what the controller has not: versions must not depend on that.
+    # The quantizer imports a module that the controller lacks: versions must not depend on it.
     repository.quantizer("import onnxruntime", "return gemm_always(model, request)")
     alone = repository.amct("--amct-select=uniform/onnx/Gemm/*", "--amct-report=one")
     spread = repository.amct("--amct-select=uniform/onnx/Gemm/*", "--amct-report=two", "-n4")

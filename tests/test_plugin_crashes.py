@@ -1,4 +1,4 @@
-"""A quantizer that takes the process with it, or never comes back, is told of all the same."""
+"""A quantizer that ends the process or never returns is still reported."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ WAYS = {
     "sleeping": "time.sleep(10**6)",
     "deaf": "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(10**6)",
 }
-"""Ways of not coming back; the last three need a timeout."""
+"""Ways of never returning; the last three need a timeout."""
 
 KILLED = {"killed": "os.kill(os.getpid(), 9)"}
-"""What might be an operator's, or the kernel's for lack of memory."""
+"""A signal that may also come from a user, or from the kernel when memory runs out."""
 
 
 ENDS = {
@@ -35,26 +35,26 @@ ENDS = {
 
 
 def what(way: str) -> str:
-    """What is told of it."""
+    """The words of the message."""
     return f"took the process down ({ENDS[way]}) in" if way in ENDS else "did not come back from"
 
 
 def kind(way: str) -> str:
-    """The kind of finding that it is."""
+    """The kind of the finding."""
     return "crashed" if way in ENDS else "timed-out"
 
 
-def lose(repository: ToyRepository, way: str, *arguments: str) -> Run:
-    """Run Gemm's conditions with a quantizer that is lost in cases that break trans_a."""
+def crash(repository: ToyRepository, way: str, *arguments: str) -> Run:
+    """Run Gemm's conditions with a quantizer that crashes or hangs in cases that break trans_a."""
     repository.ini('amct_timeout = "1"')
-    lost = [f"    {line}" for line in {**WAYS, **KILLED}[way].splitlines()]
-    repository.quantizer("if is_broken(model):", *lost, "return obey(model, request)")
+    ending = [f"    {line}" for line in {**WAYS, **KILLED}[way].splitlines()]
+    repository.quantizer("if is_broken(model):", *ending, "return obey(model, request)")
     return repository.cheap(f"--amct-select={CHEAP}@0", "--amct-select=*/weight_rank", *arguments)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_one_sentence_names_the_quantizer_and_the_case(way: str, repository: ToyRepository) -> None:
-    run = lose(repository, way, "-p", "no:randomly")
+    run = crash(repository, way, "-p", "no:randomly")
     assert run.code not in (0, 5)
     sentences = [line for line in run.err.splitlines() if line.startswith("amct: ")]
     assert len(sentences) == 1, run.text
@@ -71,7 +71,7 @@ def test_the_report_holds_what_was_judged_and_the_finding(
     way: str, repository: ToyRepository
 ) -> None:
     home = repository.temporary()
-    lose(repository, way, "-p", "no:randomly")
+    crash(repository, way, "-p", "no:randomly")
     assert [*home.glob("amct-*")] == []
     report = repository.report()
     assert report["complete"] is False
@@ -87,7 +87,7 @@ def test_under_xdist_that_test_fails_and_the_others_continue(
     way: str, repository: ToyRepository
 ) -> None:
     home = repository.temporary()
-    run = lose(repository, way, "-n2", "--junitxml=junit.xml")
+    run = crash(repository, way, "-n2", "--junitxml=junit.xml")
     assert run.code == 1, run.text
     assert re.search(r"1 failed, 1 passed", run.out)
     told = rf"toy:quantize {re.escape(what(way))} case {BROKEN}, after \d+ cases"
@@ -104,7 +104,7 @@ def test_under_xdist_that_test_fails_and_the_others_continue(
 
 
 def test_the_quantizer_is_not_blamed_if_the_process_was_killed(repository: ToyRepository) -> None:
-    run = lose(repository, "killed", "-p", "no:randomly")
+    run = crash(repository, "killed", "-p", "no:randomly")
     assert run.code == -9
     told = rf"amct: pytest was killed \(SIGKILL\) during case {BROKEN}, after \d+ cases: nobody is"
     assert re.search(told, run.err)
@@ -117,7 +117,7 @@ def test_the_quantizer_is_not_blamed_if_the_process_was_killed(repository: ToyRe
 def test_a_quantizer_in_another_process_is_not_blamed_for_the_end_of_pytest(
     where: str, repository: ToyRepository
 ) -> None:
-    """Whatever its child does to it: here it is the stand-in for somebody else."""
+    """The child of the quantizer kills pytest here, in place of an outsider."""
     crash = "import signal; os.kill(PARENT, signal.SIGABRT); time.sleep(100)"
     if where == "command":
         repository.write("tool.py", f"import os, time\n{crash.replace('PARENT', 'os.getppid()')}")
@@ -137,7 +137,7 @@ def test_the_end_is_noticed_while_a_fork_lives_on(repository: ToyRepository) -> 
         "if os.fork() == 0:",
         "    for _ in range(200):",
         f"        if os.path.exists({str(report)!r}):",
-        f"            open({str(seen)!r}, 'w').close()",
+        f"            open({str(seen)!r}, 'w').ccrash()",
         "            break",
         "        time.sleep(0.1)",
         "    os._exit(0)",

@@ -1,4 +1,4 @@
-"""Bad input ends in one sentence; a quantizer that misbehaves is one finding, and no more."""
+"""Bad input ends in one sentence; a quantizer that misbehaves is exactly one finding."""
 
 from __future__ import annotations
 
@@ -131,9 +131,9 @@ def test_a_value_that_cannot_be_used(
 def test_a_path_in_another_repository_brings_no_settings_from_there(
     option: str, repository: ToyRepository, tmp_path: Path
 ) -> None:
-    """pytest takes a value that stands apart for a path of tests, and the ini file from there.
+    """pytest treats a value given as a separate argument as a test path and reads its ini file.
 
-    Found so, another repository's quantizer would be judged in place of this one's.
+    Another repository's quantizer would then be judged instead of this one's.
     """
     other = tmp_path / "other"
     other.mkdir()
@@ -342,7 +342,7 @@ def test_a_quantizer_that_fails_in_the_end_is_an_error(repository: ToyRepository
     assert "Traceback" not in run.text
 
 
-# --- a quantizer of which nothing comes back ------------------------------------------------------
+# --- a quantizer without any result ---------------------------------------------------------------
 
 NOTHING = {
     "invalid-output": "return None",

@@ -1,4 +1,4 @@
-"""What a run selects, what it makes of the user's policy, and what it says in the report."""
+"""What a run selects, how it applies the user's policy, and what it reports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OVER = "over-quantized"
 
 
 def judged(report: dict[str, Any]) -> set[str]:
-    """The conditions of which a report saw both ways."""
+    """The conditions that a report shows as exercised both ways."""
     return {c["id"] for c in report["conditions"] if c.get("satisfied") and c.get("violated_alone")}
 
 
@@ -116,7 +116,7 @@ def test_all_layers_of_a_model_without_a_note_are_judged(repository: ToyReposito
 
 
 def test_raising_over_a_model_that_may_be_refused_warns(repository: ToyRepository) -> None:
-    """One layer of it is forbidden, the others are not: which it was about nobody knows."""
+    """One layer of it is forbidden and the others are not, so the cause is unknown."""
     repository.quantizer("raise ValueError('no')")
     repository.amct(f"--amct-select={BROKEN}", "--amct-report=rep")
     repository.ini(quantizer="toy:gemm_always")
@@ -156,7 +156,7 @@ def test_a_note_of_another_kind_is_reported_and_not_used(repository: ToyReposito
     assert "not a note of this suite" in repository.refused("--amct", f"--amct-model={saved}")
 
 
-# --- claims, skips, waivers ---------------------------------------------------------------------
+# --- required rows, float rows and waivers ------------------------------------------------------
 
 
 ROW = "uniform/onnx/Gemm"
@@ -209,7 +209,7 @@ def test_a_waived_finding_does_not_fail_and_stays_in_the_report(
         {"pattern": "uniform/onnx/Conv/*", "reason": "unused", "used": False},
         {"pattern": CHEAP, "reason": "the device has a transposer", "used": True},
     ]
-    assert "covers nothing" not in run.out  # of what was left out nothing is known
+    assert "covers nothing" not in run.out  # nothing is known about conditions that were left out
 
 
 def test_a_waiver_covers_one_case_alone(repository: ToyRepository) -> None:
@@ -258,7 +258,7 @@ g (float[4, 32] x, float[32, 32] v1, float[32, 32] v2) => (float[4, 32] y, float
    [plain] z = Sin (y)
 }
 """
-"""A model of which little can be judged: callers may replace weights, and two layers share one."""
+"""A model with little to judge: callers may replace weights, and two layers share one."""
 
 
 def test_judging_a_model_reports_how_much_was_judged_and_why_not_more(
@@ -387,7 +387,7 @@ def test_last_failed_leaves_out_what_passed(repository: ToyRepository) -> None:
 
 
 def test_a_whole_run_leaves_nothing_out(repository: ToyRepository) -> None:
-    """Also where tests beside the suite are skipped, and each test is run twice."""
+    """Even if tests beside the suite are skipped and each test runs twice."""
     repository.write(
         "repeating.py",
         "import pytest\n"
@@ -411,7 +411,7 @@ def test_a_whole_run_leaves_nothing_out(repository: ToyRepository) -> None:
 def test_a_run_is_not_complete_if_a_test_that_was_to_run_has_no_result(
     more: list[str], repository: ToyRepository
 ) -> None:
-    """Whatever the exit status: after a second Ctrl-C that is 0 for those who write reports."""
+    """The exit status does not show it: report writers see 0 after a second Ctrl-C."""
     repository.write(
         "conftest.py",
         "def pytest_runtest_protocol(item):\n    return 'dilation_d' in item.name or None\n",

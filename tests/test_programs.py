@@ -1,4 +1,4 @@
-"""Programs as quantizers, and functions in a process of their own: what dies is one case."""
+"""External programs and isolated functions as quantizers: a crash costs one case."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_batch_that_dies_is_retried_one_model_at_a_time(tmp_path: Path) -> Non
 
 
 def test_models_that_a_batch_left_out_are_retried_one_at_a_time(tmp_path: Path) -> None:
-    """It ended half way with status 0."""
+    """The batch ended half-way with status 0."""
     mode = "if transposed and len(manifest['models']) > 1: sys.exit(0)"
     runner = program(tmp_path, mode, "batch")
     result = runner.check("uniform/onnx/Gemm/trans_a")
@@ -130,12 +130,12 @@ def test_models_that_a_batch_left_out_are_retried_one_at_a_time(tmp_path: Path) 
 
 
 def test_a_batch_that_hangs_is_retried_one_model_at_a_time(tmp_path: Path) -> None:
-    """It may take as long as it likes, if only results appear."""
+    """A batch may take any time as long as new results appear."""
     runner = program(tmp_path, "if transposed: time.sleep(1000)", "batch", timeout=3)
     outcomes = runner._outcomes
     cases = [parse_case(name) for name in (PLAIN, f"{PLAIN}:chain", BROKEN)]
     runner._run_batch(cases)
-    assert outcomes == {}  # as a whole it failed
+    assert outcomes == {}  # the batch failed
     assert [record(runner, c.id).status for c in cases] == ["decided", "decided", "timed-out"]
 
 

@@ -1,4 +1,4 @@
-"""Float is said only where float operators alone stand at a layer; else it is not told."""
+"""A layer is float only if all operators at it are float; otherwise it cannot be told."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_weight_that_holds_integers_is_quantized(dtype: Any) -> None:
 
 
 def with_weight(nodes: list[NodeProto], *kept: TensorProto) -> ModelProto:
-    """`conv_net` whose weight is what some nodes make, called ``k``."""
+    """`conv_net` whose weight ``k`` is computed by these nodes."""
     result = conv_net()
     result.graph.node[1].input[1] = "k"
     for at, extra in enumerate(nodes, 1):
@@ -144,7 +144,7 @@ def test_a_weight_that_a_nested_graph_dequantizes_is_not_float() -> None:
 
 
 def calling(body: list[NodeProto], weight: list[NodeProto]) -> ModelProto:
-    """A Conv whose data and weight are what calls of a function make, and one in a function."""
+    """A Conv whose data and weight are outputs of calls, and a Conv inside a function."""
     imports = [helper.make_opsetid("", 21)]
     result = model(
         [

@@ -1,4 +1,4 @@
-"""Operators of other domains, and of no domain that ONNX knows, in what quantizers return."""
+"""Operators of other or unknown domains in the models that quantizers return."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def outcome_of(original: ModelProto, result: ModelProto) -> Outcome:
 
 
 def decided(original: ModelProto, result: ModelProto, name: str = "conv") -> Decision | str | None:
-    """The decision on a layer, or the words that say why there is none."""
+    """The decision on a layer, or the reason why there is none."""
     outcome = outcome_of(original, result)
     layers = read_onnx(original).layers
     (index,) = (i for i, layer in enumerate(layers) if layer.name == name)
@@ -43,7 +43,7 @@ def decided(original: ModelProto, result: ModelProto, name: str = "conv") -> Dec
 
 
 def conv(data: Nodes, weight: Nodes, kept: list[TensorProto], at: str = "s_dq") -> ModelProto:
-    """`conv_net` whose Conv reads ``s_dq`` and ``w_dq``, which the given nodes make."""
+    """`conv_net` whose Conv reads ``s_dq`` and ``w_dq``, the outputs of these nodes."""
     return model(
         [
             node("Sin", ["x"], ["s"], name="sin"),
@@ -57,7 +57,7 @@ def conv(data: Nodes, weight: Nodes, kept: list[TensorProto], at: str = "s_dq") 
 
 
 def fake(type_: str, domain: str, parameters: list[str], **attributes: Any) -> tuple[Nodes, Nodes]:
-    """A quantizer of one node on data and weight."""
+    """Data and weight, each behind a quantizer that is a single node."""
     data, weight = (
         [node(type_, [name, *parameters], [f"{name}_dq"], domain=domain, **attributes)]
         for name in ("s", "w")
@@ -66,7 +66,7 @@ def fake(type_: str, domain: str, parameters: list[str], **attributes: Any) -> t
 
 
 def pairs(kind: str, domain: str, zero: bool = True) -> tuple[Nodes, Nodes]:
-    """A quantizer and a dequantizer on data and weight: ``kind`` has a gap for their names."""
+    """A quantizer and a dequantizer on data and weight; ``kind`` has a gap for their names."""
     parameters = ["scale", "zero"] if zero else ["scale"]
     data, weight = (
         [
@@ -211,7 +211,7 @@ def test_a_pool_between_quantizers_of_one_node_is_the_tools_choice() -> None:
     assert "BFPQuantizeDequantize" in found.seen
 
 
-# --- strangers ---------------------------------------------------------------------------------
+# --- foreign operators -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("domain", ["com.acme", ""])
@@ -313,7 +313,7 @@ def test_a_layer_behind_a_foreign_operator_in_a_deploy_model_cannot_be_told() ->
         ],
         [integers("w", 4, 3, 3, 3)],
     )
-    # What the Conv sums up goes into the stranger: only without it would the pool be float.
+    # The Conv's sum goes into the foreign operator: only without it would the pool be float.
     result.graph.node[2].input[0] = "s"
     told = decided(pooled_net(), result, "pool")
     assert isinstance(told, str) and "MyQuantize" in told

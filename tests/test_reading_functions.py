@@ -1,4 +1,4 @@
-"""Functions that a quantizer puts into the model that it returns."""
+"""Functions that a quantizer adds to the model that it returns."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_functions_of_the_given_model_are_not_inlined() -> None:
 
 
 def doubling(depth: int) -> list[FunctionProto]:
-    """Functions that each call the one before twice."""
+    """Functions of which each calls the previous one twice."""
     found = [function("F0", ["X"], ["Y"], [node("Relu", ["X"], ["Y"])])]
     for i in range(1, depth):
         calls = [
@@ -204,7 +204,7 @@ def test_functions_that_grow_too_large_stay_calls_and_cannot_be_told(
     assert outcome.untold[1] == (
         f"quant::{type_} 'conv' stands in its place, a function that grows too large once inlined"
     )
-    assert outcome.decisions.keys() == {0}  # what the Erf reads is not known either
+    assert outcome.decisions.keys() == {0}  # the data of the Erf is unknown, too
     assert "stands at its data" in outcome.untold[2]
 
 
@@ -226,6 +226,6 @@ def test_two_functions_of_one_name_are_not_inlined() -> None:
 def test_what_onnx_does_not_inline_stays_a_call() -> None:
     body = function("F", ["X"], ["Y"], [node("Relu", ["X"], ["Y"])])
     result = calling([body], "F")
-    result.graph.node[1].input.extend(["s", "s"])  # more than the function takes
+    result.graph.node[1].input.extend(["s", "s"])  # more inputs than the function has
     outcome = read_outcome(read_onnx(conv_net()), result)
     assert outcome.decisions.get(1) is None

@@ -1,4 +1,4 @@
-"""Integers without Q/DQ pairs: behind Cast, stored as floats, with factors that come later."""
+"""Integers without Q/DQ pairs: behind Cast, stored as floats, or scaled later."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def conv(
     data: list[NodeProto] | None = None,
     behind: list[NodeProto] | None = None,
 ) -> ModelProto:
-    """`conv_net` whose Conv reads ``d`` and ``k``; what it makes is called ``c`` or ``c0``."""
+    """`conv_net` whose Conv reads ``d`` and ``k`` and writes ``c`` or ``c0``."""
     return model(
         [
             node("Sin", ["x"], ["s"], name="sin"),
@@ -76,7 +76,7 @@ def test_a_weight_that_is_cast_from_integers_is_quantized(
     found = decisions(conv_net(), conv([CAST], [integers("wq", 4, 3, 3, 3), factor], None, behind))
     assert isinstance(found["conv"], Decision)
     assert (found["conv"].inputs, found["conv"].weights) == ((), True)
-    # Factors of the data may be among those that differ.
+    # The factors that differ may be those of the data.
     assert found["conv"].weight_channel_wise is channel_wise
     assert (found["conv"].weight_asymmetric, found["conv"].weight_bits) == (False, 8)
 

@@ -45,7 +45,7 @@ def test_layers_are_called_by_their_output_where_no_node_has_that_name() -> None
     original = conv_net()
     original.graph.node[1].name = ""
     assert decisions(original, ["c"])["c"] == Decision()
-    original.graph.node[0].name = "c"  # now a node has the name that is also the Conv's output
+    original.graph.node[0].name = "c"  # now the Conv's output is also the name of a node
     outcome = read_outcome(read_onnx(original), ["c"])
     assert outcome.decisions == {0: Decision()}
 
@@ -134,7 +134,7 @@ def test_dangling_and_doubled_tensors_are_output_errors() -> None:
 
 
 class _Hostile(dict):  # type: ignore[type-arg]
-    """A mapping, a path and a value that fail in the quantizer's own code."""
+    """A mapping that raises in the quantizer's code."""
 
     def items(self) -> object:  # type: ignore[override]
         raise RuntimeError("no items")

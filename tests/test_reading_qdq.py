@@ -268,7 +268,7 @@ def test_another_table_gets_its_own_answer_on_neighbours(tmp_path: Path) -> None
     path.write_text(one_row('{ attribute = "transA", equals = 0, default = 0 }'), encoding="utf-8")
     original = read_onnx(between("Conv", EXP, "Conv", pairs=False))
     result = read_onnx(between("Conv", EXP, "Conv", pairs=True))
-    specs = [load_spec(), load_spec(str(path))]  # the second one lists no Conv
+    specs = [load_spec(), load_spec(str(path))]  # the second table does not list Conv
     evidence = []
     for spec in specs:
         found = read_decisions(original, match_layers(original, result, spec), spec).decisions

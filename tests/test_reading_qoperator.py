@@ -1,4 +1,4 @@
-"""Decisions in QOperator form, and in what the real onnxruntime writes."""
+"""Decisions in QOperator form, and in models that the real onnxruntime writes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_pool_that_now_works_on_integers_is_quantized() -> None:
 
 
 def test_a_float_layer_between_integer_operators_is_float() -> None:
-    """Dequantized only to get back to float: that is how QOperator form leaves a layer alone."""
+    """QOperator form leaves a layer in float by dequantizing its data."""
     original = model(
         [
             node("Conv", ["x", "w"], ["a"], name="one"),
@@ -214,7 +214,7 @@ def test_onnxruntimes_static_quantizers_are_read(form: str, tmp_path: Path) -> N
         assert decision is not None and decision.inputs, name
         assert decision.weights is False
     assert found["sin"] == found["erf"] == Decision.float()
-    assert outcome.unmatched == {2}  # the Relu has become part of the Conv
+    assert outcome.unmatched == {2}  # the Relu was fused into the Conv
     assert found["flatten"] is None
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(find_spec("tensorflow") is None, reason="needs t
 
 
 def quietly(code: str) -> None:
-    """Run Python with TensorFlow in a process of its own: its import warns and is slow."""
+    """Run Python code in a separate process: importing TensorFlow is slow and prints warnings."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     environment["PYTHONPATH"] = str(Path(__file__).parent / "tools")
     run = subprocess.run(

@@ -1,4 +1,4 @@
-"""The report and what a user reads: pinned by snapshots and by the schema that ships."""
+"""The report and the printed output: pinned by snapshots and by the packaged schema."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def leaves_all_in_float(model: Any, request: Any) -> Any:
 
 
 def judge_by(quantize: Any, groups: list[str], folder: Path, **settings: Any) -> dict[str, Any]:
-    """The report on a quantizer of one's own."""
+    """The report on a quantizer function."""
     given = Settings("own", max_examples=0, scratch=folder, **settings)
     runner = Runner(FunctionQuantizer("own", quantize), SPEC, given)
     return report_of(given, [runner.check(group) for group in groups])
@@ -162,7 +162,7 @@ def test_float_is_a_decision(quantize: Any, tmp_path: Path) -> None:
     report = judge_by(quantize, [*GEMM, "uniform/onnx/unlisted/Mul"], tmp_path)
     line = line_of(report, "uniform/onnx/Gemm")
     assert "✓ trans_a" in line
-    assert "- channel_wise" in line  # nothing showed how a weight is quantized
+    assert "- channel_wise" in line  # nothing showed the settings of a weight
     assert "✓ 1 type" in line_of(report, "types without a row")
 
 
@@ -188,7 +188,7 @@ def test_what_a_row_s_layers_became_adds_up(tmp_path: Path) -> None:
 
 
 def test_a_setting_that_no_test_asserts_was_not_checked(tmp_path: Path) -> None:
-    """A Gemm per channel: only the test of that setting fails it, so that others say nothing."""
+    """For a Gemm per channel, only the test of that setting fails; the others say nothing."""
 
     def per_channel(model: Any, request: Any) -> Any:
         done = Decision((0,), True, weight_channel_wise=True, weight_asymmetric=False)
@@ -234,7 +234,7 @@ def test_the_numbers_of_the_table_are_those_of_the_headline(tmp_path: Path) -> N
 
 
 def test_layers_that_cannot_be_told_are_reported_in_one_line(tmp_path: Path) -> None:
-    """A pair that neighbours explain is neither an accusation nor a quantized layer."""
+    """A pair that neighbours explain is neither a finding nor a quantized layer."""
 
     def explained(model: Any, request: Any) -> Any:
         return {n.name or n.output[0]: Decision(evidence="inferred") for n in model.graph.node}

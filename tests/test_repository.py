@@ -42,7 +42,7 @@ def _wheel(source: Path, folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the sources: building leaves folders behind that a later build would take in."""
+    """A copy of the sources: building leaves folders that a later build would include."""
     folder = tmp_path_factory.mktemp("checkout") / "source"
     left_out = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
     shutil.copytree(ROOT, folder, ignore=left_out)

@@ -105,7 +105,7 @@ def test_a_weight_in_a_partly_known_shape_is_not_quantizable() -> None:
 
 
 def weight_source(network: Network) -> Reason:
-    """What is said of the weight of the layer that is called n."""
+    """The reason about the weight of the layer called ``n``."""
     (layer,) = [x for x in network.layers if x.name == "n"]
     (seen,) = [r for r in answer(layer).reasons if r.condition.endswith("/weight_source")]
     return seen

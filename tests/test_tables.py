@@ -94,7 +94,7 @@ def test_a_path_is_read_where_it_leads_to_now(
         assert pytest_amct.load_spec("own.toml") is pytest_amct.load_spec("own.toml")
     path = tmp_path / "two" / "own.toml"
     path.write_text(SMALL.replace("A table of one row", "changed"))
-    os.utime(path, ns=(0, 0))  # a change within one tick of the clock shows here, too
+    os.utime(path, ns=(0, 0))  # a change within one clock tick is noticed, too
     assert pytest_amct.load_spec(path).title == "changed"
 
 
@@ -211,7 +211,7 @@ VALUES: Mapping[str, Any] = {
 
 
 def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of every value of a document."""
+    """The path of every value in a document."""
     items = node.items() if isinstance(node, dict) else enumerate(node)
     for key, value in items:
         yield (*path, key)
@@ -224,7 +224,7 @@ def shipped() -> Any:
 
 
 def _each_kind_of_place() -> dict[str, tuple[Any, ...]]:
-    """Of all places that differ in the numbers of rows and conditions alone, one."""
+    """One of all places that differ only in the numbers of rows and conditions."""
     document, found = shipped(), {}
     for path in places(document):
         holder: Any = document
@@ -240,7 +240,7 @@ PLACES = _each_kind_of_place()
 
 @pytest.fixture(scope="module")
 def layers() -> list[Layer]:
-    """A conforming layer of each row, and what stands around it."""
+    """A conforming layer of each row, and the layers around it."""
     found: list[Layer] = []
     for framework in ("onnx", "tensorflow", "caffe"):
         rows = [f"uniform/{framework}/{row}" for row in catalog.source_of(framework).defaults]
@@ -295,7 +295,7 @@ SPEC = pytest_amct.load_spec()
 
 
 def without_weight(row: str) -> Spec:
-    """The tables as if a row's layers had no weight; they come from the same file."""
+    """The same tables from the same file, but a row's layers have no weight."""
     rows = [replace(r, ports=Ports((0,))) if r.id == row else r for r in SPEC.rows]
     return replace(SPEC, rows=tuple(rows))
 
@@ -327,7 +327,7 @@ def test_answers_do_not_depend_on_tables_used_before(case: str, other: Spec) -> 
     assert answers(network, other) == second
 
 
-# --- every condition is met and broken by some case -----------------------------------------------
+# --- every condition is exercised both ways -------------------------------------------------------
 
 
 def _conditions() -> list[tuple[Row, Condition]]:
@@ -344,7 +344,7 @@ def _conditions() -> list[tuple[Row, Condition]]:
 
 @cache
 def _seen() -> dict[str, set[str]]:
-    """By condition id: ``holds``, ``broken`` and ``unknown`` (each of these alone) of some case."""
+    """The states that cases show, by condition id; only that condition is broken or unknown."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     spec = pytest_amct.load_spec()
     implied = {condition_id(r, c) for r in spec.rows for c in r.conditions if c.implied_by}

@@ -15,7 +15,7 @@ from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 
 
 def called(op: str, weight: Any, **attrs: Any) -> Any:
-    """A Conv2D in a function ``f``, run by an operator of that type."""
+    """A Conv2D in a function ``f`` that an operator of this type calls."""
     inside = node("Conv2D", "conv", "data", "filter", T="float32")
     passes = node("Identity", "out", "conv:output:0", T="float32")
     takes = {"data": "float32", "filter": "float32"}

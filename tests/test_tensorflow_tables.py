@@ -212,7 +212,7 @@ def test_table_3() -> None:
 
 
 def half(*before: Any, source: Any = None) -> Any:
-    """A Float32 branch with the seven types' layers, and whatever else is given."""
+    """A Float32 branch with the layers that the rule closes, and further nodes."""
     more = (node("AvgPool", "avg", "x", T="float32"), node("Add", "add", "x", "x", T="float32"))
     return graph(source or fed(), *before, node("MaxPool", "y", "x", T="float32"), *more)
 

@@ -32,7 +32,7 @@ def judged(layer: Layer, decision: Decision | Outcome, **asked: object) -> Recor
     return judge_layer("case", "group", layer, outcome, SPEC, Policy(), RequestOptions.of(asked))
 
 
-def test_the_first_waiver_that_matches_applies() -> None:
+def test_the_waiver_that_matches_applies() -> None:
     finding = Finding("over-quantized", "uniform/onnx/Gemm/trans_a", "case", "n", "failed", "words")
     policy = Policy(waivers={"uniform/caffe/*": "no", "uniform/onnx/*": "known"})
     assert policy.waiver(finding) == "uniform/onnx/*"
@@ -88,7 +88,7 @@ def test_a_constant_bias_behind_a_layer_with_weights_is_not_expected() -> None:
     idle = Decision.float()
     assert not judged(network.layer("bias"), idle, tensor_quantize=("bias",)).expected
     assert judged(network.layer("sum"), idle, tensor_quantize=("sum",)).expected
-    assert not judged(network.layer("sum"), idle).expected  # the row lists its data alone
+    assert not judged(network.layer("sum"), idle).expected  # the row lists only its data
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_float_data_says_nothing_about_an_unknown_weight() -> None:
 
 
 def test_a_bare_name_is_judged_by_the_milder_table() -> None:
-    """Of a name nothing but "quantized" is known: the milder of both tables judges."""
+    """A name says only "quantized", so the milder of both tables judges."""
     bad = gemm("transA = 1")
     assert [f.status for f in judged(bad, Decision()).findings] == ["failed"]
     assert [f.status for f in judged(bad, Decision(), scheme="weight_only").findings] == ["warned"]
@@ -225,7 +225,7 @@ def test_only_settings_that_a_decision_shows_are_checked() -> None:
 
 
 def test_one_forbidden_setting_is_enough() -> None:
-    """Whatever else of the treatment is not known."""
+    """Even if the rest of the treatment is unknown."""
     for done in ({"weight_channel_wise": True}, {"weight_asymmetric": True}):
         assert answer(gemm(), Treatment(data=True, **done)).verdict == "forbidden"
         assert answer(gemm(), Treatment(**done)).verdict == "quantizable"  # weights alone?
@@ -350,7 +350,7 @@ def test_a_finding_says_what_shows_it() -> None:
 
 @pytest.mark.parametrize("transposed", [0, 1])
 def test_what_neighbours_explain_cannot_be_told(transposed: int) -> None:
-    """Neither quantized nor float: no finding, nothing checked, and strictness changes nothing."""
+    """It is unknown: no finding and nothing checked, even under ``strict``."""
     layer = gemm(f"transA = {transposed}")
     channels = Decision((0,), True, weight_channel_wise=True, evidence="inferred")
     for decision in (Decision(evidence="inferred"), channels):
@@ -413,6 +413,6 @@ def test_a_request_may_itself_be_forbidden() -> None:
 
 
 def test_unmatched_differs_from_unknown() -> None:
-    lost = Outcome("decided", unmatched=frozenset({0}))
-    assert judged(gemm(), lost).decided == "unmatched"
+    gone = Outcome("decided", unmatched=frozenset({0}))
+    assert judged(gemm(), gone).decided == "unmatched"
     assert judged(gemm(), Outcome("decided")).decided == "unknown"

@@ -1,4 +1,4 @@
-"""Wrong quantizers are caught, each by the condition that it breaks; right ones never."""
+"""Each wrong quantizer is caught by the condition that it breaks; correct ones never are."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ IMAGE = (1, 4, 8, 8)
 
 
 def stored(name: str, shape: Sequence[int], dtype: int = FLOAT) -> TensorProto:
-    """A constant; what it holds never matters to an answer."""
+    """A constant; its values never matter to an answer."""
     raw = b"\1" * (SIZES[dtype] * prod(shape))
     return TensorProto(name=name, dims=shape, data_type=dtype, raw_data=raw)
 
@@ -46,7 +46,7 @@ def model(
 ) -> ModelProto:
     """A model with an input ``x``, further `inputs` by name, and `weights` by name and shape.
 
-    Initializers that are `listed` are graph inputs, too.
+    Initializers in `listed` are also graph inputs.
     """
     kept = [*constants, *(stored(name, shape, dtype) for name, shape in weights.items())]
     fed = {"x": (dtype, x), **(inputs or {})}
@@ -66,7 +66,7 @@ def model(
 
 
 def graph(*nodes: NodeProto, result: str, dtype: int = FLOAT, takes: Any = ()) -> GraphProto:
-    """A nested graph that gives one `result`."""
+    """A nested graph with one output, `result`."""
     info = helper.make_tensor_value_info
     return helper.make_graph(nodes, "b", list(takes), [info(result, dtype, None)])
 
@@ -81,7 +81,7 @@ def answer_of(judged: ModelProto, treatment: Treatment = Treatment(), made: str 
 
 
 def verdict(*nodes: NodeProto, treatment: Treatment = Treatment(), **given: Any) -> str:  # noqa: B008
-    """The verdict about ``y`` in a model of these nodes, see `model`."""
+    """The verdict on ``y`` in a model of these nodes, see `model`."""
     return answer_of(model(*nodes, **given), treatment).verdict
 
 

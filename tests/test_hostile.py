@@ -354,7 +354,7 @@ def test_hostile_configurations_are_refused_in_one_short_line(text: str) -> None
 
 RECORDS = {
     "a port of thousands of digits": f'record {{ key: "conv:{"9" * 5000}" value {{ scale_d: 1 }}}}',
-    "a key that is no text": 'record { key: "\\377" value { scale_d: 1 } }',
+    "a key that is not text": 'record { key: "\\377" value { scale_d: 1 } }',
     "a key of two lines": 'record { key: "a\\nb" value { scale_d: 1 } }',
     "deep nesting": "record { a {" + " b {" * 50_000,
     "a long key": f'record {{ key: "{LONG}" value {{ scale_d: 1 }} }}',

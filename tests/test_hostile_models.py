@@ -117,7 +117,7 @@ HOSTILE: dict[str, Callable[[], ModelProto]] = {
         *(node(t, [], ["y"]) for t in ("Gemm", "Conv", "MatMul", "Add", "MaxPool"))
     ),
     "no outputs": lambda: model(node("Gemm", ["x", "w"], []), node("Constant", [], []), **SMALL),
-    "output of nobody": lambda: model(outputs=["z"]),
+    "output without a producer": lambda: model(outputs=["z"]),
     "odd attributes": lambda: model(
         node("Conv", ["x", "w"], ["y"], dilations="no", kernel_shape=1.5),
         node("AveragePool", ["x"], ["z"], kernel_shape="no"),

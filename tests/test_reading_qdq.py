@@ -186,7 +186,7 @@ def test_two_dequantized_operands_between_float_layers_are_the_tools_choice() ->
     matmul = decisions(original, product("a_dq", "b_dq", "Sin", "Erf"))["matmul"]
     assert isinstance(matmul, Decision)
     assert (matmul.inputs, matmul.weights, matmul.evidence) == ((0,), True, "stated")
-    assert matmul.weight_asymmetric is None  # an activation's zero point is no weight offset
+    assert matmul.weight_asymmetric is None  # an activation's zero point is not a weight offset
 
 
 def test_two_operands_that_quantized_neighbours_dequantize_show_nothing() -> None:

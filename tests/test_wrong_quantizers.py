@@ -97,7 +97,7 @@ def test_layers_left_in_float_are_reported_and_fail_in_required_rows(
     assert finding.status == "warned"
     is_required = runner_of(quantizer_of(wrong), tmp_path, required_rows=(wrong.caught_by,))
     failures = [is_required.check(group).failure for group in groups]
-    assert any(failure and failure.startswith("missed: ") for failure in failures)
+    assert any(failure and failure.startswith("not-quantized: ") for failure in failures)
 
 
 def test_a_quantizer_that_quantizes_nothing_fails(tmp_path: Path) -> None:

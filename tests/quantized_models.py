@@ -180,7 +180,7 @@ def between(
 ) -> ModelProto:
     """A layer from ``a`` to ``b`` between two layers, with or without Q/DQ.
 
-    A Conv as neighbour is quantized where `pairs` is set.
+    A Conv as neighbour is quantized if `pairs` is set.
     """
     nodes: list[NodeProto] = []
     kept = scalars()
@@ -264,7 +264,7 @@ def renamed(proto: ModelProto) -> ModelProto:
 
 
 def two_convs(quantize: tuple[str, ...] = ()) -> ModelProto:
-    """Two Convs of the same shapes side by side; those named get quantized weights."""
+    """Two parallel Convs of the same shapes; the named ones get quantized weights."""
     nodes, kept = [], [*scalars()]
     for name in ("first", "second"):
         plain = constant(name, 4, 3, 3, 3)

@@ -35,7 +35,7 @@ def test_the_contracts_hold() -> None:
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """A copy of the package, to break."""
+    """A copy of the package that a test may break."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     left_out = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "pytest_amct", tmp_path / "pytest_amct", ignore=left_out)

@@ -126,7 +126,7 @@ def test_dequantized_data_is_float() -> None:
 
 
 @pytest.mark.parametrize("type_", ["Relu", "Identity", "Concat", "Transpose", "Clip"])
-def test_integers_pass_what_moves_or_clips_them(type_: str) -> None:
+def test_integers_pass_through_layers_that_move_or_clip_them(type_: str) -> None:
     model = deploy_model()
     given = {"axis": 1} if type_ == "Concat" else {}
     extra = helper.make_node(type_, ["conv_b.quant.output0"], ["passed"], "extra", **given)

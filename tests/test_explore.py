@@ -81,7 +81,7 @@ def test_drawn_networks_are_valid() -> None:
     assert loaded > 30
 
 
-def test_every_deviation_can_stand_in_a_network() -> None:
+def test_every_deviation_can_occur_in_a_network() -> None:
     conv = Item("uniform/onnx/Conv", "default")
     for group, deviation in everything("onnx"):
         case = NetworkCase((conv, Item(group, deviation, 1, 1), Item(*TO_ADD, 1, 2)), None, ())
@@ -91,7 +91,7 @@ def test_every_deviation_can_stand_in_a_network() -> None:
 TO_ADD = ("uniform/onnx/Add", "default")
 
 
-def test_networks_have_what_real_ones_have() -> None:
+def test_networks_have_the_structures_of_real_ones() -> None:
     cases = drawn(500)
     networks = [read_onnx(case.build().data) for case in cases]
     sizes = {len(case.items) for case in cases}
@@ -123,7 +123,7 @@ def test_a_network_is_rebuilt_from_its_id() -> None:
         assert parse_case(case.id).build() == case.build()
 
 
-def test_a_case_may_stand_among_other_layers() -> None:
+def test_a_case_may_be_part_of_a_network() -> None:
     id_ = (
         f"{TRANS_A}@1:in(uniform/onnx/Conv@default,_<1,uniform/onnx/Add@default<1<2)+opset17+apart"
     )

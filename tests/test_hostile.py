@@ -1,4 +1,4 @@
-"""Models and texts made to break their reader; `fuzz_models.py` looks for more of their kind."""
+"""Models and texts made to break their reader; `fuzz_models.py` searches for more."""
 
 from __future__ import annotations
 
@@ -379,7 +379,7 @@ def _is_short(message: str) -> None:
 
 
 def test_a_little_fuzz_finds_nothing(tmp_path: Path) -> None:
-    """Minutes of it: ``python tests/tools/fuzz_models.py --minutes 5``."""
+    """A longer run: ``python tests/tools/fuzz_models.py --minutes 5``."""
     pytest.importorskip("resource", reason="the limits of a child process need a POSIX system")
     from fuzz_models import Fuzz, sources
 

@@ -52,7 +52,7 @@ def said(judged: Layer, condition: str) -> tuple[str, str]:
         ("index = 1, ", "[1]", "unspecified"),
         ("", "[1, 2]", "quantizable"),
         ("", "[2, 1]", "forbidden"),
-        ("index = 1, ", "1", "quantizable"),  # no list: the index says nothing
+        ("index = 1, ", "1", "quantizable"),  # not a list: the index does not apply
         ("index = 1, ", "2", "forbidden"),
     ],
 )

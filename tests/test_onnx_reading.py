@@ -103,7 +103,7 @@ def test_sparse_initializers_are_constants() -> None:
 
 
 def test_external_data_is_never_opened(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.bin")  # opening it would wait for ever
+    os.mkfifo(tmp_path / "pipe.bin")  # opening it would block
     for location in ("pipe.bin", "nowhere.bin"):
         tensor = TensorProto(name="w", dims=WEIGHT, data_type=FLOAT)
         tensor.data_location = TensorProto.EXTERNAL
@@ -208,7 +208,7 @@ def test_a_function_with_the_name_of_an_operator_is_judged_as_neither() -> None:
     assert verdict(*through, x=IMAGE, w=WEIGHT, functions=[relu]) == "unspecified"
 
 
-def test_calls_in_functions_keep_apart_what_is_passed_further_out() -> None:
+def test_nested_calls_keep_the_arguments_of_outer_calls_separate() -> None:
     """The inner function has one call, but the outer one is called with two weights."""
     inner = _function("Inner", node("Dropout", ["a"], ["r"]))
     outer = _function("Outer", node("Inner", ["a"], ["r"], domain="local"))

@@ -50,12 +50,12 @@ def test_2_quantizing_the_constant_operand_of_an_add_is_data() -> None:
     assert verdict(add, w=(8,), treatment=Treatment(weights=False)) == "quantizable"
 
 
-def test_3_an_average_pool_may_have_data_alone_or_a_factor() -> None:
+def test_3_an_average_pool_may_have_data_only_or_a_factor() -> None:
     assert verdict(AVERAGE, treatment=Treatment(weights=False)) == "quantizable"
     assert verdict(AVERAGE, treatment=Treatment(weights=True)) == "quantizable"
 
 
-def test_3_a_shift_breaks_average_pools_alone() -> None:
+def test_3_a_shift_violates_only_average_pools() -> None:
     shifted = Treatment(shift=True)
     assert broken(AVERAGE, treatment=shifted) == {"uniform/onnx/AveragePool/shift"}
     assert verdict(AVERAGE, treatment=Treatment(shift=False)) == "quantizable"

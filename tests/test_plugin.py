@@ -140,7 +140,7 @@ def test_deselecting_the_suite_by_hand_is_not_an_error(repository: ToyRepository
     assert nothing.code == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
-def test_last_failed_runs_the_failed_conditions_alone(repository: ToyRepository) -> None:
+def test_last_failed_runs_only_the_failed_conditions(repository: ToyRepository) -> None:
     repository.ini(quantizer="toy:gemm_always")
     picked = ["--amct-select=uniform/onnx/Gemm/*", "--amct-select=uniform/onnx/Conv/dilation_d"]
     options = ["--amct-max-examples=0", "-p", "no:randomly", *picked]

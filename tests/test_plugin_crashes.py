@@ -67,7 +67,7 @@ def test_one_sentence_names_the_quantizer_and_the_case(way: str, repository: Toy
 
 
 @pytest.mark.parametrize("way", ["aborted", "exited", "sleeping"])
-def test_the_report_holds_what_was_judged_and_the_finding(
+def test_the_report_contains_what_was_judged_and_the_finding(
     way: str, repository: ToyRepository
 ) -> None:
     home = repository.temporary()

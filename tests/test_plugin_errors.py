@@ -390,7 +390,7 @@ def test_one_framework_without_any_result_stops_no_other(
     assert next(c for c in report["conditions"] if c["id"] == CHEAP)["judged"]["violated_alone"]
 
 
-def test_a_quantizer_that_fails_on_some_layers_alone_is_judged_on_all(
+def test_a_quantizer_that_fails_only_on_some_layers_is_judged_on_all(
     repository: ToyRepository,
 ) -> None:
     repository.quantizer("assert is_broken(model), 'no'", "return obey(model, request)")

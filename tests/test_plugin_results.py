@@ -212,7 +212,7 @@ def test_a_waived_finding_does_not_fail_and_stays_in_the_report(
     assert "covers nothing" not in run.out  # nothing is known about conditions that were left out
 
 
-def test_a_waiver_covers_one_case_alone(repository: ToyRepository) -> None:
+def test_a_waiver_of_a_case_covers_only_that_case(repository: ToyRepository) -> None:
     repository.ini(f'amct_waivers = ["{BROKEN} known"]', quantizer="toy:gemm_always")
     assert repository.cheap().code == 1
     waived = [f["case"] for f in repository.findings(OVER) if f["status"] == "waived"]
@@ -376,7 +376,7 @@ def test_conditions_that_were_left_out_are_reported(
     assert f"(partial: --amct-select; 1 of 2 tests left out by {by}" in run.out
 
 
-def test_last_failed_leaves_out_what_passed(repository: ToyRepository) -> None:
+def test_last_failed_leaves_out_conditions_that_passed(repository: ToyRepository) -> None:
     repository.ini(quantizer="toy:gemm_always")
     given = [*TWO, "--amct-max-examples=0", "--amct-report=rep"]
     repository.amct(*given)

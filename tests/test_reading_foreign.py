@@ -227,7 +227,7 @@ def test_a_layer_behind_a_foreign_operator_cannot_be_told(domain: str, at: str) 
     assert f"stands at its {'data' if at == 'data' else 'weight'}, which is not known" in told
 
 
-def test_a_quantized_weight_is_told_though_its_data_is_not() -> None:
+def test_a_quantized_weight_shows_although_its_data_cannot_be_told() -> None:
     data, _ = fake("MyQuantize", "com.acme", [])
     _, weight = pairs("{}Linear", "")
     found = decided(conv_net(), conv(data, weight, [SCALE, array("zero", 0, np.int8)]))

@@ -134,7 +134,7 @@ def test_a_call_that_has_a_layers_name_is_that_layer() -> None:
     assert (found.inputs, found.weights, found.weight_bits) == ((), True, 8)
 
 
-def test_a_call_may_stand_for_a_product_and_the_addition_behind_it() -> None:
+def test_a_call_may_replace_a_product_and_the_addition_behind_it() -> None:
     original = product(
         [
             node("MatMul", ["x", "w1"], ["a"], name="first"),

@@ -113,7 +113,7 @@ def test_data_that_was_cast_to_integers_and_back_is_quantized() -> None:
     assert (found.inputs, found.weights) == ((0,), True)
 
 
-def test_a_cast_of_the_given_model_is_no_evidence() -> None:
+def test_a_cast_of_the_given_model_is_not_evidence() -> None:
     original = conv([CAST], [integers("wq", 4, 3, 3, 3)])
     assert decisions(original, original)["conv"] is None
 
@@ -173,7 +173,7 @@ def test_integers_stored_as_floats_show_a_weight_alone() -> None:
     assert (found.inputs, found.weights) == ((), True)
 
 
-def test_whole_numbers_of_the_given_model_are_no_evidence() -> None:
+def test_whole_numbers_of_the_given_model_are_not_evidence() -> None:
     original = conv_net()
     original.graph.initializer[0].CopyFrom(array("w", np.ones((4, 3, 3, 3)), np.float32))
     ones = array("k", np.ones((4, 3, 3, 3)), np.float32)
@@ -195,7 +195,7 @@ def test_rounded_data_before_a_pool_asks_for_the_deploy_model(type_: str) -> Non
     assert "give the deploy model" in untold(original, result, "pool")
 
 
-def test_a_rounding_of_the_given_model_is_no_doubt() -> None:
+def test_a_rounding_of_the_given_model_is_not_a_doubt() -> None:
     original = fake_quantized(constant("w", 4, 3, 3, 3))
     assert decisions(original, original)["conv"] == Decision.float()
 

@@ -362,7 +362,7 @@ def test_an_add_needs_all_its_inputs_constants_included(operand: str, expected: 
         assert (decision.inputs, decision.weights) == ((0, 1), False)
 
 
-def test_parameters_of_an_unlisted_type_are_no_data() -> None:
+def test_parameters_of_an_unlisted_type_are_not_data() -> None:
     target = [node("PRelu", ["a", "k"], ["b"], name="target")]
     original, result = (between("Sin", target, "Erf", pairs) for pairs in (False, True))
     for proto in (original, result):
@@ -388,7 +388,7 @@ def test_a_constant_operand_of_an_unlisted_type_that_stays_float_leaves_a_doubt(
     assert (decision.inputs, decision.evidence) == ((0,), evidence)
 
 
-def test_pairs_of_the_original_are_no_evidence() -> None:
+def test_pairs_of_the_original_are_not_evidence() -> None:
     weighted = qdq_conv(SEVERAL, array("wz", [0] * 4, np.int8))
     assert decisions(weighted, weighted)["conv"] is None
     pooled = between("Sin", POOL, "Erf", pairs=True)

@@ -119,7 +119,7 @@ def test_a_float_layer_next_to_one_integer_operator_is_float(side: str) -> None:
     assert quantized(found["conv"])
 
 
-def test_an_activations_zero_point_is_no_weight_offset() -> None:
+def test_an_activations_zero_point_is_not_a_weight_offset() -> None:
     inputs = [("p", [4, 8]), ("q", [8, 5])]
     original = model([node("MatMul", ["p", "q"], ["y"], name="matmul")], [], inputs)
     rest = ["scale", "zero"]
@@ -152,7 +152,7 @@ def test_an_activations_zero_point_is_no_weight_offset() -> None:
         ("Mul", "QLinearMul", (0, 1), (0, 1)),
     ],
 )
-def test_onnxruntimes_integer_operators_stand_for_layers_without_weights(
+def test_onnxruntimes_integer_operators_replace_layers_without_weights(
     given: str, type_: str, inputs: tuple[int, ...], expected: tuple[int, ...]
 ) -> None:
     operands = ["a", "k"][: len(inputs)]

@@ -79,7 +79,7 @@ def test_whole_networks_of_the_onnx_wheel(path: Path) -> None:
     assert differences(onnx.load(path)) == []
 
 
-def test_the_onnx_wheel_holds_networks() -> None:
+def test_the_onnx_wheel_contains_networks() -> None:
     assert len(LIGHT) >= 5
 
 

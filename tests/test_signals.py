@@ -66,7 +66,7 @@ def is_alive(pid: str) -> bool:
     ],
 )
 @pytest.mark.parametrize("whom", ["process", "both"])
-def test_a_run_that_is_told_to_end_reports_what_was_judged(
+def test_a_run_that_a_signal_ends_reports_what_was_judged(
     signo: str, where: str, whom: str, repository: ToyRepository
 ) -> None:
     """`timeout` sends its signal to pytest and then to its whole group."""

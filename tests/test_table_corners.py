@@ -1,4 +1,4 @@
-"""Answers that no generated model reaches: unusual tables, and values that cannot be followed."""
+"""Answers that no generated model covers: unusual tables, and values that cannot be followed."""
 
 from __future__ import annotations
 

@@ -565,7 +565,7 @@ def _behind(layer: Layer, port: int) -> set[str]:
     return found
 
 
-def test_the_same_layer_stands_in_one_function_and_shared_weights_are_one() -> None:
+def test_equal_layers_share_one_function_and_shared_weights_are_one() -> None:
     item = "uniform/tensorflow/MatMul@in-call"
     one = networks.parse_case(f"networks/tensorflow@all:in({item},{item}<1)").build()
     assert len(parse_tensorflow(one.data).library.function) == 1

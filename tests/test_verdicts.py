@@ -1,4 +1,4 @@
-"""What is judged of a decision, in cases that no generated model reaches."""
+"""Verdicts on decisions in situations that no generated model covers."""
 
 from __future__ import annotations
 

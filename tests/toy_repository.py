@@ -137,7 +137,7 @@ class ToyRepository:
         return self.pytest("--amct", *arguments)
 
     def refused(self, *arguments: str) -> str:
-        """The one sentence of a usage error; fails if the run is anything else."""
+        """Return the sentence of a usage error; fail if the run ended in another way."""
         unneeded = ("hypothesispytest", "randomly", "xdist")
         run = self.pytest(*(f"-pno:{name}" for name in unneeded), *arguments)
         lines = [line for line in run.text.splitlines() if line.strip()]

@@ -13,7 +13,7 @@ pytest_plugins = ["pytester"]
 
 @pytest.fixture
 def repository(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> ToyRepository:
-    """A repository of its own for each test."""
+    """A separate repository for each test."""
     return ToyRepository(tmp_path, tmp_path_factory.getbasetemp() / "compiled")
 
 
@@ -21,7 +21,7 @@ def repository(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> ToyR
 for name in ("CI", "BUILD_NUMBER"):
     os.environ.pop(name, None)
 
-# TensorFlow switches its oneDNN kernels on by default on some processors only. Without them it has
-# no kernel for NCHW or for dilations of some operators, and legal graphs fail as they run. It reads
-# the variable when it is imported. Whoever sets 0 runs fewer graphs, see `running_tensorflow`.
+# TensorFlow enables its oneDNN kernels by default on some processors only. Without them it has no
+# kernel for NCHW or for dilations of some operators, and legal graphs fail when they run. It reads
+# the variable at import. A user who sets 0 runs fewer graphs, see `running_tensorflow`.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -84,7 +84,7 @@ def _integers(values: Any, several: bool = False) -> tuple[Any, Any]:
 
 
 def deploy_model() -> ModelProto:
-    """The same network quantized but for conv_d, add, and max: the way AMCT saves it."""
+    """The same network as AMCT saves it, quantized except for conv_d, add and max."""
     held = {**_weights(), "flat": np.asarray([1, 64], np.int64)}
     held["pads"] = np.asarray([0, 0, 0, 0, 0, 0, 1, 1], np.int64)
     factors = {"pool": np.ones(1, np.float32)}
@@ -115,7 +115,7 @@ def deploy_model() -> ModelProto:
         ),
         dequant("a", "conv_a"),
         node("Relu", ["conv_a.dequant.output0"], "r", "relu"),
-        # one AscendQuant for two layers of one scale, and a way back to floats for a third
+        # one AscendQuant for two layers of one scale, and an AscendDequant for a third
         quant("r", "conv_b"),
         node("Conv", ["conv_b.quant.output0", "wb"], "b", "conv_b", kernel_shape=[1, 1]),
         dequant("b", "conv_b"),
@@ -132,7 +132,7 @@ def deploy_model() -> ModelProto:
         ),
         node("Conv", ["conv_d.anti_quant.output0", "wd"], "d", "conv_d", kernel_shape=[1, 1]),
         node("Add", ["conv_b.dequant.output0", "conv_c.dequant.output0"], "s", "add"),
-        # the pool's padding became an operator of its own, which integers pass
+        # the pool's padding became a separate operator, which passes integers through
         quant("s", "pool"),
         node("Pad", ["pool.quant.output0", "pads"], "pool_pad.output0", "pool_pad"),
         node(

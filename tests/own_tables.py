@@ -1,10 +1,10 @@
-"""Table files of a single row, for tests of what one condition says."""
+"""Table files with a single row, for tests of a single condition."""
 
 from __future__ import annotations
 
 
 def one_row(require: str) -> str:
-    """A release whose one row lists Gemm, under one condition."""
+    """A release with a single row, Gemm, and a single condition."""
     return f"""
 release = "0.1"
 title = "One row"

@@ -1,4 +1,4 @@
-"""Quantized models of our own making, for tests that read decisions out of them."""
+"""Hand-made quantized models, for tests that read decisions from them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def model(
 
 
 def decisions(original: ModelProto, result: object) -> dict[str, Decision | str | None]:
-    """Decisions by layer name; `"untraceable"` and ``None`` (unknown) are spelled out."""
+    """Decisions by layer name: ``"unmatched"``, and ``None`` for unknown."""
     network = read_onnx(original)
     outcome = read_outcome(network, result)
     assert outcome.status == "decided"
@@ -80,7 +80,7 @@ def conv_net() -> ModelProto:
 
 
 def pair(tensor: str, scale: str = "scale") -> list[NodeProto]:
-    """A Q/DQ pair on a tensor; what comes out is called ``<tensor>_dq``."""
+    """A Q/DQ pair on a tensor; its output is called ``<tensor>_dq``."""
     return [
         node("QuantizeLinear", [tensor, scale, "zero"], [f"{tensor}_q"]),
         node("DequantizeLinear", [f"{tensor}_q", scale, "zero"], [f"{tensor}_dq"]),
@@ -178,9 +178,9 @@ def quantized_matmul(data: str, weight: str, out: str) -> list[NodeProto]:
 def between(
     before: str, target: list[NodeProto], after: str, pairs: bool, port: str = "a"
 ) -> ModelProto:
-    """A layer that reads ``a`` and writes ``b``, between two layers, with or without Q/DQ.
+    """A layer from ``a`` to ``b`` between two layers, with or without Q/DQ.
 
-    A Conv as neighbour is quantized where `pairs` is set.
+    A Conv as neighbour is quantized if `pairs` is set.
     """
     nodes: list[NodeProto] = []
     kept = scalars()
@@ -243,7 +243,7 @@ def pooled_net() -> ModelProto:
 
 
 def renamed(proto: ModelProto) -> ModelProto:
-    """The same with all names of nodes and inner tensors replaced, weights included."""
+    """The same model with new names for all nodes, inner tensors and weights."""
     proto = copy.deepcopy(proto)
     kept = {info.name for info in [*proto.graph.input, *proto.graph.output]}
     names: dict[str, str] = {}
@@ -264,7 +264,7 @@ def renamed(proto: ModelProto) -> ModelProto:
 
 
 def two_convs(quantize: tuple[str, ...] = ()) -> ModelProto:
-    """Two Convs of the same shapes side by side; those named get quantized weights."""
+    """Two parallel Convs of the same shapes; the named ones get quantized weights."""
     nodes, kept = [], [*scalars()]
     for name in ("first", "second"):
         plain = constant(name, 4, 3, 3, 3)

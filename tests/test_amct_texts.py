@@ -78,7 +78,7 @@ def test_the_record_of_the_fixtures() -> None:
 PARAMS = {"activation_quant_params": {"num_bits": 8}, "weight_quant_params": {"num_bits": 8}}
 
 
-def test_quant_enable_false_is_float_whatever_else_stands_there() -> None:
+def test_quant_enable_false_means_float_whatever_else_is_given() -> None:
     assert config(conv_a={"quant_enable": False, **PARAMS})["conv_a"] == Decision.float()
 
 
@@ -86,13 +86,13 @@ def test_without_quant_enable_nothing_is_known() -> None:
     assert config(conv_a=PARAMS)["conv_a"] is None
 
 
-def test_quant_enable_alone_says_quantized_and_no_more() -> None:
+def test_quant_enable_alone_says_only_quantized() -> None:
     decision = config(conv_a={"quant_enable": True})["conv_a"]
     assert decision is not None and decision.quantized
     assert shown(decision) == (None,) * 7
 
 
-def test_activations_alone_are_data_alone() -> None:
+def test_activations_alone_mean_data_only() -> None:
     layer = {"quant_enable": True, "activation_quant_params": {}}
     found = config(add=layer)["add"]
     assert found is not None
@@ -108,7 +108,7 @@ def test_activation_parameters_may_be_a_list() -> None:
     ("algorithm", "nonuniform"),
     [("nuq_quantize", True), ("arq_quantize", False), ("some_quantize", None)],
 )
-def test_the_algorithm_tells_clusters(algorithm: str, nonuniform: bool | None) -> None:
+def test_the_algorithm_shows_clustering(algorithm: str, nonuniform: bool | None) -> None:
     layer = {"quant_enable": True, "weight_quant_params": {"wts_algo": algorithm}}
     decision = config(conv_a=layer)["conv_a"]
     assert decision is not None
@@ -119,7 +119,7 @@ def test_the_algorithm_tells_clusters(algorithm: str, nonuniform: bool | None) -
     ("offset", "own", "asymmetric"),
     [(None, None, None), (True, None, True), (True, False, False), (False, True, True)],
 )
-def test_a_layers_own_offset_beats_the_files(
+def test_a_layers_offset_overrides_that_of_the_file(
     offset: bool | None, own: bool | None, asymmetric: bool | None
 ) -> None:
     layer = {"quant_enable": True, "weight_quant_params": {"asymmetric": own}}
@@ -162,7 +162,7 @@ def test_tensor_quantize_names_single_inputs() -> None:
         ('{"a": ' + "9" * 5000 + "}", "is not JSON: Exceeds the limit"),
     ],
 )
-def test_a_broken_configuration_is_told_in_one_sentence(text: str, message: str) -> None:
+def test_a_broken_configuration_is_refused_in_one_sentence(text: str, message: str) -> None:
     with pytest.raises(OutputError, match=message) as raised:
         read_config(text)
     assert "\n" not in str(raised.value)
@@ -181,7 +181,7 @@ def test_a_broken_configuration_is_told_in_one_sentence(text: str, message: str)
         ("skip_fusion: true", (), False),
     ],
 )
-def test_factors_tell_what_was_quantized(
+def test_factors_show_what_was_quantized(
     fields: str, inputs: tuple[int, ...], weights: bool
 ) -> None:
     assert shown(record("conv_a", fields)["conv_a"])[:2] == (inputs, weights)
@@ -213,13 +213,13 @@ def test_a_tensor_without_its_port_is_known_where_there_is_one_data_input() -> N
     assert shown(record("add", fields)["add"])[0] is None
 
 
-def test_two_records_of_one_layers_inputs_come_together() -> None:
+def test_records_of_two_inputs_of_a_layer_are_merged() -> None:
     one = 'record {{ key: "add:{}" value {{ scale_d: 1 is_tensor_quantize: true }} }}'
     found = outcome_of(read_record(one.format(0) + one.format(1)))
     assert shown(found["add"])[:2] == ((0, 1), False)
 
 
-def test_what_is_not_known_is_passed_over() -> None:
+def test_unknown_fields_are_ignored() -> None:
     text = 'top: 1 record { key: "max" value { scale_d: 1 new { a: [1] b <c: 2> } } # note\n }'
     assert shown(outcome_of(read_record(text))["max"])[:2] == ((0,), False)
 
@@ -247,7 +247,7 @@ def test_an_empty_record_leaves_all_in_float() -> None:
         ("a {" * 5000, "nested too deep"),
     ],
 )
-def test_a_broken_record_is_told_in_one_sentence(text: str, message: str) -> None:
+def test_a_broken_record_is_refused_in_one_sentence(text: str, message: str) -> None:
     with pytest.raises(OutputError, match=message) as raised:
         read_record(text)
     assert "\n" not in str(raised.value)
@@ -256,7 +256,7 @@ def test_a_broken_record_is_told_in_one_sentence(text: str, message: str) -> Non
 # --- against the model -------------------------------------------------------------------------
 
 
-def test_names_and_ports_that_the_model_does_not_have_are_told() -> None:
+def test_names_and_ports_that_the_model_does_not_have_are_refused() -> None:
     message = "'conv_x', which is not a layer of the model, did you mean"
     with pytest.raises(OutputError, match=message):
         config(conv_x={"quant_enable": True})
@@ -266,7 +266,9 @@ def test_names_and_ports_that_the_model_does_not_have_are_told() -> None:
         record("add:7", "scale_d: 1 is_tensor_quantize: true")
 
 
-def test_files_are_told_by_their_suffix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_suffix_of_a_file_decides_how_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "C.JSON").write_text('\ufeff{"max": {"quant_enable": true}}', encoding="utf-8")
     (tmp_path / "factors.record").write_text('record { key: "max" value { scale_d: 1 } }')
@@ -285,7 +287,7 @@ def test_files_are_told_by_their_suffix(tmp_path: Path, monkeypatch: pytest.Monk
         ("a\0.json", None, "which is not text"),
     ],
 )
-def test_files_that_cannot_be_read_are_told(
+def test_files_that_cannot_be_read_are_refused(
     name: str, content: bytes | None, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -295,7 +297,7 @@ def test_files_that_cannot_be_read_are_told(
         outcome_of(name)
 
 
-def test_a_name_that_two_layers_have_is_untraceable() -> None:
+def test_two_layers_of_one_name_are_unmatched() -> None:
     model = float_model()
     model.graph.node[3].name = "conv_b"
     text = 'record { key: "conv_b" value { scale_d: 1 scale_w: 1 } }'

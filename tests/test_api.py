@@ -75,7 +75,7 @@ def quantized(form: str, case: str, folder: Path) -> tuple[bytes, Any]:
 
 
 @pytest.mark.parametrize("form", ["qdq", "qoperator", "deploy"])
-def test_a_quantized_model_alone_tells_what_was_quantized(form: str, tmp_path: Path) -> None:
+def test_a_quantized_model_alone_shows_what_was_quantized(form: str, tmp_path: Path) -> None:
     data, result = quantized(form, "uniform/onnx/Conv@default", tmp_path)
     with_original = {n for n, d in decisions_of(result, data).items() if d.quantized}
     alone = {n for n, d in decisions_of(result).items() if d.quantized}
@@ -83,7 +83,7 @@ def test_a_quantized_model_alone_tells_what_was_quantized(form: str, tmp_path: P
     assert {name.removesuffix("_quant") for name in alone} == with_original
 
 
-def test_layers_of_one_name_go_by_their_outputs_and_none_is_lost() -> None:
+def test_layers_that_share_a_name_are_listed_by_their_outputs() -> None:
     original, result = conv_net(), qdq_conv(ONE, array("wz", 0, np.int8))
     for proto in (original, result):
         for layer in proto.graph.node:
@@ -110,7 +110,7 @@ def test_a_float_model_alone_shows_nothing_quantized() -> None:
     assert not any(d.quantized for d in decisions_of(data).values())
 
 
-def test_judge_names_the_condition_the_owed_and_the_request() -> None:
+def test_judge_reports_violations_float_layers_and_ignored_options() -> None:
     data = parse_case("uniform/onnx/Gemm/trans_a@1").build().data
     found = judge(data, {"n1": True, "n4": False})
     assert [(f.kind, f.condition, f.status) for f in found] == [
@@ -167,13 +167,13 @@ GEMM = parse_case("uniform/onnx/Gemm@default").build().data
         ({"settings": ["channel_wise"]}, "settings: .* is not a mapping"),
     ],
 )
-def test_what_cannot_be_asked_for_is_told(asked: dict[str, Any], told: str) -> None:
+def test_an_invalid_request_is_refused(asked: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match=told) as raised:
         judge(GEMM, {}, **asked)
     assert "\n" not in str(raised.value)
 
 
-def test_what_can_be_asked_for_may_be_any_list() -> None:
+def test_options_take_any_kind_of_list() -> None:
     for names in (["n1"], ("n1",), {"n1"}, frozenset({"n1"})):
         (finding,) = judge(GEMM, {"n1": True}, skip_layers=names)
         assert finding.condition == "settings/onnx/Gemm/skip_layers"
@@ -186,7 +186,7 @@ def test_layers_of_a_net_that_do_not_run_at_inference_may_be_named() -> None:
 
 
 @pytest.mark.parametrize("schemes", [["int4"], "uniform", [], 7, [["uniform"]]])
-def test_requests_are_of_schemes_that_exist(schemes: Any) -> None:
+def test_a_request_names_an_existing_scheme(schemes: Any) -> None:
     with pytest.raises(UsageError, match="uniform, nonuniform, weight_only"):
         quantization_requests(schemes=schemes)
 
@@ -200,14 +200,14 @@ def test_options_are_what_differs_from_plain_uniform_quantization() -> None:
 @pytest.mark.parametrize(
     "request_", [{"scheme": "int4"}, {"skip_layers": "n1"}, {"shceme": "uniform"}, [], 7]
 )
-def test_a_note_that_asks_for_what_does_not_exist(request_: Any, tmp_path: Path) -> None:
+def test_a_note_with_an_invalid_request_is_refused(request_: Any, tmp_path: Path) -> None:
     note = {"case": "c", "condition": "c", "targets": [], "request": request_}
     (tmp_path / "m.json").write_text(json.dumps(note))
     with pytest.raises(ModelError, match=r"m\.json: not a note of this suite"):
         read_note(tmp_path / "m.onnx")
 
 
-# --- arguments that a caller may get wrong --------------------------------------------------------
+# --- wrong arguments ------------------------------------------------------------------------------
 
 CONV = read_onnx(parse_case("uniform/onnx/Conv@default").build().data).layer("n1")
 NET = 'layer { name: "r" type: "ReLU" bottom: "x" top: "y" }'
@@ -312,7 +312,7 @@ def test_an_argument_of_any_type_works_or_is_refused_in_one_sentence(
         ),
     ],
 )
-def test_a_wrong_argument_is_told_with_the_right_one(call: Callable[[], Any], told: str) -> None:
+def test_an_error_about_an_argument_names_a_valid_one(call: Callable[[], Any], told: str) -> None:
     with pytest.raises(UsageError) as raised:
         call()
     assert told in str(raised.value)
@@ -333,7 +333,7 @@ def test_a_finding_counts_though_its_model_cannot_be_saved(
     calls = []
 
     def at_first(model: Any, request: Any) -> Any:
-        """Takes all convolutions and products; of a pair, those of the first model."""
+        """Quantizes all convolutions and products; in a pair, only those of the first model."""
         calls.append(model)
         takes = ("Gemm", "Conv") if kind == "model" or len(calls) == 1 else ()
         return {x.name: x.type in takes for x in request.network.layers if not x.where}
@@ -368,7 +368,7 @@ def test_the_obedient_quantizer_conforms_under_every_request(asked: dict[str, An
     assert not [f for f in judge(data, decisions, **asked) if f.kind != "not-quantized"]
 
 
-def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_unreadable_input_is_refused(tmp_path: Path) -> None:
     data = parse_case("uniform/onnx/Conv@default").build().data
     with pytest.raises(ModelError, match="not an ONNX model"):
         judge(b"nonsense", [])

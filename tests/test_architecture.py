@@ -1,4 +1,4 @@
-"""Who may import whom: the contracts in pyproject.toml hold, and would notice a violation."""
+"""The import contracts in pyproject.toml hold, and would notice a violation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def _lint(root: Path) -> subprocess.CompletedProcess[str]:
-    # -P and an explicit path: the packages of this folder are read, whatever is installed.
+    # -P and an explicit path: read the packages of this folder, not installed ones.
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
         "from importlinter.cli import lint_imports;"
@@ -35,7 +35,7 @@ def test_the_contracts_hold() -> None:
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """A copy of the package, to break."""
+    """A copy of the package that a test may break."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     left_out = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "pytest_amct", tmp_path / "pytest_amct", ignore=left_out)

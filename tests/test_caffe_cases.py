@@ -1,4 +1,4 @@
-"""Caffe cases: legal nets, answers that two readings agree about, nothing that tells a label."""
+"""Caffe cases: legal nets, answers on which two implementations agree, no hints at labels."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def answered(group: str, deviation: str) -> Answer:
 
 
 def differences(built: Built, treatment: Treatment) -> list[str]:
-    """Where the tables and the second opinion differ on a net treated so."""
+    """The layers on which the tables and the second opinion differ under this treatment."""
     done = second_opinion_caffe.Done(
         treatment.scheme,
         data=treatment.data,
@@ -64,7 +64,7 @@ def differences(built: Built, treatment: Treatment) -> list[str]:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_two_readings_agree_on_every_case(group: str) -> None:
+def test_two_implementations_agree_on_every_case(group: str) -> None:
     for case in catalog.gate_cases(group, DECLARED):
         built = case.build()
         (target,) = target_layers(built.native.network(), built.targets)
@@ -72,7 +72,7 @@ def test_two_readings_agree_on_every_case(group: str) -> None:
         assert differences(built, treatment) == [], case.id
 
 
-def test_two_readings_agree_on_networks() -> None:
+def test_two_implementations_agree_on_networks() -> None:
     rng = Random(7)
     for _ in range(60):
         case = random_network("caffe", rng, 8)
@@ -80,7 +80,7 @@ def test_two_readings_agree_on_networks() -> None:
         assert parse_case(case.id).build() == case.build()
 
 
-#: answers that are read off READING.md by hand, one line for each trap
+#: answers derived by hand from docs/reading.md, one line for each trap
 BY_HAND = {
     "quantizable": [
         (f"{C}/InnerProduct/axis", "absent"),
@@ -135,14 +135,14 @@ BY_HAND = {
 @pytest.mark.parametrize("verdict", BY_HAND)
 def test_answers_read_by_hand(verdict: str) -> None:
     found = {f"{g}@{d}": answered(g, d).verdict for g, d in BY_HAND[verdict]}
-    # What is done to a layer breaks that condition, not what the request merely asks for.
+    # The treatment of a layer violates this condition; a request alone does not.
     found = {
         id_: v for id_, v in found.items() if id_ != "settings/caffe/Pooling/channel_wise@true"
     }
     assert set(found.values()) == {verdict}, found
 
 
-def test_every_condition_is_seen_both_ways() -> None:
+def test_every_condition_is_exercised_both_ways() -> None:
     satisfied: Counter[str] = Counter()
     alone: Counter[str] = Counter()
     for case in CASES:
@@ -162,7 +162,7 @@ def test_every_condition_is_seen_both_ways() -> None:
         assert alone[f"float16/caffe/{row}"]
 
 
-def test_no_variation_moves_an_answer() -> None:
+def test_no_variation_changes_an_answer() -> None:
     for case in CASES[::3]:
         built = case.build()
         (target,) = target_layers(built.native.network(), built.targets)
@@ -178,7 +178,7 @@ def test_ids_are_unique_and_build_the_same_bytes_again() -> None:
         assert parse_case(case.id).build() == case.build(), case.id
 
 
-def test_names_tell_nothing() -> None:
+def test_names_reveal_nothing() -> None:
     for case in CASES[::5]:
         network = case.build().native.network()
         names = [layer.name for layer in network.layers]
@@ -186,8 +186,8 @@ def test_names_tell_nothing() -> None:
         assert all(re.fullmatch(r"[ntp]\d+", name) for name in names), case.id
 
 
-def test_no_net_holds_what_nothing_reads() -> None:
-    """Tools remove it; tops that no layer takes are a net's outputs."""
+def test_no_net_has_unused_layers() -> None:
+    """Tools remove unused layers; tops that no layer reads are a net's outputs."""
     for case in CASES:
         network = case.build().native.network()
         assert [t.name for t in network.inputs if not t.consumers] == [], case.id
@@ -200,7 +200,7 @@ def test_no_net_holds_what_nothing_reads() -> None:
 
 
 def runs(case: Case) -> str:
-    """What OpenCV says against a case."""
+    """Return why OpenCV refuses a case."""
     try:
         PARSERS["caffe"](case.build())
     except RuntimeError as error:
@@ -219,7 +219,7 @@ def test_opencv_runs_every_case() -> None:
     }
     assert unknown == {}
     for pattern in EXCEPTIONS["caffe"]:
-        if "dilation" in pattern:  # of networks alone
+        if "dilation" in pattern:  # only in networks
             continue
         assert any(re.search(pattern, f"{id_}: {said}") for id_, said in failed.items()), pattern
 

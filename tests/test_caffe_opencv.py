@@ -1,4 +1,4 @@
-"""The schema and the reader against a parser that is not ours: OpenCV's importer of Caffe nets."""
+"""The schema and the reader against an independent parser: OpenCV's importer of Caffe nets."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def caffemodel(generation: int, form: str) -> bytes:
         fc = net.layer.add(name="fc", type="InnerProduct")
         fill(fc.blobs.add(), np.ones((5, 8 * 3 * 4), np.float32), form)
         fill(fc.blobs.add(), np.zeros(5, np.float32), form)
-    else:  # blobs of V0 are not found by OpenCV itself: nets of V0 get a caffemodel of V1
+    else:  # OpenCV does not find blobs of V0: nets of V0 get a caffemodel of V1
         conv = net.layers.add(name="conv", type=4)
     fill(conv.blobs.add(), WEIGHT, form)
     fill(conv.blobs.add(), BIAS, form)
@@ -169,7 +169,7 @@ def test_opencv_computes_with_the_blobs_that_the_schema_writes() -> None:
 
 @pytest.mark.parametrize("kernels", [1, 2, 3])
 def test_a_convolution_is_of_three_dimensions_where_opencv_says_so(kernels: int) -> None:
-    """The rank of a weight by kernel_size given n times, against what OpenCV makes of it."""
+    """Compare the rank of a weight, from n values of kernel_size, with OpenCV's layer."""
     sizes = " ".join(["kernel_size: 3"] * kernels)
     spatial = 3 if kernels == 3 else 2
     dims = " ".join(f"dim: {n}" for n in (1, 3, *[8] * spatial))

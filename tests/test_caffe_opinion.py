@@ -1,4 +1,4 @@
-"""Two readings of READING.md on Caffe, written apart from each other, must not differ."""
+"""Two independent implementations of docs/reading.md must agree on Caffe nets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TREATMENTS = [
 def differences(
     prototxt: str, caffemodel: bytes | None, done: Done, seen: defaultdict[str, set[str]]
 ) -> list[str]:
-    """What the two say of each layer that they do not agree about."""
+    """Both answers on each layer on which the two disagree."""
     network = read_caffe(prototxt, caffemodel)
     others = opinions(prototxt, caffemodel, done)
     assert [(x.name, x.type) for x in network.layers] == [(x.name, x.type) for x in others]
@@ -57,7 +57,7 @@ def differences(
 
 @cache
 def compared() -> dict[str, set[str]]:
-    """Compares the two on many nets; by layer type the verdicts, and what was ``broken``."""
+    """Compare the two on many nets; return verdicts and ``broken`` conditions by layer type."""
     seen: defaultdict[str, set[str]] = defaultdict(set)
 
     @settings(

@@ -1,4 +1,4 @@
-"""READING.md on Caffe: examples of its section 7, every row's conditions, old nets, errors."""
+"""docs/reading.md on Caffe: examples, the conditions of every row, old nets, errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INPUT = 'input: "data" input_shape { dim: 1 dim: 3 dim: 16 dim: 16 } '
 
 
 def layer(type_: str, held: str = "", name: str = "target", reads: str = "data") -> str:
-    """One layer as text; `reads` are its bottoms, its top is of its own name."""
+    """One layer as text; `reads` are its bottoms, and its top has the layer's name."""
     ends = "".join(f' bottom: "{bottom}"' for bottom in reads.split())
     return f'layer {{ name: "{name}" type: "{type_}"{ends} top: "{name}" {held} }}\n'
 
@@ -30,7 +30,7 @@ def read(text: str, caffemodel: bytes | None = None, name: str = "target") -> La
 
 
 def verdict(text: str, caffemodel: bytes | None = None, name: str = "target", **done: Any) -> str:
-    """The verdict, its basis if that is inferred, and what is broken or unknown."""
+    """The verdict, its basis if inferred, and the broken or unknown conditions."""
     found = answer(read(text, caffemodel, name), Treatment(**done))
     weaker = " (inferred)" if found.basis == "inferred" else ""
     reasons = [r.condition.split("/")[-1] for r in (*found.broken, *found.unknown)]
@@ -38,7 +38,7 @@ def verdict(text: str, caffemodel: bytes | None = None, name: str = "target", **
 
 
 def stored(*layers: tuple[str, list[tuple[int, ...]]], float16: tuple[int, ...] = ()) -> bytes:
-    """A caffemodel of layers and their blobs' dimensions; blob numbers in `float16` are Float16."""
+    """A caffemodel of layers with blobs of these dimensions; blobs in `float16` are Float16."""
     model = message("NetParameter")
     for name, shapes in layers:
         entry = model.layer.add(name=name)
@@ -108,7 +108,7 @@ def test_inner_product(held: str, rank: int | None, expected: str) -> None:
     text = data + layer("InnerProduct", f"inner_product_param {{ num_output: 4 {held} }}")
     assert verdict(text) == expected
     assert verdict(text, scheme="nonuniform") == expected
-    # Its type is not in the table of settings.
+    # The table of settings does not list its type.
     assert verdict(text, data=True, weight_channel_wise=True, weight_asymmetric=True) == expected
 
 
@@ -145,7 +145,7 @@ def test_convolution(held: str, rank: int | None, expected: str) -> None:
     [("", False), ("dilation: 1", False), ("dilation: 2", True), ("dilation: 1 dilation: 2", True)],
 )
 def test_dilation(dilation: str, broken: bool) -> None:
-    """Table 1 asks for it of a Deconvolution alone, table 2 of a Convolution."""
+    """Table 1 restricts it for Deconvolution only, table 2 for Convolution."""
     held = f"kernel_size: 3 {dilation}"
     expected = "forbidden dilation" if broken else "quantizable"
     assert verdict(INPUT + conv(held, "Deconvolution")) == expected
@@ -230,7 +230,7 @@ def test_the_rows_have_their_ir_types() -> None:
     assert find_row(read(INPUT + conv()), spec) == spec.row("uniform/caffe/Convolution")
 
 
-def test_a_weight_that_two_layers_share_is_open() -> None:
+def test_a_weight_that_two_layers_share_is_unspecified() -> None:
     shared = 'param { name: "w" } convolution_param { num_output: 4 kernel_size: 3 }'
     text = INPUT + layer("Convolution", shared) + layer("Convolution", shared, "twin")
     assert verdict(text) == "unspecified shared_weight"
@@ -259,7 +259,7 @@ SEVERAL = (
 def test_a_float16_weight_closes_pooling_and_eltwise(
     float16: tuple[int, ...], expected: str
 ) -> None:
-    """A weight fires the rule; a bias alone leaves it open. Convolutions stay as they are."""
+    """A weight triggers the rule; a bias alone leaves it open. Convolutions are unaffected."""
     model = stored(("conv", [(4, 3, 3, 3), (4,)]), float16=float16)
     network = read_caffe(SEVERAL, model)
     found = {x.name: answer(x) for x in network.layers}
@@ -304,7 +304,7 @@ def test_a_layer_in_place_makes_a_tensor_of_the_same_name() -> None:
     assert [t.name for t in network.outputs] == ["pool"]
 
 
-def test_what_feeds_a_net_is_an_input_and_no_layer() -> None:
+def test_what_feeds_a_net_is_an_input_and_not_a_layer() -> None:
     shape = "input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } }"
     text = f'layer {{ name: "in" type: "Input" top: "data" {shape} }}\n'
     text += 'layer { name: "db" type: "Data" top: "extra" top: "label" }\n' + layer("Pooling")
@@ -506,7 +506,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize(("text", "told"), ERRORS.values(), ids=ERRORS)
-def test_a_broken_prototxt_is_told_in_one_sentence(text: str, told: list[str]) -> None:
+def test_a_broken_prototxt_is_refused_in_one_sentence(text: str, told: list[str]) -> None:
     with pytest.raises(ModelError) as caught:
         read_caffe(text)
     message_ = str(caught.value)
@@ -531,20 +531,22 @@ MISFITS: dict[str, tuple[str, list[tuple[int, ...]], str]] = {
 
 
 @pytest.mark.parametrize(("text", "shapes", "told"), MISFITS.values(), ids=MISFITS)
-def test_blobs_of_another_net_are_told(text: str, shapes: list[tuple[int, ...]], told: str) -> None:
+def test_blobs_of_another_net_are_refused(
+    text: str, shapes: list[tuple[int, ...]], told: str
+) -> None:
     with pytest.raises(ModelError, match="the caffemodel: layer 'target': ") as caught:
         read_caffe(INPUT + text, stored(("target", shapes)))
     assert told in str(caught.value)
 
 
-def test_a_blob_whose_numbers_are_not_all_there_is_told() -> None:
+def test_an_incomplete_blob_is_refused() -> None:
     model = message("NetParameter")
     model.layer.add(name="target").blobs.add(data=[0.0] * 7).shape.dim.append(8)
     with pytest.raises(ModelError, match="'target': blob 0 is 8, but contains 7 numbers"):
         read_caffe(INPUT + layer("PReLU"), model.SerializeToString())
 
 
-def test_a_caffemodel_that_is_cut_off_or_something_else_is_told(tmp_path: Path) -> None:
+def test_a_truncated_or_foreign_caffemodel_is_refused(tmp_path: Path) -> None:
     model = message("NetParameter")
     model.layer.add(name="target").blobs.add(data=[0.5] * 500).shape.dim.extend((4, 125))
     whole = model.SerializeToString()
@@ -557,7 +559,7 @@ def test_a_caffemodel_that_is_cut_off_or_something_else_is_told(tmp_path: Path) 
     empty.touch()
     with pytest.raises(ModelError, match="holds no layers"):
         read_caffe(text, empty)
-    assert read(text, b"").name == "target"  # as a CaffeModel without blobs has it
+    assert read(text, b"").name == "target"  # as in a caffemodel without blobs
     model.layer.add(name="target")
     assert read(text, model.SerializeToString()).name == "target"
     model.layer[1].CopyFrom(model.layer[0])
@@ -577,7 +579,7 @@ def test_a_caffemodel_that_is_cut_off_or_something_else_is_told(tmp_path: Path) 
             read_caffe(nowhere)
 
 
-def test_comments_are_read_in_no_encoding() -> None:
+def test_comments_may_be_in_any_encoding() -> None:
     text = (INPUT + layer("Pooling")).encode()
     odd = '# \u5377\u79ef: "pool"\n'.encode("gbk")
     assert read_caffe(odd + text + odd).layer("target").type == "Pooling"
@@ -585,7 +587,7 @@ def test_comments_are_read_in_no_encoding() -> None:
     assert read_caffe(kept).layer("tar#get").type == "Pooling"
 
 
-def test_sizes_beyond_all_floats_are_sizes() -> None:
+def test_sizes_too_large_for_floats_are_read() -> None:
     data = 'input: "data" input_shape { ' + "dim: 9000000000000000000 " * 24 + "} "
     flat = layer("Flatten", "flatten_param { axis: 3 }", "flat")
     pooled = layer("Pooling", "pooling_param { kernel_size: 2 }", "pooled", "flat")
@@ -594,7 +596,7 @@ def test_sizes_beyond_all_floats_are_sizes() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_damaged_files_are_read_or_told_and_nothing_else(seed: int) -> None:
+def test_damaged_files_are_read_or_refused(seed: int) -> None:
     random = Random(seed)
     whole = stored(("conv", [(4, 3, 3, 3), (4,)]), float16=(0,))
     for _ in range(300):

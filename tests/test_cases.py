@@ -1,4 +1,4 @@
-"""The gate's models: legal by parsers that are not ours, reproducible, silent about themselves."""
+"""The gate's models: legal for independent parsers, reproducible, without hints at labels."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def _constants(model: ModelProto) -> Iterator[TensorProto]:
 
 
 @pytest.mark.parametrize("group", groups(EVERYTHING))
-def test_the_checker_of_onnx_passes_every_model(group: str) -> None:
+def test_the_onnx_checker_accepts_every_model(group: str) -> None:
     for case in gate_cases(group, EVERYTHING):
         model = case.build().model
         onnx.checker.check_model(model, full_check=True)
 
 
 @pytest.mark.parametrize("group", ["uniform/onnx/Add", "uniform/onnx/MatMul"])
-def test_the_checker_of_onnx_passes_what_explore_draws(group: str) -> None:
+def test_the_onnx_checker_accepts_drawn_cases(group: str) -> None:
     for seed in range(4):
         for _, case in every_deviation(group, frozenset(), Random(seed)):
             onnx.checker.check_model(case.build().model, full_check=True)
@@ -66,14 +66,14 @@ def test_the_checker_of_onnx_passes_what_explore_draws(group: str) -> None:
 NO_KERNEL = re.compile(r"NOT_IMPLEMENTED.*Could not find an implementation for (\w+)")
 CONVOLUTIONS = {"Conv", "ConvTranspose"}
 WITHOUT_KERNEL = {
-    # Neither the layers around have one for bfloat16, nor any convolution for float64.
+    # No neighbour has a kernel for bfloat16, and no convolution one for float64.
     "bfloat16": {"plain": DEFAULTS.keys(), "chain": DEFAULTS.keys()},
     "float64": {
         "plain": {*CONVOLUTIONS, "AveragePool"},
         "chain": {*CONVOLUTIONS, "AveragePool", "MaxPool", "Add"},
     },
 }
-"""Of which rows onnxruntime's CPU runs no case, by deviation and context."""
+"""Rows whose cases onnxruntime does not run on CPU, by deviation and context."""
 
 
 def test_onnxruntime_runs_every_model_that_it_has_kernels_for() -> None:
@@ -100,15 +100,15 @@ def test_onnxruntime_runs_every_model_that_it_has_kernels_for() -> None:
 
 
 def test_onnxruntime_runs_models_whose_batch_callers_choose() -> None:
-    """A dimension that is no batch, but that which a product sums up, is never open."""
+    """Only the batch may be open, never the dimension that a product sums over."""
     for group in groups(EVERYTHING):
         for deviation in deviations(group):
             if deviation not in WITHOUT_KERNEL:
                 PARSERS["onnx"](make_case(group, deviation, "plain", ("batch",)).build())
 
 
-def test_no_model_holds_what_nothing_reads() -> None:
-    """Tools remove it; what is meant to stand there unread is an input, and says so."""
+def test_no_model_has_unused_layers() -> None:
+    """Tools remove unused layers; the only unused input is that of the case ``input-unread``."""
     for case in CASES:
         network = pytest_amct.read_onnx(case.build().data)
         for layer in network.layers:
@@ -151,7 +151,7 @@ CONV = "uniform/onnx/Conv"
         f"{CONV}@default+nothing",
     ],
 )
-def test_an_id_of_no_case_is_told_what_is_wrong(id_: str) -> None:
+def test_an_invalid_case_id_is_explained(id_: str) -> None:
     with pytest.raises(pytest_amct.UsageError, match=r"nothing|Convv|ring|condition@deviation"):
         parse_case(id_)
 
@@ -179,9 +179,9 @@ def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
     assert other.stdout.strip() == digest.hexdigest()
 
 
-# --- silent ---------------------------------------------------------------------------------------
+# --- no hints at labels ---------------------------------------------------------------------------
 
-NEUTRAL = re.compile(r"[a-z]\d+|[gxyv]|")
+MEANINGLESS = re.compile(r"[a-z]\d+|[gxyv]|")
 FIXED = {"Block", "local.block", "", "com.acme", "com.microsoft", "ai.onnx"}
 
 
@@ -196,9 +196,9 @@ def _names(model: ModelProto) -> Iterator[str]:
         yield from (*function.input, *function.output, *(node.name for node in function.node))
 
 
-def test_no_name_says_what_a_model_is_about() -> None:
+def test_no_name_reveals_what_a_model_tests() -> None:
     for case in CASES:
-        telling = [name for name in _names(case.build().model) if not NEUTRAL.fullmatch(name)]
+        telling = [name for name in _names(case.build().model) if not MEANINGLESS.fullmatch(name)]
         assert telling == [], case.id
 
 
@@ -209,7 +209,7 @@ def test_domains_are_neutral() -> None:
 
 
 def test_models_of_one_structure_have_the_same_names_in_it() -> None:
-    """So that no name tells a conforming layer from a deviating one."""
+    """Then no name distinguishes a conforming layer from a deviating one."""
     found = defaultdict(set)
     for case in CASES:
         nodes = [*_nodes(case.build().model.graph)]
@@ -252,7 +252,7 @@ def test_weights_of_judged_layers_are_large_enough_to_be_quantized() -> None:
     assert {id_.partition("@")[2] for id_ in small} == {"rank-1"}
 
 
-def test_what_changes_of_a_plan_is_a_field_of_it() -> None:
+def test_changes_name_fields_of_a_plan() -> None:
     known = {field.name for field in fields(Plan)}
     assert set(Changes.__annotations__) == known - {"domain", "extra"}
     assert set(ADDED) <= known

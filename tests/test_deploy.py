@@ -1,4 +1,4 @@
-"""AMCT's deploy model, read by its edges."""
+"""Decisions read from AMCT's deploy model."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_fixtures_are_what_their_script_writes() -> None:
     onnx.checker.check_model(float_model(), full_check=True)
 
 
-def test_onnx_checker_refuses_the_form_and_is_not_asked() -> None:
+def test_the_form_is_read_although_the_onnx_checker_refuses_it() -> None:
     with pytest.raises(onnx.checker.ValidationError, match="AscendQuant"):
         onnx.checker.check_model(deploy_model())
     assert decisions(FORMS / "deploy.onnx") == EXPECTED
@@ -85,7 +85,7 @@ def _without_names(model: ModelProto) -> None:
 
 
 def _with_other_outputs(model: ModelProto) -> None:
-    """Only weights, and neighbours of what they match, tie layers now."""
+    """Layers can be matched only by their weights, and by neighbours matched before."""
     kept = {info.name for info in model.graph.output}
     for node in model.graph.node:
         node.name = ""
@@ -118,7 +118,7 @@ def test_layers_are_found_by_the_names_of_their_integer_weights() -> None:
         assert found[name] == EXPECTED[name], name
 
 
-def test_data_behind_a_way_back_to_floats_is_float() -> None:
+def test_dequantized_data_is_float() -> None:
     model = deploy_model()
     assert decisions(model)["conv_d"] == Decision.float()
     node_of(model, "conv_d").input[0] = "conv_b.quant.output0"
@@ -126,7 +126,7 @@ def test_data_behind_a_way_back_to_floats_is_float() -> None:
 
 
 @pytest.mark.parametrize("type_", ["Relu", "Identity", "Concat", "Transpose", "Clip"])
-def test_integers_pass_what_moves_or_clips_them(type_: str) -> None:
+def test_integers_pass_through_layers_that_move_or_clip_them(type_: str) -> None:
     model = deploy_model()
     given = {"axis": 1} if type_ == "Concat" else {}
     extra = helper.make_node(type_, ["conv_b.quant.output0"], ["passed"], "extra", **given)
@@ -136,7 +136,7 @@ def test_integers_pass_what_moves_or_clips_them(type_: str) -> None:
     assert decisions(model)["conv_b"] == EXPECTED["conv_b"]
 
 
-def test_a_concat_with_floats_is_no_integer_data() -> None:
+def test_a_concat_with_floats_is_not_integer_data() -> None:
     model = deploy_model()
     extra = helper.make_node("Concat", ["conv_b.quant.output0", "r"], ["passed"], "extra", axis=1)
     model.graph.node.insert([n.name for n in model.graph.node].index("conv_b"), extra)
@@ -273,7 +273,7 @@ def test_factors_of_another_kind_show_nothing() -> None:
     assert (found.weight_channel_wise, found.weight_asymmetric, found.shift) == (None, None, None)
 
 
-# --- what is broken ----------------------------------------------------------------------------
+# --- broken models -----------------------------------------------------------------------------
 
 
 def test_a_deploy_model_must_be_whole() -> None:
@@ -302,8 +302,8 @@ def test_constants_that_are_not_in_the_file_show_nothing() -> None:
     assert decisions(model)["conv_a"].weight_channel_wise is None
 
 
-def test_what_another_layer_made_is_no_weight_of_a_float_layer() -> None:
-    """Scores of two activations: the second operand comes back out of an integer product."""
+def test_the_output_of_another_layer_is_not_a_weight_of_a_float_layer() -> None:
+    """Scores of two activations: the second operand is the output of an integer product."""
     text = """(float[2, 32] x) => (float[2, 2] y) <{}>
     {{ {}  kt = Transpose <perm = [1, 0]> (k)  s = MatMul (x, kt)  y = Erf (s) }}"""
     head = '<ir_version: 10, opset_import: ["" : 21]> g '
@@ -343,7 +343,7 @@ def test_integers_that_are_resized_on_their_way_leave_the_data_unknown() -> None
     assert (found.inputs, found.weights) == (None, True)
 
 
-def test_a_deploy_model_alone_tells_of_weights() -> None:
+def test_a_deploy_model_alone_shows_weights() -> None:
     from pytest_amct import decisions_of
 
     alone = decisions_of(FORMS / "deploy.onnx")

@@ -1,4 +1,4 @@
-"""Folders of models for tools that live elsewhere, and what is made of their results."""
+"""Folders of models for tools that run outside pytest, and how their results are judged."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def manifest_of(folder: Path) -> Any:
 
 
 def results_of(folder: Path, **changed: Any) -> dict[str, Any]:
-    """What the obedient quantizer makes of the models of a folder."""
+    """The results of the obedient quantizer on the models of a folder."""
     manifest, models = manifest_of(folder), {}
     for entry in manifest["models"]:
         network = read_files(folder / entry["model"]).network()
@@ -67,7 +67,7 @@ def test_schemas_are_what_the_checks_read() -> None:
     assert shipped == schemas(), "run python tests/tools/schemas.py"
 
 
-def test_a_folder_is_as_its_schemas_say(exported: Path) -> None:
+def test_a_folder_follows_its_schemas(exported: Path) -> None:
     manifest = manifest_of(exported)
     jsonschema.validate(manifest, schema("manifest"))
     assert len(manifest["models"]) > 500
@@ -81,7 +81,7 @@ def test_a_folder_is_as_its_schemas_say(exported: Path) -> None:
 
 
 @pytest.mark.parametrize("framework", ["onnx", "tensorflow", "caffe"])
-def test_every_case_is_exported_alike_each_time(framework: str, tmp_path: Path) -> None:
+def test_every_export_of_a_case_is_the_same(framework: str, tmp_path: Path) -> None:
     for name in ("one", "two"):
         assert cli.main(["export", str(tmp_path / name), f"--framework={framework}"]) == 0
     files = [
@@ -95,7 +95,7 @@ def test_every_case_is_exported_alike_each_time(framework: str, tmp_path: Path) 
             assert case.build().data in models, case.id
 
 
-def test_a_folder_tells_no_labels(exported: Path) -> None:
+def test_a_folder_reveals_no_labels(exported: Path) -> None:
     text = (exported / "manifest.json").read_text()
     assert not re.search(r"Conv|Gemm|dilation|trans|forbid|quantizable", text)
     ids = [entry["id"] for entry in manifest_of(exported)["models"]]
@@ -104,7 +104,7 @@ def test_a_folder_tells_no_labels(exported: Path) -> None:
 
 def test_results_are_judged_as_a_live_run(exported: Path, repository: ToyRepository) -> None:
     results = results_of(exported)
-    # A tool that takes every Gemm, and ignores what it shall skip.
+    # A tool that quantizes every Gemm and ignores the layers to skip.
     for entry in manifest_of(exported)["models"]:
         network = read_files(exported / entry["model"]).network()
         gemms = {x.name: True for x in network.layers if x.type == "Gemm" and not x.where}
@@ -141,9 +141,7 @@ def test_results_are_judged_as_a_live_run(exported: Path, repository: ToyReposit
     )
 
 
-def test_what_a_tool_says_of_itself_is_its_status(
-    exported: Path, repository: ToyRepository
-) -> None:
+def test_a_tool_may_report_its_own_status(exported: Path, repository: ToyRepository) -> None:
     results = results_of(exported, quantizer="my tool 1.2")
     says = {"refused": "no", "unsupported": "old", "errored": "ValueError: x", "timed-out": "hung"}
     for id_, (key, why) in zip(sorted(results["models"]), says.items(), strict=False):
@@ -191,7 +189,7 @@ def test_results_that_do_not_fit(
     assert told in repository.refused("--amct")
 
 
-# --- files that somebody else wrote --------------------------------------------------------------
+# --- files from other programs -------------------------------------------------------------------
 
 VALUES: Mapping[str, Any] = {
     "gone": ...,
@@ -215,7 +213,7 @@ CASE = catalog.make_case("uniform/onnx/Gemm", "default")
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Any, Any]:
-    """A manifest and results that go together, of one model."""
+    """A manifest with one model, and matching results."""
     built = CASE.build()
     home = tmp_path / "request"
     home.mkdir()
@@ -229,7 +227,7 @@ def pair(tmp_path: Path) -> tuple[Any, Any]:
 
 
 def loaded(folder: Path, manifest: Any, results: Any) -> Outcome:
-    """What comes of the one model; what is refused is one sentence that can be printed."""
+    """Return the outcome of the one model; check that a refusal is one printable sentence."""
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "results.json").write_text(json.dumps(results))
     recorded = load_recorded("results: . results.json", folder)
@@ -240,7 +238,7 @@ def loaded(folder: Path, manifest: Any, results: Any) -> Outcome:
 
 
 def changes(node: Any) -> Iterator[tuple[Any, Any]]:
-    """Every place of a document: what holds it, and the key."""
+    """Every place in a document: its container and key."""
     for key, value in list(node.items() if isinstance(node, dict) else enumerate(node)):
         yield node, key
         if isinstance(value, dict | list):
@@ -284,7 +282,7 @@ def test_a_value_of_any_type_works_or_is_refused_in_one_sentence(
         (1, {"quantizer": 7}, "'quantizer' must be a string"),
     ],
 )
-def test_what_is_wrong_in_such_a_file_is_told(
+def test_an_error_in_a_file_is_explained(
     which: int, change: dict[str, Any], told: str, pair: tuple[Any, Any], tmp_path: Path
 ) -> None:
     pair[which].update(change)
@@ -295,7 +293,7 @@ def test_what_is_wrong_in_such_a_file_is_told(
 
 
 @pytest.mark.parametrize("file", ["a\0b", "../out.onnx", "gone.onnx", ".", "\ud800"])
-def test_a_file_that_is_not_beside_the_results(
+def test_a_model_file_outside_the_results_folder_is_invalid_output(
     file: str, pair: tuple[Any, Any], tmp_path: Path
 ) -> None:
     pair[1]["models"] = {id_: {"file": file} for id_ in pair[1]["models"]}
@@ -304,12 +302,12 @@ def test_a_file_that_is_not_beside_the_results(
     assert "is not a file in the folder of the results" in outcome.message
 
 
-def test_quotes_that_are_not_closed_are_told() -> None:
+def test_unclosed_quotes_are_refused() -> None:
     with pytest.raises(UsageError, match="No closing quotation: write results: FOLDER FILE"):
         load_recorded("results: 'cases results.json", None)
 
 
-def test_the_command_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         cli.main(["--version"])
     assert raised.value.code == 0
@@ -341,7 +339,7 @@ def test_the_loop_of_the_docs_runs(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["loop.py", str(exported)])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # what the short loop leaves open
+        warnings.simplefilter("ignore", ResourceWarning)  # the short loop does not handle these
         exec(compile(code, "loop.py", "exec"), {"quantized_layers": _layers})
     results = json.loads((tmp_path / "results.json").read_text())
     jsonschema.validate(results, schema("results"))

@@ -1,4 +1,4 @@
-"""The command never succeeds for a run that did not get to its end; else its status is pytest's."""
+"""The command fails if the run did not finish; otherwise it returns pytest's exit status."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import pytest
 from toy_repository import BROKEN, CHEAP, ToyRepository
 
 
-def test_a_process_that_leaves_at_its_end_changes_no_verdict(repository: ToyRepository) -> None:
+def test_an_atexit_handler_that_ends_the_process_changes_no_verdict(
+    repository: ToyRepository,
+) -> None:
     leave = "import atexit, os; atexit.register(os._exit, 0); return gemm_always(model, request)"
     repository.quantizer(leave)
     run = repository.cheap()
@@ -15,7 +17,7 @@ def test_a_process_that_leaves_at_its_end_changes_no_verdict(repository: ToyRepo
 
 
 @pytest.mark.parametrize("status", [0, 5])
-def test_an_end_before_the_run_is_no_success(status: int, repository: ToyRepository) -> None:
+def test_an_end_before_the_run_is_not_a_success(status: int, repository: ToyRepository) -> None:
     repository.write("conftest.py", f"import os; os._exit({status})\n")
     run = repository.cheap()
     assert run.code == pytest.ExitCode.INTERNAL_ERROR
@@ -41,7 +43,7 @@ def test_an_end_after_the_report_keeps_the_report(repository: ToyRepository) -> 
     ],
     ids=["thread", "pool", "process"],
 )
-def test_what_a_quantizer_leaves_behind_keeps_nobody_waiting(
+def test_what_a_quantizer_leaves_running_does_not_delay_the_end(
     left: str, repository: ToyRepository
 ) -> None:
     repository.ini('amct_timeout = "3"')
@@ -56,8 +58,8 @@ def test_what_a_quantizer_leaves_behind_keeps_nobody_waiting(
     assert ("pytest did not end after its last test" in run.err) == ("threading" in left)
 
 
-def test_a_program_that_runs_pytest_goes_on_after_it(repository: ToyRepository) -> None:
-    """In its process, which nobody watches: it is the program's own."""
+def test_a_program_that_calls_pytest_continues_after_it(repository: ToyRepository) -> None:
+    """pytest then runs in the program's process, without a watchdog."""
     repository.write(
         "program.py",
         "import os, pytest\n"

@@ -1,4 +1,4 @@
-"""Exploring: drawn networks are valid and values; runs are reproducible; failures shrink."""
+"""Exploring: drawn networks are valid and rebuildable; runs are reproducible; failures shrink."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_drawn_networks_are_valid() -> None:
     assert loaded > 30
 
 
-def test_every_deviation_can_stand_in_a_network() -> None:
+def test_every_deviation_can_occur_in_a_network() -> None:
     conv = Item("uniform/onnx/Conv", "default")
     for group, deviation in everything("onnx"):
         case = NetworkCase((conv, Item(group, deviation, 1, 1), Item(*TO_ADD, 1, 2)), None, ())
@@ -92,7 +92,7 @@ def test_every_deviation_can_stand_in_a_network() -> None:
 TO_ADD = ("uniform/onnx/Add", "default")
 
 
-def test_networks_have_what_real_ones_have() -> None:
+def test_networks_have_the_structures_of_real_ones() -> None:
     cases = drawn(500)
     networks = [read_onnx(case.build().data) for case in cases]
     sizes = {len(case.items) for case in cases}
@@ -118,13 +118,13 @@ def test_the_same_layer_in_a_function_is_a_function_that_is_called_twice() -> No
     assert [len(f.calls) for f in network.functions] == [2, 1]
 
 
-def test_a_network_is_built_again_from_its_id() -> None:
+def test_a_network_is_rebuilt_from_its_id() -> None:
     for case in drawn(40):
         assert parse_case(case.id) == case
         assert parse_case(case.id).build() == case.build()
 
 
-def test_a_case_may_stand_among_other_layers() -> None:
+def test_a_case_may_be_part_of_a_network() -> None:
     id_ = (
         f"{TRANS_A}@1:in(uniform/onnx/Conv@default,_<1,uniform/onnx/Add@default<1<2)+opset17+apart"
     )
@@ -149,7 +149,7 @@ def test_a_case_may_stand_among_other_layers() -> None:
         f"{TRANS_A}@1:in(_,_)",
     ],
 )
-def test_what_is_no_network_is_said(id_: str) -> None:
+def test_an_invalid_network_id_is_explained(id_: str) -> None:
     with pytest.raises(UsageError):
         parse_case(id_)
 
@@ -173,11 +173,11 @@ def test_the_obedient_quantizer_has_no_findings(tmp_path: Path) -> None:
         assert (result.failure, result.findings, result.examples > 20) == (None, (), True), group
 
 
-def test_what_a_case_of_the_gate_shows_is_told_by_that_case(tmp_path: Path) -> None:
+def test_a_defect_that_a_gate_case_shows_is_reported_with_that_case(tmp_path: Path) -> None:
     wrong = WRONG["trans-a-ignored"]
     result = explorer(wrong.quantize, tmp_path, seed=1, max_examples=99).check(TRANS_A)
     cases = [f.case for f in result.findings]
-    assert len(cases) > 1  # it goes on: one is not shown instead of another
+    assert len(cases) > 1  # it continues: one defect does not hide another
     assert all(re.fullmatch(TRANS_A + r"@[\w-]+(:chain)?", c) for c in cases)
     assert result.failure is not None
     assert result.failure.startswith("over-quantized: Gemm 'n1' was quantized")
@@ -188,7 +188,7 @@ def test_what_a_case_of_the_gate_shows_is_told_by_that_case(tmp_path: Path) -> N
 
 
 def after_pool(model: Any, request: Any) -> Any:
-    """Takes every Sigmoid that reads a MaxPool: no case of the gate has that."""
+    """Quantizes every Sigmoid that reads a MaxPool, which no gate case contains."""
     network = read_onnx(model)
     decisions = Reference().decide(network, request)
     for layer in network.layers:
@@ -198,7 +198,7 @@ def after_pool(model: Any, request: Any) -> Any:
     return decisions
 
 
-def test_what_no_case_of_the_gate_shows_is_shrunk_and_saved(tmp_path: Path) -> None:
+def test_a_defect_that_no_gate_case_shows_is_shrunk_and_saved(tmp_path: Path) -> None:
     group = "uniform/onnx/unlisted/Sigmoid"
     found = explorer(after_pool, tmp_path, max_examples=200, seed=2)
     result = found.check(group)
@@ -221,7 +221,7 @@ def test_a_failing_network_comes_first_the_next_time(tmp_path: Path) -> None:
     assert first.search(group).shrunk is not None
     other = explorer(after_pool, tmp_path, max_examples=200, seed=3, database=tmp_path / "db")
     assert other.search(group).first == 1
-    # Conditions do not mix.
+    # Saved failures of one condition are not replayed for another.
     fine = explorer(after_pool, tmp_path, max_examples=5, seed=3, database=tmp_path / "db")
     assert fine.check("uniform/onnx/unlisted/Tanh").findings == ()
 
@@ -241,7 +241,7 @@ def test_the_same_seed_draws_the_same_and_another_one_does_not(tmp_path: Path) -
     assert calls(5) != calls(6)
 
 
-def test_a_quantizer_that_changes_its_mind_is_told_of(tmp_path: Path) -> None:
+def test_a_quantizer_that_changes_its_mind_is_reported(tmp_path: Path) -> None:
     count = {"calls": 0}
 
     def once(model: Any, request: Any) -> Any:
@@ -257,7 +257,7 @@ def test_a_quantizer_that_changes_its_mind_is_told_of(tmp_path: Path) -> None:
     assert result.failure is not None and "once more" in result.failure
 
 
-def test_a_network_that_holds_what_may_be_refused_may_be_refused(tmp_path: Path) -> None:
+def test_a_network_with_a_layer_that_may_be_refused_may_be_refused(tmp_path: Path) -> None:
     def strict(model: Any, request: Any) -> Any:
         network = read_onnx(model)
         if any(x.type == "Softmax" for x in network.layers):
@@ -270,16 +270,16 @@ def test_a_network_that_holds_what_may_be_refused_may_be_refused(tmp_path: Path)
     assert {(f.kind, f.status) for f in result.findings} == {("errored", "warned")}
 
 
-def test_layers_left_in_float_in_networks_are_missed_as_in_the_gate(tmp_path: Path) -> None:
+def test_layers_left_in_float_in_networks_are_reported_as_in_the_gate(tmp_path: Path) -> None:
     wrong = WRONG["conv-transpose-filter-4-by-4"]
     is_required = explorer(wrong.quantize, tmp_path, required_rows=("uniform/onnx/ConvTranspose",))
     result = is_required.check("uniform/onnx/ConvTranspose")
     assert {f.kind for f in result.findings if f.status == "failed"} == {"not-quantized"}
 
 
-def test_what_is_missed_is_told_by_a_case_that_can_be_built_again(tmp_path: Path) -> None:
+def test_a_not_quantized_finding_names_a_case_that_can_be_rebuilt(tmp_path: Path) -> None:
     def no_calls(model: Any, request: Any) -> Any:
-        """Leaves in float what has its weight out of a function."""
+        """Leaves layers in float whose weight comes from a function."""
         decisions = Reference().decide(request.network, request)
         for layer in request.network.layers:
             made = layer.inputs[1].producer if len(layer.inputs) > 1 and layer.inputs[1] else None
@@ -306,7 +306,7 @@ def test_what_is_missed_is_told_by_a_case_that_can_be_built_again(tmp_path: Path
             assert f"case       {finding.case}\n" in result.failure
 
 
-def test_a_drawn_case_that_nobody_has_kept_can_be_explained(tmp_path: Path) -> None:
+def test_a_drawn_case_that_was_not_saved_can_be_explained(tmp_path: Path) -> None:
     runner = explorer(Reference(), tmp_path).runner
     case = "uniform/onnx/Gemm@default:in(uniform/onnx/Conv@default,_<1)+opset17"
     finding = Finding(
@@ -339,7 +339,7 @@ def explored(repository: ToyRepository, *arguments: str, name: str = "rep") -> A
     )
 
 
-def test_a_run_is_told_by_its_seed_and_reports(repository: ToyRepository) -> None:
+def test_a_run_prints_its_seed_and_writes_a_report(repository: ToyRepository) -> None:
     repository.quantizer("return gemm_always(model, request)")
     run = explored(repository, "--amct-seed=11", "-rA")
     assert run.code == pytest.ExitCode.TESTS_FAILED
@@ -406,7 +406,7 @@ def test_a_network_is_judged_by_its_id(id_: str, profile: str, repository: ToyRe
         "return gemm_always(model, request) if named else {}",
     )
     run = repository.amct(f"--amct-select={id_}", f"--amct-profile={profile}", "--amct-report=rep")
-    unsettled = id_.startswith("metamorphic")  # nothing is said of layers: nothing has moved
+    unsettled = id_.startswith("metamorphic")  # nothing is said about layers: no decision changed
     assert run.code == (pytest.ExitCode.OK if unsettled else pytest.ExitCode.TESTS_FAILED), run.out
     conditions = {f["condition"] for f in repository.report()["findings"]}
     assert conditions == (set() if unsettled else {TRANS_A})

@@ -1,4 +1,4 @@
-"""How soon exploring finds a defect, and how small what it shows is.
+"""How soon exploring finds a defect, and how small the example is.
 
 AMCT_QUALITY_SEEDS=30 measures with more seeds, and every wrong quantizer.
 """

@@ -1,7 +1,7 @@
-"""One abstract network in all three formats: where the tables agree, the answers do.
+"""One abstract network in all three formats: where the tables agree, the answers agree.
 
-Rows correspond as the document's IR types do. `RIGHTLY_DIFFERENT` lists where the tables of the
-frameworks differ for what is the same in all of them, each with the rows that say so.
+Rows correspond by the document's IR types. `RIGHTLY_DIFFERENT` lists layers that exist in all
+frameworks but whose tables differ, each with the rows that say so.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pytest_amct.cases.plan import known_as
 from pytest_amct.tables.answers import answer
 from pytest_amct.tables.model import Treatment
 
-#: what a layer is: its row and deviation in ONNX, TensorFlow and Caffe, ``None`` = cannot be said
+#: a layer's row and deviation in ONNX, TensorFlow and Caffe; ``None`` = cannot be expressed
 SAME: dict[str, tuple[str | None, str | None, str | None]] = {
     "convolution": ("Conv@default", "Conv2D@default", "Convolution@default"),
     "convolution, strides": ("Conv@strides", "Conv2D@strides", "Convolution@stride"),

@@ -1,4 +1,4 @@
-"""Every form that the reference writes says the same when it is read back."""
+"""Every form that the reference writes is read back as the same decisions."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def gate() -> tuple[Case, ...]:
     return tuple(c for g in catalog.groups() for c in catalog.gate_cases(g))
 
 
-# --- what each form has a place for --------------------------------------------------------------
+# --- what each form can express ------------------------------------------------------------------
 
 
 def shown(form: str, layer: Layer, decision: Decision) -> Decision | None:
-    """What a form can say of a decision of `Reference` on a layer, ``None`` = nothing."""
+    """The part of a `Reference` decision that a form can show; ``None`` = nothing."""
     decision = replace(decision, seen="")
     if form == "decisions":
         return decision
@@ -62,11 +62,11 @@ def shown(form: str, layer: Layer, decision: Decision) -> Decision | None:
         return Decision() if decision.quantized else None
     if form in MODELS and not layer.domain and layer.type in SHOWS_NOTHING:
         return None
-    if form in MODELS and layer.parameters:  # what is done in a function shows in its body
+    if form in MODELS and layer.parameters:  # a decision on a layer in a function shows in the body
         return None
     left = form == "qoperator" and not has_integer_operator(layer)
     if not decision.quantized or left or (form in MODELS and not on_floats(form, layer)):
-        # a weight that came through DequantizeLinear before shows nothing by coming so again
+        # a weight behind a DequantizeLinear of the given model shows nothing by a second one
         again = form in ("qdq", "qoperator") and dequantized_before(layer)
         return None if again else Decision.float()
     if not decision.weights:
@@ -89,7 +89,7 @@ def dequantized_before(layer: Layer) -> bool:
     row = find_row(layer, SPEC)
     weight = None if row is None or row.ports.weight is None else layer.input(row.ports.weight)
     producer = None if weight is None else weight.producer
-    # Once they are quantized, Add and a product before it give such a weight, too.
+    # Once quantized, an Add or a product before it also gives such a weight.
     return producer is not None and producer.type in ("DequantizeLinear", "Add", "MatMul")
 
 
@@ -129,7 +129,7 @@ def by_index(network: Network, decided: Mapping[str, Decision]) -> Iterator[tupl
 
 
 def refusal(model: ModelProto) -> str:
-    """Why onnx's checker or onnxruntime refuses a model, ``""`` if they take it."""
+    """Why onnx's checker or onnxruntime refuses a model; ``""`` if both accept it."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -234,10 +234,10 @@ HIDES: Mapping[str, tuple[str, ...]] = {
     ),
     "config": ("*/shift",),
     "record": (),
-    # a shift is not told from a weight offset, clusters are not seen
+    # a shift cannot be distinguished from a weight offset, and clusters do not show
     "deploy": ("*/shift", "*/MaxPool/weights", "nonuniform/*", *ON_DATA_ONLY, *CALLS),
     "qdq": ("*/shift", "*/weights", "nonuniform/*", *ON_DATA_ONLY, *CALLS),
-    # there is no integer operator for ConvTranspose and Softmax in onnxruntime
+    # onnxruntime has no integer operator for ConvTranspose and Softmax
     "qoperator": (
         "*/shift",
         "*/weights",
@@ -249,11 +249,11 @@ HIDES: Mapping[str, tuple[str, ...]] = {
         *CALLS,
     ),
 }
-"""Conditions whose breaking a form has no place for."""
+"""Conditions whose violation a form cannot express."""
 
 
 ALL_FLOAT16 = ("float16-weight-is-never-followed", "float16-only-if-mixed")
-"""Quantizers whose mistake shows on layers of Float16 alone."""
+"""Quantizers whose mistake shows only on Float16 layers."""
 
 
 def in_form(wrong: WrongQuantizer, form: str) -> FunctionQuantizer:
@@ -272,7 +272,7 @@ def test_a_broken_condition_is_caught_in_every_form_that_shows_it(
         if wrong.kind != "over-quantized":
             continue
         if form == "qoperator" and wrong.name in ALL_FLOAT16:
-            continue  # onnxruntime's integer operators take no Float16
+            continue  # onnxruntime's integer operators do not accept Float16
         result = runner_of(in_form(wrong, form), tmp_path).check(wrong.caught_by)
         found = {(f.condition, f.status) for f in result.findings}
         level = "warned" if wrong.warned else "failed"
@@ -286,7 +286,7 @@ def test_a_broken_condition_is_caught_in_every_form_that_shows_it(
 # --- the quantizer -------------------------------------------------------------------------------
 
 
-def test_every_form_is_installed_as_a_quantizer_of_its_own() -> None:
+def test_every_form_is_installed_as_a_separate_quantizer() -> None:
     names = {e.name for e in metadata.entry_points(group=GROUP)}
     for form in FORMS:
         name = "reference" if form == "decisions" else f"reference-{form}"
@@ -294,7 +294,7 @@ def test_every_form_is_installed_as_a_quantizer_of_its_own() -> None:
         assert load_quantizer(name).name == name
 
 
-def test_a_form_that_does_not_exist_is_told() -> None:
+def test_an_unknown_form_is_refused() -> None:
     with pytest.raises(UsageError, match="'onx' is not a form: use one of names, decisions"):
         Reference(form="onx")
     with pytest.raises(UsageError, match="'onx' is not a form"):
@@ -302,7 +302,7 @@ def test_a_form_that_does_not_exist_is_told() -> None:
 
 
 @pytest.mark.parametrize("form", MODELS)
-def test_models_cannot_hold_what_is_not_in_them(form: str) -> None:
+def test_a_form_refuses_decisions_that_it_cannot_express(form: str) -> None:
     model = gate()[0].build().model
     with pytest.raises(OutputError, match="'n99', which is not a layer of the model"):
         write_form(form, read_onnx(model), {"n99": Decision()})

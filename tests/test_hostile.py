@@ -1,4 +1,4 @@
-"""Models and texts made to break their reader; `fuzz_models.py` looks for more of their kind."""
+"""Models and texts made to break their reader; `fuzz_models.py` searches for more."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LONG = "n" * (1 << 20)
 
 @contextmanager
 def soon(seconds: float = 5.0) -> Iterator[None]:
-    """What is inside takes little processor time; what these tests are about takes for ever."""
+    """Check that the body takes little processor time; a failure of these tests never ends."""
     begun = time.process_time()
     yield
     assert time.process_time() - begun < seconds
@@ -77,7 +77,7 @@ NAMED: dict[str, Callable[[], ModelProto]] = {
 
 @pytest.mark.parametrize("make", NAMED.values(), ids=NAMED)
 def test_names_that_are_not_utf_8_are_refused(make: Callable[[], ModelProto]) -> None:
-    """protobuf gives bytes for them, and Python joins no bytes to text."""
+    """protobuf returns bytes for them, and Python cannot join bytes with text."""
     data = make().SerializeToString().replace(b"NAME", b"N\xffME")
     with pytest.raises(pytest_amct.ModelError, match=r"^the upload: the name .* not UTF-8"):
         read_onnx(data, "the upload")
@@ -93,9 +93,9 @@ def test_names_cannot_write_lines_or_commands_into_a_report() -> None:
 
 def test_long_names_make_no_long_messages() -> None:
     plain = model(CONV, w=WEIGHT)
-    lost = model(CONV, w=WEIGHT, outputs=["y", LONG])
+    wrong = model(CONV, w=WEIGHT, outputs=["y", LONG])
     longer = model(node("Conv", ["x", LONG], ["y"]))
-    given: list[tuple[ModelProto, Any]] = [(lost, plain), (plain, longer), (plain, [LONG])]
+    given: list[tuple[ModelProto, Any]] = [(wrong, plain), (plain, longer), (plain, [LONG])]
     given += [(plain, pytest_amct.read_config(json.dumps({LONG: {"quant_enable": True}})))]
     for original, result in given:
         with soon(), pytest.raises(pytest_amct.OutputError) as caught:
@@ -104,7 +104,7 @@ def test_long_names_make_no_long_messages() -> None:
     assert len(network_text(read_onnx(longer))) < 5000
 
 
-# --- what onnx's inference would choke on ---------------------------------------------------------
+# --- models that onnx's inference cannot take -----------------------------------------------------
 
 
 def _chain(type_: str, length: int, reads: int = 2, **attributes: Any) -> ModelProto:
@@ -173,7 +173,7 @@ def test_models_that_grow_are_not_given_to_onnx(
 
 
 def test_dense_networks_do_not_grow() -> None:
-    """Each layer reads all the ones before, as in DenseNet: shapes stay as long as they are."""
+    """Each layer reads all earlier ones, as in DenseNet; shapes do not become longer."""
     nodes = []
     for i in range(60):
         nodes.append(node("Conv", [f"t{i}", f"w{i}"], [f"c{i}"]))
@@ -198,7 +198,7 @@ def test_onnx_s_own_networks_do_not_grow() -> None:
     assert not [path.name for path in paths if grows(onnx.load(path))]
 
 
-def test_versions_beyond_all_numbers_are_read() -> None:
+def test_huge_versions_are_read() -> None:
     for version in (2**62, -(2**62), 2**31):
         assert _asked(model(CONV, w=WEIGHT, opset=version)) == ["quantizable"]
 
@@ -231,7 +231,7 @@ def _attributes_of_calls(length: int) -> ModelProto:
 
 
 def _doubling_functions(length: int) -> ModelProto:
-    """How many nodes they have once they are inlined is a number of thousands of digits."""
+    """The number of nodes after inlining has thousands of digits."""
     imports = [helper.make_opsetid("", 21), helper.make_opsetid("local", 1)]
     functions = [_function("F0")]
     for i in range(1, length):
@@ -250,7 +250,7 @@ def _doubling_functions(length: int) -> ModelProto:
         _doubling_functions,
     ],
 )
-def test_what_is_long_costs_as_much_as_it_is_long(make: Callable[[int], ModelProto]) -> None:
+def test_cost_is_linear_in_length(make: Callable[[int], ModelProto]) -> None:
     proto = make(5_000)
     with soon(10):
         _asked(proto)
@@ -288,7 +288,7 @@ SCALES: dict[str, TensorProto] = {
 
 
 @pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
-def test_scales_that_make_no_sense_show_nothing(scale: TensorProto) -> None:
+def test_invalid_scales_show_nothing(scale: TensorProto) -> None:
     original = read_onnx(model(CONV, w=WEIGHT))
     for zero in (ZERO, helper.make_tensor("z", TensorProto.STRING, [1], [b"x"])):
         with soon():
@@ -296,8 +296,8 @@ def test_scales_that_make_no_sense_show_nothing(scale: TensorProto) -> None:
         assert outcome.status == "decided"
 
 
-def test_weights_of_many_dimensions_are_not_turned_in_every_way() -> None:
-    """Sixteen dimensions have more permutations than anybody can try."""
+def test_not_every_permutation_of_a_weight_is_tried() -> None:
+    """Sixteen dimensions have too many permutations to try."""
     dims = [2] * 16
     before = model(node("Conv", ["x", "w"], ["y"], name="a"), constants=[_ramp("w", dims, 1)])
     after = model(node("Conv", ["x", "v"], ["y2"], name="b"), constants=[_ramp("v", dims, 1.001)])
@@ -323,7 +323,7 @@ def test_helpers_without_inputs_or_outputs_are_read(type_: str) -> None:
         decisions_of(proto)
 
 
-def test_a_constant_of_a_function_may_make_nothing() -> None:
+def test_a_constant_in_a_function_may_have_no_output() -> None:
     idle = node("Constant", [], [], value=numbers("", [1]))
     imports = [helper.make_opsetid("", 21)]
     body = helper.make_function("local", "F", ["a"], ["a"], [idle], imports)
@@ -354,7 +354,7 @@ def test_hostile_configurations_are_refused_in_one_short_line(text: str) -> None
 
 RECORDS = {
     "a port of thousands of digits": f'record {{ key: "conv:{"9" * 5000}" value {{ scale_d: 1 }}}}',
-    "a key that is no text": 'record { key: "\\377" value { scale_d: 1 } }',
+    "a key that is not text": 'record { key: "\\377" value { scale_d: 1 } }',
     "a key of two lines": 'record { key: "a\\nb" value { scale_d: 1 } }',
     "deep nesting": "record { a {" + " b {" * 50_000,
     "a long key": f'record {{ key: "{LONG}" value {{ scale_d: 1 }} }}',
@@ -379,7 +379,7 @@ def _is_short(message: str) -> None:
 
 
 def test_a_little_fuzz_finds_nothing(tmp_path: Path) -> None:
-    """Minutes of it: ``python tests/tools/fuzz_models.py --minutes 5``."""
+    """A longer run: ``python tests/tools/fuzz_models.py --minutes 5``."""
     pytest.importorskip("resource", reason="the limits of a child process need a POSIX system")
     from fuzz_models import Fuzz, sources
 

@@ -1,4 +1,4 @@
-"""What is no model, and models that would take a careless reader for ever or raise inside of it."""
+"""Files that are not models, and models on which a careless reader hangs or raises."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _function(name: str, *nodes: NodeProto) -> Any:
     return helper.make_function("local", name, ["a"], ["r"], list(nodes), imports)
 
 
-# --- what is no model -----------------------------------------------------------------------------
+# --- files that are not models --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def _function(name: str, *nodes: NodeProto) -> Any:
     [b"", b"# not a model\n", b"\x00" * 64, model(CONV, w=WEIGHT).SerializeToString()[:-20]],
     ids=["empty", "text", "zeros", "truncated"],
 )
-def test_what_is_no_model_is_told_with_the_files_name(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_model_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(content)
     with pytest.raises(pytest_amct.ModelError) as caught:
@@ -42,13 +42,13 @@ def test_what_is_no_model_is_told_with_the_files_name(tmp_path: Path, content: b
         pytest_amct.read_onnx(content, "the upload")
 
 
-def test_a_missing_file_and_a_folder_are_told_by_name(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere.onnx", tmp_path):
         with pytest.raises(pytest_amct.ModelError, match=path.name):
             pytest_amct.read_onnx(path)
 
 
-def test_an_empty_proto_is_no_model() -> None:
+def test_an_empty_proto_is_not_a_model() -> None:
     with pytest.raises(pytest_amct.ModelError, match="holds no graph"):
         pytest_amct.read_onnx(ModelProto())
 
@@ -57,7 +57,7 @@ def test_an_empty_proto_is_no_model() -> None:
 
 
 def _nested(depth: int) -> ModelProto:
-    """Built from the outside in, as protobuf copies no message that is so deep."""
+    """Built from the outside in, because protobuf cannot copy a message this deep."""
     made = model(w=WEIGHT, inputs={"c": (TensorProto.BOOL, ())}, outputs=["r0"])
     innermost = made.graph
     for i in range(depth):
@@ -117,7 +117,7 @@ HOSTILE: dict[str, Callable[[], ModelProto]] = {
         *(node(t, [], ["y"]) for t in ("Gemm", "Conv", "MatMul", "Add", "MaxPool"))
     ),
     "no outputs": lambda: model(node("Gemm", ["x", "w"], []), node("Constant", [], []), **SMALL),
-    "output of nobody": lambda: model(outputs=["z"]),
+    "output without a producer": lambda: model(outputs=["z"]),
     "odd attributes": lambda: model(
         node("Conv", ["x", "w"], ["y"], dilations="no", kernel_shape=1.5),
         node("AveragePool", ["x"], ["z"], kernel_shape="no"),
@@ -129,7 +129,7 @@ HOSTILE: dict[str, Callable[[], ModelProto]] = {
 
 @pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_models_are_read_or_refused(make: Callable[[], ModelProto]) -> None:
-    """Each of them would take a careless reader for ever, or raise inside of it."""
+    """A careless reader hangs or raises on each of them."""
     try:
         network = pytest_amct.read_onnx(make())
     except pytest_amct.ModelError as refused:
@@ -156,7 +156,7 @@ def _chain(length: int) -> ModelProto:
 
 
 def _residual(length: int) -> ModelProto:
-    """Each third layer is a product with what all the layers before have added up to."""
+    """Each third layer multiplies with the sum of all earlier layers."""
     nodes = []
     for i in range(length // 3):
         nodes.append(node("MatMul", [f"t{i}", "w"], [f"a{i}"]))
@@ -167,7 +167,7 @@ def _residual(length: int) -> ModelProto:
 
 
 def _handed_on(length: int) -> ModelProto:
-    """A weight that is handed on and on, and read at every step."""
+    """A weight that passes through many layers and is read at every step."""
     nodes = []
     for i in range(length // 2):
         nodes.append(node("Identity" if i % 2 else "Transpose", [f"w{i}"], [f"w{i + 1}"]))
@@ -187,5 +187,5 @@ def _cost(proto: ModelProto) -> float:
 def test_cost_grows_with_the_size_and_no_faster(make: Callable[[int], ModelProto]) -> None:
     small, large = make(5_000), make(50_000)
     assert len(large.graph.node) > 49_000
-    # Ten times the layers: a quadratic walk would take a hundred times as long.
+    # With ten times the layers, a quadratic walk would take a hundred times as long.
     assert _cost(large) < 30 * min(_cost(small), _cost(small))

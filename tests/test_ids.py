@@ -1,4 +1,4 @@
-"""Ids as values: what is printed can be read back, and says what it says."""
+"""Ids as values: a printed id parses back to the same value."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_every_id_of_the_catalogue_reads_back(framework: str) -> None:
         ("metamorphic/onnx/rename", "metamorphic/onnx/rename", "rename"),
     ],
 )
-def test_a_condition_says_where_reports_tell_of_it(id_: str, row: str, short: str) -> None:
+def test_a_condition_has_a_row_and_a_short_name_in_reports(id_: str, row: str, short: str) -> None:
     condition = ConditionId.parse(id_)
     assert (str(condition), str(condition.restricts), condition.short) == (id_, row, short)
 

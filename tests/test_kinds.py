@@ -1,4 +1,4 @@
-"""What each kind of condition sees, at its edges, and what it says of it."""
+"""Each kind of condition at its edge cases, and the reasons it gives."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def layer(text: str, name: str = "n") -> Layer:
 
 
 def reason(judged: Layer, condition: str, **done: Any) -> Reason:
-    """What is said of one condition, by the last part of its id."""
+    """The reason about one condition, given the last part of its id."""
     (found,) = [
         r for r in answer(judged, Treatment(**done)).reasons if r.condition.endswith(condition)
     ]
@@ -96,7 +96,7 @@ def test_a_reason_says_what_is_required(require: str, words: str, tmp_path: Path
         ("index = 1, ", "[1]", "unspecified"),
         ("", "[1, 2]", "quantizable"),
         ("", "[2, 1]", "forbidden"),
-        ("index = 1, ", "1", "quantizable"),  # no list: the index says nothing
+        ("index = 1, ", "1", "quantizable"),  # not a list: the index does not apply
         ("index = 1, ", "2", "forbidden"),
     ],
 )
@@ -154,7 +154,7 @@ def test_the_rank_of_a_weight_whose_kernel_is_given_once(
 
 
 def backprop(dilations: list[int], layout: Any) -> Layer:
-    """A Conv2DBackpropInput in a function, whose data_format two calls choose if it is a list."""
+    """A Conv2DBackpropInput in a function; two calls set data_format if it is a list."""
     conv = {"T": "float32", "strides": [1, 1, 1, 1], "padding": tf.Text("SAME")}
     given = {"data_format": tf.Param("f") if isinstance(layout, list) else tf.Text(layout)}
     inputs = ("s:output:0", "w:output:0", "a")
@@ -202,7 +202,7 @@ def test_a_second_input_of_no_known_rank_is_unknown() -> None:
     assert said(read_tensorflow(made).layer("n"), "/second_input")[0] == "unknown"
 
 
-def test_a_kernel_that_calls_choose_tells_no_rank() -> None:
+def test_a_kernel_that_calls_choose_leaves_the_rank_unknown() -> None:
     conv = helper.make_node("Conv", ["a", "w"], ["b"], name="n")
     kernel = AttributeProto(name="kernel_shape", ref_attr_name="k", type=AttributeProto.INTS)
     conv.attribute.append(kernel)
@@ -223,7 +223,7 @@ def test_a_kernel_that_calls_choose_tells_no_rank() -> None:
 @pytest.mark.parametrize(
     ("scale", "shared"), [("[1] s", False), ("[1, 1] s", False), ("[2] s", True)]
 )
-def test_a_number_that_scales_several_weights_is_no_weight(scale: str, shared: bool) -> None:
+def test_a_number_that_scales_several_weights_is_not_a_weight(scale: str, shared: bool) -> None:
     text = "(float[4, 2] x) => (float[4, 2] y, float[4, 2] z) "
     text += f"<float[2, 2] a = {{}}, float[2, 2] b = {{}}, float{scale} = {{}}>"
     body = "{ v = Mul (a, s)  w = Mul (b, s)  [n] y = Gemm (x, v)  [m] z = Gemm (x, w) }"

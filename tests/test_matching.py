@@ -1,4 +1,4 @@
-"""Layers of a result are found whatever they are called now."""
+"""Layers are found again in a result even if they were renamed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from pytest_amct.decisions.read import read_outcome
 from pytest_amct.graphs.onnx.reader import read_onnx
 
 
-def test_a_layer_that_is_gone_is_untraceable_and_not_float() -> None:
+def test_a_layer_that_is_gone_is_unmatched_and_not_float() -> None:
     result = conv_net()
     erf = result.graph.node.pop()
     result.graph.node[-1].output[0] = erf.output[0]
@@ -146,7 +146,7 @@ def test_a_matmul_may_come_back_as_a_gemm() -> None:
 
 
 def deconv_net(quantize: bool, name: str = "deconv", output: str = "c") -> ModelProto:
-    """A ConvTranspose, or the Conv that does its work: axes swapped, kernel turned."""
+    """A ConvTranspose, or the equivalent Conv with swapped axes and a rotated kernel."""
     nodes = [node("Sin", ["x"], ["s"], name="sin")]
     if quantize:
         nodes += [
@@ -171,7 +171,7 @@ def test_a_conv_transpose_may_come_back_as_a_conv_of_its_name() -> None:
     assert (found.weight_asymmetric, found.weight_bits) == (False, 8)
 
 
-def test_a_conv_of_another_name_is_no_conv_transpose() -> None:
+def test_a_conv_of_another_name_is_not_a_conv_transpose() -> None:
     original = deconv_net(False)
     result = deconv_net(True, name="other", output="d")
     assert decisions(original, result)["deconv"] == "unmatched"

@@ -1,6 +1,6 @@
-"""Every condition, got wrong in every way that there is a rule for, is caught by its own test.
+"""Every mechanical misreading of a condition is caught by the test of that condition.
 
-AMCT_PROOF=full tries all of them; otherwise a part, which moves with the number of wrong ones.
+AMCT_PROOF=full tries all of them; otherwise a subset, which depends on their number.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PART = EVERY if FULL else EVERY[len(EVERY) % 6 :: 6]
 
 
 @pytest.mark.parametrize("mutant", PART, ids=lambda m: m.name)
-def test_a_condition_that_is_got_wrong_is_caught(mutant: Mutant, tmp_path: Path) -> None:
+def test_a_wrongly_implemented_condition_is_caught(mutant: Mutant, tmp_path: Path) -> None:
     killed = kill(mutant, tmp_path)
     assert killed.others == frozenset(), "another condition was named"
     if mutant.way == "unknown-as-true":

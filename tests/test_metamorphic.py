@@ -1,4 +1,4 @@
-"""Neutral changes change nothing that the tables speak of, and give valid models."""
+"""Metamorphic changes leave all answers unchanged and give valid models."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_storage_keeps_the_values(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", list(metamorphic.changes()))
-def test_a_pair_is_built_again_from_its_id(change: str) -> None:
+def test_a_pair_is_rebuilt_from_its_id(change: str) -> None:
     item = Item("uniform/onnx/Add", "default", 1, 2)
     case = MetamorphicCase(NetworkCase((*CONV.items, item), None, ("opset13", "apart")), change, 7)
     assert parse_metamorphic(case.id) == case
@@ -134,7 +134,7 @@ def test_a_pair_is_built_again_from_its_id(change: str) -> None:
         "metamorphic/onnx/rename@1:in(_)",
     ],
 )
-def test_what_is_no_pair_is_said_in_one_sentence(id_: str) -> None:
+def test_an_invalid_pair_is_refused_in_one_sentence(id_: str) -> None:
     with pytest.raises(UsageError, match=r"is not a (pair|network)"):
         parse_metamorphic(id_)
 
@@ -143,7 +143,7 @@ def test_what_is_no_pair_is_said_in_one_sentence(id_: str) -> None:
 
 
 class Unstable:
-    """Obeys the tables but for one thing that it should not depend on."""
+    """Obeys the tables, but its decisions depend on one irrelevant detail."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -207,13 +207,15 @@ def unstable(change: str, folder: Path) -> Result:
 
 
 @pytest.mark.parametrize("change", list(metamorphic.changes()))
-def test_a_decision_that_moves_is_unstable_and_shown_as_a_pair(change: str, tmp_path: Path) -> None:
+def test_a_decision_that_changes_is_unstable_and_shown_as_a_pair(
+    change: str, tmp_path: Path
+) -> None:
     result = unstable(change, tmp_path)
     assert result.failure is not None
     (finding,) = {f.kind for f in result.findings if f.status == "failed"}
     assert finding == "unstable"
     assert metamorphic.changes()[change] in result.failure
-    if change != "order":  # that is over once it has happened
+    if change != "order":  # the difference exists only once
         assert "first:" in result.failure and "then:" in result.failure
         assert "\n-> " in result.failure or "Error" in result.failure
     assert "--amct-seed=1" in result.failure
@@ -233,7 +235,7 @@ def test_the_pair_is_the_smallest_network_and_is_judged_again_from_its_file(
     assert fine.findings == () and fine.failure is None
 
 
-def test_external_data_stands_beside_the_model(tmp_path: Path) -> None:
+def test_external_data_is_saved_beside_the_model(tmp_path: Path) -> None:
     seen: list[bool] = []
 
     def quantize(model: onnx.ModelProto, request: Any) -> object:
@@ -246,7 +248,7 @@ def test_external_data_stands_beside_the_model(tmp_path: Path) -> None:
     assert len(seen) >= 15
 
 
-def test_what_the_document_does_not_decide_may_move(tmp_path: Path) -> None:
+def test_a_decision_on_an_unspecified_layer_may_change(tmp_path: Path) -> None:
     count = {"calls": 0}
 
     def quantize(model: onnx.ModelProto, request: Any) -> object:

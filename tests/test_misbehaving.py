@@ -1,4 +1,4 @@
-"""Clumsy and hostile quantizers in the process of the tests: each costs one case, never the run."""
+"""Faulty and hostile quantizers in the test process: each costs one case, never the run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def outcome(function: Any) -> Outcome:
 
 
 class Fatal(BaseException):
-    """What ``except Exception`` does not catch."""
+    """An exception that ``except Exception`` does not catch."""
 
 
 def fail(*_: Any, **__: Any) -> Any:
@@ -46,7 +46,7 @@ def fail(*_: Any, **__: Any) -> Any:
 
 
 def hostile(base: type, *names: str) -> Any:
-    """An object of a class of which these methods fail."""
+    """An object whose class fails in these methods."""
     made = type("Hostile", (base,), dict.fromkeys(names, fail))
     return made("x") if base in (str, Refused, Unsupported, OSError) else made()
 
@@ -122,7 +122,7 @@ def test_ctrl_c_passes_through_everything() -> None:
     "make", [os.mkfifo, lambda p: os.symlink("/dev/zero", p)], ids=["fifo", "device"]
 )
 @pytest.mark.parametrize("name", ["m.onnx", "m.json", "m.txt"])
-def test_paths_that_reading_would_not_end(make: Any, name: str) -> None:
+def test_paths_that_are_not_regular_files_are_invalid_output(make: Any, name: str) -> None:
     def quantize(model: Any, request: Any) -> Path:
         make(request.workdir / name)
         return request.workdir / name  # type: ignore[no-any-return]
@@ -150,7 +150,7 @@ def test_a_folder_of_any_depth_is_removed() -> None:
     assert [path.exists() for path in made] == [False]
 
 
-def test_addresses_are_not_told() -> None:
+def test_memory_addresses_are_not_printed() -> None:
     def quantize(model: Any, request: Any) -> Any:
         print("here is", object())
         raise ValueError(f"no {object()!r}")
@@ -162,7 +162,7 @@ def test_addresses_are_not_told() -> None:
     assert "0x7" not in outcome(lambda model, request: [object()]).message
 
 
-def test_what_belongs_to_the_process_is_put_back(tmp_path: Path) -> None:
+def test_the_state_of_the_process_is_restored(tmp_path: Path) -> None:
     import sys
 
     limit, home = sys.getrecursionlimit(), os.getcwd()
@@ -177,13 +177,13 @@ def test_what_belongs_to_the_process_is_put_back(tmp_path: Path) -> None:
             return ["g"]
 
         assert outcome(quantize).status == "decided"
-        assert outcome(lambda model, request: ["g"]).status == "decided"  # from a folder gone
+        assert outcome(lambda model, request: ["g"]).status == "decided"  # from a deleted folder
     finally:
         os.chdir(home)
     assert sys.getrecursionlimit() == limit
 
 
-def test_an_alarm_that_is_left_does_not_go_off_in_another_case() -> None:
+def test_a_pending_alarm_does_not_go_off_in_another_case() -> None:
     import signal
 
     def quantize(model: Any, request: Any) -> list[str]:
@@ -196,7 +196,7 @@ def test_an_alarm_that_is_left_does_not_go_off_in_another_case() -> None:
     assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
 
 
-def test_the_network_that_is_judged_is_not_the_quantizers_to_change(
+def test_a_quantizer_cannot_change_the_network_that_is_judged(
     repository: ToyRepository,
 ) -> None:
     repository.quantizer(
@@ -234,7 +234,7 @@ def test_a_full_disk_costs_one_case(where: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_full_disk_under_a_whole_run(repository: ToyRepository) -> None:
-    """What is written beyond the limit fails as on a full disk, each time with `OSError`."""
+    """Writing beyond the limit raises `OSError` each time, as on a full disk."""
     repository.quantizer(
         "import resource, signal",
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)",
@@ -243,7 +243,9 @@ def test_a_full_disk_under_a_whole_run(repository: ToyRepository) -> None:
         "    print('x' * 10**6)",
         "return obey(model, request)",
     )
-    repository.environment["PYTHONDONTWRITEBYTECODE"] = "1"  # the others' would be cut off
+    repository.environment["PYTHONDONTWRITEBYTECODE"] = (
+        "1"  # the output of the others would be cut off
+    )
     run = repository.cheap()
     assert "crashed" not in run.text
     assert len(repository.report()["findings"]) > 1
@@ -254,9 +256,7 @@ def test_a_full_disk_under_a_whole_run(repository: ToyRepository) -> None:
 
 
 @pytest.mark.parametrize("isolated", [False, True])
-def test_what_is_printed_without_end_does_not_fill_the_disk(
-    isolated: bool, repository: ToyRepository
-) -> None:
+def test_endless_output_does_not_fill_the_disk(isolated: bool, repository: ToyRepository) -> None:
     home = repository.temporary()
     repository.ini(f"amct_isolate = {str(isolated).lower()}")
     repository.quantizer(
@@ -303,7 +303,7 @@ def test_a_partial_report_is_not_left_behind(
     assert [*tmp_path.iterdir()] == []
 
 
-# --- a process of its own -------------------------------------------------------------------------
+# --- a separate process ---------------------------------------------------------------------------
 
 
 def test_an_isolated_function_is_found_where_pytest_finds_it(repository: ToyRepository) -> None:
@@ -341,7 +341,7 @@ def test_an_isolated_function_that_cannot_be_loaded_is_one_usage_error(
 # --- batches --------------------------------------------------------------------------------------
 
 
-def test_a_batch_that_kills_the_process_is_told_of(repository: ToyRepository) -> None:
+def test_a_batch_that_kills_the_process_is_reported(repository: ToyRepository) -> None:
     repository.write(
         "toy.py",
         "import ctypes\n"

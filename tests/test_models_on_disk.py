@@ -1,4 +1,4 @@
-"""Models that users have in files: of any framework, with what stands beside them."""
+"""Model files of any framework, with the files beside them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOADS = (
 
 
 def external(path: Path, location: str) -> Path:
-    """A model of which the first weight lies in another file, named as given."""
+    """A model whose first weight is stored in another file of this name."""
     model = parse_case("uniform/onnx/Gemm/trans_a@1").build().model
     tensor = model.graph.initializer[0]
     raw = tensor.raw_data
@@ -36,7 +36,7 @@ def external(path: Path, location: str) -> Path:
     return path
 
 
-def test_external_data_comes_along(repository: ToyRepository) -> None:
+def test_external_data_is_read_with_the_model(repository: ToyRepository) -> None:
     repository.quantizer(*_LOADS)
     path = external(repository.path / "mine.onnx", "parts/weights.bin")
     run = repository.amct(f"--amct-model={path}")
@@ -58,7 +58,7 @@ def test_external_data_outside_of_the_folder_is_never_opened(tmp_path: Path) -> 
     assert not read_files(home / "model.onnx").files
 
 
-def test_external_data_of_nested_graphs_comes_along(tmp_path: Path) -> None:
+def test_external_data_of_nested_graphs_is_read_with_the_model(tmp_path: Path) -> None:
     tensor = TensorProto(name="w", dims=[1], data_type=1, data_location=TensorProto.EXTERNAL)
     tensor.external_data.add(key="location", value="w.bin")
     inner = helper.make_graph([], "inner", [], [], [tensor])
@@ -71,13 +71,15 @@ def test_external_data_of_nested_graphs_comes_along(tmp_path: Path) -> None:
         assert read_files(tmp_path / "m.onnx").files == {"w.bin": b"\0\0\0\0"}
 
 
-def test_a_file_that_is_no_model_by_its_name(tmp_path: Path) -> None:
+def test_a_file_with_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.h5").write_bytes(b"x")
     with pytest.raises(ModelError, match="not a model file"):
         read_files(tmp_path / "model.h5")
 
 
-def test_a_model_that_the_quantizer_does_not_take(repository: ToyRepository) -> None:
+def test_a_model_of_a_framework_that_the_quantizer_does_not_take_is_refused(
+    repository: ToyRepository,
+) -> None:
     repository.write("net.prototxt", 'layer { name: "d" type: "Input" top: "x" }')
     told = repository.refused("--amct", "--amct-model=net.prototxt")
     assert told.startswith(

@@ -1,7 +1,7 @@
 """The real nncf: what it does to a handful of layers, checked by hand on the raw protos.
 
-Every finding here was looked at without the product's code; where the suite once accused nncf
-falsely there is a test that it no longer does.
+Every finding here was checked without the product's code. Each earlier false finding has a test
+that it does not return.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
 
 
 def dequantize_at(model: onnx.ModelProto, node: onnx.NodeProto, port: int) -> Any:
-    """The DequantizeLinear that makes an input of a node, None if another one does."""
+    """The DequantizeLinear that makes an input of a node, or None."""
     found = [n for n in model.graph.node if node.input[port] in n.output]
     return found[0] if found and found[0].op_type == "DequantizeLinear" else None
 
@@ -95,7 +95,7 @@ EXPLAINED = (
     "uniform/onnx/AveragePool/global_pooling@true:chain",
     "uniform/onnx/unlisted/Mul@plain:chain",
 )
-"""Forbidden layers between quantized ones: the pairs around them prove nothing."""
+"""Forbidden layers between quantized ones; the pairs around them prove nothing."""
 
 
 @pytest.mark.parametrize(("case", "status"), BROKEN.items())
@@ -142,8 +142,8 @@ def test_its_plain_convolutions_conform(judge: Judge, row: str) -> None:
     assert (record.decided, record.findings) == ("quantized", ())
 
 
-def test_of_data_only_layers_in_chains_nothing_can_be_told(judge: Judge) -> None:
-    """It puts no pair behind a layer for that layer's own sake, and READING.md asks for one."""
+def test_data_only_layers_in_chains_cannot_be_told(judge: Judge) -> None:
+    """It adds no pair behind a layer for that layer's sake, but "What forms show" requires one."""
     assert judge("uniform/onnx/AveragePool@default").decided == "float"
     quantized, _, after = judge.raw("uniform/onnx/AveragePool@default")
     assert dequantize_at(quantized, after, 0)
@@ -151,8 +151,8 @@ def test_of_data_only_layers_in_chains_nothing_can_be_told(judge: Judge) -> None
     assert (chained.decided, chained.untold) == ("unknown", NEIGHBOURS)
 
 
-def test_quantized_data_alone_is_no_decision_of_a_product(judge: Judge) -> None:
-    """A weight that is computed stays float, its data does not."""
+def test_quantized_data_alone_is_not_a_decision_on_a_product(judge: Judge) -> None:
+    """A computed weight stays in float; its data is quantized."""
     case = "uniform/onnx/Gemm/weight_source@mul"
     assert judge(case).decided == "float"
     quantized, _, after = judge.raw(case)
@@ -166,15 +166,15 @@ def test_it_writes_models_of_mixed_types_for_float16(judge: Judge) -> None:
     assert (finding.kind, finding.status) == ("invalid-output", "failed")
     quantized, _, after = judge.raw(case)
     scale = dequantize_at(quantized, after, 1).input[1]
-    assert constant(quantized, scale).dtype == np.float32  # so is the weight, the data float16
+    assert constant(quantized, scale).dtype == np.float32  # so is the weight; the data is float16
     with pytest.raises(onnx.shape_inference.InferenceError, match="inconsistent type"):
         onnx.checker.check_model(quantized, full_check=True)
 
 
-def test_a_model_that_only_the_optimizers_of_a_session_refuse_is_no_invalid_output(
+def test_a_model_that_only_the_session_optimizers_refuse_is_not_invalid_output(
     judge: Judge,
 ) -> None:
-    """A MaxPool between Q/DQ and a Conv, where onnxruntime 1.32 writes what it then rejects."""
+    """onnxruntime 1.32 optimizes a MaxPool between Q/DQ and a Conv into what it then rejects."""
     case = "uniform/onnx/MaxPool@default:chain"
     assert (judge(case).status, judge(case).findings) == ("decided", ())
     quantized, _, _ = judge.raw(case)
@@ -187,7 +187,7 @@ def test_a_model_that_only_the_optimizers_of_a_session_refuse_is_no_invalid_outp
 @pytest.mark.parametrize(
     ("case", "status"),
     [
-        ("uniform/onnx/Conv@bias-constant", "failed"),  # a bias out of a Constant node
+        ("uniform/onnx/Conv@bias-constant", "failed"),  # a bias from a Constant node
         ("uniform/onnx/Conv/weight_source@mul", "failed"),
         ("uniform/onnx/Conv/weight_source@input", "warned"),  # forbidden: it may refuse
     ],
@@ -207,7 +207,7 @@ def test_it_raises_on_legal_models(judge: Judge, case: str, status: str) -> None
         ("uniform/onnx/AveragePool@float64", "does not run the model"),
     ],
 )
-def test_what_it_cannot_take_is_not_its_business(judge: Judge, case: str, reason: str) -> None:
+def test_models_that_it_cannot_take_are_unsupported(judge: Judge, case: str, reason: str) -> None:
     built = parse_case(case).build()
     outcome = run_quantizer(judge.quantizer, built.native)
     assert outcome.status == "unsupported"

@@ -1,4 +1,4 @@
-"""How ONNX models are read: every form of a file, every legal oddity, whatever is hostile."""
+"""How ONNX models are read: every form of a file, legal oddities, hostile models."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_sparse_initializers_are_constants() -> None:
 
 
 def test_external_data_is_never_opened(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.bin")  # opening it would wait for ever
+    os.mkfifo(tmp_path / "pipe.bin")  # opening it would block
     for location in ("pipe.bin", "nowhere.bin"):
         tensor = TensorProto(name="w", dims=WEIGHT, data_type=FLOAT)
         tensor.data_location = TensorProto.EXTERNAL
@@ -148,7 +148,7 @@ def test_a_branch_may_describe_what_it_captures() -> None:
     assert [pytest_amct.answer(layer).verdict for layer in inside] == ["forbidden"] * 2
 
 
-def test_what_a_loop_carries_is_no_constant() -> None:
+def test_a_value_that_a_loop_carries_is_not_constant() -> None:
     info = helper.make_tensor_value_info
     takes = [info("i", INT64, []), info("on", TensorProto.BOOL, []), info("carried", FLOAT, None)]
     body = graph(
@@ -200,16 +200,16 @@ def test_what_a_call_passes_for_an_attribute_counts_in_the_body() -> None:
     assert answer_of(both, made="r").verdict == "unspecified"
 
 
-def test_a_function_that_bears_an_operators_name_is_judged_as_neither() -> None:
-    """Runtimes decide which of the two it is, and the document cannot know."""
+def test_a_function_with_the_name_of_an_operator_is_judged_as_neither() -> None:
+    """Runtimes decide which of the two it is; the document does not say."""
     gemm, relu = (_function(t, node("Identity", ["a"], ["r"]), domain="") for t in ("Gemm", "Relu"))
     assert verdict(node("Gemm", ["x", "w"], ["y"]), **SMALL, functions=[gemm]) == "unspecified"
     through = [node("Relu", ["w"], ["v"]), node("Conv", ["x", "v"], ["y"])]
     assert verdict(*through, x=IMAGE, w=WEIGHT, functions=[relu]) == "unspecified"
 
 
-def test_calls_in_functions_keep_apart_what_is_passed_further_out() -> None:
-    """The inner function is called once, but the outer one with two different weights."""
+def test_nested_calls_keep_the_arguments_of_outer_calls_separate() -> None:
+    """The inner function has one call, but the outer one is called with two weights."""
     inner = _function("Inner", node("Dropout", ["a"], ["r"]))
     outer = _function("Outer", node("Inner", ["a"], ["r"], domain="local"))
     nodes = [
@@ -247,7 +247,7 @@ def test_each_value_that_a_loop_carries_has_its_own_type() -> None:
 
 
 def test_what_a_scan_slices_has_the_shape_of_its_slices() -> None:
-    """The body says ``n`` of what its caller feeds with known dimensions."""
+    """The body declares ``n`` where its caller passes known dimensions."""
     info = helper.make_tensor_value_info
     nodes = [node("Shape", ["a"], ["s"]), node("ConstantOfShape", ["s"], ["v"])]
     body = graph(*nodes, node("Gemm", ["a", "v"], ["y"]), result="y")
@@ -299,10 +299,10 @@ def test_what_a_function_passes_on_to_another_counts_in_its_body() -> None:
         assert pytest_amct.answer(layer).verdict == expected
 
 
-# --- what readers fall over -----------------------------------------------------------------------
+# --- what breaks readers --------------------------------------------------------------------------
 
 
-def test_a_body_of_another_operator_is_its_own_affair() -> None:
+def test_a_layer_in_a_body_that_onnx_does_not_define_is_unspecified() -> None:
     inside = graph(
         node("MatMul", ["e", "past"], ["o"], name="product"),
         result="o",
@@ -326,7 +326,7 @@ def test_control_flow_is_known_by_its_name_too(type_: str) -> None:
     )
 
 
-def test_a_cast_of_old_names_its_type_in_words() -> None:
+def test_an_old_cast_names_its_type_as_text() -> None:
     pool = node("MaxPool", ["x"], ["p"], kernel_shape=[2, 2], name="pool")
     for type_, expected in (("FLOAT16", "unspecified"), ("DOUBLE", "quantizable")):
         casts = [node("Cast", ["p"], ["d"], to=type_), node("Cast", ["d"], ["y"], to="FLOAT")]
@@ -370,7 +370,7 @@ def test_a_constant_whose_value_is_of_another_kind_is_read() -> None:
         assert verdict(odd, CONV, w=WEIGHT) == "quantizable"
 
 
-def test_places_of_external_data_that_are_none_are_passed_over(tmp_path: Path) -> None:
+def test_invalid_locations_of_external_data_are_ignored(tmp_path: Path) -> None:
     for place in ("a\0b", "x" * 5000, ".."):
         proto = model(CONV, w=WEIGHT)
         tensor = proto.graph.initializer[0]

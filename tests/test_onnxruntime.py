@@ -1,4 +1,4 @@
-"""A real quantizer that nobody here wrote: every finding is checked by other means."""
+"""A real third-party quantizer: every finding is checked by other means."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Feeds(CalibrationDataReader):  # type: ignore[misc]
 
 
 def quantize(case_id: str, folder: Path) -> tuple[onnx.ModelProto, onnx.ModelProto, str]:
-    """The model of a case, what onnxruntime makes of it, and the target output."""
+    """The model of a case, onnxruntime's result, and the target output."""
     from pytest_amct import read_onnx
 
     built = parse_case(case_id).build()
@@ -74,7 +74,7 @@ def producers(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
 def test_every_finding_holds_when_checked_by_hand(
     static: dict[str, Result], tmp_path: Path
 ) -> None:
-    """By the raw protos and by the second opinion, neither of which the product uses."""
+    """Checked on the raw protos and by the second opinion, which the product does not use."""
     findings = [
         f for r in static.values() for f in r.findings if f.kind == "over-quantized" and f.model
     ]

@@ -55,13 +55,13 @@ def test_a_transposed_convolution_stays_in_float(opencv: Quantizer) -> None:
 @pytest.mark.parametrize(
     ("group", "deviation"),
     [
-        # READING.md section 7, 9: a global AVE pooling is forbidden.
+        # docs/reading.md, "Table 1: uniform": a global AVE pooling is forbidden.
         (f"{C}/Pooling/global_pooling", "true"),
-        # Section 5: of the operations of Eltwise only SUM is listed.
+        # The same: SUM is the only listed operation of Eltwise.
         (f"{C}/Eltwise/operation", "prod"),
-        # Section 5: an InnerProduct must start at axis 1.
+        # The same: an InnerProduct must start at axis 1.
         (f"{C}/InnerProduct/axis", "2"),
-        # Section 4: one Float16 weight closes Pooling and Eltwise in the whole network.
+        # "Float16": one Float16 weight closes Pooling and Eltwise in the whole network.
         ("float16/caffe/Pooling", "weight-elsewhere"),
         # A type without a row.
         (f"{C}/unlisted/Sigmoid", "plain"),
@@ -86,7 +86,7 @@ def test_findings_that_were_checked_by_hand(
         (f"{C}/Deconvolution/weight_rank", "5", "only for rank 4"),
     ],
 )
-def test_what_opencv_does_not_have_is_not_its_business(
+def test_layers_that_opencv_lacks_are_unsupported(
     group: str, deviation: str, words: str, opencv: Quantizer
 ) -> None:
     outcome = run_quantizer(opencv, catalog.make_case(group, deviation).build().native)
@@ -100,5 +100,5 @@ def test_layers_of_the_train_phase_are_not_decided(opencv: Quantizer) -> None:
 
 
 @pytest.mark.parametrize("type_", ["ReLU", "Concat", "Flatten", "Reshape", "Slice", "Dropout"])
-def test_what_integers_merely_pass_shows_nothing(type_: str, opencv: Quantizer) -> None:
+def test_layers_that_only_pass_integers_through_show_nothing(type_: str, opencv: Quantizer) -> None:
     assert decided(opencv, f"{C}/unlisted/{type_}", "plain") is None

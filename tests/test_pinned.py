@@ -1,4 +1,4 @@
-"""The pinned examples and single sentences of READING.md on ONNX, table 1 and the Float16 rule."""
+"""Pinned examples, and sentences of docs/reading.md on ONNX, table 1 and the Float16 rule."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SMALL: dict[str, Any] = {"x": (4, 4), "w": (4, 4)}
 IMAGES: dict[str, Any] = {"w": (4, 4, 3, 3)}
 
 
-# --- section 7 ------------------------------------------------------------------------------------
+# --- pinned examples ------------------------------------------------------------------------------
 
 
 def test_1_a_convolution_may_have_weights_per_channel() -> None:
@@ -50,12 +50,12 @@ def test_2_quantizing_the_constant_operand_of_an_add_is_data() -> None:
     assert verdict(add, w=(8,), treatment=Treatment(weights=False)) == "quantizable"
 
 
-def test_3_an_average_pool_may_have_data_alone_or_a_factor() -> None:
+def test_3_an_average_pool_may_have_data_only_or_a_factor() -> None:
     assert verdict(AVERAGE, treatment=Treatment(weights=False)) == "quantizable"
     assert verdict(AVERAGE, treatment=Treatment(weights=True)) == "quantizable"
 
 
-def test_3_a_shift_breaks_average_pools_alone() -> None:
+def test_3_a_shift_violates_only_average_pools() -> None:
     shifted = Treatment(shift=True)
     assert broken(AVERAGE, treatment=shifted) == {"uniform/onnx/AveragePool/shift"}
     assert verdict(AVERAGE, treatment=Treatment(shift=False)) == "quantizable"
@@ -120,7 +120,7 @@ def test_10_weights_out_of_shapes() -> None:
 
 SCALED = [node("Mul", ["w", "v"], ["u"]), node("Conv", ["x", "u"], ["y"])]
 TAKEN: dict[str, tuple[str, str, list[Any]]] = {
-    # What Mul takes the weight times: the answer if the shape of x can change, and if it cannot.
+    # The factor of Mul: the answer if the shape of x can change, and if it cannot.
     "CastLike": ("quantizable", "quantizable", [node("CastLike", ["w", "x"], ["v"])]),
     "a bias as exporters write it": (
         "quantizable",
@@ -188,7 +188,7 @@ def test_10_what_an_operator_takes_from_a_tensor_decides(name: str) -> None:
         assert differences(model(*nodes, *SCALED, x=sizes, **IMAGES)) == []
 
 
-def test_10_of_what_is_fed_a_shape_or_a_type_is_no_data() -> None:
+def test_10_the_shape_or_the_type_of_an_input_is_not_data() -> None:
     for like in ("CastLike", "EyeLike"):
         taken = ["w", "x"] if like == "CastLike" else ["x"]
         nodes = [node(like, taken, ["v"]), node("Add", ["v", "w"], ["y"])]
@@ -220,7 +220,7 @@ def test_11_a_convolution_inside_of_a_branch(weight: str, expected: str) -> None
     assert verdict(choice, **IMAGES, **given) == expected
 
 
-# --- sections 1 and 2 -----------------------------------------------------------------------------
+# --- layers and defaults --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_a_weight_of_unknown_rank_leaves_it_open() -> None:
     assert verdict(foreign, node("ConvTranspose", ["x", "w"], ["y"]), x=None) == "unspecified"
 
 
-# --- section 5 ------------------------------------------------------------------------------------
+# --- table 1 --------------------------------------------------------------------------------------
 
 
 def test_global_average_pool_is_an_average_pool_that_is_global() -> None:
@@ -318,7 +318,7 @@ def test_a_weight_of_two_layers_is_unspecified() -> None:
 
 
 @pytest.mark.parametrize("scale", [(), (4,)], ids=["one number", "per channel"])
-def test_a_scale_of_two_weights_is_no_shared_weight(scale: tuple[int, ...]) -> None:
+def test_a_scale_of_two_weights_is_not_a_shared_weight(scale: tuple[int, ...]) -> None:
     nodes = [
         node("DequantizeLinear", ["i", "s"], ["v"]),
         node("DequantizeLinear", ["j", "s"], ["w"]),
@@ -329,7 +329,7 @@ def test_a_scale_of_two_weights_is_no_shared_weight(scale: tuple[int, ...]) -> N
     assert verdict(*nodes, x=(4, 4), constants=constants) == "quantizable"
 
 
-def test_a_number_that_scales_two_weights_is_no_shared_weight() -> None:
+def test_a_number_that_scales_two_weights_is_not_a_shared_weight() -> None:
     nodes = [
         node("Mul", ["i", "s"], ["v"]),
         node("Mul", ["s", "j"], ["w"]),
@@ -341,7 +341,7 @@ def test_a_number_that_scales_two_weights_is_no_shared_weight() -> None:
 
 
 def test_attention_shares_no_weight() -> None:
-    """Keys are computed from a weight, and are no stored weight of the product with queries."""
+    """Keys are computed from a weight; they are not a stored weight of the product with queries."""
     nodes = [
         node("MatMul", ["x", "w"], ["y"]),
         node("MatMul", ["x", "q"], ["queries"]),

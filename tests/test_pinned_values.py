@@ -1,4 +1,4 @@
-"""Sentences of READING.md sections 3 and 4: where a weight comes from, what Float16 closes."""
+"""Sentences of docs/reading.md, "Weight source" and "Float16"."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {"x": (4, 4), "w": (4, 4)}
 IMAGES: dict[str, Any] = {"w": (4, 4, 3, 3)}
 
 
-# --- section 3 ------------------------------------------------------------------------------------
+# --- weight source --------------------------------------------------------------------------------
 
 FLAT = numbers("shape", [4, 4, 3, 3])
 CONSTANTS: dict[str, list[NodeProto]] = {
@@ -116,11 +116,11 @@ def test_another_chain_to_a_second_input_is_unknown() -> None:
     assert broken(MATMUL, x=(4, 4), w=(4,)) == {"uniform/onnx/MatMul/second_input"}
 
 
-# --- section 4 ------------------------------------------------------------------------------------
+# --- Float16 --------------------------------------------------------------------------------------
 
 
 def _half(*nodes: NodeProto, **given: Any) -> str:
-    """The verdict about an Add of a Float32 branch, the nodes standing in another one."""
+    """The verdict on an Add in a Float32 branch, with these nodes in another branch."""
     return verdict(*nodes, ADD, **{"x": (4, 4), **given})
 
 
@@ -143,7 +143,7 @@ def test_a_weight_that_is_float16_only_at_one_end_leaves_it_open() -> None:
     assert _half(*widened, constants=[stored("hw", (4, 4), FLOAT16)]) == "unspecified"
 
 
-def test_a_condition_is_no_part_of_a_float16_weight() -> None:
+def test_a_condition_is_not_part_of_a_float16_weight() -> None:
     picked = [node("Where", ["c", "hw", "hw"], ["v"]), node("MatMul", ["h", "v"], ["z"])]
     constants = [stored("hw", (4, 4), FLOAT16), stored("c", (), TensorProto.BOOL)]
     assert _half(TO_HALF, *picked, constants=constants) == "forbidden"

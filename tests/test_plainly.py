@@ -1,6 +1,6 @@
-"""The short way to an answer says what the long way says.
+"""The fast path to an answer agrees with the full path.
 
-A treatment of which something is known takes the long way; that nothing was shifted never matters.
+A treatment with known settings takes the full path; the absence of a shift does not matter.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def told(found: Answer) -> tuple[object, ...]:
 
 
 def differing(network: Network) -> list[str]:
-    # Twice: what is known of a network must not depend on what was asked first.
+    # Twice: answers about a network must not depend on earlier questions.
     for layer in network.layers:
         answer(layer)
     return [
@@ -65,10 +65,10 @@ ALWAYS_LONG |= {
     "tensorflow/Conv2DBackpropInput",
     "tensorflow/Conv3D",
 }
-"""Rows with a condition of a kind that has no short way."""
+"""Rows with a kind of condition that has no fast path."""
 
 
-def test_the_short_way_is_taken_by_all_that_is_plain() -> None:
+def test_every_plain_layer_takes_the_fast_path() -> None:
     taken = set()
     for row in (row for row in SPEC.rows if row.id.startswith("uniform/")):
         for deviation in {"default", "bias", "rank-5"} & set(catalog.deviations(row.id)):

@@ -1,4 +1,4 @@
-"""``pytest --amct`` keeps pytest's manners."""
+"""``pytest --amct`` behaves like pytest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def outcomes(text: str) -> dict[str, int]:
 # --- what is collected --------------------------------------------------------------------------
 
 
-def test_alone_it_collects_the_suite_alone_under_ids_that_never_change(
+def test_without_paths_it_collects_only_the_suite_under_stable_ids(
     repository: ToyRepository,
 ) -> None:
     repository.quantizer("raise AssertionError('judged')")
@@ -43,7 +43,7 @@ def test_alone_it_collects_the_suite_alone_under_ids_that_never_change(
     assert not (repository.path / "rep").exists()
 
 
-def test_with_paths_it_runs_those_too(repository: ToyRepository) -> None:
+def test_with_paths_it_also_runs_the_tests_there(repository: ToyRepository) -> None:
     run = repository.cheap("-v", "test_own.py")
     assert run.code == 0
     assert outcomes(run.out) == {"passed": 2}
@@ -131,7 +131,7 @@ def test_keyword_and_marker_pick_tests(repository: ToyRepository) -> None:
     assert outcomes(by_marker.out) == {"passed": 1, "deselected": 1}
 
 
-def test_who_deselects_the_suite_by_hand_is_not_told_off(repository: ToyRepository) -> None:
+def test_deselecting_the_suite_by_hand_is_not_an_error(repository: ToyRepository) -> None:
     for more in ([], ["-n2"]):
         run = repository.cheap("test_own.py", "-m", "not amct", *more)
         assert run.code == 0
@@ -140,7 +140,7 @@ def test_who_deselects_the_suite_by_hand_is_not_told_off(repository: ToyReposito
     assert nothing.code == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
-def test_last_failed_runs_the_failed_conditions_alone(repository: ToyRepository) -> None:
+def test_last_failed_runs_only_the_failed_conditions(repository: ToyRepository) -> None:
     repository.ini(quantizer="toy:gemm_always")
     picked = ["--amct-select=uniform/onnx/Gemm/*", "--amct-select=uniform/onnx/Conv/dilation_d"]
     options = ["--amct-max-examples=0", "-p", "no:randomly", *picked]
@@ -199,7 +199,9 @@ def test_it_stops_at_the_first_failure_if_asked_to(repository: ToyRepository) ->
     ],
     ids=" ".join,
 )
-def test_it_judges_the_same_under(arguments: list[str], repository: ToyRepository) -> None:
+def test_pytest_options_do_not_change_verdicts(
+    arguments: list[str], repository: ToyRepository
+) -> None:
     repository.quantizer(
         "import warnings",
         "warnings.warn('look out')",
@@ -228,7 +230,7 @@ def test_it_runs_where_the_cache_cannot_be_written(repository: ToyRepository) ->
 
 
 def test_xdist_gives_the_same_report_and_adds_no_tests(repository: ToyRepository) -> None:
-    # A quantizer that imports what the controller has not: versions must not depend on that.
+    # The quantizer imports a module that the controller lacks: versions must not depend on it.
     repository.quantizer("import onnxruntime", "return gemm_always(model, request)")
     alone = repository.amct("--amct-select=uniform/onnx/Gemm/*", "--amct-report=one")
     spread = repository.amct("--amct-select=uniform/onnx/Gemm/*", "--amct-report=two", "-n4")

@@ -1,4 +1,4 @@
-"""Bad input ends in one sentence; a quantizer that misbehaves is one finding, and no more."""
+"""Bad input ends in one sentence; a quantizer that misbehaves is exactly one finding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from toy_repository import CHEAP, ToyRepository
 # --- bad input ----------------------------------------------------------------------------------
 
 
-def test_no_quantizer_is_named(repository: ToyRepository) -> None:
+def test_a_run_without_a_quantizer_is_refused(repository: ToyRepository) -> None:
     repository.ini(quantizer="")
     assert repository.refused("--amct") == (
         f"--amct: no quantizer is named: set amct_quantizer in {repository.path}/pyproject.toml,"
@@ -128,12 +128,12 @@ def test_a_value_that_cannot_be_used(
 
 
 @pytest.mark.parametrize("option", ["--amct-model", "--amct-report", "--amct-spec"])
-def test_a_path_elsewhere_brings_no_settings_from_there(
+def test_a_path_in_another_repository_brings_no_settings_from_there(
     option: str, repository: ToyRepository, tmp_path: Path
 ) -> None:
-    """pytest takes a value that stands apart for a path of tests, and the ini file from there.
+    """pytest treats a value given as a separate argument as a test path and reads its ini file.
 
-    Found so, another repository's quantizer would be judged in place of this one's.
+    Another repository's quantizer would then be judged instead of this one's.
     """
     other = tmp_path / "other"
     other.mkdir()
@@ -237,7 +237,7 @@ def test_a_report_that_cannot_be_written_in_the_end(repository: ToyRepository) -
         ("import pytest; pytest.exit('no')", "errored", "raised: Exit: no"),
     ],
 )
-def test_nonsense_is_one_finding_and_the_run_goes_on(
+def test_nonsense_is_one_finding_and_the_run_continues(
     body: str, kind: str, told: str, repository: ToyRepository
 ) -> None:
     repository.quantizer(body)
@@ -264,7 +264,7 @@ def test_ctrl_c_in_a_quantizer_ends_the_run(repository: ToyRepository) -> None:
         assert repository.report()["findings"] == []
 
 
-def test_the_quantizers_last_words_stand_beside_the_model(repository: ToyRepository) -> None:
+def test_a_failure_shows_the_last_lines_of_the_quantizers_output(repository: ToyRepository) -> None:
     repository.quantizer(
         "import logging, warnings",
         "print('from print')",
@@ -317,7 +317,7 @@ def test_what_a_quantizer_does_to_its_surroundings_is_undone(repository: ToyRepo
     assert "from a thread" not in run.text
 
 
-def test_a_fork_of_the_quantizer_does_not_go_on_with_the_tests(repository: ToyRepository) -> None:
+def test_a_fork_of_the_quantizer_does_not_continue_the_tests(repository: ToyRepository) -> None:
     repository.quantizer(
         "if os.fork() == 0: sys.exit(0)",
         "os.wait()",
@@ -356,7 +356,7 @@ NOTHING = {
 
 @pytest.mark.parametrize("kind", NOTHING)
 @pytest.mark.parametrize("more", [["-p", "no:randomly"], ["-n2"], ["-k", "Gemm"]], ids=" ".join)
-def test_of_which_nothing_comes_back_is_told_once(
+def test_a_quantizer_without_any_result_is_reported_once(
     kind: str, more: list[str], repository: ToyRepository
 ) -> None:
     repository.quantizer(NOTHING[kind])
@@ -377,7 +377,7 @@ def test_of_which_nothing_comes_back_is_told_once(
     assert not (repository.path / "rep" / "models").exists()
 
 
-def test_one_framework_of_which_nothing_comes_back_stops_no_other(
+def test_one_framework_without_any_result_stops_no_other(
     repository: ToyRepository,
 ) -> None:
     repository.ini('amct_frameworks = ["onnx", "caffe"]', quantizer="toy:quantize")
@@ -395,7 +395,7 @@ def test_one_framework_of_which_nothing_comes_back_stops_no_other(
     assert next(c for c in report["conditions"] if c["id"] == CHEAP)["judged"]["violated_alone"]
 
 
-def test_a_quantizer_that_fails_on_some_layers_alone_is_judged_on_all(
+def test_a_quantizer_that_fails_only_on_some_layers_is_judged_on_all(
     repository: ToyRepository,
 ) -> None:
     repository.quantizer("assert is_broken(model), 'no'", "return obey(model, request)")

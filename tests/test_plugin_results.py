@@ -1,4 +1,4 @@
-"""What a run selects, what it makes of the user's policy, and what it says in the report."""
+"""What a run selects, how it applies the user's policy, and what it reports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OVER = "over-quantized"
 
 
 def judged(report: dict[str, Any]) -> set[str]:
-    """The conditions of which a report saw both ways."""
+    """The conditions that a report shows as exercised both ways."""
     return {c["id"] for c in report["conditions"] if c.get("satisfied") and c.get("violated_alone")}
 
 
@@ -69,7 +69,7 @@ def test_a_case_beside_a_condition_narrows_nothing(repository: ToyRepository) ->
     assert both == repository.report()["cases"] + 1
 
 
-def test_a_case_of_a_row_tells_what_was_done_to_it(repository: ToyRepository) -> None:
+def test_a_case_of_a_row_shows_what_was_done_to_it(repository: ToyRepository) -> None:
     repository.quantizer(
         "from pytest_amct import Decision",
         "pools = [n.name for n in model.graph.node if n.op_type == 'AveragePool']",
@@ -101,7 +101,7 @@ def test_a_saved_model_is_judged_again_by_the_command_that_is_shown(
     assert f"{OVER}: {finding['message']}" in again.out
 
 
-def test_of_a_model_without_a_note_all_layers_are_judged(repository: ToyRepository) -> None:
+def test_all_layers_of_a_model_without_a_note_are_judged(repository: ToyRepository) -> None:
     repository.quantizer("return [n.name for n in model.graph.node]")
     repository.amct(f"--amct-select={BROKEN}", "--amct-report=rep")
     (saved,) = (repository.path / "rep" / "models").glob("*.onnx")
@@ -116,7 +116,7 @@ def test_of_a_model_without_a_note_all_layers_are_judged(repository: ToyReposito
 
 
 def test_raising_over_a_model_that_may_be_refused_warns(repository: ToyRepository) -> None:
-    """One layer of it is forbidden, the others are not: which it was about nobody knows."""
+    """One layer of it is forbidden and the others are not, so the cause is unknown."""
     repository.quantizer("raise ValueError('no')")
     repository.amct(f"--amct-select={BROKEN}", "--amct-report=rep")
     repository.ini(quantizer="toy:gemm_always")
@@ -137,7 +137,7 @@ def test_a_quantizer_that_raises_is_shown_where(repository: ToyRepository) -> No
     assert re.search(r"  at \S*toy\.py:\d+, in deep\n", run.out)
 
 
-def test_what_must_be_given_again_is_in_the_command(repository: ToyRepository) -> None:
+def test_the_command_repeats_the_options_that_matter(repository: ToyRepository) -> None:
     repository.ini(quantizer="toy:gemm_always")
     (repository.path / "pyproject.toml").rename(repository.path / "mine.toml")
     run = repository.amct("-c", "mine.toml", f"--amct-select={BROKEN}", "--amct-report=rep")
@@ -148,7 +148,7 @@ def test_what_must_be_given_again_is_in_the_command(repository: ToyRepository) -
     assert (once_more.code, "over-quantized: " in once_more.out) == (1, True), once_more.text
 
 
-def test_a_note_of_another_kind_is_told_and_not_used(repository: ToyRepository) -> None:
+def test_a_note_of_another_kind_is_reported_and_not_used(repository: ToyRepository) -> None:
     repository.ini(quantizer="toy:gemm_always")
     repository.amct(f"--amct-select={BROKEN}", "--amct-report=rep")
     (saved,) = (repository.path / "rep" / "models").glob("*.onnx")
@@ -156,7 +156,7 @@ def test_a_note_of_another_kind_is_told_and_not_used(repository: ToyRepository) 
     assert "not a note of this suite" in repository.refused("--amct", f"--amct-model={saved}")
 
 
-# --- claims, skips, waivers ---------------------------------------------------------------------
+# --- required rows, float rows and waivers ------------------------------------------------------
 
 
 ROW = "uniform/onnx/Gemm"
@@ -175,7 +175,7 @@ LAZY = "return {n.name: False for n in model.graph.node}"
     ],
     ids=["plain", "strict", "claimed", "another claimed", "skipped", "waived"],
 )
-def test_what_is_missed(
+def test_layers_left_in_float_are_reported_by_policy(
     line: str, arguments: list[str], code: int, status: str | None, repository: ToyRepository
 ) -> None:
     repository.ini(line)
@@ -187,7 +187,7 @@ def test_what_is_missed(
     )
 
 
-def test_quantizing_what_is_skipped_on_purpose_warns(repository: ToyRepository) -> None:
+def test_quantizing_a_float_row_warns(repository: ToyRepository) -> None:
     repository.ini(f'amct_float_rows = ["{ROW}"]')
     assert repository.cheap().code == 0
     assert {f["status"] for f in repository.findings(OVER)} == {"warned"}
@@ -209,10 +209,12 @@ def test_a_waived_finding_does_not_fail_and_stays_in_the_report(
         {"pattern": "uniform/onnx/Conv/*", "reason": "unused", "used": False},
         {"pattern": CHEAP, "reason": "the device has a transposer", "used": True},
     ]
-    assert "matches no finding" not in run.out  # of what was left out nothing is known
+    assert (
+        "matches no finding" not in run.out
+    )  # nothing is known about conditions that were left out
 
 
-def test_a_waiver_covers_one_case_alone(repository: ToyRepository) -> None:
+def test_a_waiver_of_a_case_covers_only_that_case(repository: ToyRepository) -> None:
     repository.ini(f'amct_waivers = ["{BROKEN} known"]', quantizer="toy:gemm_always")
     assert repository.cheap().code == 1
     waived = [f["case"] for f in repository.findings(OVER) if f["status"] == "waived"]
@@ -258,10 +260,10 @@ g (float[4, 32] x, float[32, 32] v1, float[32, 32] v2) => (float[4, 32] y, float
    [plain] z = Sin (y)
 }
 """
-"""A model of which little can be judged: callers may replace weights, and two layers share one."""
+"""A model with little to judge: callers may replace weights, and two layers share one."""
 
 
-def test_of_a_model_it_is_told_how_much_was_judged_and_why_not_more(
+def test_judging_a_model_reports_how_much_was_judged_and_why_not_more(
     repository: ToyRepository,
 ) -> None:
     model = repository.path / "m.onnx"
@@ -297,7 +299,7 @@ def test_of_a_model_it_is_told_how_much_was_judged_and_why_not_more(
     ],
     ids=["named", "float", "silent", "unmatched", "inferred", "unsupported"],
 )
-def test_of_a_model_it_is_told_what_the_quantizer_does_not_show(
+def test_judging_a_model_reports_what_the_quantizer_does_not_show(
     body: str, judged: int, reason: str | None, repository: ToyRepository
 ) -> None:
     repository.quantizer(body)
@@ -362,7 +364,7 @@ SKIPS = (
     ids=["id", "deselect", "keyword", "dropped", "skipped"],
 )
 @pytest.mark.parametrize("more", [[], ["-n2"]], ids=["one process", "xdist"])
-def test_what_is_left_out_is_told(
+def test_conditions_that_were_left_out_are_reported(
     given: list[str], conftest: str, by: str, more: list[str], repository: ToyRepository
 ) -> None:
     repository.write("conftest.py", conftest)
@@ -376,7 +378,7 @@ def test_what_is_left_out_is_told(
     assert f"(partial: --amct-select; 1 of 2 tests left out by {by}" in run.out
 
 
-def test_last_failed_leaves_out_what_passed(repository: ToyRepository) -> None:
+def test_last_failed_leaves_out_conditions_that_passed(repository: ToyRepository) -> None:
     repository.ini(quantizer="toy:gemm_always")
     given = [*TWO, "--amct-max-examples=0", "--amct-report=rep"]
     repository.amct(*given)
@@ -387,7 +389,7 @@ def test_last_failed_leaves_out_what_passed(repository: ToyRepository) -> None:
 
 
 def test_a_whole_run_leaves_nothing_out(repository: ToyRepository) -> None:
-    """Also where tests beside the suite are skipped, and each test is run twice."""
+    """Even if tests beside the suite are skipped and each test runs twice."""
     repository.write(
         "repeating.py",
         "import pytest\n"
@@ -411,7 +413,7 @@ def test_a_whole_run_leaves_nothing_out(repository: ToyRepository) -> None:
 def test_a_run_is_not_complete_if_a_test_that_was_to_run_has_no_result(
     more: list[str], repository: ToyRepository
 ) -> None:
-    """Whatever the exit status: after a second Ctrl-C that is 0 for those who write reports."""
+    """The exit status does not show it: report writers see 0 after a second Ctrl-C."""
     repository.write(
         "conftest.py",
         "def pytest_runtest_protocol(item):\n    return 'dilation_d' in item.name or None\n",

@@ -1,4 +1,4 @@
-"""Programs as quantizers, and functions in a process of their own: what dies is one case."""
+"""External programs and isolated functions as quantizers: a crash costs one case."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_program_is_judged_as_a_function_is(prefix: str, tmp_path: Path) -> No
         ("if transposed: open(output, 'w').write('{}')", "invalid-output", "wrote"),
     ],
 )
-def test_what_a_program_does_to_one_case_is_that_cases(
+def test_a_failure_of_a_program_concerns_one_case(
     mode: str, status: str, words: str, tmp_path: Path
 ) -> None:
     runner = program(tmp_path, mode)
@@ -113,7 +113,7 @@ def test_gigabytes_of_output_fill_no_pipe_and_no_memory(tmp_path: Path) -> None:
     assert record(runner, PLAIN).decided == "quantized"
 
 
-def test_a_batch_that_dies_is_given_again_one_by_one(tmp_path: Path) -> None:
+def test_a_batch_that_dies_is_retried_one_model_at_a_time(tmp_path: Path) -> None:
     runner = program(tmp_path, "if transposed: os.kill(os.getpid(), signal.SIGKILL)", "batch")
     result = runner.check("uniform/onnx/Gemm/trans_a")
     by_status = {r.status for r in result.records if "@1" in r.case or "@2" in r.case}
@@ -121,21 +121,21 @@ def test_a_batch_that_dies_is_given_again_one_by_one(tmp_path: Path) -> None:
     assert {r.status for r in result.records if "@0" in r.case} == {"decided"}
 
 
-def test_models_that_a_batch_left_out_are_given_again_one_by_one(tmp_path: Path) -> None:
-    """It ended half way with status 0."""
+def test_models_that_a_batch_left_out_are_retried_one_at_a_time(tmp_path: Path) -> None:
+    """The batch ended half-way with status 0."""
     mode = "if transposed and len(manifest['models']) > 1: sys.exit(0)"
     runner = program(tmp_path, mode, "batch")
     result = runner.check("uniform/onnx/Gemm/trans_a")
     assert {r.status for r in result.records} == {"decided"}
 
 
-def test_a_batch_that_hangs_is_given_again_one_by_one(tmp_path: Path) -> None:
-    """It may take as long as it likes, if only results appear."""
+def test_a_batch_that_hangs_is_retried_one_model_at_a_time(tmp_path: Path) -> None:
+    """A batch may take any time as long as new results appear."""
     runner = program(tmp_path, "if transposed: time.sleep(1000)", "batch", timeout=3)
     outcomes = runner._outcomes
     cases = [parse_case(name) for name in (PLAIN, f"{PLAIN}:chain", BROKEN)]
     runner._run_batch(cases)
-    assert outcomes == {}  # as a whole it failed
+    assert outcomes == {}  # the batch failed
     assert [record(runner, c.id).status for c in cases] == ["decided", "decided", "timed-out"]
 
 
@@ -147,7 +147,7 @@ def test_a_batch_that_hangs_is_given_again_one_by_one(tmp_path: Path) -> None:
         "os.mkdir(output + '.onnx'); sys.exit(0)",
     ],
 )
-def test_what_is_no_plain_file_is_not_read(mode: str, tmp_path: Path) -> None:
+def test_only_regular_files_are_read(mode: str, tmp_path: Path) -> None:
     found = record(program(tmp_path, f"output = sys.argv[4]; {mode}"), PLAIN)
     assert found.status == "invalid-output"
     assert "which is not a regular file" in found.findings[0].message

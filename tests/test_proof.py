@@ -16,11 +16,11 @@ FRAMEWORKS = ("onnx", "tensorflow", "caffe")
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_right_quantizers_are_never_accused(framework: str) -> None:
+def test_correct_quantizers_never_produce_findings(framework: str) -> None:
     assert accusations.look(framework, 400, seed=3) == []
 
 
-def test_a_wrong_quantizer_would_be_accused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_quantizer_would_produce_findings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accusations, "opinions", lambda model, network: _everything(network))
     found = accusations.look("onnx", 20, seed=3)
     assert {a.quantizer for a in found} == {"second opinion", "coin"}
@@ -31,7 +31,7 @@ def _everything(network: object) -> list[str]:
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_names_and_metadata_tell_no_answer(framework: str) -> None:
+def test_names_and_metadata_reveal_no_answer(framework: str) -> None:
     assert abs(blindness.score(framework) - 0.5) <= blindness.CHANCE
 
 

@@ -1,4 +1,4 @@
-"""Float is said only where float operators alone stand at a layer; else it is not told."""
+"""A layer is float only if all operators at it are float; otherwise it cannot be told."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def pool_net(*before: NodeProto, reads: str = "s", behind: bool = False) -> Mode
     )
 
 
-def test_integers_of_an_unknown_operator_are_no_float_data() -> None:
+def test_integers_of_an_unknown_operator_are_not_float_data() -> None:
     made = node("MyConv", ["s"], ["i"], domain="com.acme")
     back = node("DequantizeLinear", ["i", "scale", "zero"], ["d"])
     result = pool_net(made, back, reads="d", behind=True)
@@ -56,7 +56,7 @@ def test_integers_of_an_unknown_operator_are_no_float_data() -> None:
     assert "integers that come from elsewhere" in untold(pool_net(), result, "pool")
 
 
-def test_integers_that_only_passed_a_pool_are_no_float_data() -> None:
+def test_integers_that_only_passed_a_pool_are_not_float_data() -> None:
     quantize = node("QuantizeLinear", ["s", "scale", "zero"], ["q"])
     first = node("MaxPool", ["q"], ["m"], name="first", kernel_shape=[1, 1])
     back = node("DequantizeLinear", ["m", "scale", "zero"], ["d"])
@@ -64,7 +64,7 @@ def test_integers_that_only_passed_a_pool_are_no_float_data() -> None:
     assert "integers that come from elsewhere" in untold(pool_net(), result, "pool")
 
 
-def test_a_network_input_that_holds_integers_now_is_no_float_data() -> None:
+def test_a_network_input_that_holds_integers_now_is_not_float_data() -> None:
     original = model([node("MaxPool", ["x"], ["y"], name="pool", kernel_shape=[2, 2])], [])
     result = copy.deepcopy(original)
     result.graph.input[0].type.tensor_type.elem_type = TensorProto.INT8
@@ -81,7 +81,7 @@ def test_a_weight_that_holds_integers_is_quantized(dtype: Any) -> None:
 
 
 def with_weight(nodes: list[NodeProto], *kept: TensorProto) -> ModelProto:
-    """`conv_net` whose weight is what some nodes make, called ``k``."""
+    """`conv_net` whose weight ``k`` is computed by these nodes."""
     result = conv_net()
     result.graph.node[1].input[1] = "k"
     for at, extra in enumerate(nodes, 1):
@@ -104,7 +104,7 @@ def test_a_weight_that_is_picked_out_of_a_larger_one_is_float() -> None:
     assert decisions(conv_net(), result)["conv"] == Decision.float()
 
 
-def test_a_weight_that_is_computed_from_what_a_stranger_makes_is_not_float() -> None:
+def test_a_weight_computed_from_the_output_of_a_foreign_operator_is_not_float() -> None:
     unpack = node("Unpack", ["wq"], ["u"], domain="com.acme")
     result = with_weight([unpack, node("Mul", ["u", "f"], ["k"])], integers("wq", 4, 3, 3, 3))
     result.graph.initializer.append(array("f", 0.1, np.float32))
@@ -112,7 +112,7 @@ def test_a_weight_that_is_computed_from_what_a_stranger_makes_is_not_float() -> 
     assert "its weight is computed from" in untold(conv_net(), result, "conv")
 
 
-def test_a_layer_between_types_that_are_no_float32_is_not_float_on_integers() -> None:
+def test_a_layer_between_types_other_than_float32_is_not_float_on_integers() -> None:
     def network(*before: NodeProto, reads: str) -> ModelProto:
         pool = node("MaxPool", [reads], ["p"], name="pool", kernel_shape=[2, 2])
         ends = [node("Neg", ["x"], ["s"]), *before, pool, node("Identity", ["p"], ["y"])]
@@ -144,7 +144,7 @@ def test_a_weight_that_a_nested_graph_dequantizes_is_not_float() -> None:
 
 
 def calling(body: list[NodeProto], weight: list[NodeProto]) -> ModelProto:
-    """A Conv whose data and weight are what calls of a function make, and one in a function."""
+    """A Conv whose data and weight are outputs of calls, and a Conv inside a function."""
     imports = [helper.make_opsetid("", 21)]
     result = model(
         [
@@ -175,7 +175,7 @@ PLAIN_BODY = [node("Sin", ["X"], ["Y"])]
 PLAIN = [node("Identity", ["w"], ["w0"]), node("Identity", ["v"], ["k"])]
 
 
-def test_a_function_with_another_body_is_no_float_operator() -> None:
+def test_a_function_with_another_body_is_not_a_float_operator() -> None:
     body = [node("Sin", ["X"], ["Z"]), node("Round", ["Z"], ["Y"])]
     original = calling(PLAIN_BODY, PLAIN)
     assert "functions of the model have changed" in untold(original, calling(body, PLAIN), "conv")

@@ -1,4 +1,4 @@
-"""Operators of other domains, and of no domain that ONNX knows, in what quantizers return."""
+"""Operators of other or unknown domains in the models that quantizers return."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def outcome_of(original: ModelProto, result: ModelProto) -> Outcome:
 
 
 def decided(original: ModelProto, result: ModelProto, name: str = "conv") -> Decision | str | None:
-    """The decision on a layer, or the words that say why there is none."""
+    """The decision on a layer, or the reason why there is none."""
     outcome = outcome_of(original, result)
     layers = read_onnx(original).layers
     (index,) = (i for i, layer in enumerate(layers) if layer.name == name)
@@ -43,7 +43,7 @@ def decided(original: ModelProto, result: ModelProto, name: str = "conv") -> Dec
 
 
 def conv(data: Nodes, weight: Nodes, kept: list[TensorProto], at: str = "s_dq") -> ModelProto:
-    """`conv_net` whose Conv reads ``s_dq`` and ``w_dq``, which the given nodes make."""
+    """`conv_net` whose Conv reads ``s_dq`` and ``w_dq``, the outputs of these nodes."""
     return model(
         [
             node("Sin", ["x"], ["s"], name="sin"),
@@ -57,7 +57,7 @@ def conv(data: Nodes, weight: Nodes, kept: list[TensorProto], at: str = "s_dq") 
 
 
 def fake(type_: str, domain: str, parameters: list[str], **attributes: Any) -> tuple[Nodes, Nodes]:
-    """A quantizer of one node on data and weight."""
+    """Data and weight, each behind a quantizer that is a single node."""
     data, weight = (
         [node(type_, [name, *parameters], [f"{name}_dq"], domain=domain, **attributes)]
         for name in ("s", "w")
@@ -66,7 +66,7 @@ def fake(type_: str, domain: str, parameters: list[str], **attributes: Any) -> t
 
 
 def pairs(kind: str, domain: str, zero: bool = True) -> tuple[Nodes, Nodes]:
-    """A quantizer and a dequantizer on data and weight: ``kind`` has a gap for their names."""
+    """A quantizer and a dequantizer on data and weight; ``kind`` has a gap for their names."""
     parameters = ["scale", "zero"] if zero else ["scale"]
     data, weight = (
         [
@@ -211,12 +211,12 @@ def test_a_pool_between_quantizers_of_one_node_is_the_tools_choice() -> None:
     assert "BFPQuantizeDequantize" in found.seen
 
 
-# --- strangers ---------------------------------------------------------------------------------
+# --- foreign operators -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("domain", ["com.acme", ""])
 @pytest.mark.parametrize("at", ["weight", "data", "both"])
-def test_a_stranger_before_a_layer_leaves_untold_what_was_done(domain: str, at: str) -> None:
+def test_a_layer_behind_a_foreign_operator_cannot_be_told(domain: str, at: str) -> None:
     quiet = {"s": node("Identity", ["s"], ["s_dq"]), "w": node("Identity", ["w"], ["w_dq"])}
     data, weight = fake("MyQuantize", domain, [])
     data = data if at != "weight" else [quiet["s"]]
@@ -227,7 +227,7 @@ def test_a_stranger_before_a_layer_leaves_untold_what_was_done(domain: str, at: 
     assert f"does not know, makes its {'data' if at == 'data' else 'weight'}" in told
 
 
-def test_a_quantized_weight_is_told_though_its_data_is_not() -> None:
+def test_a_quantized_weight_shows_although_its_data_cannot_be_told() -> None:
     data, _ = fake("MyQuantize", "com.acme", [])
     _, weight = pairs("{}Linear", "")
     found = decided(conv_net(), conv(data, weight, [SCALE, array("zero", 0, np.int8)]))
@@ -235,7 +235,7 @@ def test_a_quantized_weight_is_told_though_its_data_is_not() -> None:
     assert (found.inputs, found.weights) == (None, True)
 
 
-def test_a_stranger_of_the_given_model_is_no_quantizer() -> None:
+def test_a_foreign_operator_of_the_given_model_is_not_a_quantizer() -> None:
     original = conv(*fake("Bend", "com.acme", []), [])
     assert decided(original, conv(*fake("Bend", "com.acme", []), [])) == Decision.float()
 
@@ -248,7 +248,7 @@ def test_float_operators_of_onnx_are_walked_through(type_: str) -> None:
 
 
 @pytest.mark.parametrize("type_", ["FusedConv", "Gelu"])
-def test_float_operators_of_onnxruntime_are_no_strangers(type_: str) -> None:
+def test_float_operators_of_onnxruntime_are_not_foreign(type_: str) -> None:
     result = conv_net()
     result.graph.node[0].CopyFrom(node(type_, ["x"], ["s"], domain="com.microsoft"))
     assert decided(conv_net(), result) == Decision.float()
@@ -256,7 +256,9 @@ def test_float_operators_of_onnxruntime_are_no_strangers(type_: str) -> None:
 
 @pytest.mark.parametrize("type_", ["AveragePool", "MaxPool", "Exp"])
 @pytest.mark.parametrize("before", [True, False])
-def test_a_stranger_at_a_layer_without_a_weight(type_: str, before: bool) -> None:
+def test_a_layer_without_a_weight_at_a_foreign_operator_cannot_be_told(
+    type_: str, before: bool
+) -> None:
     kernel = {"kernel_shape": [2, 2]} if "Pool" in type_ else {}
     original = model(
         [
@@ -290,14 +292,14 @@ def test_a_stranger_at_a_layer_without_a_weight(type_: str, before: bool) -> Non
     assert "com.acme::MyQuantize" in told
 
 
-def test_a_stranger_in_the_place_of_a_layer_is_named() -> None:
+def test_a_foreign_operator_in_the_place_of_a_layer_is_named() -> None:
     result = conv_net()
     result.graph.node[1].domain, result.graph.node[1].op_type = "com.acme", "QuantizedConv"
     told = decided(conv_net(), result)
     assert told == "com.acme::QuantizedConv 'conv', which this suite does not know, replaces it"
 
 
-def test_a_stranger_in_a_deploy_model_leaves_untold_what_was_done() -> None:
+def test_a_layer_behind_a_foreign_operator_in_a_deploy_model_cannot_be_told() -> None:
     result = model(
         [
             node("Sin", ["x"], ["s"], name="sin"),
@@ -309,7 +311,7 @@ def test_a_stranger_in_a_deploy_model_leaves_untold_what_was_done() -> None:
         ],
         [integers("w", 4, 3, 3, 3)],
     )
-    # What the Conv sums up goes into the stranger: only without it would the pool be float.
+    # The Conv's sum goes into the foreign operator: only without it would the pool be float.
     result.graph.node[2].input[0] = "s"
     told = decided(pooled_net(), result, "pool")
     assert isinstance(told, str) and "MyQuantize" in told

@@ -1,4 +1,4 @@
-"""Functions that a quantizer puts into the model that it returns."""
+"""Functions that a quantizer adds to the model that it returns."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_a_call_that_has_a_layers_name_is_that_layer() -> None:
     assert (found.inputs, found.weights, found.weight_bits) == ((), True, 8)
 
 
-def test_a_call_may_stand_for_a_product_and_the_addition_behind_it() -> None:
+def test_a_call_may_replace_a_product_and_the_addition_behind_it() -> None:
     original = product(
         [
             node("MatMul", ["x", "w1"], ["a"], name="first"),
@@ -170,7 +170,7 @@ def test_functions_of_the_given_model_are_not_inlined() -> None:
 
 
 def doubling(depth: int) -> list[FunctionProto]:
-    """Functions that each call the one before twice."""
+    """Functions of which each calls the previous one twice."""
     found = [function("F0", ["X"], ["Y"], [node("Relu", ["X"], ["Y"])])]
     for i in range(1, depth):
         calls = [
@@ -197,14 +197,14 @@ def calling(functions: list[FunctionProto], type_: str) -> ModelProto:
     ],
     ids=["doubling", "recursive"],
 )
-def test_functions_that_grow_too_large_stay_calls_and_are_not_told(
+def test_functions_that_grow_too_large_stay_calls_and_cannot_be_told(
     functions: list[FunctionProto], type_: str
 ) -> None:
     outcome = read_outcome(read_onnx(conv_net()), calling(functions, type_))
     assert outcome.untold[1] == (
         f"quant::{type_} 'conv', a function that is too large to inline, replaces it"
     )
-    assert outcome.decisions.keys() == {0}  # what the Erf reads is not known either
+    assert outcome.decisions.keys() == {0}  # the data of the Erf is unknown, too
     assert "makes its data" in outcome.untold[2]
 
 
@@ -226,6 +226,6 @@ def test_two_functions_of_one_name_are_not_inlined() -> None:
 def test_what_onnx_does_not_inline_stays_a_call() -> None:
     body = function("F", ["X"], ["Y"], [node("Relu", ["X"], ["Y"])])
     result = calling([body], "F")
-    result.graph.node[1].input.extend(["s", "s"])  # more than the function takes
+    result.graph.node[1].input.extend(["s", "s"])  # more inputs than the function has
     outcome = read_outcome(read_onnx(conv_net()), result)
     assert outcome.decisions.get(1) is None

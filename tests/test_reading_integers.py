@@ -1,4 +1,4 @@
-"""Integers without Q/DQ pairs: behind Cast, stored as floats, with factors that come later."""
+"""Integers without Q/DQ pairs: behind Cast, stored as floats, or scaled later."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def conv(
     data: list[NodeProto] | None = None,
     behind: list[NodeProto] | None = None,
 ) -> ModelProto:
-    """`conv_net` whose Conv reads ``d`` and ``k``; what it makes is called ``c`` or ``c0``."""
+    """`conv_net` whose Conv reads ``d`` and ``k`` and writes ``c`` or ``c0``."""
     return model(
         [
             node("Sin", ["x"], ["s"], name="sin"),
@@ -76,7 +76,7 @@ def test_a_weight_that_is_cast_from_integers_is_quantized(
     found = decisions(conv_net(), conv([CAST], [integers("wq", 4, 3, 3, 3), factor], None, behind))
     assert isinstance(found["conv"], Decision)
     assert (found["conv"].inputs, found["conv"].weights) == ((), True)
-    # Factors of the data may be among those that differ.
+    # The factors that differ may be those of the data.
     assert found["conv"].weight_channel_wise is channel_wise
     assert (found["conv"].weight_asymmetric, found["conv"].weight_bits) == (False, 8)
 
@@ -113,7 +113,7 @@ def test_data_that_was_cast_to_integers_and_back_is_quantized() -> None:
     assert (found.inputs, found.weights) == ((0,), True)
 
 
-def test_a_cast_of_the_given_model_is_no_evidence() -> None:
+def test_a_cast_of_the_given_model_is_not_evidence() -> None:
     original = conv([CAST], [integers("wq", 4, 3, 3, 3)])
     assert decisions(original, original)["conv"] is None
 
@@ -123,7 +123,7 @@ def test_a_cast_between_floats_is_walked_through() -> None:
     assert decisions(conv_net(), conv([CAST], [half]))["conv"] == Decision.float()
 
 
-def test_integers_that_something_unknown_has_made_leave_untold_what_was_done() -> None:
+def test_layers_on_integers_of_unknown_origin_cannot_be_told() -> None:
     weight = [node("BitwiseNot", ["wq"], ["k0"]), node("Cast", ["k0"], ["k"], to=FLOAT)]
     result = conv(weight, [integers("wq", 4, 3, 3, 3)])
     assert "makes its weight from integers" in untold(conv_net(), result, "conv")
@@ -133,7 +133,7 @@ def test_without_the_given_model_a_cast_weight_is_seen() -> None:
     assert decisions_of(conv([CAST], [integers("wq", 4, 3, 3, 3)]))["conv"].weights
 
 
-def test_what_passes_sums_of_integers_is_not_told() -> None:
+def test_layers_that_pass_sums_of_integers_on_cannot_be_told() -> None:
     result = model(
         [
             node("Sin", ["x"], ["s"], name="sin"),
@@ -173,7 +173,7 @@ def test_integers_stored_as_floats_show_a_weight_alone() -> None:
     assert (found.inputs, found.weights) == ((), True)
 
 
-def test_whole_numbers_of_the_given_model_are_no_evidence() -> None:
+def test_whole_numbers_of_the_given_model_are_not_evidence() -> None:
     original = conv_net()
     original.graph.initializer[0].CopyFrom(array("w", np.ones((4, 3, 3, 3)), np.float32))
     ones = array("k", np.ones((4, 3, 3, 3)), np.float32)
@@ -195,7 +195,7 @@ def test_rounded_data_before_a_pool_asks_for_the_deploy_model(type_: str) -> Non
     assert "give the deploy model" in untold(original, result, "pool")
 
 
-def test_a_rounding_of_the_given_model_is_no_doubt() -> None:
+def test_a_rounding_of_the_given_model_is_not_a_doubt() -> None:
     original = fake_quantized(constant("w", 4, 3, 3, 3))
     assert decisions(original, original)["conv"] == Decision.float()
 

@@ -31,7 +31,7 @@ def test_a_generator_of_names_is_read_once() -> None:
     assert quantized(found["conv"]) and quantized(found["erf"])
 
 
-def test_nothing_named_is_nothing_known() -> None:
+def test_an_empty_list_of_names_leaves_all_layers_unknown() -> None:
     assert set(decisions(conv_net(), []).values()) == {None}
 
 
@@ -45,12 +45,12 @@ def test_layers_are_called_by_their_output_where_no_node_has_that_name() -> None
     original = conv_net()
     original.graph.node[1].name = ""
     assert decisions(original, ["c"])["c"] == Decision()
-    original.graph.node[0].name = "c"  # now a node has the name that is also the Conv's output
+    original.graph.node[0].name = "c"  # now the Conv's output is also the name of a node
     outcome = read_outcome(read_onnx(original), ["c"])
     assert outcome.decisions == {0: Decision()}
 
 
-def test_a_name_that_two_layers_have_makes_both_untraceable() -> None:
+def test_a_name_that_two_layers_have_leaves_both_unmatched() -> None:
     original = conv_net()
     original.graph.node[2].name = "conv"
     outcome = read_outcome(read_onnx(original), ["conv", "sin"])
@@ -58,7 +58,7 @@ def test_a_name_that_two_layers_have_makes_both_untraceable() -> None:
     assert outcome.decisions == {0: Decision()}
 
 
-def test_an_unknown_name_is_told_with_the_nearest_one() -> None:
+def test_an_error_about_an_unknown_name_suggests_the_nearest_one() -> None:
     with pytest.raises(OutputError, match=r"'conf'.*did you mean 'conv'\?"):
         decisions(conv_net(), ["conf"])
 
@@ -102,12 +102,12 @@ def test_models_come_as_proto_bytes_or_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("result", [b"", b"no model at all", Path("none.onnx"), "none.onnx"])
-def test_what_is_no_model_is_an_output_error(result: object) -> None:
+def test_an_invalid_model_is_an_output_error(result: object) -> None:
     with pytest.raises(OutputError):
         decisions(conv_net(), result)
 
 
-def test_a_lost_input_or_output_is_an_output_error() -> None:
+def test_a_missing_input_or_output_is_an_output_error() -> None:
     result = conv_net()
     result.graph.input[0].name = result.graph.node[0].input[0] = "other"
     with pytest.raises(OutputError, match="lost the graph input 'x'"):
@@ -134,7 +134,7 @@ def test_dangling_and_doubled_tensors_are_output_errors() -> None:
 
 
 class _Hostile(dict):  # type: ignore[type-arg]
-    """A mapping, a path and a value that fail in the quantizer's own code."""
+    """A mapping that raises in the quantizer's code."""
 
     def items(self) -> object:  # type: ignore[override]
         raise RuntimeError("no items")
@@ -170,7 +170,7 @@ class _NoPath:
         ({"conv": Decision(evidence="maybe")}, "'conv'.evidence: 'maybe' is not"),  # type: ignore[arg-type]
     ],
 )
-def test_what_fails_in_the_quantizer_s_own_code_is_told(result: object, words: str) -> None:
+def test_an_exception_in_the_quantizer_s_own_code_is_reported(result: object, words: str) -> None:
     with pytest.raises(OutputError) as caught:
         read_outcome(read_onnx(conv_net()), result)
     assert words in str(caught.value)

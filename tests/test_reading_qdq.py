@@ -186,7 +186,7 @@ def test_two_dequantized_operands_between_float_layers_are_the_tools_choice() ->
     matmul = decisions(original, product("a_dq", "b_dq", "Sin", "Erf"))["matmul"]
     assert isinstance(matmul, Decision)
     assert (matmul.inputs, matmul.weights, matmul.evidence) == ((0,), True, "stated")
-    assert matmul.weight_asymmetric is None  # an activation's zero point is no weight offset
+    assert matmul.weight_asymmetric is None  # an activation's zero point is not a weight offset
 
 
 def test_two_operands_that_quantized_neighbours_dequantize_show_nothing() -> None:
@@ -268,7 +268,7 @@ def test_another_table_gets_its_own_answer_on_neighbours(tmp_path: Path) -> None
     path.write_text(one_row('{ attribute = "transA", equals = 0, default = 0 }'), encoding="utf-8")
     original = read_onnx(between("Conv", EXP, "Conv", pairs=False))
     result = read_onnx(between("Conv", EXP, "Conv", pairs=True))
-    specs = [load_spec(), load_spec(str(path))]  # the second one lists no Conv
+    specs = [load_spec(), load_spec(str(path))]  # the second table does not list Conv
     evidence = []
     for spec in specs:
         found = read_decisions(original, match_layers(original, result, spec), spec).decisions
@@ -362,7 +362,7 @@ def test_an_add_needs_all_its_inputs_constants_included(operand: str, expected: 
         assert (decision.inputs, decision.weights) == ((0, 1), False)
 
 
-def test_parameters_of_an_unlisted_type_are_no_data() -> None:
+def test_parameters_of_an_unlisted_type_are_not_data() -> None:
     target = [node("PRelu", ["a", "k"], ["b"], name="target")]
     original, result = (between("Sin", target, "Erf", pairs) for pairs in (False, True))
     for proto in (original, result):
@@ -388,7 +388,7 @@ def test_a_constant_operand_of_an_unlisted_type_that_stays_float_leaves_a_doubt(
     assert (decision.inputs, decision.evidence) == ((0,), evidence)
 
 
-def test_pairs_of_the_original_are_no_evidence() -> None:
+def test_pairs_of_the_original_are_not_evidence() -> None:
     weighted = qdq_conv(SEVERAL, array("wz", [0] * 4, np.int8))
     assert decisions(weighted, weighted)["conv"] is None
     pooled = between("Sin", POOL, "Erf", pairs=True)
@@ -408,7 +408,7 @@ def test_a_pair_on_top_of_the_originals_is_evidence() -> None:
     assert conv.inputs is None  # the data was dequantized before
 
 
-def test_integer_operators_of_the_original_are_nobodys_decision() -> None:
+def test_integer_operators_of_the_original_are_not_decisions() -> None:
     original = qlinear_net()
     found = decisions(original, original)
     assert found["conv_quant"] is None

@@ -1,4 +1,4 @@
-"""Decisions in QOperator form, and in what the real onnxruntime writes."""
+"""Decisions in QOperator form, and in models that the real onnxruntime writes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_pool_that_now_works_on_integers_is_quantized() -> None:
 
 
 def test_a_float_layer_between_integer_operators_is_float() -> None:
-    """Dequantized only to get back to float: that is how QOperator form leaves a layer alone."""
+    """QOperator form leaves a layer in float by dequantizing its data."""
     original = model(
         [
             node("Conv", ["x", "w"], ["a"], name="one"),
@@ -120,7 +120,7 @@ def test_a_float_layer_next_to_one_integer_operator_is_float(side: str) -> None:
     assert quantized(found["conv"])
 
 
-def test_an_activations_zero_point_is_no_weight_offset() -> None:
+def test_an_activations_zero_point_is_not_a_weight_offset() -> None:
     inputs = [("p", [4, 8]), ("q", [8, 5])]
     original = model([node("MatMul", ["p", "q"], ["y"], name="matmul")], [], inputs)
     rest = ["scale", "zero"]
@@ -153,7 +153,7 @@ def test_an_activations_zero_point_is_no_weight_offset() -> None:
         ("Mul", "QLinearMul", (0, 1), (0, 1)),
     ],
 )
-def test_onnxruntimes_integer_operators_stand_for_layers_without_weights(
+def test_onnxruntimes_integer_operators_replace_layers_without_weights(
     given: str, type_: str, inputs: tuple[int, ...], expected: tuple[int, ...]
 ) -> None:
     operands = ["a", "k"][: len(inputs)]
@@ -215,7 +215,7 @@ def test_onnxruntimes_static_quantizers_are_read(form: str, tmp_path: Path) -> N
         assert decision is not None and decision.inputs, name
         assert decision.weights is False
     assert found["sin"] == found["erf"] == Decision.float()
-    assert outcome.unmatched == {2}  # the Relu has become part of the Conv
+    assert outcome.unmatched == {2}  # the Relu was fused into the Conv
     assert found["flatten"] is None
 
 
@@ -306,7 +306,7 @@ def test_a_model_that_no_session_takes_is_refused_in_one_line(tmp_path: Path) ->
     assert "nowhere" in str(error.value)
 
 
-def test_without_onnxruntime_the_cure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_onnxruntime_the_error_names_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(UsageError, match=r"pip install pytest-amct\[onnxruntime\]"):
         builtin_onnxruntime.static()

@@ -1,4 +1,4 @@
-"""The report and what a user reads: pinned by snapshots and by the schema that ships."""
+"""The report and the printed output: pinned by snapshots and by the packaged schema."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def compare(text: str, name: str) -> None:
     assert text.rstrip() == path.read_text(encoding="utf-8").rstrip(), f"see {path}"
 
 
-def test_a_failure_tells_all_in_order(tmp_path: Path) -> None:
+def test_a_failure_reports_everything_in_order(tmp_path: Path) -> None:
     _, (result,) = run("depth-dilation-ignored", tmp_path, ["uniform/onnx/Conv/dilation_d"])
     assert result.failure is not None
     compare(result.failure.replace(str(tmp_path), "DIR"), "failure.txt")
@@ -77,7 +77,7 @@ def test_the_report_follows_its_schema(name: str, tmp_path: Path) -> None:
     assert json.loads(path.read_text()) == report
 
 
-def test_a_report_that_lacks_something_is_no_report(tmp_path: Path) -> None:
+def test_a_report_that_lacks_a_field_is_invalid(tmp_path: Path) -> None:
     report = report_of(*run("trans-a-ignored", tmp_path, ["uniform/onnx/Gemm/trans_a"]))
     del report["complete"]
     with pytest.raises(jsonschema.ValidationError, match="complete"):
@@ -133,7 +133,7 @@ def leaves_all_in_float(model: Any, request: Any) -> Any:
 
 
 def judge_by(quantize: Any, groups: list[str], folder: Path, **settings: Any) -> dict[str, Any]:
-    """The report on a quantizer of one's own."""
+    """The report on a quantizer function."""
     given = Settings("own", max_examples=0, scratch=folder, **settings)
     runner = Runner(FunctionQuantizer("own", quantize), SPEC, given)
     return report_of(given, [runner.check(group) for group in groups])
@@ -162,7 +162,7 @@ def test_float_is_a_decision(quantize: Any, tmp_path: Path) -> None:
     report = judge_by(quantize, [*GEMM, "uniform/onnx/unlisted/Mul"], tmp_path)
     line = line_of(report, "uniform/onnx/Gemm")
     assert "✓ trans_a" in line
-    assert "- channel_wise" in line  # nothing showed how a weight is quantized
+    assert "- channel_wise" in line  # nothing showed the settings of a weight
     assert "✓ 1 type" in line_of(report, "types without a row")
 
 
@@ -187,8 +187,8 @@ def test_what_a_row_s_layers_became_adds_up(tmp_path: Path) -> None:
     assert sum(row[key] > 0 for key in parts) >= 4
 
 
-def test_what_no_test_asserts_was_not_checked(tmp_path: Path) -> None:
-    """A Gemm per channel: only the test of that setting fails it, so that others say nothing."""
+def test_a_setting_that_no_test_asserts_was_not_checked(tmp_path: Path) -> None:
+    """For a Gemm per channel, only the test of that setting fails; the others say nothing."""
 
     def per_channel(model: Any, request: Any) -> Any:
         done = Decision((0,), True, weight_channel_wise=True, weight_asymmetric=False)
@@ -233,8 +233,8 @@ def test_the_numbers_of_the_table_are_those_of_the_headline(tmp_path: Path) -> N
     assert ticked > 0
 
 
-def test_what_cannot_be_told_is_told_in_one_line(tmp_path: Path) -> None:
-    """A pair that neighbours explain is neither an accusation nor a quantized layer."""
+def test_layers_that_cannot_be_told_are_reported_in_one_line(tmp_path: Path) -> None:
+    """A pair that neighbours explain is neither a finding nor a quantized layer."""
 
     def explained(model: Any, request: Any) -> Any:
         return {n.name or n.output[0]: Decision(evidence="inferred") for n in model.graph.node}
@@ -261,7 +261,7 @@ def test_failing_models_are_saved_with_a_note(tmp_path: Path) -> None:
         assert note["case"] == finding.case
 
 
-def test_a_waiver_takes_a_finding_out_and_an_idle_one_is_told(tmp_path: Path) -> None:
+def test_a_waiver_accepts_a_finding_and_an_unused_one_is_reported(tmp_path: Path) -> None:
     waivers = {"uniform/onnx/Gemm/trans_a": "issue 7", "uniform/onnx/Conv/*": "never seen"}
     settings, results = run(
         "trans-a-ignored", tmp_path, ["uniform/onnx/Gemm/trans_a"], waivers=waivers
@@ -274,7 +274,7 @@ def test_a_waiver_takes_a_finding_out_and_an_idle_one_is_told(tmp_path: Path) ->
     assert any("'uniform/onnx/Conv/*' matches no finding" in line for line in lines)
 
 
-def test_every_condition_of_every_table_is_seen_both_ways(tmp_path: Path) -> None:
+def test_every_condition_of_every_table_is_exercised_both_ways(tmp_path: Path) -> None:
     settings = Settings("reference", max_examples=0, scratch=tmp_path)
     runner = Runner(Reference(), SPEC, settings)
     report = report_of(settings, [runner.check(group) for group in runner.gate.groups])
@@ -293,7 +293,7 @@ def test_every_condition_of_every_table_is_seen_both_ways(tmp_path: Path) -> Non
     assert report["findings"] == []
 
 
-def test_a_lost_case_can_be_waived(tmp_path: Path) -> None:
+def test_a_crashed_case_can_be_waived(tmp_path: Path) -> None:
     case = "uniform/onnx/Gemm/trans_a@1"
     collected = Collected()
     collected.add_remains(Remains(case, ()), "it")

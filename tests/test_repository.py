@@ -42,7 +42,7 @@ def _wheel(source: Path, folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the sources: building leaves folders behind that a later build would take in."""
+    """A copy of the sources: building leaves folders that a later build would include."""
     folder = tmp_path_factory.mktemp("checkout") / "source"
     left_out = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
     shutil.copytree(ROOT, folder, ignore=left_out)
@@ -61,7 +61,7 @@ def test_the_sdist_makes_the_same_wheel(checkout: Path, wheel: list[str], tmp_pa
     assert _wheel(sdist, tmp_path) == wheel
 
 
-def test_the_wheel_holds_suite_fixtures_tables_and_schema(wheel: list[str]) -> None:
+def test_the_wheel_contains_suite_fixtures_tables_and_schema(wheel: list[str]) -> None:
     assert {
         "pytest_amct/py.typed",
         "pytest_amct/conformance/test_conformance.py",
@@ -71,7 +71,7 @@ def test_the_wheel_holds_suite_fixtures_tables_and_schema(wheel: list[str]) -> N
     } <= set(wheel)
 
 
-def test_the_wheel_holds_every_module_and_nothing_else(wheel: list[str]) -> None:
+def test_the_wheel_contains_every_module_and_nothing_else(wheel: list[str]) -> None:
     packaged = {name for name in wheel if name.endswith(".py")}
     folders = {
         "pytest_amct": "pytest_amct",

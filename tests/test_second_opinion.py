@@ -1,4 +1,4 @@
-"""Two readings of READING.md, written apart from each other, must not differ on any layer."""
+"""Two independent implementations of docs/reading.md must agree on every layer."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ FUZZ = int(os.environ.get("AMCT_FUZZ", "300"))
 
 
 def differences(model: ModelProto) -> list[str]:
-    """What the two say of each layer that they do not agree about.
+    """Both answers on each layer on which the two disagree.
 
-    One thing is granted: about a model with a function that several layers call, the product may
-    know less than an opinion that follows each call on its own. It must never know better.
+    One difference is allowed: if several layers call a function, the product may know less than an
+    opinion that follows each call separately. It must never claim to know more.
     """
     network = pytest_amct.read_onnx(model)
     others = opinions(model)
@@ -65,7 +65,7 @@ def test_drawn_cases(row: str) -> None:
 
 def test_the_node_cases_of_onnx() -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # onnx computes the cases' data as it collects them
+        warnings.simplefilter("ignore")  # onnx computes the data of its cases when it collects them
         from onnx.backend.test.case.node import collect_testcases
 
         cases = [case for case in collect_testcases(None) if case.model is not None]
@@ -79,7 +79,7 @@ def test_whole_networks_of_the_onnx_wheel(path: Path) -> None:
     assert differences(onnx.load(path)) == []
 
 
-def test_the_onnx_wheel_holds_networks() -> None:
+def test_the_onnx_wheel_contains_networks() -> None:
     assert len(LIGHT) >= 5
 
 

@@ -1,4 +1,4 @@
-"""What an operator does to pytest ends the run in order, and is nobody's fault."""
+"""A signal from the user ends the run in order, and the quantizer is not blamed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from toy_repository import ToyRepository
 
 WAITING = ("open(FLAG, 'w').close()", "time.sleep(100)")
-"""A quantizer that says where it is, then keeps pytest waiting."""
+"""A quantizer that reports where it is and then blocks."""
 
 
 def wait_for(condition: Callable[[], object]) -> None:
@@ -25,7 +25,7 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 
 def waiting(repository: ToyRepository, *body: str) -> Path:
-    """Make the quantizer one that waits in the second case; returns what shows that it does."""
+    """Make the quantizer wait in the second case; return the file that shows that it waits."""
     flag = repository.path / "flag"
     lines = [line.replace("FLAG", repr(str(flag))) for line in body or WAITING]
     repository.quantizer("if is_broken(model):", *(f"    {line}" for line in lines), "return []")
@@ -66,7 +66,7 @@ def is_alive(pid: str) -> bool:
     ],
 )
 @pytest.mark.parametrize("whom", ["process", "both"])
-def test_a_run_that_is_told_to_end_reports_what_was_judged(
+def test_a_run_that_a_signal_ends_reports_what_was_judged(
     signo: str, where: str, whom: str, repository: ToyRepository
 ) -> None:
     """`timeout` sends its signal to pytest and then to its whole group."""
@@ -141,7 +141,7 @@ def test_the_death_of_the_watching_process_ends_the_run_in_order(
 ) -> None:
     waiting(repository, "os.kill(os.getppid(), 9)", *WAITING)
     with repository.started("-p", "no:randomly") as process:
-        out, _ = process.communicate(timeout=60)  # to the end of the child, too
+        out, _ = process.communicate(timeout=60)  # until the child has ended, too
     assert process.returncode == -signal.SIGKILL
     assert "the quantizer is not blamed" in out
     assert repository.report()["findings"] == []

@@ -63,7 +63,7 @@ def test_the_tables_of_the_package_load() -> None:
     assert names == {"Conv", "Gemm", "ConvTranspose", "MatMul", "AveragePool", "MaxPool", "Add"}
 
 
-def test_a_release_may_be_a_file_of_ones_own(tmp_path: Path) -> None:
+def test_a_release_may_be_a_private_file(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(SMALL)
     spec = pytest_amct.load_spec(str(path))
@@ -74,7 +74,7 @@ def test_a_release_may_be_a_file_of_ones_own(tmp_path: Path) -> None:
     assert pytest_amct.answer(conv, spec=spec).verdict == "forbidden"
 
 
-def test_an_unknown_release_is_told_which_there_are(tmp_path: Path) -> None:
+def test_an_error_about_an_unknown_release_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(pytest_amct.UsageError, match=r"'6\.9'.*cann-7\.0\.0"):
         pytest_amct.load_spec("6.9")
     missing = str(tmp_path / "missing.toml")
@@ -93,7 +93,7 @@ def test_a_path_is_read_where_it_leads_to_now(
         assert pytest_amct.load_spec("own.toml") is pytest_amct.load_spec("own.toml")
     path = tmp_path / "two" / "own.toml"
     path.write_text(SMALL.replace("A table of one row", "changed"))
-    os.utime(path, ns=(0, 0))  # a change within one tick of the clock shows here, too
+    os.utime(path, ns=(0, 0))  # a change within one clock tick is noticed, too
     assert pytest_amct.load_spec(path).title == "changed"
 
 
@@ -107,7 +107,7 @@ def test_a_path_is_read_where_it_leads_to_now(
         (None, "must be the name of a release or a path"),
     ],
 )
-def test_what_is_no_release_is_told(name: Any, told: str) -> None:
+def test_an_invalid_release_is_refused(name: Any, told: str) -> None:
     with pytest.raises(pytest_amct.UsageError, match=told) as raised:
         pytest_amct.load_spec(name)
     assert "\n" not in str(raised.value)
@@ -118,7 +118,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "no TOML": ("[[row]]", "[[row]", ["TOML"]),
     "tables in tables": ("[lists]", "a = " + "[" * 10_000 + "\n[lists]", ["nested too deep"]),
     "release missing": ('release = "0.1"', "", ["'release'", "missing"]),
-    "key of nobody": ("[lists]", "colour = 1\n[lists]", ["'colour'"]),
+    "unknown key": ("[lists]", "colour = 1\n[lists]", ["'colour'"]),
     "basis of a list": ('uniform = "stated"', 'uniform = "perhaps"', ["[lists]", "inferred"]),
     "basis of the Float16 rule": (
         'closed = ["Add"]\nbasis = "stated"',
@@ -130,24 +130,24 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "types no list": ('types = ["Gemm"]', 'types = "Gemm"', [ROW, "'types'", "list"]),
     "misspelt key": ("types =", "spelings = []\ntypes =", [ROW, "'spelings'", "'spellings'"]),
     "misspelt port": ("bias = 2", "bais = 2", [ROW, "ports", "'bais'"]),
-    "kind of nobody": ("attribute =", "attribut =", [ROW, "trans_a", "weight_rank"]),
-    "parameter of nobody": ("equals = false", "equal = false", [ROW, "trans_a", "'equal'"]),
+    "unknown kind": ("attribute =", "attribut =", [ROW, "trans_a", "weight_rank"]),
+    "unknown parameter": ("equals = false", "equal = false", [ROW, "trans_a", "'equal'"]),
     "condition without basis": (
         'default = false }\nbasis = "stated"',
         "default = false }",
         [ROW, "trans_a", "'basis'"],
     ),
-    "table of nobody": (f'id = "{ROW}"', 'id = "odd/onnx/Gemm"', ["odd/onnx/Gemm", "[lists]"]),
-    "framework of nobody": (f'id = "{ROW}"', 'id = "uniform/x/Gemm"', ["uniform/x/Gemm", "onnx"]),
-    "type that is no text": ('types = ["Gemm"]', "types = [7]", [ROW, "'types'", "list of str"]),
-    "port that is no number": ("data = [0]", 'data = ["x"]', [ROW, "ports", "'data'", "integer"]),
-    "index that is no number": ("equals = false,", 'equals = false, index = "a",', ["'index'"]),
+    "unknown table": (f'id = "{ROW}"', 'id = "odd/onnx/Gemm"', ["odd/onnx/Gemm", "[lists]"]),
+    "unknown framework": (f'id = "{ROW}"', 'id = "uniform/x/Gemm"', ["uniform/x/Gemm", "onnx"]),
+    "type that is not text": ('types = ["Gemm"]', "types = [7]", [ROW, "'types'", "list of str"]),
+    "port that is not an int": ("data = [0]", 'data = ["x"]', [ROW, "ports", "'data'", "integer"]),
+    "index that is not an int": ("equals = false,", 'equals = false, index = "a",', ["'index'"]),
     "rank of another type": (
         'ir = ["MatMulV2"]',
         'ir = ["MatMulV2"]\nir_of_rank = { 2 = "MatMul" }',
         [ROW, "'ir_of_rank'"],
     ),
-    "rank that is no number": (
+    "rank that is not an int": (
         'ir = ["MatMulV2"]',
         'ir = ["MatMulV2"]\nir_of_rank = { two = "MatMulV2" }',
         [ROW, "'ir_of_rank'", "'two'"],
@@ -159,7 +159,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         [ROW, "two conditions", "'trans_a'"],
     ),
     "closed by a table": ('closed = ["Add"]', "closed = [{}]", ["[float16]", "'closed'"]),
-    "list of nobody": ("[lists]", '[lists]\nunifrom = "stated"', ["[lists]", "'unifrom'"]),
+    "unknown list": ("[lists]", '[lists]\nunifrom = "stated"', ["[lists]", "'unifrom'"]),
     "port that is true": ("weight = 1", "weight = true", [ROW, "ports", "'weight'", "integer"]),
     "port below 0": ("weight = 1", "weight = -1", [ROW, "ports", "'weight'", "from 0"]),
     "no data": ("data = [0]", "data = []", [ROW, "ports", "'data'"]),
@@ -167,7 +167,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "nothing to compare with": ("equals = false, ", "", [ROW, "trans_a", "every"]),
     "requirement that is always met": ("nested = false", "nested = true", ["'nested'", "false"]),
     "id with a space": ('id = "trans_a"', 'id = "trans a"', [ROW, "trans a", "one word"]),
-    "implied by nobody": (
+    "implied by an unknown condition": (
         'default = false }\nbasis = "stated"',
         'default = false }\nbasis = "stated"\nimplied_by = "nobody"',
         [ROW, "trans_a", "'implied_by'"],
@@ -176,7 +176,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
 
 
 @pytest.mark.parametrize(("before", "after", "told"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_told_with_file_row_and_key(
+def test_an_error_names_file_row_and_key(
     tmp_path: Path, before: str, after: str, told: list[str]
 ) -> None:
     assert before in SMALL
@@ -209,7 +209,7 @@ VALUES: Mapping[str, Any] = {
 
 
 def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of every value of a document."""
+    """The path of every value in a document."""
     items = node.items() if isinstance(node, dict) else enumerate(node)
     for key, value in items:
         yield (*path, key)
@@ -222,7 +222,7 @@ def shipped() -> Any:
 
 
 def _each_kind_of_place() -> dict[str, tuple[Any, ...]]:
-    """Of all places that differ in the numbers of rows and conditions alone, one."""
+    """One of all places that differ only in the numbers of rows and conditions."""
     document, found = shipped(), {}
     for path in places(document):
         holder: Any = document
@@ -238,7 +238,7 @@ PLACES = _each_kind_of_place()
 
 @pytest.fixture(scope="module")
 def layers() -> list[Layer]:
-    """A conforming layer of each row, and what stands around it."""
+    """A conforming layer of each row, and the layers around it."""
     found: list[Layer] = []
     for framework in ("onnx", "tensorflow", "caffe"):
         rows = [f"uniform/{framework}/{row}" for row in catalog.source_of(framework).defaults]
@@ -293,7 +293,7 @@ SPEC = pytest_amct.load_spec()
 
 
 def without_weight(row: str) -> Spec:
-    """The tables as if a row's layers had no weight; they come from the same file."""
+    """The same tables from the same file, but a row's layers have no weight."""
     rows = [replace(r, ports=Ports((0,))) if r.id == row else r for r in SPEC.rows]
     return replace(SPEC, rows=tuple(rows))
 
@@ -316,7 +316,7 @@ def answers(network: Network, spec: Spec) -> list[Answer]:
     ],
     ids=["shared", "shared by Gemms", "float16", "unlisted"],
 )
-def test_answers_do_not_depend_on_tables_that_were_asked_before(case: str, other: Spec) -> None:
+def test_answers_do_not_depend_on_tables_used_before(case: str, other: Spec) -> None:
     first, second = answers(network_of(case), SPEC), answers(network_of(case), other)
     assert first != second
     network = network_of(case)
@@ -325,7 +325,7 @@ def test_answers_do_not_depend_on_tables_that_were_asked_before(case: str, other
     assert answers(network, other) == second
 
 
-# --- every condition is met and broken by some case -----------------------------------------------
+# --- every condition is exercised both ways -------------------------------------------------------
 
 
 def _conditions() -> list[tuple[Row, Condition]]:
@@ -342,7 +342,7 @@ def _conditions() -> list[tuple[Row, Condition]]:
 
 @cache
 def _seen() -> dict[str, set[str]]:
-    """By condition id: ``holds``, ``broken`` and ``unknown`` (each of these alone) of some case."""
+    """The states that cases show, by condition id; only that condition is broken or unknown."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     spec = pytest_amct.load_spec()
     implied = {condition_id(r, c) for r in spec.rows for c in r.conditions if c.implied_by}
@@ -366,13 +366,11 @@ def _seen() -> dict[str, set[str]]:
 @pytest.mark.parametrize(
     ("row", "condition"), _conditions(), ids=[condition_id(r, c) for r, c in _conditions()]
 )
-def test_every_condition_is_met_by_a_case_and_alone_not_met_by_another(
-    row: Row, condition: Condition
-) -> None:
+def test_every_condition_is_exercised_both_ways(row: Row, condition: Condition) -> None:
     not_met = "unknown" if condition.open else "broken"
     assert _seen()[condition_id(row, condition)] >= {"holds", not_met}
 
 
 @pytest.mark.parametrize("name", ["AveragePool", "MaxPool", "Add"])
-def test_the_float16_rule_is_met_broken_and_left_open_by_cases(name: str) -> None:
+def test_cases_satisfy_violate_and_leave_open_the_float16_rule(name: str) -> None:
     assert _seen()[f"float16/onnx/{name}"] == {"holds", "broken", "unknown"}

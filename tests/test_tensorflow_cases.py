@@ -1,4 +1,4 @@
-"""The gate's TensorFlow graphs: judged as the document says, legal for TensorFlow, silent."""
+"""The gate's TensorFlow graphs: judged as the document says, legal, without hints at labels."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def target(built: Built) -> Layer:
 
 
 def answered(case: Case) -> Answer:
-    """What the tables say of doing to the target what is asked for."""
+    """The answer on the target under the case's request."""
     built = case.build()
     layer = target(built)
     row = find_row(layer, pytest_amct.load_spec())
@@ -63,7 +63,7 @@ def answered(case: Case) -> Answer:
 
 
 def differences(data: bytes) -> list[str]:
-    """On which layers table 1 and the second reading of the document do not agree."""
+    """The layers on which table 1 and the second opinion disagree."""
     network, others = read_tensorflow(data), opinions(parse_tensorflow(data))
     assert [layer.name for layer in network.layers] == [other.name for other in others]
     found = []
@@ -77,7 +77,7 @@ def differences(data: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_two_readings_of_table_1_agree_on_every_layer(group: str) -> None:
+def test_two_implementations_of_table_1_agree_on_every_layer(group: str) -> None:
     for case in gate_cases(group, EVERYTHING):
         assert differences(case.build().data) == [], case.id
 
@@ -112,8 +112,8 @@ FIRES = (
     scalar-elsewhere between-elsewhere output-elsewhere stored-elsewhere""",
 )
 
-# What sections 3 to 5 of READING.md say of what is asked for: the deviations of a group that are
-# forbidden, and those that the document leaves open. All others are quantizable.
+# Answers to requests, from docs/reading.md ("Weight source" to "Table 3: settings"): the forbidden
+# and the unspecified deviations of a group. All others are quantizable.
 PINNED = {
     **{
         f"uniform/tensorflow/{row}": ("", f"{PLACES} shared-weight float64 bfloat16")
@@ -197,7 +197,7 @@ PINNED = {
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_what_is_asked_for_is_answered_as_the_document_says(group: str) -> None:
+def test_requests_are_answered_as_the_document_says(group: str) -> None:
     forbidden, open_ = PINNED.get(group) or ("default plain constant", "")
     assert group in PINNED or "/unlisted/" in group
     for case in gate_cases(group, EVERYTHING):
@@ -224,7 +224,7 @@ def test_types_without_a_row_are_forbidden(type_: str) -> None:
         assert target(case.build()).type == type_
 
 
-# --- every condition is met and broken by some case -----------------------------------------------
+# --- every condition is exercised both ways -------------------------------------------------------
 
 
 def _conditions(on_treatment: bool) -> list[tuple[Row, Condition]]:
@@ -245,7 +245,7 @@ def _ids(pairs: list[tuple[Row, Condition]]) -> list[str]:
 
 @cache
 def _seen() -> dict[str, set[str]]:
-    """By condition id: ``holds``, ``broken`` and ``unknown`` (each of these alone) of some case."""
+    """The states that cases show, by condition id; only that condition is broken or unknown."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     implied = {condition_id(r, c) for r in ROWS for c in r.conditions if c.implied_by}
     for case in CASES:
@@ -263,22 +263,18 @@ def _seen() -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize(("row", "condition"), _conditions(False), ids=_ids(_conditions(False)))
-def test_every_condition_is_met_by_a_case_and_alone_not_met_by_another(
-    row: Row, condition: Condition
-) -> None:
+def test_every_condition_is_exercised_both_ways(row: Row, condition: Condition) -> None:
     not_met = "unknown" if condition.open else "broken"
     assert _seen()[condition_id(row, condition)] >= {"holds", not_met}
 
 
 @pytest.mark.parametrize("name", ["AvgPool", "MaxPool", "Add"])
-def test_the_float16_rule_is_met_broken_and_left_open_by_cases(name: str) -> None:
+def test_cases_satisfy_violate_and_leave_open_the_float16_rule(name: str) -> None:
     assert _seen()[f"float16/tensorflow/{name}"] == {"holds", "broken", "unknown"}
 
 
 @pytest.mark.parametrize(("row", "condition"), _conditions(True), ids=_ids(_conditions(True)))
-def test_what_may_not_be_done_to_a_layer_is_all_that_forbids_it(
-    row: Row, condition: Condition
-) -> None:
+def test_a_forbidden_treatment_is_all_that_forbids_a_layer(row: Row, condition: Condition) -> None:
     layer = target(make_case(f"uniform/tensorflow/{row.name}", "default").build())
     done = {"data": True, condition.require["treatment"]: True}
     found = pytest_amct.answer(layer, Treatment(**done))
@@ -287,7 +283,7 @@ def test_what_may_not_be_done_to_a_layer_is_all_that_forbids_it(
     assert pytest_amct.answer(layer, Treatment(**done)).verdict == "quantizable"
 
 
-# --- what stands around the target -----------------------------------------------------------
+# --- the layers around the target ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("row", DEFAULTS)
@@ -302,7 +298,7 @@ def test_neighbours_are_of_the_kind_that_the_context_says(row: str) -> None:
         assert len(found) == 2 and set(found) == verdicts
 
 
-def test_every_model_holds_a_layer_besides_that_is_plainly_quantizable() -> None:
+def test_every_model_has_a_plainly_quantizable_control_layer() -> None:
     for case in CASES:
         built = case.build()
         besides = [
@@ -314,7 +310,7 @@ def test_every_model_holds_a_layer_besides_that_is_plainly_quantizable() -> None
 
 
 def _fed_apart(layer: Layer) -> bool:
-    """Whether a network input that feeds nothing else comes through one operator."""
+    """Return whether a network input arrives through one operator and feeds nothing else."""
     before = layer.inputs[0].producer if layer.inputs[0] else None
     source = before.inputs[0] if before and before.inputs else None
     return source is not None and source.origin == "input" and len(source.consumers) == 1
@@ -357,7 +353,7 @@ def test_variations_change_the_graph_and_no_answer(name: str) -> None:
     assert changed > 500
 
 
-def test_no_bias_stands_behind_what_tensorflow_aborts_on() -> None:
+def test_no_bias_follows_layers_that_make_tensorflow_abort() -> None:
     group = "uniform/tensorflow/DepthwiseConv2dNative"
     with pytest.raises(pytest_amct.UsageError, match="'bias-add' does not apply to"):
         make_case(group, "padding-explicit", "plain", ("bias-add",))
@@ -399,13 +395,13 @@ def test_the_bytes_do_not_depend_on_the_hash_seed_and_need_no_tensorflow() -> No
     assert other.stdout.strip() == digest.hexdigest()
 
 
-# --- silent ---------------------------------------------------------------------------------------
+# --- no hints at labels ---------------------------------------------------------------------------
 
-NEUTRAL = re.compile(r"[a-z]\d+|")
+MEANINGLESS = re.compile(r"[a-z]\d+|")
 
 
 def _places(graph: Any) -> Iterator[Any]:
-    """The lists of nodes: that of the graph, those of functions."""
+    """The lists of nodes of the graph and of its functions."""
     yield graph.node
     for body in graph.library.function:
         yield body.node_def
@@ -425,14 +421,14 @@ def _names(graph: Any) -> Iterator[str]:
         yield from (arg.name for arg in (*signature.input_arg, *signature.output_arg))
 
 
-def test_no_name_says_what_a_graph_is_about() -> None:
+def test_no_name_reveals_what_a_graph_tests() -> None:
     for case in CASES:
         graph = parse_tensorflow(case.build().data)
-        assert [name for name in _names(graph) if not NEUTRAL.fullmatch(name)] == [], case.id
+        assert [name for name in _names(graph) if not MEANINGLESS.fullmatch(name)] == [], case.id
 
 
 def test_graphs_of_one_structure_have_the_same_names_in_it() -> None:
-    """So that no name tells a conforming layer from a deviating one."""
+    """Then no name distinguishes a conforming layer from a deviating one."""
     found = defaultdict(set)
     for case in CASES:
         graph = parse_tensorflow(case.build().data)
@@ -485,11 +481,11 @@ def test_layers_have_weights_of_their_own() -> None:
 
 
 ENDS = {"Cos", "Neg", "Identity", "Cast", "BiasAdd"}
-"""What stands at the end of a branch; a graph's outputs are what nothing reads."""
+"""The last operators of branches; the outputs of a graph are the tensors without readers."""
 
 
-def test_no_graph_holds_what_nothing_reads() -> None:
-    """Tools remove it; what is meant to stand there unread is an input, and says so."""
+def test_no_graph_has_unused_nodes() -> None:
+    """Tools remove unused nodes; an unused input exists only in the case made for it."""
     for case in CASES:
         built = case.build()
         nodes = parse_tensorflow(built.data).node
@@ -499,7 +495,7 @@ def test_no_graph_holds_what_nothing_reads() -> None:
         assert len(unread) == (case.deviation == "input-unread"), case.id
         for node in ends:
             given = node.name in (*built.targets, *unread) or node.op in ENDS
-            # At the output a function may be called that holds the target.
+            # The output may be a call of the function that contains the target.
             assert given or case.plan.inside, f"{case.id}: {node.op} {node.name!r}"
 
 
@@ -535,7 +531,7 @@ def test_networks_are_read_judged_alike_and_built_again() -> None:
         assert len(found) == len(set(built.targets)) <= len(case.items)
         assert differences(built.data) == []
         names = _names(parse_tensorflow(built.data))
-        assert [name for name in names if not NEUTRAL.fullmatch(name)] == []
+        assert [name for name in names if not MEANINGLESS.fullmatch(name)] == []
         sizes.add(len(case.items))
         variations.update(case.variations)
 
@@ -553,12 +549,12 @@ def test_layers_of_a_network_feed_each_other_as_its_id_says() -> None:
     assert [layer.type for layer in (conv, matmul, add)] == ["Conv2D", "MatMul", "Add"]
     behind = [_behind(layer, port) for layer, port in ((matmul, 0), (add, 0), (add, 1))]
     named = {conv.name, matmul.name}
-    # The second operand of the addition is what the one before the last item gives.
+    # The second operand of the addition is the output of the last item but one.
     assert [found & named for found in behind] == [{conv.name}, named, {conv.name}]
 
 
 def _behind(layer: Layer, port: int) -> set[str]:
-    """The names of all layers that an input is computed by."""
+    """The names of all layers that compute an input."""
     tensor = layer.inputs[port]
     waiting, found = [tensor.producer if tensor else None], set[str]()
     while waiting:
@@ -569,7 +565,7 @@ def _behind(layer: Layer, port: int) -> set[str]:
     return found
 
 
-def test_the_same_layer_stands_in_one_function_and_shared_weights_are_one() -> None:
+def test_equal_layers_share_one_function_and_shared_weights_are_one() -> None:
     item = "uniform/tensorflow/MatMul@in-call"
     one = networks.parse_case(f"networks/tensorflow@all:in({item},{item}<1)").build()
     assert len(parse_tensorflow(one.data).library.function) == 1
@@ -583,7 +579,7 @@ def test_the_same_layer_stands_in_one_function_and_shared_weights_are_one() -> N
 
 
 def _failure(case: Case | NetworkCase) -> str:
-    """What is wrong with a graph; the shape of a layer's result must be what networks count on."""
+    """Return what is wrong with a graph; networks rely on the shape of a layer's result."""
     built, plan = case.build(), case.plan if isinstance(case, Case) else None
     sized = plan is not None and not plan.inside and not plan.symbolic_batch
     try:
@@ -620,7 +616,7 @@ def test_tensorflow_imports_and_runs_every_case(group: str) -> None:
 @pytest.mark.parametrize(
     "id_",
     [
-        # A dimension that is no batch, but that which a product sums up, is never open.
+        # Only the batch may be open, never the dimension that a product sums over.
         "uniform/tensorflow/BatchMatMulV2/second_input@constant-first+batch",
         "uniform/tensorflow/BatchMatMulV2/second_input@constant-first+batch+adj_y+bias-add",
         "uniform/tensorflow/MatMul/weight_source@constant-first+batch",

@@ -1,4 +1,4 @@
-"""The built-in quantizer `tflite`, the real converter: decisions, findings checked by hand."""
+"""The built-in quantizer `tflite`, the real converter: decisions, and findings checked by hand."""
 
 from __future__ import annotations
 
@@ -65,19 +65,19 @@ def test_what_int8_conversion_does_to_plain_layers(
 def test_what_stays_in_float_and_what_is_folded() -> None:
     assert decided(f"{T}/Conv3D", "default") == Decision.float()
     assert decided(f"{T}/unlisted/Elu", "plain") == Decision.float()
-    assert decided(f"{T}/unlisted/FusedBatchNormV3", "plain") is None  # untraceable
-    assert decided(f"{T}/unlisted/Relu6", "plain") is None  # integers merely pass
+    assert decided(f"{T}/unlisted/FusedBatchNormV3", "plain") is None  # unmatched
+    assert decided(f"{T}/unlisted/Relu6", "plain") is None  # only passes integers through
 
 
 @WITH_TENSORFLOW
 @pytest.mark.parametrize(
     ("group", "deviation", "condition"),
     [
-        # READING.md section 5, table 3: data and weights, MatMulV2: no factor for each channel.
+        # docs/reading.md, "Table 3: settings": MatMulV2 with data and weights has one factor.
         (f"{T}/MatMul", "default", "settings/tensorflow/MatMul/channel_wise"),
-        # Section 5, table 1: the weight of a Conv2D must not come from a placeholder.
+        # "Table 1: uniform": the weight of a Conv2D must not come from a placeholder.
         (f"{T}/Conv2D/weight_source", "input", f"{T}/Conv2D/weight_source"),
-        # Section 4: a Float16 input, also of another branch, closes AvgPool.
+        # "Float16": a Float16 input closes AvgPool, even in another branch.
         ("float16/tensorflow/AvgPool", "input-elsewhere", "float16/tensorflow/AvgPool"),
         # A type without a row: BiasAdd is not Add.
         (f"{T}/unlisted/BiasAdd", "plain", f"{T}/unlisted/BiasAdd"),
@@ -97,7 +97,7 @@ def test_findings_that_were_checked_by_hand(
 
 
 def small_network(keras: Any) -> Any:
-    """What Keras users build: biases, batch normalization behind and before convolutions."""
+    """A typical Keras model: biases, batch normalization before and behind convolutions."""
     layers = keras.layers
     given = layers.Input((8, 8, 3), batch_size=1)
     first = layers.Conv2D(32, 3, padding="same", activation="relu", name="c1")(given)
@@ -110,7 +110,7 @@ def small_network(keras: Any) -> Any:
 
 
 def frozen(model: Any) -> bytes:
-    """A Keras model as one graph, its variables constants and no two of them alike."""
+    """A Keras model as one frozen graph whose constants all differ."""
     import numpy as np
     import tensorflow as tf
     from tensorflow.python.framework import convert_to_constants
@@ -126,7 +126,7 @@ def frozen(model: Any) -> bytes:
 
 @WITH_TENSORFLOW
 @pytest.mark.filterwarnings("ignore")
-def test_nobody_is_accused_of_what_was_folded_into_a_neighbour(tmp_path: Path) -> None:
+def test_a_layer_that_was_folded_into_a_neighbour_is_not_reported(tmp_path: Path) -> None:
     import keras
 
     keras.backend.clear_session()
@@ -145,7 +145,7 @@ def test_nobody_is_accused_of_what_was_folded_into_a_neighbour(tmp_path: Path) -
         "b111_1/batchnorm/add_1",
         "d1_1/MatMul",
     ]
-    # Checked by hand: behind the pooling stands an operator MUL on INT8, and the weight of the
+    # Checked by hand: an operator MUL on INT8 follows the pooling, and the weight of the
     # FULLY_CONNECTED has a factor for each channel. Nothing else.
     assert sorted(f.condition for f in result.findings if f.status == "failed") == [
         "settings/tensorflow/MatMul/channel_wise",
@@ -154,7 +154,7 @@ def test_nobody_is_accused_of_what_was_folded_into_a_neighbour(tmp_path: Path) -
 
 
 def graph(*nodes: tuple[str, str]) -> Network:
-    """Layers in a chain behind an input; each takes a constant of its own, too."""
+    """A chain of layers behind an input; each also reads a separate constant."""
     built = GraphBuilder()
     before = built.input("float32", (1, 4, 4, 32))
     for name, type_ in nodes:
@@ -176,16 +176,16 @@ def operator(type_: str, output: str, weight: str = "w") -> Operator:
         ("c1:Conv2D c11:Mul", [("CONV_2D", "c111")], {}),
         ("c1:Conv2D c11:Conv2D", [("CONV_2D", "c1"), ("CONV_2D", "c11")], {"c1": 0, "c11": 1}),
         ("c1:Conv2D", [("CONV_2D", "c17"), ("CONV_2D", "c18")], {}),
-        # What was folded into an operator lends it its name, and is not that operator.
+        # A layer that was folded into an operator gives it its name, but is not that operator.
         ("c1:Conv2D b1:BiasAdd", [("CONV_2D", "b1;c1")], {"c1": 0}),
         ("c1:Conv2D m1:Mul s1:Sub", [("CONV_2D", "s1;m1;c1")], {"c1": 0}),
         ("c1:Conv2D n1:FusedBatchNormV3", [("MUL", "n1"), ("CONV_2D", "c1")], {"c1": 1}),
         ("m1:Mul", [("MUL", "m1")], {"m1": 0}),
         ("r1:RealDiv", [("MUL", "r1")], {"r1": 0}),
-        # Two of one type in one operator: nobody can tell what became of each.
+        # Two layers of one type in one operator: the decision on each is unknown.
         ("m1:Mul m2:Mul", [("MUL", "m1;m2")], {}),
         ("b1:BiasAdd a1:AddV2", [("ADD", "b1;a1")], {}),
-        # A weight is called after its layer, if the output is not; other layers have no weight.
+        # A weight has the name of its layer if the output does not; other layers have no weight.
         ("c1:Conv2D", [("CONV_2D", "y", "c1")], {"c1": 0}),
         ("b1:BiasAdd", [("CONV_2D", "y", "b1")], {}),
         ("m1:Mul", [("MUL", "y", "m1")], {}),
@@ -202,7 +202,7 @@ def test_an_operator_belongs_to_one_layer_that_it_can_have_been(
     assert {name: made.index(one) for name, one in became.items()} == found
 
 
-def test_what_is_computed_of_constants_is_no_operator() -> None:
+def test_layers_computed_from_constants_do_not_match_an_operator() -> None:
     built = GraphBuilder()
     w = [built.constant((32,), "float32") for _ in range(2)]
     given = {"T": Dtype("float32")}
@@ -213,7 +213,7 @@ def test_what_is_computed_of_constants_is_no_operator() -> None:
 
 
 @WITH_TENSORFLOW
-def test_what_tensorflow_lite_has_no_operators_for_is_not_its_business() -> None:
+def test_layers_that_tensorflow_lite_lacks_are_unsupported() -> None:
     built = catalog.make_case(f"{T}/unlisted/MaxPoolV2", "plain").build()
     outcome = run_quantizer(load_quantizer("tflite"), built.native)
     assert outcome.status == "unsupported"

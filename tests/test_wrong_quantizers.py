@@ -1,4 +1,4 @@
-"""Wrong quantizers are caught, each by the condition that it breaks; right ones never."""
+"""Each wrong quantizer is caught by the condition that it breaks; correct ones never are."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_what_the_document_only_implies_warns(wrong: WrongQuantizer, tmp_path: P
 
 
 @pytest.mark.parametrize("kind", ["errored", "invalid-output"])
-def test_a_quantizer_that_breaks_down_is_told_apart(kind: str, tmp_path: Path) -> None:
+def test_failures_of_a_quantizer_are_reported_by_their_kind(kind: str, tmp_path: Path) -> None:
     for wrong in of_kind(kind, False):
         result = check(wrong, tmp_path)
         assert result.failure is not None, wrong.name
@@ -70,7 +70,7 @@ def test_a_quantizer_that_breaks_down_is_told_apart(kind: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("wrong", of_kind("unstable", False), ids=lambda w: w.name)
-def test_what_depends_on_what_must_not_matter_is_unstable(
+def test_a_decision_that_depends_on_irrelevant_details_is_unstable(
     wrong: WrongQuantizer, tmp_path: Path
 ) -> None:
     settings = Settings("it", profile="explore", max_examples=200, scratch=tmp_path)
@@ -83,7 +83,7 @@ def test_what_depends_on_what_must_not_matter_is_unstable(
 
 
 @pytest.mark.parametrize("wrong", of_kind("not-quantized", True), ids=lambda w: w.name)
-def test_what_is_left_in_float_is_missed_and_fails_where_it_is_claimed(
+def test_layers_left_in_float_are_reported_and_fail_in_required_rows(
     wrong: WrongQuantizer, tmp_path: Path
 ) -> None:
     runner = runner_of(quantizer_of(wrong), tmp_path)
@@ -97,7 +97,7 @@ def test_what_is_left_in_float_is_missed_and_fails_where_it_is_claimed(
     assert finding.status == "warned"
     is_required = runner_of(quantizer_of(wrong), tmp_path, required_rows=(wrong.caught_by,))
     failures = [is_required.check(group).failure for group in groups]
-    assert any(failure and failure.startswith("missed: ") for failure in failures)
+    assert any(failure and failure.startswith("not-quantized: ") for failure in failures)
 
 
 def test_a_quantizer_that_quantizes_nothing_fails(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_the_obedient_quantizer_has_no_findings(tmp_path: Path) -> None:
         assert not_quantized(result.records, runner.policy) == [], group
 
 
-def test_every_condition_is_caught_by_somebody() -> None:
+def test_every_condition_catches_some_wrong_quantizer() -> None:
     conditions = {
         condition_id(row, c)
         for row in SPEC.rows

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, helper
+from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, helper, parser
 
 import pytest_amct
 from pytest_amct import Answer, Treatment
+from pytest_amct.graphs.network import Layer
 
 node = helper.make_node
 FLOAT, FLOAT16, INT64 = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT64
@@ -20,7 +21,7 @@ IMAGE = (1, 4, 8, 8)
 
 
 def stored(name: str, shape: Sequence[int], dtype: int = FLOAT) -> TensorProto:
-    """A constant; what it holds never matters to an answer."""
+    """A constant; its values never matter to an answer."""
     raw = b"\1" * (SIZES[dtype] * prod(shape))
     return TensorProto(name=name, dims=shape, data_type=dtype, raw_data=raw)
 
@@ -45,7 +46,7 @@ def model(
 ) -> ModelProto:
     """A model with an input ``x``, further `inputs` by name, and `weights` by name and shape.
 
-    Initializers that are `listed` are graph inputs, too.
+    Initializers in `listed` are also graph inputs.
     """
     kept = [*constants, *(stored(name, shape, dtype) for name, shape in weights.items())]
     fed = {"x": (dtype, x), **(inputs or {})}
@@ -65,7 +66,7 @@ def model(
 
 
 def graph(*nodes: NodeProto, result: str, dtype: int = FLOAT, takes: Any = ()) -> GraphProto:
-    """A nested graph that gives one `result`."""
+    """A nested graph with one output, `result`."""
     info = helper.make_tensor_value_info
     return helper.make_graph(nodes, "b", list(takes), [info(result, dtype, None)])
 
@@ -80,7 +81,7 @@ def answer_of(judged: ModelProto, treatment: Treatment = Treatment(), made: str 
 
 
 def verdict(*nodes: NodeProto, treatment: Treatment = Treatment(), **given: Any) -> str:  # noqa: B008
-    """The verdict about ``y`` in a model of these nodes, see `model`."""
+    """The verdict on ``y`` in a model of these nodes, see `model`."""
     return answer_of(model(*nodes, **given), treatment).verdict
 
 
@@ -88,3 +89,17 @@ def broken(*nodes: NodeProto, treatment: Treatment = Treatment(), **given: Any) 
     """The ids of the conditions that ``y`` breaks in a model of these nodes."""
     answer = answer_of(model(*nodes, **given), treatment)
     return {reason.condition for reason in answer.broken}
+
+
+def parsed(text: str) -> ModelProto:
+    """The model that this text describes, in the syntax of `onnx.parser`."""
+    head = '<ir_version: 10, opset_import: ["" : 21, "local" : 1]>'
+    made: ModelProto = parser.parse_model(f"{head} {text}")
+    return made
+
+
+def gemm(attributes: str = "transA = 0") -> Layer:
+    """A Gemm called ``n`` with a constant weight and these attributes."""
+    text = "(float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = {}>"
+    made = parsed(f"g {text} {{ [n] y = Gemm <{attributes}> (x, w) }}")
+    return pytest_amct.read_onnx(made).layer("n")

@@ -1,4 +1,4 @@
-"""A small repository with a quantizer of its own, and pytest run in it as users run it."""
+"""A small repository with a quantizer, in which pytest runs as users run it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHEAP = "uniform/onnx/Gemm/trans_a"
 """A condition with few cases; `GEMM_ALWAYS` breaks it."""
 
 BROKEN = f"{CHEAP}@1"
-"""Its plainest case that forbids quantizing."""
+"""Its simplest case that must not be quantized."""
 
 _TOY = '''
 import os
@@ -47,7 +47,7 @@ def quantize(model, request):
 
 @dataclass(frozen=True)
 class Run:
-    """What became of a run of pytest."""
+    """The result of a pytest run."""
 
     code: int
     out: str
@@ -60,12 +60,12 @@ class Run:
 
 
 class ToyRepository:
-    """A repository with ``toy.py`` and one test of its own."""
+    """A repository with ``toy.py`` and one ordinary test."""
 
     def __init__(self, path: Path, compiled: Path) -> None:
         self.path = path
         kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-        # Starting Python takes twice as long where nothing is compiled beforehand.
+        # Python takes twice as long to start if nothing is compiled beforehand.
         kept.pop("PYTHONDONTWRITEBYTECODE", None)
         self.environment = {**kept, "PYTHONPYCACHEPREFIX": str(compiled)}
         self.ini()
@@ -89,7 +89,7 @@ class ToyRepository:
         self.write("toy.py", _TOY.replace("BODY", "\n    ".join(body)))
 
     def pytest(self, *arguments: str, timeout: float = 60, cwd: Path | None = None) -> Run:
-        """Run pytest in a process of its own, with the plugins of this environment."""
+        """Run pytest in a separate process, with the plugins of this environment."""
         return self.python("-m", "pytest", *arguments, timeout=timeout, cwd=cwd)
 
     def python(self, *arguments: str, timeout: float = 60, cwd: Path | None = None) -> Run:
@@ -106,7 +106,7 @@ class ToyRepository:
         return Run(done.returncode, done.stdout, done.stderr)
 
     def temporary(self) -> Path:
-        """A folder of its own for the temporary files of runs."""
+        """A separate folder for the temporary files of runs."""
         folder = self.path / "temporary"
         folder.mkdir()
         self.environment["TMPDIR"] = str(folder)
@@ -114,7 +114,7 @@ class ToyRepository:
 
     @contextmanager
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """The suite on one condition in a process group of its own, while it runs."""
+        """The suite on one condition, running in a separate process group."""
         command = ("-m", "pytest", "--amct", f"--amct-select={CHEAP}", "--amct-max-examples=0")
         process = subprocess.Popen(
             [sys.executable, *command, "--amct-report=rep", *arguments],
@@ -137,7 +137,7 @@ class ToyRepository:
         return self.pytest("--amct", *arguments)
 
     def refused(self, *arguments: str) -> str:
-        """The one sentence of a usage error; fails if the run is anything else."""
+        """Return the sentence of a usage error; fail if the run ended in another way."""
         unneeded = ("hypothesispytest", "randomly", "xdist")
         run = self.pytest(*(f"-pno:{name}" for name in unneeded), *arguments)
         lines = [line for line in run.text.splitlines() if line.strip()]

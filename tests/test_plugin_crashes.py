@@ -1,4 +1,4 @@
-"""A quantizer that takes the process with it, or never comes back, is told of all the same."""
+"""A quantizer that ends the process or never returns is still reported."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ WAYS = {
     "sleeping": "time.sleep(10**6)",
     "deaf": "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(10**6)",
 }
-"""Ways of not coming back; the last three need a timeout."""
+"""Ways of never returning; the last three need a timeout."""
 
 KILLED = {"killed": "os.kill(os.getpid(), 9)"}
-"""What might be an operator's, or the kernel's for lack of memory."""
+"""A signal that may also come from a user, or from the kernel when memory runs out."""
 
 
 ENDS = {
@@ -35,26 +35,26 @@ ENDS = {
 
 
 def what(way: str) -> str:
-    """What is told of it."""
+    """The words of the message."""
     return f"ended the process ({ENDS[way]}) in" if way in ENDS else "timed out in"
 
 
 def kind(way: str) -> str:
-    """The kind of finding that it is."""
+    """The kind of the finding."""
     return "crashed" if way in ENDS else "timed-out"
 
 
-def lose(repository: ToyRepository, way: str, *arguments: str) -> Run:
-    """Run Gemm's conditions with a quantizer that is lost in cases that break trans_a."""
+def crash(repository: ToyRepository, way: str, *arguments: str) -> Run:
+    """Run Gemm's conditions with a quantizer that crashes or hangs in cases that break trans_a."""
     repository.ini('amct_timeout = "1"')
-    lost = [f"    {line}" for line in {**WAYS, **KILLED}[way].splitlines()]
-    repository.quantizer("if is_broken(model):", *lost, "return obey(model, request)")
+    ending = [f"    {line}" for line in {**WAYS, **KILLED}[way].splitlines()]
+    repository.quantizer("if is_broken(model):", *ending, "return obey(model, request)")
     return repository.cheap(f"--amct-select={CHEAP}@0", "--amct-select=*/weight_rank", *arguments)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_one_sentence_names_the_quantizer_and_the_case(way: str, repository: ToyRepository) -> None:
-    run = lose(repository, way, "-p", "no:randomly")
+    run = crash(repository, way, "-p", "no:randomly")
     assert run.code not in (0, 5)
     sentences = [line for line in run.err.splitlines() if line.startswith("amct: ")]
     assert len(sentences) == 1, run.text
@@ -67,11 +67,11 @@ def test_one_sentence_names_the_quantizer_and_the_case(way: str, repository: Toy
 
 
 @pytest.mark.parametrize("way", ["aborted", "exited", "sleeping"])
-def test_the_report_holds_what_was_judged_and_the_finding(
+def test_the_report_contains_what_was_judged_and_the_finding(
     way: str, repository: ToyRepository
 ) -> None:
     home = repository.temporary()
-    lose(repository, way, "-p", "no:randomly")
+    crash(repository, way, "-p", "no:randomly")
     assert [*home.glob("amct-*")] == []
     report = repository.report()
     assert report["complete"] is False
@@ -83,11 +83,11 @@ def test_the_report_holds_what_was_judged_and_the_finding(
 
 
 @pytest.mark.parametrize("way", ["killed", "exited", "looping"])
-def test_under_xdist_that_test_fails_and_the_others_go_on(
+def test_under_xdist_that_test_fails_and_the_others_continue(
     way: str, repository: ToyRepository
 ) -> None:
     home = repository.temporary()
-    run = lose(repository, way, "-n2", "--junitxml=junit.xml")
+    run = crash(repository, way, "-n2", "--junitxml=junit.xml")
     assert run.code == 1, run.text
     assert re.search(r"1 failed, 1 passed", run.out)
     told = rf"toy:quantize {re.escape(what(way))} case {BROKEN}, after \d+ cases"
@@ -103,8 +103,8 @@ def test_under_xdist_that_test_fails_and_the_others_go_on(
     assert "uniform/onnx/ConvTranspose/weight_rank" in judged
 
 
-def test_a_process_that_was_killed_accuses_nobody(repository: ToyRepository) -> None:
-    run = lose(repository, "killed", "-p", "no:randomly")
+def test_the_quantizer_is_not_blamed_if_the_process_was_killed(repository: ToyRepository) -> None:
+    run = crash(repository, "killed", "-p", "no:randomly")
     assert run.code == -9
     told = rf"amct: pytest was killed \(SIGKILL\) during case {BROKEN}, after \d+ cases: nobody is"
     assert re.search(told, run.err)
@@ -114,10 +114,10 @@ def test_a_process_that_was_killed_accuses_nobody(repository: ToyRepository) -> 
 
 
 @pytest.mark.parametrize("where", ["command", "isolated"])
-def test_a_quantizer_elsewhere_is_not_accused_of_the_end_of_pytest(
+def test_a_quantizer_in_another_process_is_not_blamed_for_the_end_of_pytest(
     where: str, repository: ToyRepository
 ) -> None:
-    """Whatever its child does to it: here it is the stand-in for somebody else."""
+    """The child of the quantizer kills pytest here, in place of an outsider."""
     crash = "import signal; os.kill(PARENT, signal.SIGABRT); time.sleep(100)"
     if where == "command":
         repository.write("tool.py", f"import os, time\n{crash.replace('PARENT', 'os.getppid()')}")
@@ -137,7 +137,7 @@ def test_the_end_is_noticed_while_a_fork_lives_on(repository: ToyRepository) -> 
         "if os.fork() == 0:",
         "    for _ in range(200):",
         f"        if os.path.exists({str(report)!r}):",
-        f"            open({str(seen)!r}, 'w').close()",
+        f"            open({str(seen)!r}, 'w').ccrash()",
         "            break",
         "        time.sleep(0.1)",
         "    os._exit(0)",
@@ -171,7 +171,7 @@ def test_slow_tests_after_a_single_model_are_not_taken_for_a_call(
     assert "1 failed, 1 passed" in run.out, run.text
 
 
-def test_an_older_report_is_not_left_for_that_of_a_lost_run(repository: ToyRepository) -> None:
+def test_an_older_report_does_not_survive_a_crashed_run(repository: ToyRepository) -> None:
     assert repository.cheap().code == 0
     repository.write("conftest.py", "import os\ndef pytest_collection_finish(): os.abort()\n")
     assert repository.cheap().code != 0

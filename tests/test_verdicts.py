@@ -1,21 +1,19 @@
-"""Corners of tables, verdicts and the walk that no generated model stands in."""
+"""Verdicts on decisions in situations that no generated model covers."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import tensorflow_graphs as tf
-from onnx import ModelProto, helper, parser
-from own_tables import one_row
+from onnx import helper, parser
+from tiny_models import gemm, parsed
 
-from pytest_amct import Decision, SpecError, Treatment, answer, load_spec, read_onnx
+from pytest_amct import Decision, Treatment, answer, load_spec, read_onnx
 from pytest_amct.decisions.decision import Outcome
-from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.graphs.network import Layer
 from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 from pytest_amct.request_options import PLAIN, RequestOptions
-from pytest_amct.tables.model import Reason
 from pytest_amct.verdicts import (
     NEIGHBOURS,
     Finding,
@@ -27,20 +25,6 @@ from pytest_amct.verdicts import (
 
 SPEC = load_spec()
 
-OWN = one_row('{ index = 2, attribute = "sizes", equals = 1, default = 1 }')
-
-
-def onnx(text: str) -> ModelProto:
-    head = '<ir_version: 10, opset_import: ["" : 21, "local" : 1]>'
-    model: ModelProto = parser.parse_model(f"{head} {text}")
-    return model
-
-
-def gemm(attributes: str = "transA = 0") -> Layer:
-    text = "(float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = {}>"
-    model = onnx(f"g {text} {{ [n] y = Gemm <{attributes}> (x, w) }}")
-    return read_onnx(model).layer("n")
-
 
 def judged(layer: Layer, decision: Decision | Outcome, **asked: object) -> Record:
     index = layer.network.layers.index(layer)
@@ -48,145 +32,7 @@ def judged(layer: Layer, decision: Decision | Outcome, **asked: object) -> Recor
     return judge_layer("case", "group", layer, outcome, SPEC, Policy(), RequestOptions.of(asked))
 
 
-# --- tables ---------------------------------------------------------------------------------------
-
-
-def test_an_entry_that_is_not_there_is_not_known(tmp_path: Path) -> None:
-    path = tmp_path / "own.toml"
-    path.write_text(OWN)
-    own = load_spec(str(path))
-    assert answer(gemm("sizes = [1, 1, 1]"), spec=own).verdict == "quantizable"
-    assert answer(gemm("sizes = [1, 1, 2]"), spec=own).verdict == "forbidden"
-    assert answer(gemm("sizes = [1, 1]"), spec=own).verdict == "unspecified"
-
-
-def test_a_scheme_that_a_release_has_no_table_for(tmp_path: Path) -> None:
-    path = tmp_path / "own.toml"
-    path.write_text(OWN)
-    found = answer(gemm(), Treatment("nonuniform"), load_spec(str(path)))
-    assert (found.verdict, found.row) == ("unspecified", None)
-    assert found.reasons[0].observed == "no table of this release judges nonuniform"
-
-
-def test_a_row_that_is_no_table_and_one_that_is_not_there(tmp_path: Path) -> None:
-    path = tmp_path / "own.toml"
-    path.write_text("row = [3]\n" + OWN.partition("[[row]]")[0])
-    with pytest.raises(SpecError, match="must be a table"):
-        load_spec(str(path))
-    with pytest.raises(KeyError, match="uniform/onnx/Gem"):
-        SPEC.row("uniform/onnx/Gem")
-
-
-def test_an_answer_is_no_verdict() -> None:
-    assert answer(gemm()) != "quantizable"
-
-
-def test_layers_without_what_their_row_asks_about() -> None:
-    x = tf.fed("x", 1, 8, 8, 4)
-    conv = {"T": "float32", "strides": [1, 1, 1, 1], "padding": tf.Text("SAME")}
-    network = read_tensorflow(
-        tf.graph(
-            x,
-            tf.node("Conv2D", "no_weight", "x", **conv),
-            tf.node("BatchMatMulV2", "no_second", "x", T="float32"),
-            tf.const("f", 3, 3, 4, 4),
-            tf.ints("s", 1, 8, 8, 4),
-            tf.node("Conv2DBackpropInput", "short", "s", "f", "x", **conv, dilations=[2, 2]),
-        )
-    )
-    for name in ("no_weight", "no_second", "short"):
-        assert answer(network.layer(name)).verdict == "unspecified", name
-
-
-def test_dilations_that_a_function_takes_as_a_parameter() -> None:
-    conv = {"T": "float32", "strides": [1, 1, 1, 1], "padding": tf.Text("SAME")}
-    body = [
-        tf.const("f", 3, 3, 4, 4),
-        tf.ints("s", 1, 8, 8, 4),
-        tf.node(
-            "Conv2DBackpropInput",
-            "c",
-            "s:output:0",
-            "f:output:0",
-            "a",
-            **conv,
-            dilations=tf.Param("d"),
-        ),
-    ]
-    made = tf.function("b", body, {"a": "float32"}, {"r": "c:output:0"})
-    network = read_tensorflow(tf.graph(tf.fed("x", 1, 8, 8, 4), functions=[made]))
-    (layer,) = [x for x in network.layers if x.type == "Conv2DBackpropInput"]
-    seen = {r.condition.rpartition("/")[2]: r for r in answer(layer).reasons}["dilation"]
-    assert (seen.state, seen.observed) == ("unknown", "dilations is a parameter of the function")
-
-
-# --- the walk -------------------------------------------------------------------------------------
-
-
-def test_a_shape_of_which_some_entries_are_not_known() -> None:
-    text = "(float[4, 32] x, float[2, 2] z) => (float[4, 32] y) <float[32, 32] w = {}>"
-    body = """{ u = Unknown (z)  s = Shape (u)  c = Cast <to = 1> (s)  r = Reshape (w, c)
-        [n] y = Gemm (x, r) }"""
-    layer = read_onnx(onnx(f"g {text} {body}".replace("Unknown (z)", "local.Some (z)"))).layer("n")
-    assert answer(layer).verdict in ("unspecified", "forbidden")
-
-
-def weight_source(network: Network) -> Reason:
-    """What is said of the weight of the layer that is called n."""
-    (layer,) = [x for x in network.layers if x.name == "n"]
-    (seen,) = [r for r in answer(layer).reasons if r.condition.endswith("/weight_source")]
-    return seen
-
-
-@pytest.mark.parametrize(
-    ("taken", "observed"),
-    [("u", "which has an unknown dimension"), ("", "whose shape is unknown")],
-)
-def test_shapes_that_are_not_known_whole(taken: str, observed: str) -> None:
-    text = "(float[4, 32] x, float[2, 2] z) => (float[4, 32] y) <float[32, 32] w = {}>"
-    body = "u = NonZero (z)  s = Shape (u)  c = Cast <to = 1> (s)  r = Add (w, c)"
-    model = onnx(f"g {text} {{ {body}  [n] y = Gemm (x, r) }}")
-    model.graph.node[1].input[0] = taken
-    seen = weight_source(read_onnx(model))
-    assert seen.state == "unknown"
-    assert observed in seen.observed
-
-
-def test_one_constant_that_comes_in_by_two_parameters() -> None:
-    main = (
-        "g (float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = {}> { y = local.outer (x, w) }"
-    )
-    head = '<domain: "local", opset_import: ["" : 21, "local" : 1]>'
-    outer = f"{head} outer (a, b) => (c) {{ c = local.inner (a, b, b) }}"
-    inner = f"{head} inner (d, e, f) => (h) {{ k = Add (e, f)  [n] h = Gemm (d, k) }}"
-    seen = weight_source(read_onnx(onnx(f"{main} {outer} {inner}")))
-    assert seen.state == "holds", seen.observed
-
-
-def test_an_output_that_its_function_does_not_make() -> None:
-    made = tf.function("f", [], {"a": "float32"}, {"r": "nobody:output:0"})
-    taken = tf.node("MatMul", "n", "x", "w", T="float32")
-    call = tf.node("f", "w", "x")
-    network = read_tensorflow(tf.graph(tf.fed("x", 4, 4), call, taken, functions=[made]))
-    seen = weight_source(network)
-    assert seen.state == "unknown"
-    assert "the result of" in seen.observed
-
-
-def test_a_function_that_nobody_calls() -> None:
-    main = "g (float[4, 32] x) => (float[4, 32] y) { y = Sin (x) }"
-    function = '<domain: "local", opset_import: ["" : 21]> f (a, b) => (c) { [n] c = Gemm (a, b) }'
-    layer = read_onnx(onnx(f"{main} {function}")).layer("n")
-    found = {r.condition: r for r in answer(layer).reasons}
-    source = found["uniform/onnx/Gemm/weight_source"]
-    assert source.state == "unknown"
-    assert "a function that nothing calls" in source.observed
-
-
-# --- verdicts -------------------------------------------------------------------------------------
-
-
-def test_the_second_of_two_waivers_holds() -> None:
+def test_the_waiver_that_matches_applies() -> None:
     finding = Finding("over-quantized", "uniform/onnx/Gemm/trans_a", "case", "n", "failed", "words")
     policy = Policy(waivers={"uniform/caffe/*": "no", "uniform/onnx/*": "known"})
     assert policy.waiver(finding) == "uniform/onnx/*"
@@ -194,7 +40,7 @@ def test_the_second_of_two_waivers_holds() -> None:
     assert replace(policy, waivers={"x": "no"}).apply(finding) == finding
 
 
-def test_a_row_that_is_declared_as_skipped_warns_if_it_is_quantized() -> None:
+def test_quantizing_a_layer_of_a_float_row_warns() -> None:
     layer = gemm()
     outcome = Outcome("decided", {0: Decision()})
     policy = Policy(float_rows=("uniform/onnx/Gemm",))
@@ -202,7 +48,7 @@ def test_a_row_that_is_declared_as_skipped_warns_if_it_is_quantized() -> None:
     assert (finding.status, finding.condition) == ("warned", "uniform/onnx/Gemm")
 
 
-def test_a_skipped_layer_that_is_quantized_says_what_shows_it() -> None:
+def test_a_finding_on_a_skipped_layer_says_what_shows_it() -> None:
     record = judged(gemm(), Decision(seen="a record"), skip_layers=("n",))
     (finding,) = record.findings
     assert finding.condition == "settings/onnx/Gemm/skip_layers"
@@ -210,7 +56,7 @@ def test_a_skipped_layer_that_is_quantized_says_what_shows_it() -> None:
     assert (record.verdict, record.expected) == ("forbidden", False)
 
 
-def test_what_was_clustered_is_judged_by_table_2_if_that_was_asked_for() -> None:
+def test_a_decision_under_a_nonuniform_request_is_judged_by_table_2() -> None:
     x = tf.fed("x", 4, 32)
     node = tf.node("MatMul", "m", "x", "w", T="float32", transpose_a=False, transpose_b=True)
     network = read_tensorflow(tf.graph(x, tf.const("w", 32, 32), node))
@@ -223,26 +69,26 @@ def test_what_was_clustered_is_judged_by_table_2_if_that_was_asked_for() -> None
     assert judged(other, Decision(), scheme="nonuniform").findings
 
 
-def test_what_is_owed_to_nobody() -> None:
+def test_layers_with_constant_or_dequantized_data_are_not_expected() -> None:
     text = "(float[4, 32] x) => (float[4, 32] y, float[4, 32] z) "
     text += "<float[32, 32] w = {}, float[32, 32] v = {}, float[4, 32] k = {},"
     text += "int8[4, 32] q = {}, float s = {1.0}>"
     body = "{ [a] y = Gemm (k, w)  d = DequantizeLinear (q, s)  [b] z = Gemm (d, v) }"
-    network = read_onnx(onnx(f"g {text} {body}"))
+    network = read_onnx(parsed(f"g {text} {body}"))
     for name in ("a", "b"):
         record = judged(network.layer(name), Decision.float())
         assert (record.verdict, record.expected) == ("quantizable", False), name
 
 
-def test_a_constant_bias_behind_a_layer_with_weights_is_not_owed() -> None:
+def test_a_constant_bias_behind_a_layer_with_weights_is_not_expected() -> None:
     text = "(float[4, 32] x) => (float[4, 32] y, float[4, 32] z) "
     text += "<float[32, 32] w = {}, float[32] k = {}>"
     body = "{ g1 = Gemm (x, w)  i = Identity (g1)  [bias] y = Add (i, k)  [sum] z = Add (g1, x) }"
-    network = read_onnx(onnx(f"g {text} {body}"))
+    network = read_onnx(parsed(f"g {text} {body}"))
     idle = Decision.float()
     assert not judged(network.layer("bias"), idle, tensor_quantize=("bias",)).expected
     assert judged(network.layer("sum"), idle, tensor_quantize=("sum",)).expected
-    assert not judged(network.layer("sum"), idle).expected  # the row lists its data alone
+    assert not judged(network.layer("sum"), idle).expected  # the row lists only its data
 
 
 @pytest.mark.parametrize(
@@ -258,7 +104,9 @@ def test_a_constant_bias_behind_a_layer_with_weights_is_not_owed() -> None:
         ("i = QuantizeLinear (x, step)  q = DequantizeLinear (i, step)  d = Sin (q)", True),
     ],
 )
-def test_what_is_owed_depends_on_where_the_data_comes_from(made: str, expected: bool) -> None:
+def test_whether_a_layer_is_expected_depends_on_where_its_data_comes_from(
+    made: str, expected: bool
+) -> None:
     text = "(float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = {}, float[4, 32] k = {},"
     text += " float step = {1.0}>"
     functions = '<domain: "local", opset_import: ["" : 21]> f (a) => (b) { b = Sin (a) }'
@@ -270,17 +118,17 @@ def test_what_is_owed_depends_on_where_the_data_comes_from(made: str, expected: 
 
 
 @pytest.mark.parametrize(("moves", "expected"), [(100, True), (1000, False)])
-def test_what_moves_on_without_end_is_not_owed(moves: int, expected: bool) -> None:
+def test_a_layer_behind_very_many_identities_is_not_expected(moves: int, expected: bool) -> None:
     moved = " ".join(f"d{n} = Identity (d{n - 1})" for n in range(1, moves + 1))
     text = "(float[4, 32] d0) => (float[4, 32] y) <float[32, 32] w = {}>"
-    network = read_onnx(onnx(f"g {text} {{ {moved} [n] y = Gemm (d{moves}, w) }}"))
+    network = read_onnx(parsed(f"g {text} {{ {moved} [n] y = Gemm (d{moves}, w) }}"))
     assert judged(network.layer("n"), Decision.float()).expected is expected
 
 
 @pytest.mark.parametrize(
     ("moved", "expected"), [("Split", False), ("Concat", False), ("Neg", True)]
 )
-def test_values_are_followed_past_axes(moved: str, expected: bool) -> None:
+def test_data_is_followed_past_the_axis_input(moved: str, expected: bool) -> None:
     made = {
         "Split": tf.node("Split", "d", "axis", "q", T="float32", num_split=1),
         "Concat": tf.node("Concat", "d", "axis", "q", "q", T="float32", N=2),
@@ -293,20 +141,20 @@ def test_values_are_followed_past_axes(moved: str, expected: bool) -> None:
     assert judged(read_tensorflow(graph).layer("n"), Decision.float()).expected is expected
 
 
-def test_a_listed_initializer_is_no_network_input() -> None:
+def test_a_listed_initializer_is_not_a_network_input() -> None:
     text = "(float[4, 32] x, float[4, 32] k) => (float[4, 32] y) "
     text += "<float[4, 32] k = {}, float[32, 32] w = {}>"
-    network = read_onnx(onnx(f"g {text} {{ [n] y = Gemm (k, w) }}"))
+    network = read_onnx(parsed(f"g {text} {{ [n] y = Gemm (k, w) }}"))
     assert not judged(network.layer("n"), Decision.float()).expected
 
 
 def conv(rank: int) -> Layer:
     dims, weight = ", ".join("8" * rank), ", ".join("3" * (rank - 2))
     text = f"(float[{dims}] x) => (float[{dims}] y) <float[8, 8, {weight}] w = {{}}>"
-    return read_onnx(onnx(f"g {text} {{ [n] y = Conv (x, w) }}")).layer("n")
+    return read_onnx(parsed(f"g {text} {{ [n] y = Conv (x, w) }}")).layer("n")
 
 
-def test_the_rank_of_a_weight_tells_which_of_a_row_s_types_a_layer_is() -> None:
+def test_the_rank_of_a_weight_selects_the_ir_type_of_a_layer() -> None:
     skipped = "settings/onnx/Conv/skip_layer_types"
     for rank, mine, other in ((4, "Conv2D", "Conv3D"), (5, "Conv3D", "Conv2D")):
         (finding,) = judged(conv(rank), Decision(), skip_layer_types=(mine,)).findings
@@ -316,40 +164,40 @@ def test_the_rank_of_a_weight_tells_which_of_a_row_s_types_a_layer_is() -> None:
         assert judged(conv(rank), Decision.float(), skip_layer_types=(other,)).expected
 
 
-def test_a_layer_of_one_of_two_types_is_neither_owed_nor_surely_skipped() -> None:
+def test_a_layer_that_may_be_of_a_skipped_type_is_neither_expected_nor_reported() -> None:
     text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y)"
-    pool = read_onnx(onnx(f"{text} {{ [n] y = MaxPool <kernel_shape = [1, 1]> (x) }}")).layer("n")
+    pool = read_onnx(parsed(f"{text} {{ [n] y = MaxPool <kernel_shape = [1, 1]> (x) }}")).layer("n")
     asked = {"tensor_quantize": ("n",), "skip_layer_types": ("MaxPool",)}
     assert not judged(pool, Decision.float(), **asked).expected
     assert not judged(pool, Decision((0,), weights=False), **asked).findings
     assert judged(pool, Decision.float(), tensor_quantize=("n",)).expected
 
 
-def test_layers_without_a_name_are_asked_for_by_their_output() -> None:
+def test_options_name_unnamed_layers_by_their_output() -> None:
     text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y)"
-    (pool,) = read_onnx(onnx(f"{text} {{ y = MaxPool <kernel_shape = [1, 1]> (x) }}")).layers
+    (pool,) = read_onnx(parsed(f"{text} {{ y = MaxPool <kernel_shape = [1, 1]> (x) }}")).layers
     assert judged(pool, Decision.float(), tensor_quantize=("y",)).expected
     (finding,) = judged(pool, Decision((0,), weights=False), skip_layers=("y",)).findings
     assert finding.condition == "settings/onnx/MaxPool/skip_layers"
 
 
 @pytest.mark.parametrize("transposed", [0, 1])
-def test_one_output_channel_shows_nothing_of_channels(transposed: int) -> None:
+def test_one_output_channel_does_not_show_channel_wise_weights(transposed: int) -> None:
     for outputs, found in ((1, 0), (2, 1)):
         dims = f"{outputs}, 32" if transposed else f"32, {outputs}"
         text = f"g (float[4, 32] x) => (float[4, {outputs}] y) <float[{dims}] w = {{}}>"
-        layer = read_onnx(onnx(f"{text} {{ [n] y = Gemm <transB = {transposed}> (x, w) }}"))
+        layer = read_onnx(parsed(f"{text} {{ [n] y = Gemm <transB = {transposed}> (x, w) }}"))
         record = judged(layer.layer("n"), Decision((0,), True, weight_channel_wise=True))
         assert len(record.findings) == found
 
 
-def test_float_data_says_nothing_of_a_weight_that_nothing_is_known_of() -> None:
+def test_float_data_says_nothing_about_an_unknown_weight() -> None:
     assert judged(gemm(), Decision(inputs=())).decided == "unknown"
     assert judged(gemm(), Decision(inputs=(), weights=False)).decided == "float"
 
 
-def test_names_under_a_scheme_may_mean_the_scheme() -> None:
-    """Of a name nothing but "quantized" is known: the milder of both tables judges."""
+def test_a_bare_name_is_judged_by_the_milder_table() -> None:
+    """A name says only "quantized", so the milder of both tables judges."""
     bad = gemm("transA = 1")
     assert [f.status for f in judged(bad, Decision()).findings] == ["failed"]
     assert [f.status for f in judged(bad, Decision(), scheme="weight_only").findings] == ["warned"]
@@ -357,7 +205,7 @@ def test_names_under_a_scheme_may_mean_the_scheme() -> None:
     assert [f.status for f in judged(bad, known, scheme="weight_only").findings] == ["failed"]
 
 
-def test_nothing_is_owed_where_clustering_was_asked_for() -> None:
+def test_no_layer_is_expected_under_a_nonuniform_request() -> None:
     assert judged(gemm(), Decision.float()).expected
     assert not judged(gemm(), Decision.float(), scheme="nonuniform").expected
 
@@ -370,29 +218,29 @@ def test_a_row_is_skipped_if_all_its_types_are() -> None:
     assert (record.findings, record.states[finding.condition]) == ((), "holds")
 
 
-def test_a_decision_shows_what_is_checked_of_a_treatment() -> None:
+def test_only_settings_that_a_decision_shows_are_checked() -> None:
     shown = judged(gemm(), Decision(weight_channel_wise=False)).checked
     assert "settings/onnx/Gemm/channel_wise" in shown
     assert "settings/onnx/Gemm/channel_wise" not in judged(gemm(), Decision()).checked
 
 
-def test_one_thing_that_was_done_is_enough_to_be_forbidden() -> None:
-    """Whatever else of the treatment is not known."""
+def test_one_forbidden_setting_is_enough() -> None:
+    """Even if the rest of the treatment is unknown."""
     for done in ({"weight_channel_wise": True}, {"weight_asymmetric": True}):
         assert answer(gemm(), Treatment(data=True, **done)).verdict == "forbidden"
         assert answer(gemm(), Treatment(**done)).verdict == "quantizable"  # weights alone?
     text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y)"
     body = "{ [n] y = AveragePool <kernel_shape = [1, 1]> (x) }"
-    pool = read_onnx(onnx(f"{text} {body}")).layer("n")
+    pool = read_onnx(parsed(f"{text} {body}")).layer("n")
     assert answer(pool, Treatment(shift=True)).verdict == "forbidden"
     body = body.replace("Average", "Max")
-    pool = read_onnx(onnx(f"{text} {body}")).layer("n")
+    pool = read_onnx(parsed(f"{text} {body}")).layer("n")
     assert answer(pool, Treatment(weights=True)).verdict == "forbidden"
 
 
-def test_a_function_that_takes_nothing_bears_a_name_too() -> None:
+def test_a_function_without_inputs_may_also_have_the_name_of_an_operator() -> None:
     text = "g (float[4, 32] x) => (float[4, 32] y) <float[32, 32] w = {}>"
-    model = onnx(f"{text} {{ [n] y = Gemm (x, w) }}")
+    model = parsed(f"{text} {{ [n] y = Gemm (x, w) }}")
     made = helper.make_function(
         "", "Gemm", [], ["b"], [helper.make_node("Constant", [], ["b"], value_float=1.0)], []
     )
@@ -404,14 +252,14 @@ def test_a_function_that_takes_nothing_bears_a_name_too() -> None:
     )
 
 
-def test_what_the_document_implies_warns_and_says_so() -> None:
+def test_an_implied_condition_warns_and_says_so() -> None:
     text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 1, 1] y) { [n] y = GlobalAveragePool (x) }"
-    (finding,) = judged(read_onnx(onnx(text)).layer("n"), Decision()).findings
+    (finding,) = judged(read_onnx(parsed(text)).layer("n"), Decision()).findings
     assert (finding.row, finding.status) == ("uniform/onnx/AveragePool", "warned")
     assert finding.message.endswith("the document implies this rather than stating it")
 
 
-def test_what_is_left_in_float_fails_where_it_is_claimed() -> None:
+def test_layers_left_in_float_fail_in_a_required_row() -> None:
     def found(left: set[str], **policy: tuple[str, ...]) -> list[tuple[str, str]]:
         record = judged(gemm(), Decision())
         records = [
@@ -430,7 +278,7 @@ def test_what_is_left_in_float_fails_where_it_is_claimed() -> None:
     assert not_quantized([judged(gemm("transA = 1"), Decision.float())], Policy()) == []
 
 
-def test_what_is_missed_is_owed_decided_and_told_row_by_row() -> None:
+def test_not_quantized_layers_are_expected_and_decided_and_reported_by_row() -> None:
     left = judged(gemm(), Decision.float())
 
     def found(*names: str, **changes: object) -> list[Finding]:
@@ -448,7 +296,7 @@ def test_what_is_missed_is_owed_decided_and_told_row_by_row() -> None:
     assert found("r@one", decided="unknown", untold="it is hidden") == []
 
 
-def test_what_cannot_be_told_in_one_context_is_not_missed() -> None:
+def test_a_layer_that_cannot_be_told_in_one_context_is_not_reported() -> None:
     left = judged(gemm(), Decision.float())
     cases = ("r@one", "r@one:chain", "r@one:chain+renamed", "r@two", "r@two:chain")
     records = [replace(left, case=case) for case in cases]
@@ -458,33 +306,33 @@ def test_what_cannot_be_told_in_one_context_is_not_missed() -> None:
     assert finding.message.endswith(": two")
 
 
-def test_an_addition_behind_a_pool_is_no_bias() -> None:
+def test_an_addition_behind_a_pool_is_not_a_bias() -> None:
     text = "(float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y) <float[4, 1, 1] k = {}>"
     body = "{ p = AveragePool <kernel_shape = [1, 1]> (x)  [n] y = Add (p, k) }"
-    layer = read_onnx(onnx(f"g {text} {body}")).layer("n")
+    layer = read_onnx(parsed(f"g {text} {body}")).layer("n")
     assert judged(layer, Decision.float(), tensor_quantize=("n",)).expected
 
 
-def test_channels_of_a_layer_without_a_row() -> None:
+def test_channel_wise_weights_without_a_row_are_one_finding() -> None:
     text = "g (float[4] x) => (float[4] y) { [n] y = Sigmoid (x) }"
-    layer = read_onnx(onnx(text)).layer("n")
+    layer = read_onnx(parsed(text)).layer("n")
     (finding,) = judged(layer, Decision((0,), True, weight_channel_wise=True)).findings
     assert finding.condition == "uniform/onnx/unlisted/Sigmoid"
 
 
-def test_no_row_has_nothing_to_check() -> None:
+def test_a_layer_without_a_row_has_nothing_to_check() -> None:
     text = "g (float[4] x) => (float[4] y) { [n] y = Sigmoid (x) }"
-    record = judged(read_onnx(onnx(text)).layer("n"), Decision(shift=1))
+    record = judged(read_onnx(parsed(text)).layer("n"), Decision(shift=1))
     (finding,) = record.findings
     assert finding.condition == "uniform/onnx/unlisted/Sigmoid"
     assert (record.row, record.checked, record.expected) == (None, (), False)
 
 
-def test_a_refusal_leaves_in_float() -> None:
+def test_a_refusal_counts_as_float() -> None:
     assert judged(gemm(), Outcome("refused")).decided == "float"
 
 
-def test_raising_conforms_where_the_tables_forbid_what_was_asked_for() -> None:
+def test_raising_conforms_if_the_tables_forbid_the_request() -> None:
     layer = gemm("transA = 1")
     errored = Outcome("errored", message="ValueError: no")
     (finding,) = judged(layer, errored).findings
@@ -495,14 +343,14 @@ def test_raising_conforms_where_the_tables_forbid_what_was_asked_for() -> None:
     assert plain.status == "failed"
 
 
-def test_what_was_quantized_against_a_condition_says_what_shows_it() -> None:
+def test_a_finding_says_what_shows_it() -> None:
     (finding,) = judged(gemm("transA = 1"), Decision(seen="a record")).findings
     assert "; shown by: a record" in finding.message
 
 
 @pytest.mark.parametrize("transposed", [0, 1])
 def test_what_neighbours_explain_cannot_be_told(transposed: int) -> None:
-    """Neither quantized nor float: no finding, nothing checked, and strictness changes nothing."""
+    """It is unknown: no finding and nothing checked, even under ``strict``."""
     layer = gemm(f"transA = {transposed}")
     channels = Decision((0,), True, weight_channel_wise=True, evidence="inferred")
     for decision in (Decision(evidence="inferred"), channels):
@@ -513,7 +361,7 @@ def test_what_neighbours_explain_cannot_be_told(transposed: int) -> None:
             assert (record.untold, record.is_known) == (NEIGHBOURS, False)
 
 
-def test_what_a_form_cannot_tell_of_a_layer_is_not_judged() -> None:
+def test_a_layer_that_cannot_be_told_is_not_judged() -> None:
     words = "it is hidden in a function"
     for decisions in ({}, {0: Decision()}, {0: Decision.float()}):
         record = judged(gemm("transA = 1"), Outcome("decided", decisions, untold={0: words}))
@@ -523,9 +371,9 @@ def test_what_a_form_cannot_tell_of_a_layer_is_not_judged() -> None:
     assert judged(gemm(), Outcome("refused", untold={0: words})).untold == ""
 
 
-def test_a_finding_names_the_condition_that_was_asked_about_and_the_others() -> None:
+def test_a_finding_names_the_tested_condition_and_then_the_others() -> None:
     text = "(float[32, 4] x, float[32, 32] w) => (float[4, 32] y)"
-    bad = read_onnx(onnx(f"g {text} {{ [n] y = Gemm <transA = 1> (x, w) }}")).layer("n")
+    bad = read_onnx(parsed(f"g {text} {{ [n] y = Gemm <transA = 1> (x, w) }}")).layer("n")
     row = "uniform/onnx/Gemm"
     for group, other in (("trans_a", "weight_source"), ("weight_source", "trans_a")):
         outcome = Outcome("decided", {0: Decision()})
@@ -537,34 +385,34 @@ def test_a_finding_names_the_condition_that_was_asked_about_and_the_others() -> 
     assert " (and " not in alone.message
 
 
-def test_what_the_document_says_comes_before_what_it_implies() -> None:
+def test_a_stated_violation_is_reported_before_an_inferred_one() -> None:
     text = "g (float[1, 4, 8, 8] x) => (float[1, 4, 1, 1] y) { [n] y = GlobalAveragePool (x) }"
-    layer = read_onnx(onnx(text)).layer("n")
+    layer = read_onnx(parsed(text)).layer("n")
     found = answer(layer, Treatment(shift=True))
     assert [r.condition.rpartition("/")[2] for r in found.broken] == ["shift", "global_pooling"]
     (finding,) = judged(layer, Decision((0,), weights=False, shift=3)).findings
     assert finding.condition.endswith("/shift")
 
 
-def test_answers_are_alike_if_all_that_they_say_is() -> None:
+def test_answers_are_equal_if_their_reasons_are_equal() -> None:
     assert answer(gemm()) == answer(gemm())
     assert answer(gemm()) != answer(gemm("transB = 1, transA = 0, alpha = 0.5"))
     assert answer(gemm("transA = 2")) != answer(gemm("transA = 1"))  # for another reason
 
 
-def test_a_skipped_layer_that_is_quantized_is_of_its_row() -> None:
+def test_a_finding_on_a_skipped_layer_belongs_to_its_row() -> None:
     (finding,) = judged(gemm(), Decision(), skip_layers=("n",)).findings
     assert (finding.status, finding.row) == ("failed", "uniform/onnx/Gemm")
 
 
-def test_what_is_asked_for_may_itself_be_forbidden() -> None:
+def test_a_request_may_itself_be_forbidden() -> None:
     asked = {"settings": {"channel_wise": True}}
     assert judged(gemm(), Decision.float(), **asked).verdict == "forbidden"
     alone = judged(gemm(), Decision.float(), scheme="weight_only", **asked)
     assert alone.verdict == "quantizable"
 
 
-def test_what_cannot_be_found_is_not_what_is_not_known() -> None:
-    lost = Outcome("decided", unmatched=frozenset({0}))
-    assert judged(gemm(), lost).decided == "unmatched"
+def test_unmatched_differs_from_unknown() -> None:
+    gone = Outcome("decided", unmatched=frozenset({0}))
+    assert judged(gemm(), gone).decided == "unmatched"
     assert judged(gemm(), Outcome("decided")).decided == "unknown"

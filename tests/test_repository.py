@@ -54,6 +54,7 @@ def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]
     return _wheel(checkout, tmp_path_factory.mktemp("wheel"))
 
 
+@pytest.mark.slow
 def test_the_sdist_makes_the_same_wheel(checkout: Path, wheel: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "build", "--sdist", "-o", str(tmp_path), str(checkout)]
     subprocess.run(command, check=True, capture_output=True)
@@ -61,6 +62,7 @@ def test_the_sdist_makes_the_same_wheel(checkout: Path, wheel: list[str], tmp_pa
     assert _wheel(sdist, tmp_path) == wheel
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_suite_fixtures_tables_and_schema(wheel: list[str]) -> None:
     assert {
         "pytest_amct/py.typed",
@@ -71,6 +73,7 @@ def test_the_wheel_holds_suite_fixtures_tables_and_schema(wheel: list[str]) -> N
     } <= set(wheel)
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_every_module_and_nothing_else(wheel: list[str]) -> None:
     packaged = {name for name in wheel if name.endswith(".py")}
     folders = {

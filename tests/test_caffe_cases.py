@@ -208,6 +208,7 @@ def runs(case: Case) -> str:
     return ""
 
 
+@pytest.mark.slow
 def test_opencv_runs_every_case() -> None:
     pytest.importorskip("cv2")
     plain = [case for case in CASES if case.group.startswith(("uniform", "float16"))]

@@ -92,6 +92,7 @@ def test_every_deviation_can_occur_in_a_network() -> None:
 TO_ADD = ("uniform/onnx/Add", "default")
 
 
+@pytest.mark.slow
 def test_networks_have_the_structures_of_real_ones() -> None:
     cases = drawn(500)
     networks = [read_onnx(case.build().data) for case in cases]
@@ -163,6 +164,7 @@ def test_the_strategy_wants_a_number_of_layers(size: Any) -> None:
 # --- exploring ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_obedient_quantizer_has_no_findings(tmp_path: Path) -> None:
     found = explorer(Reference(), tmp_path, max_examples=60)
     networks = found.check_networks("onnx")
@@ -410,18 +412,3 @@ def test_a_network_is_judged_by_its_id(id_: str, profile: str, repository: ToyRe
     assert run.code == (pytest.ExitCode.OK if unsettled else pytest.ExitCode.TESTS_FAILED), run.out
     conditions = {f["condition"] for f in repository.report()["findings"]}
     assert conditions == (set() if unsettled else {TRANS_A})
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--amct-seed=4"], "--amct-seed does nothing in this profile"),
-        (["--amct-profile=explore", "--amct-seed=x"], "--amct-seed=x: must be a whole number"),
-        (["--amct-profile=explore", "--amct-max-examples=0"], "must be a whole number, 1 or more"),
-        (["--amct-select=networks/onnx@all:in(x)"], "'x' is no layer of one"),
-    ],
-)
-def test_wrong_options_are_one_sentence(
-    arguments: list[str], sentence: str, repository: ToyRepository
-) -> None:
-    assert sentence in repository.refused("--amct", *arguments)

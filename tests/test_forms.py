@@ -143,6 +143,7 @@ def refusal(model: ModelProto) -> str:
     return ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["qdq", "qoperator"])
 def test_what_the_reference_writes_can_be_loaded(form: str) -> None:
     pytest.importorskip("onnxruntime")
@@ -209,6 +210,7 @@ def runner_of(quantizer: object, scratch: Path) -> Runner:
     return Runner(quantizer, SPEC, Settings("it", max_examples=0, scratch=scratch))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_the_reference_has_no_findings_in_any_form(form: str, tmp_path: Path) -> None:
     runner = runner_of(Reference(form=form), tmp_path)
@@ -264,6 +266,7 @@ def in_form(wrong: WrongQuantizer, form: str) -> FunctionQuantizer:
     return FunctionQuantizer(wrong.name, quantize, wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", HIDES)
 def test_a_broken_condition_is_caught_in_every_form_that_shows_it(
     form: str, tmp_path: Path

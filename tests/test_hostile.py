@@ -240,6 +240,7 @@ def _doubling_functions(length: int) -> ModelProto:
     return model(node(f"F{length - 1}", ["x"], ["y"], domain="local"), functions=functions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [
@@ -378,6 +379,7 @@ def _is_short(message: str) -> None:
 # --- fuzz -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_little_fuzz_finds_nothing(tmp_path: Path) -> None:
     """A longer run: ``python tests/tools/fuzz_models.py --minutes 5``."""
     pytest.importorskip("resource", reason="the limits of a child process need a POSIX system")

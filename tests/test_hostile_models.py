@@ -183,6 +183,7 @@ def _cost(proto: ModelProto) -> float:
     return time.process_time() - begun
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [_chain, _residual, _handed_on])
 def test_cost_grows_with_the_size_and_no_faster(make: Callable[[int], ModelProto]) -> None:
     small, large = make(5_000), make(50_000)

@@ -117,6 +117,7 @@ def test_its_conforming_layers_are_seen_as_quantized(static: dict[str, Result]) 
     assert [r.decided for r in default] == ["quantized", "quantized"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "broken"),
     [

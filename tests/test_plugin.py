@@ -229,6 +229,7 @@ def test_it_runs_where_the_cache_cannot_be_written(repository: ToyRepository) ->
     assert Path(saved).is_file()
 
 
+@pytest.mark.slow
 def test_xdist_gives_the_same_report_and_adds_no_tests(repository: ToyRepository) -> None:
     # The quantizer imports a module that the controller lacks: versions must not depend on it.
     repository.quantizer("import onnxruntime", "return gemm_always(model, request)")
@@ -241,6 +242,7 @@ def test_xdist_gives_the_same_report_and_adds_no_tests(repository: ToyRepository
     assert one.read_bytes() == two.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_whole_suite_gives_the_same_report_in_any_order_and_number_of_processes(
     repository: ToyRepository,
 ) -> None:

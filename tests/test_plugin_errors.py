@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import re
 from pathlib import Path
 
@@ -18,113 +17,6 @@ def test_a_run_without_a_quantizer_is_refused(repository: ToyRepository) -> None
         f"--amct: no quantizer is named: set amct_quantizer in {repository.path}/pyproject.toml,"
         " or give --amct-quantizer=module:function"
     )
-
-
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("absent:quantize", "there is no module 'absent' in {root} nor among the installed ones"),
-        ("odd.absent:quantize", "there is no module 'odd.absent'"),
-        ("needs:quantize", "failed at {root}/needs.py:1: ModuleNotFoundError: No module named 'a"),
-        ("syntax:quantize", "importing 'syntax' failed at {root}/syntax.py:1: SyntaxError: "),
-        ("raises:quantize", "importing 'raises' failed at {root}/raises.py:2: ZeroDivisionError: "),
-        ("leaves:quantize", "failed at {root}/leaves.py:1: SystemExit: sys.exit(0)"),
-        ("ends:quantize", "failed at {root}/ends.py:1: SystemExit: os._exit(0)"),
-        ("toy:quantise", "{root}/toy.py has no 'quantise', did you mean 'quantize'?"),
-        ("toy:quantize.it", "{root}/toy.py has no 'quantize.it'"),
-        ("toy:", "write it as module:attribute"),
-        (":quantize", "write it as module:attribute"),
-        ("odd:number", "is an object of type int: name a function (model, request)"),
-        ("odd:Empty", "makes an object of type Empty: name a function (model, request)"),
-        ("odd:one", "takes (model): it must take (model, request)"),
-        ("odd:three", "takes (model, request, more): it must take (model, request)"),
-        ("odd:Needy", "needs the arguments (path): name a function without parameters"),
-        ("odd:Broken", "making one failed at {root}/odd.py:11: OSError: no device"),
-        ("odd:Keras", "declares the frameworks 'keras': make it a tuple of onnx, tensorflow"),
-        ("odd:Text", "make it a tuple of onnx, tensorflow, caffe"),
-        ("odd:Scheme", "declares the schemes 'uniformm': make it a tuple of uniform, nonuniform"),
-        ("odd:OneScheme", "declares the schemes 'weight_only': make it a tuple of uniform"),
-        ("odd:Nothing", "declares the schemes None: make it a tuple of uniform, nonuniform"),
-        ("odd:Setting", "declares the settings 'foo': make it a tuple of channel_wise"),
-        ("unheard", "is not known: name it as module:attribute, or use one of "),
-    ],
-)
-def test_a_quantizer_that_cannot_be_loaded(name: str, told: str, repository: ToyRepository) -> None:
-    repository.write("needs.py", "import a_package_that_is_not_installed\n")
-    repository.write("syntax.py", "def (\n")
-    repository.write("raises.py", "\n1 / 0\n")
-    repository.write("leaves.py", "import sys; sys.exit(0)\n")
-    repository.write("ends.py", "import os; os._exit(0)\n")
-    repository.write(
-        "odd.py",
-        "number = 5\n"
-        "class Empty: pass\n"
-        "def one(model): pass\n"
-        "def three(model, request, more): pass\n"
-        "class Base:\n"
-        "    def quantize(self, model, request): pass\n"
-        "class Needy(Base):\n"
-        "    def __init__(self, path): pass\n"
-        "class Broken(Base):\n"
-        "    def __init__(self):\n"
-        "        raise OSError('no device')\n"
-        "class Keras(Base): frameworks = ('keras',)\n"
-        "class Text(Base): frameworks = 'onnx'\n"
-        "class Scheme(Base): schemes = ('uniformm',)\n"
-        "class OneScheme(Base): schemes = 'weight_only'\n"
-        "class Nothing(Base): schemes = None\n"
-        "class Setting(Base): settings = ('foo',)\n",
-    )
-    error = repository.refused("--amct", f"--amct-quantizer={name}")
-    assert error.startswith(f"quantizer {name!r}")
-    assert told.replace("{root}", str(repository.path)) in error
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["--amct-profile=fast"], "--amct-profile=fast: there is no such profile, use gate"),
-        (["--amct-max-examples=few"], "--amct-max-examples=few: must be a whole number, 0 or more"),
-        (["--amct-max-examples=-1"], "--amct-max-examples=-1: must be a whole number, 0 or more"),
-        (["-o", "amct_timeout=0"], "amct_timeout=0: must be a whole number, 1 or more"),
-        (["-o", "amct_frameworks=keras"], "amct_frameworks: 'keras' is not a framework: use onnx"),
-        (["-o", "amct_waivers=uniform/*"], "'uniform/*' gives no reason: write the id, a space"),
-        (
-            ["-o", "amct_required_rows=uniform/onnx/Cnov"],
-            "'uniform/onnx/Cnov' is not a row of cann-7.0.0",
-        ),
-        (["-o", "amct_float_rows=Conv"], "amct_float_rows: 'Conv' is not a row of cann-7.0.0"),
-        (["--amct-spec=cann-1"], "'cann-1' is not a known release: use one of cann-7.0.0"),
-        (["--amct-spec=absent.toml"], "'absent.toml': no such file"),
-        (["--amct-model=absent.onnx"], "--amct-model=absent.onnx: no such file"),
-        (["--amct-model=empty.onnx"], "empty.onnx: holds no graph"),
-        (["--amct-model=text.onnx"], "text.onnx: not an ONNX model, or cut off (5 bytes)"),
-        (["--amct-model=bare.onnx"], "--amct-model=bare.onnx: has no layer that can be judged"),
-        (["--amct-model=text.onnx", "--amct-select=*"], "--amct-select does nothing with"),
-        (["--amct-select=Conv"], "--amct-select=Conv matches no condition, row or case"),
-        ([f"--amct-select={CHEAP}@x"], f"'{CHEAP}' has no case 'x': it has 0, absent"),
-        ([f"--amct-select={CHEAP}@x*"], f"--amct-select={CHEAP}@x* matches no condition"),
-        (["--amct-report=toy.py"], "toy.py is a file: name a folder"),
-        (["--amct-report=toy.py/rep"], "toy.py is a file: name a folder"),
-        (["--amct-report="], "it is empty: name a folder"),
-        (["--amct-report=/proc/rep"], "/proc cannot be written to: name another folder"),
-        (["--amct-quantizer="], "no quantizer is named"),
-        (["-o", "amct_isolate=maybe"], "amct_isolate: invalid truth value 'maybe': write true"),
-        (["-o", "amct_waivers=x a\nx b"], "amct_waivers: 'x' is listed twice: keep one"),
-        (
-            ["-o", "amct_required_rows=uniform/onnx/*", "-o", "amct_float_rows=uniform/onnx/Conv"],
-            "uniform/onnx/Conv is in amct_required_rows and in amct_float_rows: remove it from one",
-        ),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_a_value_that_cannot_be_used(
-    arguments: list[str], told: str, repository: ToyRepository
-) -> None:
-    repository.write("empty.onnx", "")
-    repository.write("text.onnx", "hello")
-    repository.write("bare.onnx", "\x3a\x03\x12\x01g")  # a graph with a name and nothing else
-    assert told in repository.refused("--amct", *arguments)
 
 
 @pytest.mark.parametrize("option", ["--amct-model", "--amct-report", "--amct-spec"])
@@ -146,49 +38,6 @@ def test_a_path_in_another_repository_brings_no_settings_from_there(
         f"{option} {other / 'm.onnx'}: pytest treats {other / 'm.onnx'} as a test path: write"
         f" {option}={other / 'm.onnx'}"
     )
-
-
-@pytest.mark.parametrize(
-    "option",
-    [
-        "--amct-quantizer=toy:quantize",
-        "--amct-spec=cann-7.0.0",
-        "--amct-profile=gate",
-        "--amct-max-examples=3",
-        "--amct-seed=3",
-        "--amct-select=*",
-        "--amct-model=x.onnx",
-        "--amct-report=rep",
-        "--amct-strict",
-    ],
-)
-def test_an_option_that_would_do_nothing(option: str, repository: ToyRepository) -> None:
-    name = option.partition("=")[0]
-    assert repository.refused(option) == (
-        f"{name} does nothing without --amct: add --amct, or drop it"
-    )
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "told"),
-    [
-        ("", "a = [", "mine.toml: not a TOML file: "),
-        ("", "oddity = 1\n", "mine.toml: the file: 'oddity' is not a key"),
-        ("title =", "tilte =", "mine.toml: the file: 'title' is missing"),
-        (
-            "attribute =",
-            "atribute =",
-            "condition dilation_d: a requirement must name one of attribute",
-        ),
-    ],
-    ids=["not TOML", "unknown key", "missing key", "unknown kind of condition"],
-)
-def test_tables_that_are_broken(
-    before: str, after: str, told: str, repository: ToyRepository
-) -> None:
-    tables = importlib.resources.files("pytest_amct.tables").joinpath("cann-7.0.0.toml")
-    repository.write("mine.toml", tables.read_text("utf-8").replace(before, after, 1))
-    assert told in repository.refused("--amct", "--amct-spec=mine.toml")
 
 
 def test_a_model_that_is_cut_off(repository: ToyRepository) -> None:

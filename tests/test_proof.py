@@ -15,6 +15,7 @@ import validity
 FRAMEWORKS = ("onnx", "tensorflow", "caffe")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_correct_quantizers_never_produce_findings(framework: str) -> None:
     assert accusations.look(framework, 400, seed=3) == []
@@ -48,6 +49,7 @@ def test_a_label_in_a_name_would_be_found(monkeypatch: pytest.MonkeyPatch) -> No
     assert blindness.score("caffe") > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_generated_models_are_valid(framework: str) -> None:
     needed = {"onnx": "onnxruntime", "tensorflow": "tensorflow", "caffe": "cv2"}[framework]
@@ -58,6 +60,7 @@ def test_generated_models_are_valid(framework: str) -> None:
     assert told["passed"] > 150
 
 
+@pytest.mark.slow
 def test_the_same_report_in_every_way() -> None:
     assert determinism.differing(3, [sys.executable], "opencv") == 0
 

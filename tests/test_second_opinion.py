@@ -63,6 +63,7 @@ def test_drawn_cases(row: str) -> None:
     agree()
 
 
+@pytest.mark.slow
 def test_the_node_cases_of_onnx() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # onnx computes the data of its cases when it collects them
@@ -83,6 +84,7 @@ def test_the_onnx_wheel_contains_networks() -> None:
     assert len(LIGHT) >= 5
 
 
+@pytest.mark.slow
 @settings(
     max_examples=FUZZ,
     derandomize=True,

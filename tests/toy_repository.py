@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,6 +145,23 @@ class ToyRepository:
         assert len(lines) == 1, run.text
         assert lines[0].startswith("ERROR: "), run.text
         return lines[0].removeprefix("ERROR: ")
+
+    def all_refused(self, lines: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        """The one sentence of each command line, by name, without the paths of this machine."""
+        unneeded = [f"-pno:{name}" for name in ("hypothesispytest", "randomly", "xdist", "syrupy")]
+        asked = {name: [*unneeded, *line] for name, line in lines.items()}
+        runs, answers = self.write("lines.json", json.dumps(asked)), self.path / "answers.json"
+        done = self.python(
+            str(Path(__file__).with_name("forked_runs.py")), *map(str, (runs, answers))
+        )
+        assert done.code == 0, done.text
+        found = {}
+        for name, (code, text) in json.loads(answers.read_text()).items():
+            printed = [line for line in text.splitlines() if line.strip()]
+            assert code == pytest.ExitCode.USAGE_ERROR, (name, code, text)
+            assert len(printed) == 1 and printed[0].startswith("ERROR: "), (name, text)
+            found[name] = printed[0].removeprefix("ERROR: ").replace(str(self.path), "ROOT")
+        return found
 
     def cheap(self, *arguments: str) -> Run:
         """Run one condition of the suite without examples, and write a report."""

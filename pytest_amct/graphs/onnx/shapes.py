@@ -52,7 +52,7 @@ def infer(network: Network) -> None:
 def _fill(scopes: list[dict[str, Tensor]], make: Callable[[], ModelProto]) -> None:
     try:
         model = make()
-        if grows(model):
+        if grows(model) or _has_open_scan(model):
             return
         inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except Exception:  # whatever onnx raises on an invalid model, the shapes are unknown
@@ -66,6 +66,18 @@ def _fill(scopes: list[dict[str, Tensor]], make: Callable[[], ModelProto]) -> No
                 tensor.shape = _merged(tensor.shape, value_shape(info))
             if tensor.dtype is None:
                 tensor.dtype = value_dtype(info)
+
+
+def _has_open_scan(model: ModelProto) -> bool:
+    """Return whether a Scan lacks an attribute that onnx before 1.22 reads unchecked, and dies."""
+    bodies = (model.graph.node, *(function.node for function in model.functions))
+    return any(
+        node.op_type == "Scan"
+        and not {"body", "num_scan_inputs"}
+        <= {a.name for a in node.attribute if not a.ref_attr_name}
+        for body in bodies
+        for node in _all(body)
+    )
 
 
 def _merged(declared: Shape | None, found: Shape | None) -> Shape | None:

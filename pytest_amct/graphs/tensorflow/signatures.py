@@ -25,8 +25,8 @@ T,T>T: Add AddV2 Atan2 BandedTriangularSolve BatchMatMul BatchMatMulV2 BiasAdd B
   SquaredDifference Sub TridiagonalSolve TruncateDiv TruncateMod Xdivy Xlog1py Xlogy Zeta
 T,Tidx>T: BatchToSpace BroadcastTo Cumprod Cumsum CumulativeLogsumexp EuclideanNorm Max Mean Min \
   Prod ReverseV2 Sum
-T,Tindices,Tnumsegments>T: SegmentMaxV2 SegmentMinV2 SegmentProdV2 SegmentSumV2 \
-  UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd UnsortedSegmentSum
+T,Tindices,Tnumsegments>T: SegmentMaxV2 SegmentMinV2 SegmentProdV2 SegmentSumV2 UnsortedSegmentMax \
+  UnsortedSegmentMin UnsortedSegmentProd UnsortedSegmentSum
 T,T,T>T: Betainc ClipByValue Conv2DBackpropInputV2 Conv3DBackpropInput Dilation2DBackpropInput \
   QuantizeAndDequantizeV2 QuantizeAndDequantizeV4
 T,T>bool: ApproximateEqual Equal Greater GreaterEqual Less LessEqual NotEqual
@@ -42,8 +42,8 @@ T,float32>T=float32: AdjustContrastv2 AdjustHue AdjustSaturation DrawBoundingBox
 T>Tout=float32: Angle ComplexAbs Imag Real
 T>bool: IsFinite IsInf IsNan ToBool
 Tinput,Tfilter,float32,float32,float32,float32>output:out_type=qint32,min_output:float32,\
-  max_output:float32: \
-  QuantizedConv2D QuantizedConv2DAndRelu QuantizedConv2DPerChannel QuantizedDepthwiseConv2D
+  max_output:float32: QuantizedConv2D QuantizedConv2DAndRelu QuantizedConv2DPerChannel \
+  QuantizedDepthwiseConv2D
 T,T,num_args*T>T: _FusedConv3D _FusedDepthwiseConv2dNative _FusedMatMul
 T,Tidx,Tsegmentids,Tnumsegments>T: SparseSegmentMeanWithNumSegments \
   SparseSegmentSqrtNWithNumSegments SparseSegmentSumWithNumSegments
@@ -61,8 +61,7 @@ T,T,int32>T: MatrixSetDiagV2 MatrixSetDiagV3
 T,T>out_type=int32: LowerBound UpperBound
 T,Tidx>output_type=int64: ArgMax ArgMin
 T,Tperm>T: ConjugateTranspose Transpose
-T,float32,float32>output:T,min_output:float32,max_output:float32: QuantizedAvgPool \
-  QuantizedMaxPool
+T,float32,float32>output:T,min_output:float32,max_output:float32: QuantizedAvgPool QuantizedMaxPool
 T,int32,int32,int32,T>T: MatrixDiagV2 MatrixDiagV3
 T,int32>T: NthElement ResizeNearestNeighbor
 T1,T2,float32,float32,float32,float32>z:Toutput=qint32,min_z:float32,max_z:float32: QuantizedAdd \
@@ -75,8 +74,7 @@ Tin,Tin,float32,int32,float32,int32,float32,int32>Tout: UniformQuantizedConvolut
   UniformQuantizedDot
 Tin,float32,int32>Tout: UniformDequantize UniformQuantize
 Tinput,float32,float32>activations:out_type=quint8,min_activations:float32,\
-  max_activations:float32: \
-  QuantizedRelu QuantizedRelu6
+  max_activations:float32: QuantizedRelu QuantizedRelu6
 Tlhs,Trhs,float32,int32>Tout: UniformQuantizedConvolutionHybrid UniformQuantizedDotHybrid
 Tparams,Tindices>Tparams: Gather GatherNd
 bool,T,T>T: Select SelectV2
@@ -101,6 +99,7 @@ T,T,T,T>T: TridiagonalMatMul
 T,T,T,float32,int32>T: UniformQuantizedClipByValue
 T,T,T,int32>T: QuantizeAndDequantizeV3
 T,T,Tidx>T: LinSpace
+T,T,[TArgs],num_host_args*float32>T: _FusedConv2D
 T,T,float32,int32,float32,int32,float32,int32>T: UniformQuantizedAdd
 T,T,float64>T: MatrixSolveLs
 T,T,int32,T,T,T>selected_indices:int32,selected_scores:T=float32,valid_outputs:int32: \
@@ -114,7 +113,6 @@ T,T>T=int32: BroadcastArgs
 T,T>Tout=complex64: Complex
 T,T>loss:T,backprop:T: SoftmaxCrossEntropyWithLogits
 T,T>out:T,idx:out_idx=int32: ListDiff
-T,TArgs>T: _FusedConv2D
 T,Taxis>y:T,idx:out_idx=int32: UniqueV2
 T,Taxis>y:T,idx:out_idx=int32,count:out_idx=int32: UniqueWithCountsV2
 T,Tblock_shape,Tcrops>T: BatchToSpaceND
@@ -134,9 +132,8 @@ T,Tseed>dtype=uint64: StatelessRandomUniformFullInt
 T,Tshape,float32,float32>output:T,output_min:float32,output_max:float32: QuantizedReshape
 T,Tshape>T: Reshape
 T,Tshift,Taxis>T: Roll
-T,U,U,U,U,num_side_inputs*T>y:T,batch_mean:U,batch_variance:U,reserve_space_1:U,\
-  reserve_space_2:U,reserve_space_3:U: \
-  _FusedBatchNormEx
+T,U,U,U,U,num_side_inputs*T>y:T,batch_mean:U,batch_variance:U,reserve_space_1:U,reserve_space_2:U,\
+  reserve_space_3:U: _FusedBatchNormEx
 T,U,U,U,U>y:T,batch_mean:U,batch_variance:U,reserve_space_1:U,reserve_space_2:U: FusedBatchNormV2
 T,U,U,U,U>y:T,batch_mean:U,batch_variance:U,reserve_space_1:U,reserve_space_2:U,reserve_space_3:U: \
   FusedBatchNormV3
@@ -191,8 +188,7 @@ Tindices,Tindices,T,T>T: SparseToDense
 Tinput,float32,float32,float32,float32>output:out_type,output_min:float32,output_max:float32: \
   Requantize
 Tinput,float32,float32,float32>activations:out_type=quint8,min_activations:float32,\
-  max_activations:float32: \
-  QuantizedReluX
+  max_activations:float32: QuantizedReluX
 Tinput,float32,float32>output:out_type,output_min:float32,output_max:float32: \
   QuantizeDownAndShrinkRange
 Tinput,float32,float32>output_min:float32,output_max:float32: RequantizationRange
@@ -212,8 +208,7 @@ float32,float32,float32,float32,float32,int32,float32>rois:float32,roi_probabili
 float32,float32,float32>output:T,output_min:float32,output_max:float32: QuantizeV2
 float32,float32,int32,float32,float32>int32: NonMaxSuppressionWithOverlaps
 float32,float32,int32,int32,float32,float32>nmsed_boxes:float32,nmsed_scores:float32,\
-  nmsed_classes:float32,valid_detections:int32: \
-  CombinedNonMaxSuppression
+  nmsed_classes:float32,valid_detections:int32: CombinedNonMaxSuppression
 float32,float32,int32>int32: NonMaxSuppression
 float32>float32: FakeQuantWithMinMaxArgs
 index_type,T>T: Fill
@@ -227,9 +222,9 @@ shape_dtype,uint64,uint64,int32,dtype>dtype: StatelessRandomGammaV3
 """The operators whose outputs depend only on their inputs and attributes."""
 
 OTHERS = r"""
->dtype: Const FakeParam HostConst ImmutableConst Placeholder PlaceholderV2 TemporaryVariable \
-  Variable VariableV2
-T>T: Enter Exit NextIteration RefEnter RefExit RefIdentity RefNextIteration
+>dtype: Const FakeParam HostConst ImmutableConst InfeedDequeue Placeholder PlaceholderV2 \
+  TemporaryVariable Variable VariableV2
+T>T: Enter Exit NextIteration RandomShuffle RefEnter RefExit RefIdentity RefNextIteration
 [Tin]>[Tout]: EagerPyFunc PartitionedCall PyFunc PyFuncStateless StatefulPartitionedCall
 T>dtype: RandomStandardNormal RandomUniform TruncatedNormal
 Tcond,[Tin]>[Tout]: If StatelessIf _If
@@ -246,22 +241,20 @@ resource,int32,float32>dtype: TensorArrayGatherV3 TensorArrayReadV3
 resource,int32>[component_types]: QueueDequeueManyV2 QueueDequeueUpToV2
 resource>[output_types]: IteratorGetNext IteratorGetNextSync
 string,int32>[component_types]: QueueDequeueMany QueueDequeueUpTo
->dtype: InfeedDequeue
 >resource: VarHandleOp
 S,R>dtype=int64: RandomPoissonV2
 S,T>T: RandomGamma
 S,dtype>dtype: RandomPoisson
+T,Tout,Tout>Tout: RandomUniformInt
 T,dtype,dtype,dtype,dtype>dtype: ParameterizedTruncatedNormal
 T,int32>output_dtype=int64: Multinomial
 T,int64>T: RandomCrop
-T>T: RandomShuffle
-Tshape,Tout,Tout>Tout: RandomUniformInt
 bool>bool: LoopCond
 dtype>dtype: PlaceholderWithDefault
 resource>[component_types]: QueueDequeueV2
 resource>dtype: ReadVariableOp
 string>[component_types]: QueueDequeue
-variant,int32,int32>element_dtype: TensorListGetItem
+variant,int32,Tshape>element_dtype: TensorListGetItem
 variant,int32>element_dtype: TensorListStack
 """
 """The operators with state, an outside source or a function: only their types are known here."""

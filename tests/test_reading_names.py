@@ -167,7 +167,7 @@ class _NoPath:
         ({"conv": Decision(weights=np.array([1]))}, "'conv'.weights: array([1]) is not of its"),  # type: ignore[arg-type]
         ({"conv": Decision(evidence=np.array([1]))}, "'conv'.evidence: array([1]) is not"),  # type: ignore[arg-type]
         (_Unpaired(), "failed with ValueError: not enough values to unpack"),
-        ({"conv": Decision(evidence="maybe")}, "'conv'.evidence: 'maybe' is not"),  # type: ignore[arg-type]
+        ({"conv": Decision(evidence="maybe")}, "'conv'.evidence: 'maybe' has the wrong type"),  # type: ignore[arg-type]
     ],
 )
 def test_an_exception_in_the_quantizer_s_own_code_is_reported(result: object, words: str) -> None:

@@ -35,6 +35,12 @@ _Functions = Mapping[_Key, "_Body"]
 _EXPANSION = 20_000
 """The most nodes after inlining all functions; beyond it, inference runs without functions."""
 
+_REQUIRED = {
+    type_: frozenset(n for n, a in onnx.defs.get_schema(type_).attributes.items() if a.required)
+    for type_ in ("If", "Loop", "Scan", "SequenceMap")
+}
+"""Attributes that operators with nested graphs must have."""
+
 
 def infer(network: Network) -> None:
     """Fill in shapes and dtypes that the file does not declare. Never raise."""
@@ -52,7 +58,7 @@ def infer(network: Network) -> None:
 def _fill(scopes: list[dict[str, Tensor]], make: Callable[[], ModelProto]) -> None:
     try:
         model = make()
-        if grows(model) or _has_open_scan(model):
+        if grows(model) or _lacks_a_body(model):
             return
         inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except Exception:  # whatever onnx raises on an invalid model, the shapes are unknown
@@ -68,12 +74,14 @@ def _fill(scopes: list[dict[str, Tensor]], make: Callable[[], ModelProto]) -> No
                 tensor.dtype = value_dtype(info)
 
 
-def _has_open_scan(model: ModelProto) -> bool:
-    """Return whether a Scan lacks an attribute that onnx before 1.22 reads unchecked, and dies."""
+def _lacks_a_body(model: ModelProto) -> bool:
+    """Return whether control flow lacks an attribute that its operator requires.
+
+    Shapes behind such a node mean nothing, and not every version of onnx checks for it.
+    """
     bodies = (model.graph.node, *(function.node for function in model.functions))
     return any(
-        node.op_type == "Scan"
-        and not {"body", "num_scan_inputs"}
+        not _REQUIRED.get(node.op_type, frozenset())
         <= {a.name for a in node.attribute if not a.ref_attr_name}
         for body in bodies
         for node in _all(body)

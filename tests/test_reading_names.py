@@ -163,11 +163,8 @@ class _NoPath:
         ({"conv": Decision(inputs=(9,))}, "has the inputs (9,), but the layer has 2"),
         ({"conv": Decision(inputs=3)}, "'conv'.inputs: 3 has the wrong type"),  # type: ignore[arg-type]
         ({"conv": Decision(weights="no")}, "'conv'.weights: 'no' has the wrong type"),  # type: ignore[arg-type]
-        (
-            {"conv": Decision(weights=np.array([1]))},
-            "'conv'.weights: array([1]) has the wrong type",
-        ),  # type: ignore[arg-type]
-        ({"conv": Decision(evidence=np.array([1]))}, "'conv'.evidence: array([1]) has the wrong type"),  # type: ignore[arg-type]
+        ({"conv": Decision(weights=np.array([1]))}, "'conv'.weights: array([1]) has the wrong"),  # type: ignore[arg-type]
+        ({"conv": Decision(evidence=np.array([1]))}, "'conv'.evidence: array([1]) has the wrong"),  # type: ignore[arg-type]
         (_Unpaired(), "failed with ValueError: not enough values to unpack"),
         ({"conv": Decision(evidence="maybe")}, "'conv'.evidence: 'maybe' has the wrong type"),  # type: ignore[arg-type]
     ],

@@ -380,5 +380,5 @@ def test_invalid_locations_of_external_data_are_ignored(tmp_path: Path) -> None:
         path = tmp_path / "m.onnx"
         path.write_bytes(proto.SerializeToString())
         assert pytest_amct.judge(path, ["conv"]) == []
-    with pytest.raises(pytest_amct.ModelError, match=r"a\\x00b: no path"):
+    with pytest.raises(pytest_amct.ModelError, match=r"a\\x00b: not the path"):
         pytest_amct.read_onnx("a\0b")

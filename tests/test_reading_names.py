@@ -161,11 +161,11 @@ class _NoPath:
         ({"conv": np.array([1, 2])}, "each must be a Decision"),
         ({"conv": _Hostile()}, "of type _Hostile: each must be a Decision"),
         ({"conv": Decision(inputs=(9,))}, "has the inputs (9,), but the layer has 2"),
-        ({"conv": Decision(inputs=3)}, "'conv'.inputs: 3 is not of its type"),  # type: ignore[arg-type]
+        ({"conv": Decision(inputs=3)}, "'conv'.inputs: 3 has the wrong type"),  # type: ignore[arg-type]
         ({"conv": Decision(inputs=(-1,))}, "'conv'.inputs: must be a list of input ports"),
-        ({"conv": Decision(weights="no")}, "'conv'.weights: 'no' is not of its type"),  # type: ignore[arg-type]
-        ({"conv": Decision(weights=np.array([1]))}, "'conv'.weights: array([1]) is not of its"),  # type: ignore[arg-type]
-        ({"conv": Decision(evidence=np.array([1]))}, "'conv'.evidence: array([1]) is not"),  # type: ignore[arg-type]
+        ({"conv": Decision(weights="no")}, "'conv'.weights: 'no' has the wrong type"),  # type: ignore[arg-type]
+        ({"conv": Decision(weights=np.array([1]))}, "'conv'.weights: array([1]) has the"),  # type: ignore[arg-type]
+        ({"conv": Decision(evidence=np.array([1]))}, "'conv'.evidence: array([1]) has the"),  # type: ignore[arg-type]
         (_Unpaired(), "failed with ValueError: not enough values to unpack"),
         ({"conv": Decision(evidence="maybe")}, "'conv'.evidence: 'maybe' has the wrong type"),  # type: ignore[arg-type]
     ],

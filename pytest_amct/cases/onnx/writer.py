@@ -184,7 +184,7 @@ def declare_outputs(model: ModelProto, ranks: Mapping[str, int]) -> None:
 
 
 def _summed_up(plan: Plan) -> bool:
-    """Return whether the matrix product sums over the data's first dimension (it is no batch)."""
+    """Return whether the matrix product sums over the data's first dimension, not a batch."""
     return bool(plan.attributes.get("transA")) or plan.form == "constant-first"
 
 

@@ -138,7 +138,7 @@ class Writer:
 
 
 def _summed_up(plan: Plan) -> bool:
-    """Return whether the matrix product sums over the data's first dimension (it is no batch)."""
+    """Return whether the matrix product sums over the data's first dimension, not a batch."""
     turned = plan.attributes.get("transpose_a") or plan.attributes.get("adj_x")
     return (bool(turned) and len(plan.data) == 2) or plan.form == "constant-first"
 

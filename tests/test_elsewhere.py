@@ -137,6 +137,7 @@ def test_results_are_judged_as_a_live_run(exported: Path, repository: ToyReposit
     )
 
 
+@pytest.mark.slow
 def test_what_a_tool_says_of_itself_is_its_status(
     exported: Path, repository: ToyRepository
 ) -> None:

@@ -348,6 +348,7 @@ def test_a_run_is_told_by_its_seed_and_reports(repository: ToyRepository) -> Non
     assert {f["condition"] for f in report["findings"] if f["status"] == "failed"} >= {TRANS_A}
 
 
+@pytest.mark.slow
 def test_parallel_runs_report_the_same_also_on_ci(
     repository: ToyRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -359,6 +360,7 @@ def test_parallel_runs_report_the_same_also_on_ci(
     assert os.environ["CI"] == "true"
 
 
+@pytest.mark.slow
 def test_workers_draw_by_the_seed_of_the_controller(
     repository: ToyRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:

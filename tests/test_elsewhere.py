@@ -143,6 +143,7 @@ def test_results_are_judged_as_a_live_run(exported: Path, repository: ToyReposit
     )
 
 
+@pytest.mark.slow
 def test_a_tool_may_report_its_own_status(exported: Path, repository: ToyRepository) -> None:
     results = results_of(exported, quantizer="my tool 1.2")
     says = {"refused": "no", "unsupported": "old", "errored": "ValueError: x", "timed-out": "hung"}

@@ -357,6 +357,7 @@ def test_a_run_prints_its_seed_and_writes_a_report(repository: ToyRepository) ->
     assert {f["condition"] for f in report["findings"] if f["status"] == "failed"} >= {TRANS_A}
 
 
+@pytest.mark.slow
 def test_parallel_runs_report_the_same_also_on_ci(
     repository: ToyRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -381,6 +382,7 @@ def test_a_first_run_without_a_seed_draws_examples(repository: ToyRepository) ->
     assert repository.report()["examples"] == 5
 
 
+@pytest.mark.slow
 def test_workers_draw_by_the_seed_of_the_controller(
     repository: ToyRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,6 +100,7 @@ def on_floats(form: str, layer: Layer) -> bool:
     return layer.version >= (19 if float16 else 10) and not (float16 and form == "qoperator")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_what_the_reference_writes_is_read_as_it_decided(form: str) -> None:
     reference, seen = Reference(), 0

@@ -71,6 +71,7 @@ def producers(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
     return {name: node for node in model.graph.node for name in node.output}
 
 
+@pytest.mark.slow
 def test_every_finding_holds_when_checked_by_hand(
     static: dict[str, Result], tmp_path: Path
 ) -> None:
@@ -91,6 +92,7 @@ def test_every_finding_holds_when_checked_by_hand(
         assert made_by[same.input[port]].op_type == "DequantizeLinear", finding.case
 
 
+@pytest.mark.slow
 def test_what_it_is_known_to_break(static: dict[str, Result]) -> None:
     broken = {g for g, r in static.items() if r.failure}
     assert broken == {
@@ -104,6 +106,7 @@ def test_what_it_is_known_to_break(static: dict[str, Result]) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_pool_that_its_neighbours_explain_cannot_be_told(static: dict[str, Result]) -> None:
     """It quantizes a MaxPool only between quantized layers, where nothing proves the choice."""
     result = static["float16/onnx/MaxPool"]
@@ -112,6 +115,7 @@ def test_a_pool_that_its_neighbours_explain_cannot_be_told(static: dict[str, Res
     assert {(r.decided, r.untold) for r in pools} == {("unknown", NEIGHBOURS)}
 
 
+@pytest.mark.slow
 def test_its_conforming_layers_are_seen_as_quantized(static: dict[str, Result]) -> None:
     default = [r for r in static["uniform/onnx/Conv"].records if "@default" in r.case]
     assert [r.decided for r in default] == ["quantized", "quantized"]

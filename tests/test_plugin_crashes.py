@@ -82,6 +82,7 @@ def test_the_report_contains_what_was_judged_and_the_finding(
     assert not list((repository.path / ".pytest_cache").rglob("journal-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["killed", "exited", "looping"])
 def test_under_xdist_that_test_fails_and_the_others_continue(
     way: str, repository: ToyRepository

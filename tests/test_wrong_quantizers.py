@@ -13,7 +13,6 @@ from pytest_amct.fixtures.wrong_tensorflow import WRONG_TENSORFLOW
 
 from pytest_amct.explore import Explorer
 from pytest_amct.options import Settings
-from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.results import Result
 from pytest_amct.runner import Runner
@@ -107,15 +106,6 @@ def test_a_quantizer_that_quantizes_nothing_fails(tmp_path: Path) -> None:
         failure = check(wrong, tmp_path).failure
         assert failure is not None
         assert "quantized none of" in failure
-
-
-def test_the_obedient_quantizer_has_no_findings(tmp_path: Path) -> None:
-    runner = runner_of(Reference(), tmp_path)
-    for group in runner.gate.groups:
-        result = runner.check(group)
-        assert result.failure is None, group
-        assert result.findings == (), group
-        assert not_quantized(result.records, runner.policy) == [], group
 
 
 def test_every_condition_catches_some_wrong_quantizer() -> None:

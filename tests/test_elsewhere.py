@@ -170,7 +170,10 @@ def test_what_a_tool_says_of_itself_is_its_status(
         (lambda r: r.update(format="json"), "its format is not 'pytest-amct-results/2'"),
         (lambda r: r.pop("models"), "lacks 'models'"),
         (lambda r: r.update(models=[]), "'models' must be an object"),
-        (lambda r: r["models"].update({min(r["models"]): None}), "give one of errored, file"),
+        (
+            lambda r: r["models"].update({min(r["models"]): None}),
+            "give one of crashed, errored, file",
+        ),
     ],
     ids=["export", "missing", "unknown", "empty", "format", "models", "list", "null"],
 )

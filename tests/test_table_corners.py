@@ -16,7 +16,7 @@ from pytest_amct.tables.model import Reason
 
 SPEC = load_spec()
 
-OWN = one_row('{ index = 2, attribute = "sizes", equals = 1, default = 1 }', quantizes='"weights"')
+OWN = one_row('{ index = 2, attribute = "sizes", equals = 1, default = 1 }')
 
 
 # --- tables ---------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_amct.audit import check_model
 from pytest_amct.cases import catalog
 from pytest_amct.cases.plan import target_layers
 from pytest_amct.cases.tensorflow.builder import Dtype, GraphBuilder
@@ -133,7 +134,7 @@ def test_a_layer_that_was_folded_into_a_neighbour_is_not_reported(tmp_path: Path
     path = tmp_path / "model.pb"
     path.write_bytes(frozen(small_network(keras)))
     runner = Runner(load_quantizer("tflite"), load_spec(), Settings("tflite", scratch=tmp_path))
-    result = runner.check_model(path)
+    result = check_model(runner, path)
     quantized = [r.layer.partition("/")[2] for r in result.records if r.decided == "quantized"]
     assert [name.rstrip("'") for name in quantized] == [
         "c1_1/convolution",

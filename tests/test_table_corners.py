@@ -113,7 +113,7 @@ def weight_source(network: Network) -> Reason:
 
 @pytest.mark.parametrize(
     ("taken", "observed"),
-    [("u", "whose dimensions are not all known"), ("", "whose shape is not known")],
+    [("u", "which has an unknown dimension"), ("", "whose shape is unknown")],
 )
 def test_a_weight_made_of_a_partly_known_shape_has_an_unknown_source(
     taken: str, observed: str
@@ -145,7 +145,7 @@ def test_a_weight_from_a_missing_output_of_a_function_has_an_unknown_source() ->
     network = read_tensorflow(tf.graph(tf.fed("x", 4, 4), call, taken, functions=[made]))
     seen = weight_source(network)
     assert seen.state == "unknown"
-    assert "value out of" in seen.observed
+    assert "the result of" in seen.observed
 
 
 def test_a_weight_in_a_function_without_calls_has_an_unknown_source() -> None:
@@ -155,4 +155,4 @@ def test_a_weight_in_a_function_without_calls_has_an_unknown_source() -> None:
     found = {r.condition: r for r in answer(layer).reasons}
     source = found["uniform/onnx/Gemm/weight_source"]
     assert source.state == "unknown"
-    assert "a function without calls" in source.observed
+    assert "a function that nothing calls" in source.observed

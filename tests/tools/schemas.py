@@ -36,7 +36,7 @@ NOTES = {
     "inputs": "ports of the data inputs that were quantized; [] = none",
     "layers": "by layer name; true = quantized, false = float; a layer left out is not known",
     "model": "path of an .onnx, .pb or .prototxt, relative to this file",
-    "quantizer": "how reports call the tool",
+    "quantizer": "the name of the tool in reports",
     "refused": "why the request was refused",
     "request": "path of a JSON file, see request.schema.json",
     "timed-out": "how long the tool was waited for",

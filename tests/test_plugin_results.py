@@ -273,8 +273,8 @@ def test_judging_a_model_reports_how_much_was_judged_and_why_not_more(
     lines = [line.strip() for line in run.out.splitlines()]
     start = lines.index("m.onnx: 1 of 5 layers judged; 4 were not:")
     assert lines[start + 1] == (
-        "2, the first Gemm 'one': weight 'v1' comes from initializer that is also a graph input:"
-        " 'v1': take the initializers out of the graph's inputs"
+        "2, the first Gemm 'one': weight 'v1' comes from initializer 'v1' that is also a graph"
+        " input: take the initializers out of the graph's inputs"
     )
     assert lines[start + 2].startswith("2, the first Gemm 'tied1': weight 's' is shared with ")
     assert lines[start + 2].endswith(": give each layer its own weight")

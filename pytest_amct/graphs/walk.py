@@ -312,11 +312,11 @@ def _ports_that_matter(layer: Layer) -> Iterable[int]:
 
 
 _LEAVES: dict[str, tuple[Kind, str]] = {
-    "input": ("dynamic", "network input"),
-    "constant": ("constant", "stored constant"),
-    "overridable": ("unknown", "initializer that is also a graph input:"),
-    "carried": ("unknown", "loop-carried value"),
-    "absent": ("unknown", "tensor without a producer:"),
+    "input": ("dynamic", "network input {}"),
+    "constant": ("constant", "stored constant {}"),
+    "overridable": ("unknown", "initializer {} that is also a graph input"),
+    "carried": ("unknown", "loop-carried value {}"),
+    "absent": ("unknown", "tensor {} without a producer"),
 }
 
 
@@ -330,7 +330,7 @@ def _source_of(tensor: Tensor, found: Sequence[Source]) -> Source:
         if tensor.origin == "carried" and any(s.kind == "dynamic" for s in found):
             return _join(found)
         kind, words = _LEAVES[tensor.origin]
-        return Source(kind, f"{words} {tensor.name!r}", tensor.basis)
+        return Source(kind, words.format(repr(tensor.name)), tensor.basis)
     role = layer.network.ops.role(layer)
     if role is Role.CONSTANT:
         return Source("constant", f"constant {tensor.name!r}")

@@ -15,6 +15,7 @@ from pytest_amct import __version__
 from pytest_amct.cases import catalog
 from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.frameworks import FRAMEWORKS
+from pytest_amct.quantizers.folders import write_folder
 from pytest_amct.quantizers.protocol import SETTINGS, Request
 from pytest_amct.quantizers.replay import PREFIX
 from pytest_amct.quantizers.running import make_request
@@ -98,8 +99,6 @@ def export(
     The bytes are the same on every run and machine. Raises `UsageError` if the folder exists and
     is not empty.
     """
-    from pytest_amct.quantizers.folders import write_folder
-
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder}: already exists and is not empty: name a new folder")
     about = {

@@ -77,6 +77,7 @@ def tell(
     `found` are its journals. `stopped` is the signal that ended the run before the process was
     killed.
     """
+    # The waiting process stays small: it needs these only if the run has crashed.
     from pytest_amct.errors import AmctError
     from pytest_amct.options import settings_from
     from pytest_amct.reports.assembly import assemble

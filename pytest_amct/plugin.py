@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
     """Continue in a watched process, before any third-party code is loaded."""
     if early_config.known_args_namespace.amct:
+        # Without --amct nothing is imported, so that other runs start as fast as before.
         from pytest_amct.watch import LINK, is_command, watched
 
         if is_command(early_config):

@@ -329,6 +329,11 @@ def is_not_quantized(records: list[Record]) -> bool:
     return len(contexts) == 2 and all(r.decided == "float" for r in records)
 
 
+def _plainest_first(deviation: str) -> tuple[bool, str]:
+    name = CaseId.parse(deviation).deviation if is_case(deviation) else ""
+    return name != "default", deviation
+
+
 def not_quantized(records: Iterable[Record], policy: Policy) -> list[Finding]:
     """Return one finding for each row with expected layers that were left in float."""
     findings = []
@@ -336,7 +341,7 @@ def not_quantized(records: Iterable[Record], policy: Policy) -> list[Finding]:
         left = {d: r for d, r in by_deviation.items() if is_not_quantized(r)}
         if not left or policy.is_float_row(row):
             continue
-        shown = min(left)
+        shown = min(left, key=_plainest_first)
         status: Level = "failed" if policy.is_required(row) else "warned"
         names = ", ".join(sorted(CaseId.parse(d).deviation for d in left if is_case(d))[:8])
         count = f"{len(left)} of {len(by_deviation)} quantizable layers of {row}"

@@ -157,6 +157,7 @@ def _read(fd: int, count: int, deadline: float) -> bytes:
 
 def _serve(name: str, rootdir: Path) -> None:
     """Load the quantizer, then answer requests until the other side closes."""
+    # Only the child needs these: the process that starts it must not load what it isolates.
     from pytest_amct.quantizers.loading import load_quantizer
     from pytest_amct.quantizers.running import run_quantizer
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from pytest_amct import __version__
 from pytest_amct.decisions.messages import read_layers_message
 from pytest_amct.errors import OutputError, UsageError
 from pytest_amct.quantizers.folders import FORMAT, MANIFEST, export_id, model_id
@@ -123,8 +124,6 @@ def load_recorded(name: str, rootdir: Path | None) -> Recorded:
 
 def _ids_of(manifest: Mapping[str, Any], folder: Path) -> list[str]:
     """Return the ids of a manifest's models. Raises `UsageError` if the manifest was changed."""
-    from pytest_amct import __version__
-
     path = folder / MANIFEST
     _check_members(manifest, MANIFEST_MEMBERS, path, "export again")
     if manifest["version"] != __version__:

@@ -20,6 +20,7 @@ from pytest_amct.errors import AmctError, ModelError, OutputError
 from pytest_amct.frameworks import BLOBS_FILE
 from pytest_amct.graphs.network import Network, Tensor
 from pytest_amct.graphs.reading import ModelFiles
+from pytest_amct.graphs.tensorflow.files import parse_tensorflow
 from pytest_amct.graphs.walk import dtype, shape
 from pytest_amct.processes.temporary import prefix, private_folder
 from pytest_amct.quantizers.containing import Left, contained, recorder
@@ -143,8 +144,6 @@ def _call(quantizer: Quantizer, request: Request, network: Network) -> Outcome:
 def _private_copy(request: Request) -> Any:
     """Return the model as given to quantizers: an ONNX or TensorFlow proto or a `CaffeModel`."""
     if request.framework == "tensorflow":
-        from pytest_amct.graphs.tensorflow.files import parse_tensorflow
-
         return parse_tensorflow(request.model_bytes)
     if request.framework == "caffe":
         blobs = request.native.files.get(BLOBS_FILE, b"")

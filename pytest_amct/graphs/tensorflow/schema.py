@@ -11,6 +11,8 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
+from pytest_amct.graphs.descriptors import message_classes
+
 # What no reader needs is left out: binary files keep it as unknown fields.
 _MESSAGES = """
 GraphDef node:1:NodeDef* library:2:FunctionDefLibrary version:3:int32 versions:4:VersionDef
@@ -86,8 +88,6 @@ NUMBERS: dict[str, int] = {name: number for number, name in DTYPES.items() if nu
 @cache
 def schema() -> Any:
     """Return the message classes by name: ``schema().GraphDef()``. Build them on first use."""
-    from pytest_amct.graphs.descriptors import message_classes
-
     names = _DATA_TYPES.split()
     types = [f"DT_{name}" for name in names]
     types += [f"DT_{name}_REF={100 + i}" for i, name in enumerate(names) if i]

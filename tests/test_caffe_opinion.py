@@ -76,6 +76,7 @@ def compared() -> dict[str, set[str]]:
     return seen
 
 
+@pytest.mark.slow
 def test_drawn_nets() -> None:
     compared()
 

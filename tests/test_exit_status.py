@@ -33,6 +33,7 @@ def test_an_end_after_the_report_keeps_the_report(repository: ToyRepository) -> 
     assert repository.report()["complete"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "left",
     [

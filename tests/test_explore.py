@@ -395,6 +395,7 @@ def test_workers_draw_by_the_seed_of_the_controller(
     assert seeds[0] != seeds[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "id_",
     [

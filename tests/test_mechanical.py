@@ -17,6 +17,7 @@ EVERY = [m for f in ("onnx", "tensorflow", "caffe") for m in mechanical(f)]
 PART = EVERY if FULL else EVERY[len(EVERY) % 6 :: 6]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", PART, ids=lambda m: m.name)
 def test_a_wrongly_implemented_condition_is_caught(mutant: Mutant, tmp_path: Path) -> None:
     killed = kill(mutant, tmp_path)

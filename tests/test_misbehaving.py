@@ -314,6 +314,7 @@ def test_an_isolated_function_is_found_where_pytest_finds_it(repository: ToyRepo
     assert run.code == 0, run.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("broken", "told"),
     [

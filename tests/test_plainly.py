@@ -36,6 +36,7 @@ def differing(network: Network) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framework", ["onnx", "tensorflow", "caffe"])
 def test_on_every_case_of_the_gate(framework: str) -> None:
     for group in catalog.groups(frameworks=(framework,)):
@@ -43,6 +44,7 @@ def test_on_every_case_of_the_gate(framework: str) -> None:
             assert differing(case.build().native.network()) == [], case.id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framework", ["onnx", "tensorflow", "caffe"])
 def test_on_networks_and_random_graphs(framework: str) -> None:
     for (name, model), _ in zip(models(framework, 11), range(300), strict=False):

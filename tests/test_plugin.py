@@ -131,6 +131,7 @@ def test_keyword_and_marker_pick_tests(repository: ToyRepository) -> None:
     assert outcomes(by_marker.out) == {"passed": 1, "deselected": 1}
 
 
+@pytest.mark.slow
 def test_deselecting_the_suite_by_hand_is_not_an_error(repository: ToyRepository) -> None:
     for more in ([], ["-n2"]):
         run = repository.cheap("test_own.py", "-m", "not amct", *more)
@@ -164,6 +165,7 @@ def test_last_failed_finds_the_suite_when_tests_beside_it_failed_too(
     assert CHEAP_TEST in again.out
 
 
+@pytest.mark.slow
 def test_it_stops_at_the_first_failure_if_asked_to(repository: ToyRepository) -> None:
     repository.ini(quantizer="toy:gemm_always")
     for more in (["-p", "no:randomly"], ["-n2"]):
@@ -178,6 +180,7 @@ def test_it_stops_at_the_first_failure_if_asked_to(repository: ToyRepository) ->
 # --- odd surroundings ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -257,6 +260,7 @@ def test_the_whole_suite_gives_the_same_report_in_any_order_and_number_of_proces
 # --- what pytest shows --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [[], ["-n2"]], ids=["one process", "xdist"])
 def test_junit_xml_has_our_properties(more: list[str], repository: ToyRepository) -> None:
     repository.ini(quantizer="toy:gemm_always")

@@ -52,6 +52,7 @@ def crash(repository: ToyRepository, way: str, *arguments: str) -> Run:
     return repository.cheap(f"--amct-select={CHEAP}@0", "--amct-select=*/weight_rank", *arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_one_sentence_names_the_quantizer_and_the_case(way: str, repository: ToyRepository) -> None:
     run = crash(repository, way, "-p", "no:randomly")
@@ -148,6 +149,7 @@ def test_the_end_is_noticed_while_a_fork_lives_on(repository: ToyRepository) -> 
     assert seen.exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_slow_is_not_taken_for_one_that_hangs(repository: ToyRepository) -> None:
     repository.ini('amct_timeout = "1"')
     repository.quantizer("time.sleep(0.3)", "return obey(model, request)")
@@ -156,6 +158,7 @@ def test_a_run_that_is_slow_is_not_taken_for_one_that_hangs(repository: ToyRepos
     assert run.code == 0, run.text
 
 
+@pytest.mark.slow
 def test_slow_tests_after_a_single_model_are_not_taken_for_a_call(
     repository: ToyRepository,
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_report_that_cannot_be_written_in_the_end(repository: ToyRepository) -
 # --- quantizers that misbehave ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "kind", "told"),
     [
@@ -102,6 +103,7 @@ def test_nonsense_is_one_finding_and_the_run_continues(
     assert "Traceback" not in run.text
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_quantizer_ends_the_run(repository: ToyRepository) -> None:
     repository.quantizer("raise KeyboardInterrupt")
     for more in ([], ["-n2"]):
@@ -203,6 +205,7 @@ NOTHING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", NOTHING)
 @pytest.mark.parametrize("more", [["-p", "no:randomly"], ["-n2"], ["-k", "Gemm"]], ids=" ".join)
 def test_a_quantizer_without_any_result_is_reported_once(

@@ -163,6 +163,7 @@ ROW = "uniform/onnx/Gemm"
 LAZY = "return {n.name: False for n in model.graph.node}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "arguments", "code", "status"),
     [
@@ -283,6 +284,7 @@ def test_judging_a_model_reports_how_much_was_judged_and_why_not_more(
     jsonschema.validate(repository.report(), schema())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "judged", "reason"),
     [
@@ -352,6 +354,7 @@ SKIPS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "conftest", "by"),
     [

@@ -121,6 +121,7 @@ def test_a_batch_that_dies_is_retried_one_model_at_a_time(tmp_path: Path) -> Non
     assert {r.status for r in result.records if "@0" in r.case} == {"decided"}
 
 
+@pytest.mark.slow
 def test_models_that_a_batch_left_out_are_retried_one_at_a_time(tmp_path: Path) -> None:
     """The batch ended half-way with status 0."""
     mode = "if transposed and len(manifest['models']) > 1: sys.exit(0)"
@@ -226,6 +227,7 @@ def isolated(folder: Path, name: str, mode: str, timeout: int = 60) -> Runner:
     return Runner(load_quantizer(settings.quantizer, folder), load_spec(), settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "mode", "words"),
     [

@@ -31,6 +31,7 @@ def _everything(network: object) -> list[str]:
     return ["quantizable"] * len(network.layers)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_names_and_metadata_reveal_no_answer(framework: str) -> None:
     assert abs(blindness.score(framework) - 0.5) <= blindness.CHANCE

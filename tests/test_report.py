@@ -255,6 +255,7 @@ def test_a_waiver_accepts_a_finding_and_an_unused_one_is_reported(tmp_path: Path
     assert any("'uniform/onnx/Conv/*' matches no finding" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_the_reference_has_no_findings_and_exercises_every_condition_both_ways(
     tmp_path: Path,
 ) -> None:

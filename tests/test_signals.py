@@ -55,6 +55,7 @@ def is_alive(pid: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("signo", "where"),
     [

@@ -337,6 +337,7 @@ def test_a_graph_may_list_consumers_before_producers() -> None:
     assert names == [node.name for node in plain][::-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", catalog.variations("tensorflow"))
 def test_variations_change_the_graph_and_no_answer(name: str) -> None:
     changed = 0

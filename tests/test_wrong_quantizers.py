@@ -43,6 +43,7 @@ def of_kind(kind: str, warned: bool) -> list[WrongQuantizer]:
     return [w for w in ALL.values() if w.kind == kind and w.warned is warned]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", of_kind("over-quantized", False), ids=lambda w: w.name)
 def test_a_broken_condition_fails_its_own_test(wrong: WrongQuantizer, tmp_path: Path) -> None:
     result = check(wrong, tmp_path)
@@ -81,6 +82,7 @@ def test_a_decision_that_depends_on_irrelevant_details_is_unstable(
         assert len(found.shrunk.network.items) <= wrong.size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", of_kind("not-quantized", True), ids=lambda w: w.name)
 def test_layers_left_in_float_are_reported_and_fail_in_required_rows(
     wrong: WrongQuantizer, tmp_path: Path

@@ -126,7 +126,18 @@ def _run_tests(mutant: Mutant | None) -> None:
         import pytest
 
         files = [ROOT / "tests" / f"test_{name}.py" for name in TESTS.split()]
-        quiet = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist"]
+        quiet = [
+            "-x",
+            "-q",
+            "-m",
+            "slow or not slow",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:randomly",
+            "-p",
+            "no:xdist",
+        ]
         quiet.append("--assert=plain")  # rewriting would import the package past the finder
         status = pytest.main([*quiet, *map(str, files)])
     finally:

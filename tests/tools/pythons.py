@@ -24,12 +24,19 @@ def main() -> int:
         name = f"python3.{minor}"
         if sys.version_info[:2] == (3, minor):
             continue
-        if shutil.which(name) is None:
+        if not _is_installed(name):
             print(f"{name}: not installed, skipped", flush=True)
         elif not _passes(name):
             failed.append(name)
     print(f"failed: {', '.join(failed)}" if failed else "no failures")
     return int(bool(failed))
+
+
+def _is_installed(name: str) -> bool:
+    """Return whether the command runs: version managers leave commands that do not."""
+    if shutil.which(name) is None:
+        return False
+    return subprocess.run([name, "--version"], capture_output=True).returncode == 0
 
 
 def _passes(name: str) -> bool:

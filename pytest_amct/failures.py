@@ -1,4 +1,7 @@
-"""The text of a failing test: finding, condition, row, model, last output of the quantizer."""
+"""The parts of a failing test's text: finding, condition, row, model, output of the quantizer.
+
+`Runner.result` joins them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids of rows, conditions and cases as values. Only this module parses ids.
+"""Ids of rows, conditions and cases as values. No other module takes one apart.
 
 Ids are paths. They are public, and their meaning never changes:
 
@@ -167,6 +167,11 @@ def framework_of(text: str) -> str:
 def is_case(text: str) -> bool:
     """Return whether an id (or a pattern of ids) means cases."""
     return "@" in text
+
+
+def is_varied(text: str) -> bool:
+    """Return whether the id of a case names variations."""
+    return is_case(text) and bool(CaseId.parse(text).variations)
 
 
 def is_within(text: str, row: str) -> bool:

@@ -22,7 +22,7 @@ from pytest_amct.failures import last_words, more, told
 from pytest_amct.gate import Gate
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.reading import ModelFiles
-from pytest_amct.ids import ConditionId
+from pytest_amct.ids import ConditionId, is_varied
 from pytest_amct.options import Settings
 from pytest_amct.processes.journal import Journal
 from pytest_amct.quantizers.isolation import Isolated
@@ -302,7 +302,7 @@ class Runner:
     def _explain(self, group: str, failed: list[Finding]) -> str:
         """Return the text of a failing test, about the first finding."""
         # List other deviations before variations of the same one.
-        first, others = failed[0], sorted(failed[1:], key=lambda f: "+" in f.case)
+        first, others = failed[0], sorted(failed[1:], key=lambda f: is_varied(f.case))
         if first.case not in self._seen:  # explore drew and judged it, but did not keep it
             self.records(parse_case(first.case))
         case, _, outcome = self._seen[first.case]

@@ -34,7 +34,7 @@ Decided = Literal["quantized", "float", "unmatched", "unknown"]
 ROW_WIDE = frozenset({"not-quantized"})
 """Kinds whose `condition` is the id of a row."""
 
-NEIGHBOURS = "the neighbours explain the same result"
+NEIGHBOURS = "quantized neighbours explain the same result"
 """Why a form cannot tell what was done to a layer whose evidence is inferred."""
 
 

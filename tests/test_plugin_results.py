@@ -295,7 +295,7 @@ def test_judging_a_model_reports_how_much_was_judged_and_why_not_more(
         (
             "from pytest_amct import Decision\n    return {'own': Decision(evidence='inferred')}",
             0,
-            "the neighbours explain the same result",
+            "quantized neighbours explain the same result",
         ),
         ("from pytest_amct import Unsupported\n    raise Unsupported('no')", 0, "unsupported: no"),
     ],

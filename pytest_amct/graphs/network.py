@@ -48,8 +48,10 @@ class Role(Enum):
     OPERATOR = auto()  #: constant if its inputs are
     IDENTITY = auto()  #: returns its first input
     RANDOM = auto()  #: returns another value on each run
-    OPEN = auto()  #: the document does not decide (control flow, variables, seeded random)
-    FOREIGN = auto()  #: unknown: its result may change even if its inputs are constant
+    OPEN = auto()  #: the document does not decide (control flow, variables)
+    FOREIGN = (
+        auto()
+    )  #: its result may change even if its inputs are constant (unknown domains, seeded random)
     CALL = auto()  #: calls a function whose body is in the model
 
 

@@ -2,7 +2,7 @@
 
 All walks go backwards from the tensor, without recursion. They cache their results, so that
 walking from every weight of a network is linear in its size. A cycle, which no format allows,
-gives `unknown`.
+gives `unknown`. What an operator does, its `Role`, is in ``graphs/<framework>/ops.py``.
 """
 
 from __future__ import annotations

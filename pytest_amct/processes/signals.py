@@ -1,4 +1,7 @@
-"""Lets SIGTERM and SIGHUP end a run like Ctrl-C: results are reported and children are ended."""
+"""Lets SIGTERM and SIGHUP end a run like Ctrl-C: results are reported and children are ended.
+
+The process that watches the run passes these signals on, see `watch`.
+"""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def shown(form: str, layer: Layer, decision: Decision) -> Decision | None:
     left = form == "qoperator" and not has_integer_operator(layer)
     if not decision.quantized or left or (form in MODELS and not on_floats(form, layer)):
         # a weight behind a DequantizeLinear of the given model shows nothing by a second one
-        again = form in ("qdq", "qoperator") and dequantized_before(layer)
+        again = form in ("qdq", "qoperator") and dequantized_before(layer, form)
         return None if again else Decision.float()
     if not decision.weights:
         decision = replace(decision, weight_channel_wise=None, weight_asymmetric=None)
@@ -85,12 +85,13 @@ def has_integer_operator(layer: Layer) -> bool:
     return layer.type in types and layer.version >= 12 and plain
 
 
-def dequantized_before(layer: Layer) -> bool:
+def dequantized_before(layer: Layer, form: str) -> bool:
     row = find_row(layer, SPEC)
     weight = None if row is None or row.ports.weight is None else layer.input(row.ports.weight)
     producer = None if weight is None else weight.producer
-    # Once quantized, an Add or a product before it also gives such a weight.
-    return producer is not None and producer.type in ("DequantizeLinear", "Add", "MatMul")
+    # Once quantized, an Add before it also gives such a weight, and an integer product does.
+    types = ("DequantizeLinear", "Add", *(["MatMul"] if form == "qoperator" else []))
+    return producer is not None and producer.type in types
 
 
 def on_floats(form: str, layer: Layer) -> bool:

@@ -228,7 +228,11 @@ def test_layers_that_cannot_be_told_are_reported_in_one_line(tmp_path: Path) -> 
         assert reason == {"reason": NEIGHBOURS, "layers": report["untold"]["layers"]}
         row = next(r for r in report["rows"] if r["id"] == GEMM[0])
         assert (row["quantized"], row["not_quantized"], row["untold"]) == (0, 0, row["eligible"])
-        told = [x for x, _ in summary_lines(report) if "cannot be told: the neighbours" in x]
+        told = [
+            x
+            for x, _ in summary_lines(report)
+            if "cannot be told: quantized neighbours explain the same result" in x
+        ]
         assert len(told) == 1
         assert "0 of 1 types quantized" in line_of(report, "types without a row")
         jsonschema.validate(report, schema())

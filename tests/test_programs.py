@@ -81,6 +81,7 @@ def test_a_program_is_judged_as_a_function_is(prefix: str, tmp_path: Path) -> No
     ("mode", "status", "words"),
     [
         ("if transposed: os.kill(os.getpid(), signal.SIGKILL)", "crashed", "SIGKILL"),
+        ("if transposed: os.kill(os.getpid(), signal.SIGRTMIN + 1)", "crashed", "by signal "),
         ("if transposed: os.abort()", "crashed", "SIGABRT"),
         ("if transposed: print('not this'); sys.exit(64)", "refused", ""),
         ("if transposed: print('no space'); sys.exit(3)", "errored", "exit status 3: no space"),

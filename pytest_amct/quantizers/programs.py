@@ -23,6 +23,7 @@ from typing import IO, Any
 
 from pytest_amct.decisions.plain import refuse_special
 from pytest_amct.errors import OutputError, UsageError
+from pytest_amct.processes.endings import cause
 from pytest_amct.processes.temporary import noted
 from pytest_amct.quantizers.folders import MANIFEST, write_folder
 from pytest_amct.quantizers.messages import (
@@ -215,7 +216,7 @@ def _check(status: int | None, said: str, timeout: float) -> None:
     if status is None:
         raise TimedOut(f"the program timed out after {timeout:g} s and was killed")
     if status < 0:
-        raise Crashed(f"the program was killed by {signal.Signals(-status).name}")
+        raise Crashed(f"the program was killed by {cause(status)}")
     if status == REFUSED_STATUS:
         raise Refused(last)
     if status:

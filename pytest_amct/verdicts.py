@@ -9,7 +9,7 @@ from typing import Literal
 from pytest_amct.decisions.decision import Decision, Outcome, layer_index
 from pytest_amct.decisions.names import name_of
 from pytest_amct.decisions.value_types import SHOWS_NOTHING, SHOWS_NOTHING_ELSEWHERE
-from pytest_amct.graphs import walk
+from pytest_amct.graphs import sources, walk
 from pytest_amct.graphs.network import Basis, Layer, Tensor
 from pytest_amct.ids import CaseId, ConditionId, is_case, matches
 from pytest_amct.request_options import RequestOptions
@@ -241,7 +241,7 @@ def is_expected(layer: Layer, row: Row, spec: Spec, options: RequestOptions) -> 
     fed = [t for t in inputs if walk.is_fed(t)]
     if not fed or any(map(_is_quantized_already, fed)):
         return False
-    constant = any(walk.source(t).kind == "constant" for t in inputs)
+    constant = any(sources.source(t).kind == "constant" for t in inputs)
     makers = [find_row(made, spec) for t in fed if (made := walk.origin(t).producer) is not None]
     only_bias = constant and any(m and m.ports.weight is not None for m in makers)
     return not only_bias

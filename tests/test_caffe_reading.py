@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_amct import ModelError, Treatment, answer
-from pytest_amct.graphs import walk
+from pytest_amct.graphs import sources, walk
 from pytest_amct.graphs.caffe.reader import read_caffe
 from pytest_amct.graphs.caffe.schema import message
 from pytest_amct.graphs.network import Layer
@@ -352,7 +352,7 @@ def test_parameters_come_from_the_prototxt_and_blobs_from_the_caffemodel() -> No
     assert found.attribute("stride") is None and found.attribute("bias_term") is False
     weight = found.input(1)
     assert weight is not None and list(weight.value.data) == [1.0] * 36
-    assert walk.source(weight).kind == "constant"
+    assert sources.source(weight).kind == "constant"
 
 
 def test_attributes_are_those_that_the_prototxt_sets() -> None:

@@ -26,7 +26,7 @@ from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.explore import Explorer
 from pytest_amct.frameworks import FRAMEWORKS
-from pytest_amct.graphs import walk
+from pytest_amct.graphs import sources
 from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference
@@ -102,7 +102,7 @@ def test_networks_have_the_structures_of_real_ones() -> None:
     assert {case.opset for case in cases} >= {13, 17, 19, 21}
     assert any(len(t.consumers) > 1 for x in layers for t in x.outputs if t)  # branches
     adds = [x for x in layers if x.type == "Add" and len(x.inputs) == 2]
-    dynamic = [[walk.source(t).kind == "dynamic" for t in x.inputs if t] for x in adds]
+    dynamic = [[sources.source(t).kind == "dynamic" for t in x.inputs if t] for x in adds]
     assert any(all(kinds) for kinds in dynamic)  # residual additions
     weights = [x.inputs[1] for x in layers if x.type == "Conv" and x.inputs[1]]
     assert any(len(t.consumers) > 1 for t in weights)  # shared weights

@@ -18,7 +18,7 @@ from tiny_models import FLOAT, INT64, graph, model, node, numbers, stored
 import pytest_amct
 from pytest_amct.api import decisions_of
 from pytest_amct.decisions.read import read_outcome
-from pytest_amct.graphs import walk
+from pytest_amct.graphs import sources, walk
 from pytest_amct.graphs.onnx.growth import grows
 from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.graphs.text import network_text
@@ -40,7 +40,7 @@ def _asked(proto: ModelProto) -> list[str]:
     network = read_onnx(proto)
     for tensors in network.scopes:
         for tensor in tensors.values():
-            walk.shape(tensor), walk.dtype(tensor), walk.source(tensor)
+            walk.shape(tensor), walk.dtype(tensor), sources.source(tensor)
     return [pytest_amct.answer(layer).verdict for layer in network.layers]
 
 
@@ -383,10 +383,10 @@ def _is_short(message: str) -> None:
 def test_a_little_fuzz_finds_nothing(tmp_path: Path) -> None:
     """A longer run: ``python tests/tools/fuzz_models.py --minutes 5``."""
     pytest.importorskip("resource", reason="the limits of a child process need a POSIX system")
-    from fuzz_models import Fuzz, sources
+    from fuzz_models import Fuzz, real_files
 
     (tmp_path / "home").mkdir()
-    fuzz = Fuzz(sources(quick=True), 20, tmp_path / "home", tmp_path / "kept")
+    fuzz = Fuzz(real_files(quick=True), 20, tmp_path / "home", tmp_path / "kept")
     fuzz.run(time.monotonic() + 120, most=60)
     assert fuzz.failures == []
     assert fuzz.count == 60

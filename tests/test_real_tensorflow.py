@@ -86,7 +86,7 @@ def test_a_frozen_keras_application_is_read() -> None:
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 import pytest_amct
-from pytest_amct.graphs import walk
+from pytest_amct.graphs import sources, walk
 from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 model = tf.keras.applications.MobileNetV2(weights=None, input_shape=(96, 96, 3), alpha=0.35)
 call = tf.function(lambda x: model(x, training=False))
@@ -98,7 +98,7 @@ for type_, count in weighted.items():
     assert len(layers) == count
     for layer in layers:
         assert layer.inputs[1].producer.type == "Identity"
-        assert walk.source(layer.inputs[1]).kind == "constant"
+        assert sources.source(layer.inputs[1]).kind == "constant"
         assert pytest_amct.answer(layer).verdict == "quantizable", layer
 adds = [layer for layer in network.layers if layer.type == "AddV2"]
 assert adds and {pytest_amct.answer(layer).verdict for layer in adds} == {"unspecified"}

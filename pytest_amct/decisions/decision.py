@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-from pytest_amct.graphs.network import Basis, Layer
+from pytest_amct.graphs.network import Basis, Layer, Network
+from pytest_amct.once import once
 from pytest_amct.tables.model import Scheme, Treatment
 
 UNMATCHED: Literal["unmatched"] = "unmatched"
@@ -102,8 +103,8 @@ class Outcome:
 
 def layer_index(layer: Layer) -> int:
     """Return the index of a layer in its network. `Outcome.decisions` uses it as key."""
-    index = layer.network.memo.get("index")
-    if index is None:
-        index = {known: i for i, known in enumerate(layer.network.layers)}
-        layer.network.memo["index"] = index
-    return int(index[layer])
+    return once(layer.network, _indices)[layer]
+
+
+def _indices(network: Network) -> dict[Layer, int]:
+    return {layer: index for index, layer in enumerate(network.layers)}

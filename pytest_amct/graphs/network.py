@@ -144,6 +144,8 @@ class Function:
     scopes: list[dict[str, Tensor]]
     calls: list[Layer]
     given: Mapping[str, Any] = field(default_factory=dict)
+    #: whether a call runs the body repeatedly
+    loops: bool = False
 
 
 class Ops(Protocol):
@@ -185,8 +187,8 @@ class Network:
     scopes: list[dict[str, Tensor]] = field(default_factory=list)
     #: the functions, each before the functions that it calls
     functions: list[Function] = field(default_factory=list)
-    #: the results that `graphs.walk`, `tables` and others cache
-    memo: dict[str, Any] = field(default_factory=dict)
+    #: what was computed of the network, see `pytest_amct.once`
+    memo: dict[Callable[[Any], Any], Any] = field(default_factory=dict)
 
     def layer(self, name: str) -> Layer:
         """Return the layer of this name. Raise `KeyError` if there is not exactly one."""

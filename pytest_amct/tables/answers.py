@@ -9,6 +9,7 @@ from typing import Any
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Basis, Layer
 from pytest_amct.ids import UNLISTED, ConditionId
+from pytest_amct.once import once
 from pytest_amct.tables.facts import Facts, facts_of
 from pytest_amct.tables.float16 import FLOAT16_REQUIRED
 from pytest_amct.tables.kinds import Given, Seen, kind_of, weight_rank_of
@@ -23,7 +24,7 @@ from pytest_amct.tables.model import (
     Treatment,
     condition_id,
 )
-from pytest_amct.tables.plainly import hold, steps
+from pytest_amct.tables.plainly import Step, hold, steps
 from pytest_amct.wording import written
 
 
@@ -57,14 +58,15 @@ def _explained(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> tu
     return tuple(_reasons(layer, row, treatment, facts))
 
 
+def _checks(spec: Spec) -> dict[str, tuple[tuple[Step, ...] | None, bool]]:
+    """Return the checks of each row, and whether the Float16 rule closes its type."""
+    return {row.id: (steps(row), closed_by_float16(row, spec)) for row in spec.rows}
+
+
 def _plainly(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> bool:
     """Return whether the fast path shows that all conditions hold with basis `stated`."""
     spec = facts.spec
-    known = spec.memo.get(row.id)
-    if known is None:
-        # The cache is per spec: specs may share rows, but each closes its own types.
-        known = spec.memo[row.id] = (steps(row), closed_by_float16(row, spec))
-    checks, closed = known
+    checks, closed = once(spec, _checks)[row.id]
     if checks is None or layer.type not in row.types or layer.body or layer.parameters:
         return False
     if not _says_nothing(treatment):

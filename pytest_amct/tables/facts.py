@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pytest_amct.graphs import walk
+from pytest_amct.graphs import sources, walk
 from pytest_amct.graphs.collecting import uncollected
 from pytest_amct.graphs.network import Layer, Network, Tensor
+from pytest_amct.once import once
 from pytest_amct.tables.float16 import float16_rule
 from pytest_amct.tables.kinds import Seen
 from pytest_amct.tables.model import Answer, Spec
@@ -29,9 +30,7 @@ class Facts:
 
 def facts_of(network: Network, spec: Spec) -> Facts:
     """Return the facts of a network under a spec, the same object each time."""
-    known: dict[int, Facts] | None = network.memo.get("facts")
-    if known is None:
-        known = network.memo["facts"] = {}
+    known = once(network, _known)
     # A spec is not hashable. The facts keep it alive, so no other spec can get the same `id`.
     facts = known.get(id(spec))
     if facts is None:
@@ -40,6 +39,10 @@ def facts_of(network: Network, spec: Spec) -> Facts:
             walk.note_dtypes(network)
             facts = known[id(spec)] = Facts(spec, owners, sharers, float16_rule(network, spec))
     return facts
+
+
+def _known(network: Network) -> dict[int, Facts]:
+    return {}
 
 
 def _weights(network: Network, spec: Spec) -> tuple[dict[Tensor, Layer], dict[Tensor, list[Layer]]]:
@@ -57,7 +60,7 @@ def _weights(network: Network, spec: Spec) -> tuple[dict[Tensor, Layer], dict[Te
         if weight is not None and weight.origin == "constant":  # nearly all weights
             own(weight, layer)
         # Only constants can be shared. The walk behind any other weight would be long.
-        elif weight is not None and walk.source(weight).kind == "constant":
+        elif weight is not None and sources.source(weight).kind == "constant":
             for constant in {weight, *walk.stored(weight)}:
                 own(constant, layer)
     return owners, sharers

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pytest_amct.graphs import walk
+from pytest_amct.graphs import sources, walk
 from pytest_amct.graphs.network import UNKNOWN, Basis, Layer, Tensor
 from pytest_amct.tables.model import Ports, Treatment
 
@@ -229,7 +229,7 @@ def bias_source(layer: Layer, ports: Ports, given: Given, wanted: Parameters) ->
 
 
 def _source(tensor: Tensor, noun: str) -> Seen:
-    found = walk.source(tensor)
+    found = sources.source(tensor)
     holds = {"constant": True, "dynamic": False, "unknown": None}[found.kind]
     return Seen(holds, f"{noun} {tensor.name!r} comes from {found.why}", found.basis)
 
@@ -279,7 +279,7 @@ def constant_of_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameter
     second = _at(layer, ports.weight)
     if second is None:
         return Seen(None, "no second input")
-    found, rank = walk.source(second), walk.rank(second)
+    found, rank = sources.source(second), walk.rank(second)
     where = f"second input {second.name!r} comes from {found.why}"
     if found.kind == "dynamic":
         return Seen(False, where, found.basis)
@@ -296,7 +296,7 @@ def constant_of_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameter
 def weight_shared(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Check that no other layer has the same tensor or stored constant at its weight port."""
     weight = _at(layer, ports.weight)
-    if weight is None or walk.source(weight).kind != "constant":
+    if weight is None or sources.source(weight).kind != "constant":
         return Seen(True, "no stored weight")
     for constant in (weight, *sorted(walk.stored(weight), key=lambda t: t.name)):
         other = next(

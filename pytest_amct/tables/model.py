@@ -186,8 +186,10 @@ class Spec:
     #: the tables that are closed lists, with the basis on which a missing type is forbidden
     lists: Mapping[str, Basis] = field(default_factory=lambda: {"uniform": "stated"})
     source: str = field(default="", compare=False)
-    #: results that `tables` keeps for each row
-    memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    #: what was computed of the spec, see `pytest_amct.once`
+    memo: dict[Callable[[Any], Any], Any] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     @cached_property
     def by_type(self) -> Mapping[tuple[str, str, str], Row]:

@@ -73,11 +73,11 @@ def _weight_shared(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters)
 
 
 def _dtype(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters) -> bool | None:
-    memo = layer.network.memo.get("dtype", {})  # shape inference deletes it
+    known = walk.known_dtypes(layer.network)
     allowed, found = wanted["dtype"], False
     for tensor in (*layer.inputs, *layer.outputs[:1]):
         if tensor is not None:
-            dtype = tensor.dtype or memo.get(tensor)
+            dtype = tensor.dtype or known.get(tensor)
             if dtype not in allowed:
                 return None
             found = True

@@ -41,7 +41,7 @@ from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.read import read_outcome
 from pytest_amct.decisions.writers.forms import write_form
 from pytest_amct.errors import AmctError, OutputError
-from pytest_amct.graphs import walk
+from pytest_amct.graphs import sources, walk
 from pytest_amct.graphs.network import Network
 from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.graphs.text import network_text
@@ -93,7 +93,7 @@ class Example(NamedTuple):
 # --- examples -------------------------------------------------------------------------------------
 
 
-def sources(quick: bool = False) -> list[Source]:
+def real_files(quick: bool = False) -> list[Source]:
     """Return real files: gate models, onnx's own, their quantized forms, the forms of AMCT."""
     groups = [g for g in catalog.groups() if not g.startswith("uniform/onnx/unlisted")]
     cases = [catalog.make_case(g, d) for g in groups for d in catalog.deviations(g)]
@@ -181,7 +181,7 @@ def _ask(network: Network) -> None:
     tensors = [t for scope in network.scopes for t in scope.values()]
     for tensor in tensors:
         walk.shape(tensor), walk.dtype(tensor), walk.rank(tensor), walk.origin(tensor)
-        walk.source(tensor)
+        sources.source(tensor)
     for tensor in tensors[:: max(1, len(tensors) // _MOST_WALKED)]:
         walk.stored(tensor), walk.stored_types(tensor)
     for tensor in network.inputs:
@@ -376,7 +376,7 @@ def main() -> int:
         child(given.child[0], given.seed, int(given.child[1]), given.home)
     deadline = time.monotonic() + 60 * given.minutes
     with tempfile.TemporaryDirectory(prefix="amct-fuzz-") as home:
-        fuzz = Fuzz(sources(), given.seed, Path(home), given.keep)
+        fuzz = Fuzz(real_files(), given.seed, Path(home), given.keep)
         fuzz.run(deadline, given.only or 0, None if given.only is None else 1)
     counted = ", ".join(f"{n} {kind}" for kind, n in fuzz.kinds.most_common())
     print(f"seed {given.seed}: {fuzz.count} examples of {len(fuzz.files)} files: {counted}")

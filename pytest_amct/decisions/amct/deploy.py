@@ -27,6 +27,7 @@ from pytest_amct.decisions.onnx.quantized_constants import bits_of, stored, valu
 from pytest_amct.decisions.value_types import HANDS_ON, SHOWS_NOTHING
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Layer, Network, Tensor
+from pytest_amct.once import once
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Row, Spec
 
@@ -57,7 +58,7 @@ def read_deploy(original: Network, counterparts: Mapping[int, Layer], spec: Spec
 def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | str | None:
     if (not before.domain and before.type in SHOWS_NOTHING) or before.body or before.parameters:
         return None
-    kinds = _kinds(after.network)
+    kinds = once(after.network, _kinds)
     row = find_row(before, spec)
     ports = tuple(p for p in data_ports(before, row) if after.input(p) is not None)
     held = {port: _held(before.input(port), after.input(port), kinds) for port in ports}
@@ -144,14 +145,12 @@ def _data(inputs: tuple[int, ...] | None) -> str:
 
 def _kinds(network: Network) -> Mapping[Tensor, _Kind]:
     """Return the kind of each tensor that is not float. One pass in document order is enough."""
-    kinds: dict[Tensor, _Kind] | None = network.memo.get("ascend")
-    if kinds is None:
-        kinds = network.memo["ascend"] = {}
-        for layer in network.layers:
-            kind = _made(layer, kinds)
-            for output in layer.outputs:
-                if kind is not None and output is not None:
-                    kinds[output] = kind
+    kinds: dict[Tensor, _Kind] = {}
+    for layer in network.layers:
+        kind = _made(layer, kinds)
+        for output in layer.outputs:
+            if kind is not None and output is not None:
+                kinds[output] = kind
     return kinds
 
 

@@ -9,6 +9,7 @@ from pytest_amct.decisions.onnx.pairs import is_unknown, trace
 from pytest_amct.decisions.onnx.quantized_constants import is_operator
 from pytest_amct.decisions.value_types import HANDS_ON, SHOWS_NOTHING
 from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.once import once
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Spec
 
@@ -26,7 +27,7 @@ def doubt_at(before: Layer, after: Layer, port: int, what: str) -> str | None:
     if found is None:
         return None
     if is_unknown(found):
-        if found.qualified_type in _types(before.network):
+        if found.qualified_type in once(before.network, _types):
             if found.body and _functions_changed(before.network, after.network):
                 return f"{found} makes its {what}, and functions of the model have changed"
             return None
@@ -43,7 +44,7 @@ def doubt_at(before: Layer, after: Layer, port: int, what: str) -> str | None:
 
 def unknown_reader(before: Layer, after: Layer) -> str | None:
     """Return the operator that reads a layer's output and may quantize it, as text."""
-    known = _types(before.network)
+    known = once(before.network, _types)
     for output in after.outputs:
         for reader in output.consumers if output is not None else ():
             if is_unknown(reader) and reader.qualified_type not in known:
@@ -89,7 +90,7 @@ def in_place_of(original: Network, result: Network, missing: Iterable[int]) -> d
 
     The replacement is an unknown operator that has the layer's name or produces its output.
     """
-    known = _types(original)
+    known = once(original, _types)
     named: dict[tuple[str, str], list[Layer]] = {}
     for layer in result.layers:
         if is_unknown(layer) and layer.qualified_type not in known:
@@ -113,18 +114,17 @@ def in_place_of(original: Network, result: Network, missing: Iterable[int]) -> d
 
 def _functions_changed(original: Network, result: Network) -> bool:
     """Return whether a function of the given model has a different body in the result."""
-    found: bool | None = result.memo.get("functions changed")
-    if found is None:
-        had = {(f.domain, f.name, f.overload): f for f in original.raw.functions}
-        keys = ((f, (f.domain, f.name, f.overload)) for f in result.raw.functions)
-        found = any(key in had and had[key].node != f.node for f, key in keys)
-        result.memo["functions changed"] = found
-    return found
+    had = once(original, _functions)
+    has = once(result, _functions)
+    return any(had.get(key, nodes) != nodes for key, nodes in has.items())
+
+
+def _functions(network: Network) -> dict[tuple[str, str, str], list[bytes]]:
+    return {
+        (f.domain, f.name, f.overload): [node.SerializeToString() for node in f.node]
+        for f in network.raw.functions
+    }
 
 
 def _types(network: Network) -> frozenset[str]:
-    found: frozenset[str] | None = network.memo.get("types")
-    if found is None:
-        found = frozenset(layer.qualified_type for layer in network.layers)
-        network.memo["types"] = found
-    return found
+    return frozenset(layer.qualified_type for layer in network.layers)

@@ -16,7 +16,7 @@ from pytest_amct.decisions.onnx.quantized_constants import (
     values,
 )
 from pytest_amct.decisions.value_types import HANDS_ON
-from pytest_amct.graphs import walk
+from pytest_amct.graphs import sources, walk
 from pytest_amct.graphs.network import Layer, Tensor
 
 _FEWEST = 8
@@ -67,7 +67,7 @@ def is_constant(tensor: Tensor | None) -> bool:
     """Return whether a value cannot change from run to run."""
     if tensor is None or tensor.origin == "input":
         return False
-    return tensor.origin == "constant" or walk.source(tensor).kind == "constant"
+    return tensor.origin == "constant" or sources.source(tensor).kind == "constant"
 
 
 def scaled_operand(layer: Layer) -> Tensor | None:

@@ -14,7 +14,8 @@ from pytest_amct.decisions.onnx.pairs import (
 from pytest_amct.decisions.onnx.qoperator import is_qoperator
 from pytest_amct.decisions.onnx.quantized_constants import is_dequantize, is_quantize
 from pytest_amct.decisions.value_types import SHOWS_NOTHING
-from pytest_amct.graphs.network import Basis, Layer, Tensor
+from pytest_amct.graphs.network import Basis, Layer, Network, Tensor
+from pytest_amct.once import once
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import Spec
 
@@ -112,12 +113,14 @@ def _passes(layer: Layer) -> bool:
 
 def _is_quantized(layer: Layer, spec: Spec) -> bool:
     """Return whether a layer of the result may be quantized. In doubt it is."""
-    # The cache is kept by table, as each table lists other types.
-    of_specs: dict[str, dict[Layer, bool]] = layer.network.memo.setdefault("neighbours", {})
-    memo = of_specs.setdefault(spec.source, {})
-    if layer not in memo:
-        memo[layer] = _may_be_quantized(layer, spec)
-    return memo[layer]
+    known = once(layer.network, _known)
+    if (spec.source, layer) not in known:
+        known[spec.source, layer] = _may_be_quantized(layer, spec)
+    return known[spec.source, layer]
+
+
+def _known(network: Network) -> dict[tuple[str, Layer], bool]:
+    return {}  # by table file, too, as each lists other types
 
 
 def _may_be_quantized(layer: Layer, spec: Spec) -> bool:

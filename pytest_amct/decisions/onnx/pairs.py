@@ -24,6 +24,7 @@ from pytest_amct.decisions.onnx.quantized_constants import (
 )
 from pytest_amct.decisions.value_types import HANDS_ON, SHOWS_NOTHING
 from pytest_amct.graphs.network import Layer, Network, Tensor
+from pytest_amct.once import once
 
 _QGEMM_SCALE = 7
 """The input port of QGemm's optional output scale."""
@@ -75,10 +76,14 @@ def trace(tensor: Tensor | None) -> Trace:
     layer = tensor.producer if tensor is not None else None
     if tensor is None or layer is None:
         return _walk_back(tensor) if tensor is not None and tensor.bound else Trace((), False, ())
-    memo: dict[Tensor, Trace] = layer.network.memo.setdefault("dequantized", {})
-    if tensor not in memo:
-        memo[tensor] = _walk_back(tensor)
-    return memo[tensor]
+    known = once(layer.network, _traces)
+    if tensor not in known:
+        known[tensor] = _walk_back(tensor)
+    return known[tensor]
+
+
+def _traces(network: Network) -> dict[Tensor, Trace]:
+    return {}
 
 
 def _walk_back(tensor: Tensor) -> Trace:
@@ -151,7 +156,7 @@ def _behind(tensor: Tensor | None) -> tuple[bool, Layer | None]:
             stack.extend((t, scaled) for t in given[:_NEARBY])  # the arguments of a nested graph
             continue
         if layer.type in _NESTING and not layer.domain:
-            maybe = maybe or _dequantizes_inside(layer.network)
+            maybe = maybe or once(layer.network, _dequantizes_inside)
         if _doubtful(layer) and not (scaled and is_unknown(layer)):
             return maybe, layer
         operand = scaled_operand(layer)
@@ -166,11 +171,7 @@ def _behind(tensor: Tensor | None) -> tuple[bool, Layer | None]:
 
 def _dequantizes_inside(network: Network) -> bool:
     """Return whether a nested graph contains a dequantizing layer: it may reach an output."""
-    found: bool | None = network.memo.get("dequantized inside")
-    if found is None:
-        found = any(layer.where and dequantizes(layer) for layer in network.layers)
-        network.memo["dequantized inside"] = found
-    return found
+    return any(layer.where and dequantizes(layer) for layer in network.layers)
 
 
 def _shows_nothing(layer: Layer) -> bool:

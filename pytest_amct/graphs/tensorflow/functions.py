@@ -40,7 +40,7 @@ def tie(network: Network, functions: Mapping[str, Function]) -> list[Function]:
             for i, parameter in enumerate(function.parameters):
                 parameter.bind(call.layer.input(i + call.first))
                 if call.loops:
-                    network.memo.setdefault("tensorflow carried", set()).add(parameter)
+                    function.loops = True
                     # With other calls of the body, all call sites must agree on the source.
                     parameter.origin = "carried" if len(found) == 1 else "parameter"
             if call.returns:

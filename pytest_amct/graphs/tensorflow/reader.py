@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -58,7 +59,10 @@ class _Reader:
 
     def __init__(self, proto: Any, name: str) -> None:
         self.proto, self.name = proto, name
-        self.network = Network("tensorflow", ops.TensorflowOps(), proto, infer)
+        #: all layers, producers before consumers, callers before the functions that they call
+        self.order: list[Layer] = []
+        inferred = partial(infer, self.order)
+        self.network = Network("tensorflow", ops.TensorflowOps(), proto, inferred)
         self.bodies: dict[str, Any] = {}
         for body in proto.library.function:
             if body.signature.name in self.bodies:
@@ -88,8 +92,7 @@ class _Reader:
             read[name] = self.function(body, scopes[name])
         self.network.functions = tie(self.network, read)
         sequence = [f.raw.signature.name for f in self.network.functions] or list(read)
-        in_order = [*order, *(layer for name in sequence for layer in orders[name])]
-        self.network.memo["tensorflow order"] = in_order
+        self.order += [*order, *(layer for name in sequence for layer in orders[name])]
 
     # --- one graph or body ------------------------------------------------------------------
 

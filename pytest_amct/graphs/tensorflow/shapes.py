@@ -19,14 +19,12 @@ _MOST = 64
 """The most entries of a constant that is read as a shape; no tensor has more dimensions."""
 
 
-def infer(network: Network) -> None:
-    """Fill in the shapes that the file does not declare, producers first."""
-    order: list[Layer] = network.memo.get("tensorflow order", [])
-    carried: set[Tensor] = network.memo.get("tensorflow carried", set())
+def infer(order: Sequence[Layer], network: Network) -> None:
+    """Fill in the shapes that the file does not declare; `order` lists producers first."""
     for _ in range(2 if network.functions else 1):  # a second time for the results of calls
         for function in network.functions:
-            for parameter in function.parameters:
-                if parameter not in carried:  # a loop may change the shape of what it carries
+            if not function.loops:  # a loop may change the shape of what it carries
+                for parameter in function.parameters:
                     _agree(parameter)
         for layer in order:
             for port, made in enumerate(layer.outputs):

@@ -14,7 +14,7 @@ from pytest_amct.decisions.decision import UNMATCHED, Decision
 from pytest_amct.decisions.value_types import SHOWS_NOTHING_ELSEWHERE
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Layer, Network
-from pytest_amct.graphs.walk import source
+from pytest_amct.graphs.sources import source
 from pytest_amct.quantizers.builtin.onnxruntime import quiet
 from pytest_amct.quantizers.protocol import Request, Unsupported
 from pytest_amct.tables.answers import find_row

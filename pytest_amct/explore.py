@@ -23,13 +23,13 @@ from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 from hypothesis.errors import Flaky
 
 from pytest_amct.cases import catalog
-from pytest_amct.cases.metamorphic import MetamorphicCase
+from pytest_amct.cases.metamorphic import MetamorphicCase, condition
 from pytest_amct.cases.networks import AnyCase, NetworkCase
 from pytest_amct.cases.plan import Built, Case, known_as, target_layers
 from pytest_amct.cases.requests import needs
 from pytest_amct.cases.strategies import every_deviation, explored_cases, networks
 from pytest_amct.graphs.network import Network
-from pytest_amct.ids import METAMORPHIC, NETWORKS, ConditionId, framework_of
+from pytest_amct.ids import NETWORKS, ConditionId, framework_of
 from pytest_amct.results import Result
 from pytest_amct.runner import Runner
 from pytest_amct.stability import check_pairs, look
@@ -107,7 +107,7 @@ class Explorer:
 
     def check_metamorphic(self, change: str) -> Result:
         """Judge pairs of models that every table treats alike."""
-        group, runner = str(ConditionId(METAMORPHIC, "onnx", change)), self.runner
+        group, runner = condition(change), self.runner
         if not runner.gate.is_whole(group):
             return check_pairs(runner, runner.gate.pairs(group))
         if (stopped := runner.stopped("onnx")) is not None:
@@ -145,7 +145,7 @@ class Explorer:
             networks("onnx", _MOST_IN_PAIRS),
             st.integers(0, 255),
         )
-        self._search(str(ConditionId(METAMORPHIC, "onnx", change)), cases, findings, search)
+        self._search(condition(change), cases, findings, search)
         return search
 
     def _conditions(self, group: str) -> tuple[Search[AnyCase], dict[str, Finding]]:

@@ -11,7 +11,7 @@ from pytest_amct.cases.metamorphic import MetamorphicCase, parse_metamorphic
 from pytest_amct.cases.networks import AnyCase, parse_case
 from pytest_amct.errors import UsageError
 from pytest_amct.frameworks import FRAMEWORKS
-from pytest_amct.ids import NETWORKS, ConditionId, is_case, is_within, matches
+from pytest_amct.ids import NETWORKS, ConditionId, is_case, is_placed, is_within, matches
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.tables.model import Spec, condition_id
@@ -48,10 +48,10 @@ class Gate:
                 at = max(i for i, g in enumerate(groups) if is_within(g, row))
                 groups.insert(at + 1, condition)
         # A network or pair that ended the process can be selected in either profile.
-        if self.explores or any(":in(" in pattern for pattern in self.select):
+        if self.explores or any(map(is_placed, self.select)):
             groups += [str(ConditionId(NETWORKS, f)) for f in self.frameworks]
             if "onnx" in self.frameworks:
-                groups += [f"{metamorphic.GROUP}/{change}" for change in metamorphic.changes()]
+                groups += [metamorphic.condition(change) for change in metamorphic.changes()]
         return groups
 
     @cached_property

@@ -13,7 +13,8 @@ Ids are paths. They are public, and their meaning never changes:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -28,6 +29,8 @@ METAMORPHIC = "metamorphic"
 
 CHAIN = "chain"
 """The context of a case whose neighbours are quantizable."""
+
+_NUMBER = re.compile(r"[0-9]{1,4}")
 
 _OF_UNIFORM = ("float16", "settings")
 """Tables whose conditions restrict the rows of table 1."""
@@ -149,9 +152,53 @@ class CaseId:
         """The same deviation without context and variations, in the same position."""
         return CaseId(self.condition, self.deviation, "", self.position)
 
-    def with_variations(self, *names: str) -> CaseId:
-        """Return the id with these variations in place of its present ones."""
-        return replace(self, variations=names)
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The layers of the network at this position. Raises `ValueError` if it has none."""
+        return tuple(Item.parse(spelled) for spelled in self.position.split(","))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A layer of a network: ``uniform/onnx/Add@default<1``, or ``_<1`` for the target.
+
+    ``<1`` means that the item reads the result of the previous item; ``<1<2`` means that its second
+    operand is the result of the item before that. Without ``<``, it reads a separate input.
+    """
+
+    #: the condition or row, ``""`` for the target
+    group: str
+    deviation: str
+    #: how many items back its data comes from; 0, or a number past the first item = a new input
+    back: int = 0
+    #: the same for the second operand of a layer that has two
+    second: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.group}@{self.deviation}{self.wires}" if self.group else f"_{self.wires}"
+
+    @property
+    def wires(self) -> str:
+        """Where the data comes from, as written in ids."""
+        if self.second:
+            return f"<{self.back}<{self.second}"
+        return f"<{self.back}" if self.back else ""
+
+    @staticmethod
+    def parse(text: str) -> Item:
+        """Parse a layer of a network. Raise `ValueError` if the text is not one."""
+        name, *wires = text.split("<")
+        group, at, deviation = name.partition("@")
+        spelled = not at if name == "_" else group and deviation and "@" not in deviation
+        if not spelled or len(wires) > 2 or not all(_NUMBER.fullmatch(n) for n in wires):
+            raise ValueError(f"{text!r} is not a layer of a network")
+        back, second = [*map(int, wires), 0, 0][:2]
+        return Item(group if at else "", deviation, back, second)
+
+
+def is_placed(text: str) -> bool:
+    """Return whether an id (or a pattern of ids) names a position in a network."""
+    return ":in(" in text
 
 
 def condition_of(text: str) -> str:

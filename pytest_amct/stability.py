@@ -107,7 +107,7 @@ def _compared(
     elif broken[0] != broken[1]:
         ways = [f"{o.status} ({o.message})" if o.message else o.status for o in (first, last)]
         message = f"the model was {ways[0]} at first, then {ways[1]}, although only {words}"
-        group = f"{metamorphic.GROUP}/{change}"
+        group = metamorphic.condition(change)
         findings.append(Finding("unstable", group, case, "", "failed", message))
     return [runner.policy.apply(f) for f in findings]
 

@@ -41,7 +41,8 @@ from pytest_amct import (
 )
 from pytest_amct.cases.catalog import parse_case
 from pytest_amct.cases.metamorphic import MetamorphicCase
-from pytest_amct.cases.networks import Item, NetworkCase
+from pytest_amct.cases.networks import NetworkCase
+from pytest_amct.ids import Item
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer, load_quantizer

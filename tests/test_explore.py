@@ -20,7 +20,7 @@ from toy_repository import ToyRepository
 from pytest_amct import answer, onnx_networks
 from pytest_amct.audit import check_model
 from pytest_amct.cases import catalog
-from pytest_amct.cases.networks import Item, NetworkCase, everything, parse_case
+from pytest_amct.cases.networks import NetworkCase, everything, parse_case
 from pytest_amct.cases.plan import target_layers
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import AmctError, UsageError
@@ -28,6 +28,7 @@ from pytest_amct.explore import Explorer
 from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.graphs import sources
 from pytest_amct.graphs.onnx.reader import read_onnx
+from pytest_amct.ids import Item
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer

@@ -10,8 +10,9 @@ from random import Random
 
 import pytest
 
-from pytest_amct.cases.networks import Item, NetworkCase
+from pytest_amct.cases.networks import NetworkCase
 from pytest_amct.cases.plan import known_as
+from pytest_amct.ids import Item
 from pytest_amct.tables.answers import answer
 from pytest_amct.tables.model import Treatment
 

@@ -17,10 +17,11 @@ from pytest_amct import answer, onnx_networks
 from pytest_amct.audit import check_model
 from pytest_amct.cases import metamorphic
 from pytest_amct.cases.metamorphic import Call, MetamorphicCase, parse_metamorphic
-from pytest_amct.cases.networks import Item, NetworkCase
+from pytest_amct.cases.networks import NetworkCase
 from pytest_amct.errors import UsageError
 from pytest_amct.explore import Explorer
 from pytest_amct.graphs.onnx.reader import read_onnx
+from pytest_amct.ids import Item
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer

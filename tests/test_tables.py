@@ -19,8 +19,9 @@ import pytest_amct
 from pytest_amct import Answer, Treatment
 from pytest_amct.cases import catalog
 from pytest_amct.cases.catalog import gate_cases, groups, parse_case
-from pytest_amct.cases.networks import Item, NetworkCase
+from pytest_amct.cases.networks import NetworkCase
 from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.ids import Item
 from pytest_amct.tables.loader import read_document
 from pytest_amct.tables.model import Condition, Ports, Row, Spec, condition_id
 

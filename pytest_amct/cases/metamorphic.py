@@ -25,8 +25,6 @@ from pytest_amct.errors import UsageError
 from pytest_amct.graphs.onnx.ops import DTYPES
 from pytest_amct.ids import METAMORPHIC, CaseId, ConditionId
 
-GROUP = f"{METAMORPHIC}/onnx"
-
 DATA_FILE = "weights.bin"
 """The file name of external data, in the model's folder."""
 
@@ -58,7 +56,7 @@ class MetamorphicCase:
     @property
     def group(self) -> str:
         """The id of the change, as a path."""
-        return str(ConditionId(METAMORPHIC, "onnx", self.change))
+        return condition(self.change)
 
     @property
     def id(self) -> str:
@@ -70,6 +68,11 @@ class MetamorphicCase:
         """Return the calls, ``None`` if the change does not apply to this network."""
         built = self.network.build()
         return _CHANGES[self.change][1](built, Random(self.seed))
+
+
+def condition(change: str) -> str:
+    """Return the id under which a change is tested: ``metamorphic/onnx/<change>``."""
+    return str(ConditionId(METAMORPHIC, "onnx", change))
 
 
 def changes() -> dict[str, str]:
@@ -88,8 +91,8 @@ def parse_metamorphic(id_: str) -> MetamorphicCase:
         change = ConditionId.parse(case.condition).row
     if case is None or change not in _CHANGES or not (case.deviation.isdigit() and case.position):
         raise UsageError(
-            f"{id_!r} is not a pair of models: use {GROUP}/change@seed:in(...) with one of the"
-            f" changes {', '.join(_CHANGES)}"
+            f"{id_!r} is not a pair of models: use {condition('change')}@seed:in(...) with one of"
+            f" the changes {', '.join(_CHANGES)}"
         )
     return MetamorphicCase(parse_network(case, None), change, int(case.deviation))
 

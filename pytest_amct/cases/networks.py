@@ -4,14 +4,11 @@ An id describes the whole network, as a case's id describes a case. A network in
 judged: ``uniform/onnx/Conv/dilation_d@d2-h1-w1:in(uniform/onnx/Add@default,_<1)+opset17``. A
 network in which all layers are judged:
 ``networks/onnx@all:in(uniform/onnx/Conv@default,uniform/onnx/Add@default<1<1)``.
-``_`` is the target. ``<1`` means that the item reads the result of the previous item; ``<1<2``
-means that its second operand is the result of the item before that. Without ``<``, an item reads a
-separate input.
+``_`` is the target. `ids.Item` says what ``<1`` means.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -31,7 +28,7 @@ from pytest_amct.cases.plan import (
 from pytest_amct.cases.requests import needs
 from pytest_amct.cases.writing import write_network
 from pytest_amct.errors import UsageError
-from pytest_amct.ids import NETWORKS, UNLISTED, CaseId, ConditionId, framework_of
+from pytest_amct.ids import NETWORKS, UNLISTED, CaseId, ConditionId, Item, framework_of
 
 _WHOLE = "all"
 _NEWEST = 21
@@ -47,33 +44,6 @@ def variations(framework: str) -> Mapping[str, Changes | LayerVariation]:
         "apart": {},  # an operator that no quantizer touches between the items
         "shared": {},  # layers with weights of the same shape share one
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A layer of a network: a deviation of the catalogue, and the item that its data comes from."""
-
-    group: str
-    deviation: str
-    #: how many items back its data comes from; 0, or a number past the first item = a new input
-    back: int = 0
-    #: the same for the second operand of a layer that has two
-    second: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.group}@{self.deviation}{self.wires}"
-
-    @property
-    def wires(self) -> str:
-        """Where the data comes from, as written in ids."""
-        if self.second:
-            return f"<{self.back}<{self.second}"
-        return f"<{self.back}" if self.back else ""
-
-    @property
-    def plan(self) -> Plan:
-        """The plan of the layer. Raises `UsageError` if the catalogue does not have it."""
-        return plan_of(self.group, self.deviation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +86,7 @@ class NetworkCase:
 
     def plan(self, item: Item) -> Plan:
         """Return the plan of an item with the variations that apply to it."""
-        plan = item.plan
+        plan = _plan(item)
         for name in self.of_layers:
             plan = catalog.varied(plan, name, self.framework) or plan
         return plan
@@ -137,7 +107,7 @@ class NetworkCase:
     def opset(self) -> int:
         """The opset of an ONNX model: that of a variation, if all items allow it."""
         named = [changes["opset"] for changes in self.of_model if "opset" in changes]
-        given = [item.plan.opset for item in self.items if item.plan.opset < _NEWEST]
+        given = [n for item in self.items if (n := _plan(item).opset) < _NEWEST]
         least = max(_least_opset(item) for item in self.items)
         return max(least, *named[:1], *given[:1]) if named or given else max(least, _NEWEST)
 
@@ -178,7 +148,7 @@ def plan_of(group: str, deviation: str) -> Plan:
 
 
 def _least_opset(item: Item) -> int:
-    plan = item.plan
+    plan = _plan(item)
     if plan.opset > _NEWEST:
         return plan.opset
     return _OTHERS if ConditionId.parse(item.group).is_unlisted else _ROWS
@@ -241,10 +211,6 @@ def surrounded(case: Case, wires: Item, around: tuple[Item, ...], at: int) -> An
 
 # --- ids ----------------------------------------------------------------------------------------
 
-_ITEM = re.compile(
-    r"(?:(?P<target>_)|(?P<group>[^@<]+)@(?P<deviation>[^@<]+))(?P<wires>(<\d+){0,2})"
-)
-
 
 def parse_case(id_: str) -> AnyCase:
     """Return the case or network of an id. Raises `UsageError` if there is no such case."""
@@ -270,20 +236,22 @@ def parse_network(case: CaseId, target: tuple[str, str] | None) -> NetworkCase:
     Raises `UsageError` if there is no such network.
     """
     id_ = str(case)
+    try:
+        placed = case.items
+    except ValueError as error:
+        raise UsageError(f"{id_!r} is not a network: {error}") from None
     items: list[Item] = []
     at = None
-    for spelled in case.position.split(","):
-        found = _ITEM.fullmatch(spelled)
-        if found is None or (found["target"] and (target is None or at is not None)):
-            raise UsageError(f"{id_!r} is not a network: {spelled!r} is not a layer of one")
-        back, second = [*map(int, re.findall(r"\d+", found["wires"])), 0, 0][:2]
-        if found["target"] and target is not None:
-            at, group, deviation = len(items), *target
+    for item in placed:
+        if not item.group and (target is None or at is not None):
+            raise UsageError(f"{id_!r} is not a network: {str(item)!r} is not a layer of one")
+        if not item.group and target is not None:
+            at, (group, deviation) = len(items), target
+            items.append(replace(item, group=group, deviation=deviation))
         else:
-            group, deviation = found["group"], found["deviation"]
-        items.append(Item(group, deviation, back, second))
-        if not fits(group, plan_name(items[-1]), target=bool(found["target"])):
-            raise UsageError(f"{id_!r} is not a network: {spelled!r} cannot be part of one")
+            items.append(item)
+        if not fits(items[-1].group, plan_name(items[-1]), target=not item.group):
+            raise UsageError(f"{id_!r} is not a network: {str(item)!r} cannot be part of one")
     network = NetworkCase(tuple(items), at, case.variations)
     for item in items:
         if framework_of(item.group) != network.framework:
@@ -292,6 +260,10 @@ def parse_network(case: CaseId, target: tuple[str, str] | None) -> NetworkCase:
         if name not in variations(network.framework):
             raise UsageError(f"{id_!r} is not a network: {name!r} is not a variation")
     return network
+
+
+def _plan(item: Item) -> Plan:
+    return plan_of(item.group, item.deviation)
 
 
 def plan_name(item: Item) -> str:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import (
     AnyCase,
-    Item,
     NetworkCase,
     everything,
     fits,
@@ -22,7 +21,7 @@ from pytest_amct.cases.networks import (
 from pytest_amct.cases.plan import CONTEXTS, Case, Context
 from pytest_amct.cases.requests import needs
 from pytest_amct.errors import UsageError
-from pytest_amct.ids import ConditionId, framework_of
+from pytest_amct.ids import ConditionId, Item, framework_of
 from pytest_amct.request_options import SCHEMES, WEIGHT_SETTINGS, RequestOptions
 from pytest_amct.tables.model import Scheme
 from pytest_amct.wording import instead, written

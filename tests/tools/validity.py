@@ -24,10 +24,11 @@ import onnx
 from running_tensorflow import lacks_kernel, run
 
 from pytest_amct.cases import catalog, networks
-from pytest_amct.cases.networks import Item, NetworkCase
+from pytest_amct.cases.networks import NetworkCase
 from pytest_amct.cases.plan import Built
 from pytest_amct.cases.strategies import every_deviation
 from pytest_amct.frameworks import BLOBS_FILE
+from pytest_amct.ids import Item
 
 _MOST_ITEMS = 8
 

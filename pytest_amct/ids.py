@@ -189,7 +189,7 @@ class Item:
         """Parse a layer of a network. Raise `ValueError` if the text is not one."""
         name, *wires = text.split("<")
         group, at, deviation = name.partition("@")
-        spelled = not at if name == "_" else group and deviation and "@" not in deviation
+        spelled = name == "_" or (group not in ("", "_") and deviation and "@" not in deviation)
         if not spelled or len(wires) > 2 or not all(_NUMBER.fullmatch(n) for n in wires):
             raise ValueError(f"{text!r} is not a layer of a network")
         back, second = [*map(int, wires), 0, 0][:2]

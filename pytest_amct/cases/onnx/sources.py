@@ -1,4 +1,4 @@
-"""Weight sources in ONNX models: one builder for each name of the catalogue."""
+"""Weight sources in ONNX models: one builder for each name in ``rows.py``."""
 
 from __future__ import annotations
 

@@ -67,6 +67,7 @@ def read_weighted(before: Layer, after: Layer, row: Row, spec: Spec) -> Decision
     """
     port = row.ports.weight
     assert port is not None
+    # What counts as dequantizing is in `pairs.dequantizes`.
     weight, old = trace(after.input(port)), trace(before.input(port))
     if not weight.pairs:
         return _without_pairs(before, after, row, weight)

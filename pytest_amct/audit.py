@@ -51,6 +51,7 @@ def check_model(runner: Runner, path: Path) -> Result:
     if broke and not note.targets:
         records = runner.broken(network, records)
     told = _account(path.name, layers, records, outcome, runner.spec, note.options)
+    told["notes"] = list(network.notes)
     findings = [f for r in records for f in r.findings]
     failed = [f for f in findings if f.status == "failed"]
     if not failed:

@@ -312,7 +312,7 @@ def test_what_feeds_a_net_is_an_input_and_not_a_layer() -> None:
     assert [x.name for x in network.layers] == ["target"]
     assert [(t.name, t.dtype, t.shape) for t in network.inputs] == [
         ("data", "float32", (1, 3, 8, 8)),
-        ("extra", "float32", None),
+        ("extra", "float32", (None,) * 4),
         ("label", "float32", None),
     ]
 
@@ -465,29 +465,20 @@ ERRORS = {
         ["line 1, column 7", "never closed"],
     ),
     "brace too many": ("layer { name: '{' } # {\n}", ["line 2, column 1", "closing brace"]),
-    "unknown field": (
-        INPUT + "\nlayer {\n  nmae: 'a' }",
-        ["line 3, column 3", "LayerParameter", '"nmae"'],
+    "number too large": (
+        INPUT + "\nlayer {\n  pooling_param { pad: -1 } }",
+        ["line 3, column 24", "-1", "range"],
     ),
-    "unknown value": (INPUT + "layer { pooling_param { pool: SUM } }", ["line 1", "PoolMethod"]),
     "wrong kind": ("layer { name: 3 }", ["line 1, column 15", "Expected string"]),
     "half a character": ("layer { name: '\ud800' }", ["line 1", "not UTF-8"]),
     "no net": ('name: "empty"', ["no layers"]),
     "no type": (INPUT + 'layer { name: "a" }', ["'a'", "no type"]),
     "missing bottom": (INPUT + layer("ReLU", reads="dota"), ["'target'", "'dota'", "nothing"]),
-    "only in training": (
-        INPUT + layer("ReLU", "include { phase: TRAIN }", "t") + layer("ReLU", reads="t"),
-        ["'target'", "'t'", "TEST"],
-    ),
     "cycle of two": (
         layer("ReLU", reads="b", name="a") + layer("ReLU", reads="a", name="b"),
         ["'a'", "'b'", "cycles"],
     ),
     "cycle of one": (layer("ReLU", reads="target"), ["'target'", "itself", "cycles"]),
-    "same layer name": (
-        INPUT + layer("ReLU") + layer("ReLU").replace('top: "target"', 'top: "x"'),
-        ["'target'", "two layers"],
-    ),
     "same blob name": (INPUT + layer("ReLU") + layer("TanH", name="target2").replace(
         'top: "target2"', 'top: "target"'), ["'target2'", "'target'", "already"]),
     "top of an input's name": (
@@ -562,11 +553,6 @@ def test_a_truncated_or_foreign_caffemodel_is_refused(tmp_path: Path) -> None:
     assert read(text, b"").name == "target"  # as in a caffemodel without blobs
     model.layer.add(name="target")
     assert read(text, model.SerializeToString()).name == "target"
-    model.layer[1].CopyFrom(model.layer[0])
-    with pytest.raises(
-        ModelError, match="the caffemodel: two layers with blobs are named 'target'"
-    ):
-        read_caffe(text, model.SerializeToString())
     path = tmp_path / "none.caffemodel"
     with pytest.raises(ModelError, match=r"none\.caffemodel: cannot be read"):
         read_caffe(text, path)

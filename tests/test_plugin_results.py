@@ -336,6 +336,20 @@ def test_a_model_without_a_listed_layer_says_so(repository: ToyRepository) -> No
     assert "m.onnx: no layer is of a type that a table lists" in run.out
 
 
+def test_a_net_of_a_fork_names_what_it_does_not_know(repository: ToyRepository) -> None:
+    repository.ini('amct_frameworks = ["caffe"]', quantizer="reference")
+    net = (
+        'input: "d" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8\n'
+        'layer { name: "p" type: "Pooling" bottom: "d" top: "p"'
+        " pooling_param { pool: AVE kernel_size: 2 ceil_mode: false } smooth { of: 1 } }"
+    )
+    (repository.path / "m.prototxt").write_text(net)
+    run = repository.amct(f"--amct-model={repository.path / 'm.prototxt'}", "--amct-report=rep")
+    note = "fields that Caffe does not have: pooling_param.ceil_mode, layer.smooth"
+    assert f"  m.prototxt: {note}\n  m.prototxt: 1 of 1 layer judged" in run.out
+    assert repository.report()["model"]["notes"] == [note]
+
+
 # --- what was left out --------------------------------------------------------------------------
 
 TWO = [f"--amct-select={CHEAP}", "--amct-select=uniform/onnx/Conv/dilation_d"]

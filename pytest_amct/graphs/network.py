@@ -28,14 +28,15 @@ Origin = Literal["layer", "input", "constant", "overridable", "carried", "parame
 """
 
 
-class Unknown(Enum):
-    """An attribute whose value the model does not fix (a function's attribute parameter)."""
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """An attribute whose value cannot be told, with the reason in words that follow its name."""
 
-    UNKNOWN = auto()
+    why: str
 
 
-UNKNOWN = Unknown.UNKNOWN
-
+UNKNOWN = Unknown("is a parameter of the function")
+"""An attribute that the model does not fix: the calls of a function pass different values."""
 
 Takes = Literal["value", "shape", "type"]
 """What an operator uses of an input: its values, only its shape, or only its element type."""
@@ -114,7 +115,7 @@ class Layer:
         return f"{self.domain}::{self.type}" if self.domain else self.type
 
     def attribute(self, name: str) -> Any:
-        """Return an attribute, ``None`` if absent, `UNKNOWN` if the model does not fix it."""
+        """Return an attribute, ``None`` if absent, an `Unknown` if its value cannot be told."""
         return self.network.ops.attribute(self, name)
 
     def input(self, port: int) -> Tensor | None:
@@ -187,6 +188,8 @@ class Network:
     scopes: list[dict[str, Tensor]] = field(default_factory=list)
     #: the functions, each before the functions that it calls
     functions: list[Function] = field(default_factory=list)
+    #: what the file holds and the reader does not know, in words
+    notes: list[str] = field(default_factory=list)
     #: what was computed of the network, see `pytest_amct.once`
     memo: dict[Callable[[Any], Any], Any] = field(default_factory=dict)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from pytest_amct.graphs.caffe.ops import parameters
-from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Tensor
+from pytest_amct.graphs.network import Layer, Network, Tensor, Unknown
 from pytest_amct.graphs.walk import dtype
 from pytest_amct.wording import printable
 
@@ -69,7 +69,7 @@ def _attributes(layer: Layer) -> str:
         if isinstance(value, (int, float, str, list)) and len(str(value)) < 60:
             shown.append(f"{name}={value}")
         else:
-            shown.append(f"{name}={'?' if value is UNKNOWN else '...'}")
+            shown.append(f"{name}={'?' if isinstance(value, Unknown) else '...'}")
     return f" {{{', '.join(shown)}}}" if shown else ""
 
 

@@ -228,6 +228,8 @@ def _not_judged(report: dict[str, Any]) -> Iterator[Line]:
 
 def _of_model(model: dict[str, Any]) -> Iterator[Line]:
     name = model["name"]
+    for note in model["notes"]:
+        yield f"  {name}: {note}", []
     if not model["layers"]:
         yield f"  {name}: no layer is of a type that a table lists", ["yellow"]
         return

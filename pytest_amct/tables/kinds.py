@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pytest_amct.graphs import sources, walk
-from pytest_amct.graphs.network import UNKNOWN, Basis, Layer, Tensor
+from pytest_amct.graphs.network import UNKNOWN, Basis, Layer, Tensor, Unknown
 from pytest_amct.tables.model import Ports, Treatment
 
 
@@ -135,8 +135,8 @@ def attribute(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> S
     """
     name = wanted["attribute"]
     value = layer.attribute(name)
-    if value is UNKNOWN:
-        return Seen(None, f"{name} is a parameter of the function")
+    if isinstance(value, Unknown):
+        return Seen(None, f"{name} {value.why}")
     if value is None or value == ():
         value, shown = wanted["default"], f"{name} absent = {_word(wanted['default'])}"
     else:
@@ -158,6 +158,8 @@ def attribute(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> S
 def axis(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Check the attribute ``axis``. A negative axis violates the condition or is unknown."""
     value = layer.attribute("axis")
+    if isinstance(value, Unknown):
+        return Seen(None, f"axis {value.why}")
     shown = f"axis absent = {wanted['default']}" if value is None else f"axis = {value}"
     value = wanted["default"] if value is None else value
     if value >= 0:
@@ -185,8 +187,8 @@ def spatial(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> See
     """
     name, layout = wanted["spatial"], layer.attribute("data_format")
     value = layer.attribute(name)
-    if value is UNKNOWN:
-        return Seen(None, f"{name} is a parameter of the function")
+    if isinstance(value, Unknown):
+        return Seen(None, f"{name} {value.why}")
     if value is None or value == ():
         shown = f"{name} absent = {_word(wanted['default'])}"
         return Seen(wanted["default"] == wanted["equals"], shown)
@@ -258,6 +260,8 @@ def weight_rank_of(layer: Layer, ports: Ports) -> tuple[int | None, str]:
     if data is not None and (rank := walk.rank(data)) is not None:
         # A Caffe convolution may name another axis than 1 as its channel axis.
         axis = layer.attribute("axis")
+        if isinstance(axis, Unknown):
+            return None, f"the rank of the weight is unknown: axis {axis.why}"
         axis = axis + rank if isinstance(axis, int) and axis < 0 else axis
         if axis is None or axis == 1:
             return rank, f"like the data {data.name!r}"

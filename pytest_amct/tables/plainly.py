@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_amct.graphs import walk
-from pytest_amct.graphs.network import UNKNOWN, Layer, Tensor
+from pytest_amct.graphs.network import Layer, Tensor, Unknown
 from pytest_amct.tables.facts import Facts
 from pytest_amct.tables.model import Ports, Row
 
@@ -28,7 +28,7 @@ def _attribute(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters) -> 
     value = layer.attribute(wanted["attribute"])
     if value is None or value == ():
         value = wanted["default"]
-    if value is UNKNOWN or isinstance(value, tuple) or "equals" not in wanted:
+    if isinstance(value, Unknown | tuple) or "equals" not in wanted:
         return None
     expected = wanted["equals"]
     return bool((bool(value) if isinstance(expected, bool) else value) == expected)

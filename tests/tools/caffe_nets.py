@@ -57,7 +57,7 @@ def caffe_nets(draw: st.DrawFn) -> tuple[str, bytes | None]:
     for i in range(draw(st.integers(1, 6))):
         types = sorted(V0 if net.generation == 0 else V1)
         if net.generation == 2:
-            types += ["Mystery"]
+            types += ["Mystery", "ROIPooling"]
         _layer(draw, net, draw(st.sampled_from(types)), f"layer{i}")
     return net.prototxt, net.model.SerializeToString() if len(net.model.layer) else None
 
@@ -65,7 +65,7 @@ def caffe_nets(draw: st.DrawFn) -> tuple[str, bytes | None]:
 def _inputs(draw: st.DrawFn, net: Net) -> None:
     dims = {n: " ".join(["dim: 2", "dim: 8", *["dim: 12"] * (n - 2)][:n]) for n in range(1, 6)}
     rank = draw(st.sampled_from([4, 4, 4, 2, 3, 5, 1]))
-    style = draw(st.sampled_from(["dims", "shape", "none", "layer", "data"]))
+    style = draw(st.sampled_from(["dims", "shape", "none", "layer", "dummy", "data"]))
     net.blobs.append("data")
     if style == "dims" or net.generation == 0:
         four = " ".join(f"input_dim: {n}" for n in (2, 8, 12, 12))
@@ -77,8 +77,14 @@ def _inputs(draw: st.DrawFn, net: Net) -> None:
     elif style == "layer" and net.generation == 2:
         shape = f"input_param {{ shape {{ {dims[rank]} }} }}"
         net.text.append(f'layer {{ name: "in" type: "Input" top: "data" {shape} }}')
+    elif style == "dummy" and net.generation == 2:
+        four = " ".join(f"{name}: 8" for name in ("num", "channels", "height", "width"))
+        held = draw(st.sampled_from([f"shape {{ {dims[rank]} }}", four]))
+        rest = f'type: "DummyData" top: "data" dummy_data_param {{ {held} }}'
+        net.text.append(f'layer {{ name: "in" {rest} }}')
     else:
-        word, type_ = ("layer", '"Data"') if net.generation == 2 else ("layers", "DATA")
+        new = draw(st.sampled_from(["Data", "HDF5Data"]))
+        word, type_ = ("layer", f'"{new}"') if net.generation == 2 else ("layers", "HDF5_DATA")
         for phase in ("TRAIN", "TEST"):
             rule = f"include {{ phase: {phase} }}"
             net.text.append(f'{word} {{ name: "in" type: {type_} top: "data" {rule} }}')
@@ -134,25 +140,26 @@ def _fields(draw: st.DrawFn, type_: str) -> tuple[str, int | None]:
         return draw(st.sampled_from(choices))
 
     bias = some("", "", "bias_term: true", "bias_term: false")
+    foreign = some(*[""] * 15, "ceil_mode: false", "hole: 2", "pad_l: 1", "mystery: 1", "of: A")
     if type_ in ("Convolution", "Deconvolution"):
         kernel = some(*["kernel_size: 3"] * 3, "kernel_h: 3 kernel_w: 3", *_repeated_kernels())
         dilation = some(*[""] * 3, "dilation: 1", "dilation: 2", "dilation: 1 dilation: 2")
         several = kernel.count("kernel_size") + 2
         rank = 4 if "kernel_h" in kernel else several if several > 3 else draw(st.integers(3, 5))
-        return f"convolution_param {{ num_output: 4 {kernel} {dilation} {bias} }}", rank
+        return f"convolution_param {{ num_output: 4 {kernel} {dilation} {bias} {foreign} }}", rank
     if type_ == "InnerProduct":
         transpose = some("", "", "transpose: true", "transpose: false")
         axis = some("", "", "axis: 1", "axis: -1", "axis: 2", "axis: 0", "axis: -2")
         rank = 2 if transpose else draw(st.sampled_from([2, 4]))
-        return f"inner_product_param {{ num_output: 4 {transpose} {axis} {bias} }}", rank
+        return f"inner_product_param {{ num_output: 4 {transpose} {axis} {bias} {foreign} }}", rank
     if type_ == "Pooling":
         mode = some("", "pool: MAX", "pool: AVE", "pool: 1", "pool: STOCHASTIC")
         whole = some("kernel_size: 2", "global_pooling: true", "global_pooling: false")
-        return some(f"pooling_param {{ {mode} {whole} }}", ""), None
+        return some(f"pooling_param {{ {mode} {whole} {foreign} }}", ""), None
     if type_ == "Eltwise":
         operation = some("", "operation: SUM", "operation: 0", "operation: 1", "operation: MAX")
         coefficients = some("", "", "coeff: 1 coeff: 1", "coeff: 1 coeff: -1", "coeff: 0.5")
-        return f"eltwise_param {{ {operation} {coefficients} }}", None
+        return f"eltwise_param {{ {operation} {coefficients} {foreign} }}", None
     if type_ == "Flatten":
         return some("", "flatten_param { axis: 2 }", "flatten_param { end_axis: -2 }"), None
     return "", None

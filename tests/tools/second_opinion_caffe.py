@@ -6,6 +6,7 @@ only the file format of the package, so that a disagreement shows an error in on
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,11 @@ from pytest_amct.graphs.caffe.schema import message
 
 FEEDS = {"Input", "Data", "ImageData", "HDF5Data", "MemoryData", "WindowData", "DummyData"}
 WEIGHTED = {"Convolution", "Deconvolution", "InnerProduct"}
+SAME = set(
+    "ReLU Dropout LRN Softmax Split Sigmoid TanH AbsVal BNLL ELU Power PReLU Scale BatchNorm MVN"
+    " Slice".split()
+)
+ONE_RANK = {*SAME, "Convolution", "Deconvolution", "Pooling"}
 OLD_NAMES = {  # V0 and V1 names of the types that `caffe_nets` writes
     "conv": "Convolution",
     "innerproduct": "InnerProduct",
@@ -36,6 +42,7 @@ OLD_NAMES = {  # V0 and V1 names of the types that `caffe_nets` writes
     "SOFTMAX": "Softmax",
     "LRN": "LRN",
     "DATA": "Data",
+    "HDF5_DATA": "HDF5Data",
 }
 
 
@@ -61,6 +68,13 @@ class Opinion:
     why: str
 
 
+@dataclass(eq=False)
+class Blob:
+    """One version of a blob: a layer in place makes another one of the same name."""
+
+    rank: int | None = None
+
+
 @dataclass
 class Item:
     """A layer of any generation, in the terms of the newest."""
@@ -73,7 +87,13 @@ class Item:
     weight_name: str  # name under which layers share their weight
     blobs: list[Any]
     v0: bool
-    rank: int | None = None  # of the first bottom
+    unknown: set[str]  # fields of the layer's parameters that Caffe does not have
+    reads: list[Blob] = field(default_factory=list)
+    makes: list[Blob] = field(default_factory=list)
+
+    @property
+    def rank(self) -> int | None:
+        return self.reads[0].rank if self.reads else None
 
 
 @dataclass
@@ -93,7 +113,7 @@ def opinions(
 ) -> list[Opinion]:
     """Return an opinion on each layer in the TEST phase, without input layers."""
     net = message("NetParameter")
-    text_format.Parse(prototxt, net)
+    text_format.Parse(prototxt, net, allow_unknown_field=True)
     stored: dict[str, list[Any]] = {}
     if caffemodel is not None:
         model = message("NetParameter")
@@ -102,16 +122,37 @@ def opinions(
             old = layer.DESCRIPTOR.name == "V1LayerParameter" and layer.HasField("layer")
             holder = layer.layer if old else layer
             stored[holder.name] = list(holder.blobs)
-    items = [item_of(layer, stored) for layer in [*net.layers, *net.layer] if in_test(net, layer)]
-    ranks = first_ranks(net)
+    unknown = unknown_fields(prototxt)
+    items = [
+        item_of(layer, stored, unknown)
+        for layer in [*net.layers, *net.layer]
+        if in_test(net, layer)
+    ]
+    connect(net, items)
     for item in items:
-        follow(item, ranks)
+        follow(item)
+    share_ranks(items)
+    for item in items:
+        follow(item)
     layers = [item for item in items if item.type not in FEEDS]
     rule = float16(layers)
     return [opinion(item, layers, rule, done or Done()) for item in layers]
 
 
-def item_of(layer: Any, stored: dict[str, list[Any]]) -> Item:
+def unknown_fields(prototxt: str) -> dict[str, set[str]]:
+    """Return the unknown fields of layers by name, for texts with one layer in each line."""
+    found = {}
+    for line in prototxt.splitlines():
+        name = re.search(r'name: "(\w+)"', line)
+        held = re.search(r"(\w+_param) \{([^{}]*)\}", line)
+        known = message("LayerParameter").DESCRIPTOR.fields_by_name
+        if name and held and held[1] in known:
+            fields = known[held[1]].message_type.fields_by_name
+            found[name[1]] = {word for word in re.findall(r"(\w+):", held[2]) if word not in fields}
+    return found
+
+
+def item_of(layer: Any, stored: dict[str, list[Any]], unknown: dict[str, set[str]]) -> Item:
     v1 = layer.DESCRIPTOR.name == "V1LayerParameter"
     v0 = v1 and layer.HasField("layer")
     raw = layer.layer if v0 else layer
@@ -126,7 +167,10 @@ def item_of(layer: Any, stored: dict[str, list[Any]]) -> Item:
     elif not v1 and len(layer.param) > 0:
         shared = layer.param[0].name
     blobs = stored.get(raw.name) or list(raw.blobs)
-    return Item(raw.name, type_, raw, list(layer.bottom), list(layer.top), shared, blobs, v0)
+    fields = unknown.get(raw.name, set())
+    return Item(
+        raw.name, type_, raw, list(layer.bottom), list(layer.top), shared, blobs, v0, fields
+    )
 
 
 def in_test(net: Any, layer: Any) -> bool:
@@ -149,50 +193,87 @@ def in_test(net: Any, layer: Any) -> bool:
 # --- ranks ----------------------------------------------------------------------------------------
 
 
-def first_ranks(net: Any) -> dict[str, int | None]:
-    ranks: dict[str, int | None] = {}
+def connect(net: Any, items: list[Item]) -> None:
+    """Give every layer the versions of the blobs that it reads and makes."""
+    newest: dict[str, Blob] = {}
     for i, name in enumerate(net.input):
-        ranks[name] = None
+        newest[name] = Blob()
         if len(net.input_shape) > 0:
-            ranks[name] = len(net.input_shape[i].dim)
+            newest[name].rank = len(net.input_shape[i].dim)
         elif len(net.input_dim) > 0:
-            ranks[name] = 4
-    return ranks
+            newest[name].rank = 4
+    for item in items:
+        item.reads = [newest[name] for name in item.bottoms]
+        item.makes = [Blob() for _ in item.tops]
+        newest.update(zip(item.tops, item.makes, strict=True))
 
 
-def follow(item: Item, ranks: dict[str, int | None]) -> None:
-    """Set the rank of a layer's first bottom, and those of its tops."""
-    if item.type in FEEDS:
-        shapes = item.raw.input_param.shape if item.type == "Input" else []
-        for i, top in enumerate(item.tops):
-            ranks[top] = None
-            if len(shapes) == 1:
-                ranks[top] = len(shapes[0].dim)
-            elif len(shapes) > 1:
-                ranks[top] = len(shapes[i].dim)
-        return
-    before = [ranks.get(name) for name in item.bottoms]
-    item.rank = before[0] if before else None
-    rank = None
-    if before and None not in before:
-        rank = rank_of_top(item, [known for known in before if known is not None])
-    for top in item.tops:
-        ranks[top] = rank
+def follow(item: Item) -> None:
+    """Set the ranks of a layer's tops, as far as its bottoms tell them."""
+    for i, made in enumerate(item.makes):
+        if made.rank is None:
+            made.rank = fed_rank(item, i) if item.type in FEEDS else made_rank(item)
 
 
-def rank_of_top(item: Item, before: list[int]) -> int | None:
+def fed_rank(item: Item, i: int) -> int | None:
+    """Images have four dimensions; labels come behind them."""
+    if item.type == "Input":
+        shapes = item.raw.input_param.shape
+        return len(shapes[i if len(shapes) > 1 else 0].dim) if len(shapes) else None
+    if item.type == "DummyData":
+        held = item.raw.dummy_data_param
+        if len(held.shape):
+            return len(held.shape[i if len(held.shape) > 1 else 0].dim)
+        return 4 if len(held.width) else None
+    return 4 if i == 0 and item.type != "HDF5Data" else None
+
+
+def made_rank(item: Item) -> int | None:
+    before = [blob.rank for blob in item.reads]
+    known = [rank for rank in before if rank is not None]
+    if item.type in ("ROIPooling", "PSROIPooling"):
+        return 4
+    if item.type == "Eltwise":
+        return known[0] if known else None
+    if item.type == "Concat":
+        return known[0] if known and known[0] >= 2 and len(set(known)) == 1 else None
+    return rank_of_top(item, before[0]) if before and before[0] is not None else None
+
+
+def share_ranks(items: list[Item]) -> None:
+    """Blobs that layers connect have one rank, if all that is known of them agrees on it."""
+    beside: dict[Blob, list[Blob]] = {}
+    pooled = {blob for item in items if item.type == "Pooling" for blob in item.reads[:1]}
+    for item in items:
+        together = [*item.reads[:1], *item.makes] if item.type in ONE_RANK else []
+        if item.type in ("Eltwise", "Concat"):
+            together = [*item.reads, *item.makes]
+        for blob in together:
+            beside.setdefault(blob, []).extend(together)
+    done: set[Blob] = set()
+    for start in beside:
+        group, todo = set[Blob](), [start]
+        while todo and start not in done:
+            blob = todo.pop()
+            if blob not in group:
+                group.add(blob)
+                todo += beside[blob]
+        done |= group
+        ranks = {blob.rank for blob in group if blob.rank is not None}
+        ranks |= {4} if group & pooled else set()
+        for blob in group if len(ranks) == 1 else ():
+            blob.rank = min(ranks)
+
+
+def rank_of_top(item: Item, rank: int) -> int | None:
     """Return the rank of the result, None if the layer is illegal or not of Caffe's own types."""
-    rank = before[0]
-    same = "ReLU Dropout LRN Softmax Eltwise Split Sigmoid TanH AbsVal BNLL ELU Power PReLU Scale"
-    if item.type in (*same.split(), "BatchNorm", "MVN", "Slice"):
+    if item.type in SAME:
         return rank
     if item.type == "Reshape":
         held = item.raw.reshape_param
         return len(held.shape.dim) if held.axis == 0 and held.num_axes == -1 else None
     if item.type in ("Convolution", "Deconvolution"):
         return rank if rank >= 2 else None
-    if item.type == "Concat":
-        return rank if rank >= 2 and set(before) == {rank} else None
     if item.type == "Pooling":
         return 4 if rank == 4 else None
     if item.type == "InnerProduct":
@@ -209,6 +290,14 @@ def rank_of_top(item: Item, before: list[int]) -> int | None:
     return None
 
 
+def may_change(item: Item, name: str) -> bool:
+    """Whether an unknown field may stand for this attribute."""
+    harmless = {"ceil_mode"}
+    dilation = {"hole"}
+    others = {f for f in item.unknown - harmless - dilation if not f.startswith(("pad", "stride"))}
+    return bool(others) or (name == "dilation" and bool(item.unknown & dilation))
+
+
 def weight_rank(item: Item, layers: list[Item]) -> int | None:
     """Return the weight's rank.
 
@@ -222,6 +311,8 @@ def weight_rank(item: Item, layers: list[Item]) -> int | None:
             return 4
     if item.v0:  # V0 has one kernelsize for both axes
         return item.rank
+    if may_change(item, "kernel"):
+        return None
     held = item.raw.convolution_param
     if held.HasField("kernel_h") or held.HasField("kernel_w"):
         return 4
@@ -294,7 +385,9 @@ def uniform(item: Item, layers: list[Item], rule: str, done: Done, verdict: Verd
     elif item.type == "Eltwise":
         closed_by_float16(item, rule, verdict)
         held = item.raw.eltwise_param
-        if held.HasField("operation") and held.operation != 1:
+        if may_change(item, "operation"):
+            verdict.open("a field that Caffe does not have")
+        elif held.HasField("operation") and held.operation != 1:
             verdict.wrong(f"{row}/operation")
         if any(c != 1 for c in held.coeff):
             verdict.open("coefficients other than 1")
@@ -318,7 +411,9 @@ def pooling(item: Item, row: str, done: Done, verdict: Verdict) -> None:
         held = item.raw.pooling_param
         mode = held.pool if held.HasField("pool") else 0
         covers_all = held.HasField("global_pooling") and held.global_pooling
-    if mode == 1:
+    if may_change(item, "mode"):
+        verdict.open("a field that Caffe does not have")
+    elif mode == 1:
         if covers_all:
             verdict.wrong(f"{row}/global_pooling")
         if done.shift:
@@ -336,6 +431,9 @@ def pooling(item: Item, row: str, done: Done, verdict: Verdict) -> None:
 
 def inner_product(item: Item, row: str, verdict: Verdict) -> None:
     if item.v0:
+        return
+    if may_change(item, "transpose and axis"):
+        verdict.open("a field that Caffe does not have")
         return
     held = item.raw.inner_product_param
     if held.HasField("transpose") and held.transpose:
@@ -358,7 +456,9 @@ def rank_of_four(item: Item, layers: list[Item], row: str, verdict: Verdict) -> 
 
 
 def dilation_of_one(item: Item, row: str, verdict: Verdict) -> None:
-    if not item.v0 and any(d != 1 for d in item.raw.convolution_param.dilation):
+    if may_change(item, "dilation"):
+        verdict.open("a field that Caffe does not have")
+    elif not item.v0 and any(d != 1 for d in item.raw.convolution_param.dilation):
         verdict.wrong(f"{row}/dilation")
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from google.protobuf import text_format  # type: ignore[import-untyped]
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from pytest_amct.errors import ModelError
+from pytest_amct.graphs.caffe.extensions import STRING, known_part
 from pytest_amct.graphs.caffe.schema import Message, message
 from pytest_amct.graphs.files import path_of, read_bytes
 
@@ -20,25 +22,36 @@ Stored = bytes | str | os.PathLike[str]
 """A caffemodel: its bytes, or the path of a file."""
 
 _TEXT = re.compile(r'[{}"\n]|^\s*$')
-_STRING = r"""(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
 #: matches strings too, so that braces inside strings are skipped
-_BRACES = re.compile(rf"{_STRING}|[{{}}<>]")
-_COMMENT = re.compile(rf"{_STRING}|\#[^\n]*".encode())
+_BRACES = re.compile(rf"{STRING}|[{{}}<>]")
+_COMMENT = re.compile(rf"{STRING}|\#[^\n]*".encode())
 _PLACE = re.compile(r"^\d+:\d+ : ", re.DOTALL)
 _QUOTED_LINE = re.compile(r"^'.*': (?=[A-Z])", re.DOTALL)
 
 
-def parse_prototxt(prototxt: Text, name: str = "") -> tuple[Message, str]:
-    """Parse a prototxt. Return its NetParameter and its name for errors. Raise `ModelError`."""
+@dataclass(frozen=True, slots=True)
+class Prototxt:
+    """A prototxt that was parsed."""
+
+    net: Message
+    #: what errors call it
+    name: str
+    #: the fields and values that the schema lacks
+    unknown: Sequence[str]
+
+
+def parse_prototxt(prototxt: Text, name: str = "") -> Prototxt:
+    """Parse a prototxt. Raise `ModelError`."""
     text, name = _read_text(prototxt, name)
+    known, unknown = known_part(text)
     net = message("NetParameter")
     try:
-        text_format.Parse(text, net)
+        text_format.Parse(known, net)
     except text_format.ParseError as error:
         raise ModelError(f"{name}: {_what_is_wrong(text, error)}") from None
     if not (net.layer or net.layers):
         raise ModelError(f"{name}: describes no layers: is it the prototxt of a net?")
-    return net, name
+    return Prototxt(net, name, unknown)
 
 
 def parse_caffemodel(caffemodel: Stored) -> tuple[Mapping[str, list[Sequence[Message]]], str]:

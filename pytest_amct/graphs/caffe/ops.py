@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from pytest_amct.graphs.caffe.extensions import FOUND
 from pytest_amct.graphs.caffe.schema import Message, is_repeated
-from pytest_amct.graphs.network import Layer, Role, Takes
+from pytest_amct.graphs.network import Layer, Role, Takes, Unknown
 
 WEIGHTED = ("Convolution", "Deconvolution", "InnerProduct")
 """The layer types with a row and blobs: the first blob is the weight, the second the bias."""
@@ -33,6 +34,16 @@ _PARAMETERS = {
 }
 
 
+_DILATIONS = frozenset(("hole", "hole_h", "hole_w"))
+"""The dilation in DeepLab's fork."""
+
+_HARMLESS = frozenset(
+    "ceil_mode conv_algorithm conv_algorithms_override cudnn_convolution_algo_seeker"
+    " cudnn_math_override".split()
+)
+"""Fields of other forks: how sizes are rounded, and which code computes the layer."""
+
+
 def parameters(raw: Message) -> Message:
     """Return the message of a layer's parameters (``pooling_param`` of a Pooling), or ``None``."""
     name = _PARAMETERS.get(raw.type, f"{raw.type.lower()}_param")
@@ -45,13 +56,16 @@ class CaffeOps:
     def attribute(self, layer: Layer, name: str) -> Any:
         """Return a field of the layer's parameters, ``None`` if the prototxt does not set it.
 
-        Return enums by name (``pool`` = ``AVE``) and repeated fields as tuples. ``kernel_shape`` is
-        the kernel of a convolution if the prototxt gives an entry for each axis (kernel_h and
-        kernel_w, or several kernel_size), else ``None``.
+        Return enums by name (``pool`` = ``AVE``) and repeated fields as tuples. Return an `Unknown`
+        if a field that the schema lacks could change the attribute. ``kernel_shape`` is the kernel
+        of a convolution if the prototxt gives an entry for each axis (kernel_h and kernel_w, or
+        several kernel_size), else ``None``.
         """
         held = parameters(layer.raw)
         if held is None:
             return None
+        if name != FOUND and (why := _doubt(held, name)) is not None:
+            return Unknown(why)
         if name == "kernel_shape":
             return _kernel_shape(held)
         field = held.DESCRIPTOR.fields_by_name.get(name)
@@ -83,6 +97,24 @@ class CaffeOps:
     def operands(self, layer: Layer, port: int) -> Sequence[int]:
         """Return the first input. No walk needs more: Caffe's weights are stored constants."""
         return (0,)
+
+
+def _doubt(held: Message, name: str) -> str | None:
+    """Return why an attribute cannot be told, ``None`` if it can."""
+    fields = held.DESCRIPTOR.fields_by_name
+    for found in held.unknown_fields if FOUND in fields else ():
+        if found == name:
+            return "has a value that Caffe does not have"
+        if (found not in fields or found == FOUND) and _may_change(found, name):
+            return f"may depend on {found!r}, a field that Caffe does not have"
+    return None
+
+
+def _may_change(field: str, name: str) -> bool:
+    """Return whether a field that the schema lacks may change an attribute. In doubt it may."""
+    if field in _DILATIONS:
+        return name == "dilation"
+    return field not in _HARMLESS and not field.startswith(("pad", "stride"))
 
 
 def _kernel_shape(held: Message) -> tuple[int, ...] | None:

@@ -8,18 +8,28 @@ value stay distinct.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pytest_amct.errors import ModelError
-from pytest_amct.graphs.caffe.files import Stored, Text, parse_caffemodel, parse_prototxt
+from pytest_amct.graphs.caffe.files import (
+    Prototxt,
+    Stored,
+    Text,
+    parse_caffemodel,
+    parse_prototxt,
+)
 from pytest_amct.graphs.caffe.ops import SOURCES, WEIGHTED, CaffeOps, parameters
 from pytest_amct.graphs.caffe.schema import Message
-from pytest_amct.graphs.caffe.shapes import infer
-from pytest_amct.graphs.caffe.upgrade import in_test_phase, upgraded
+from pytest_amct.graphs.caffe.shapes import fed_shape, infer
+from pytest_amct.graphs.caffe.upgrade import by_phase, upgraded
 from pytest_amct.graphs.network import Layer, Network, Shape, Tensor
 
 _FLOAT16 = 2
 """The number of FLOAT16 in the enum ``Type`` of NVIDIA's fork."""
+
+_MOST_NAMES = 8
+"""The most fields that a note names."""
 
 _ROWS = (*WEIGHTED, "Pooling", "Eltwise")
 
@@ -27,17 +37,18 @@ _ROWS = (*WEIGHTED, "Pooling", "Eltwise")
 def read_caffe(prototxt: Text, caffemodel: Stored | None = None, name: str = "") -> Network:
     """Read the network of a Caffe net, each file given as text, bytes or path.
 
-    Parameters come from the prototxt, blobs from the caffemodel by layer name. A convolution, a
+    Parameters come from the prototxt, blobs from the caffemodel by layer name. What the prototxt
+    has and Caffe does not is left out, and `Network.notes` names it. A convolution, a
     deconvolution and an inner product have their weight at port 1 and their bias at port 2. Without
     a caffemodel (or with empty bytes) both are constants of unknown shape. `name` is what errors
     call the prototxt. Raise `ModelError` if a file is invalid or the files do not belong together.
     """
-    net, label = parse_prototxt(prototxt, name)
+    text = parse_prototxt(prototxt, name)
     blobs: Mapping[str, Sequence[Sequence[Message]]] = {}
     stored = ""
     if caffemodel is not None and not (isinstance(caffemodel, bytes) and not caffemodel):
         blobs, stored = parse_caffemodel(caffemodel)
-    return _Reader(net, label, blobs, stored).network
+    return _Reader(text, blobs, stored).network
 
 
 class _Reader:
@@ -45,26 +56,34 @@ class _Reader:
 
     def __init__(
         self,
-        net: Message,
-        name: str,
+        text: Prototxt,
         stored: Mapping[str, Sequence[Sequence[Message]]],
         stored_name: str,
     ) -> None:
-        self.name, self.stored, self.stored_name = name, stored, stored_name
-        net = upgraded(net, self.error)
+        self.name, self.stored_name = text.name, stored_name
+        net = upgraded(text.net, self.error)
         self.network = Network("caffe", CaffeOps(), net, infer)
+        if text.unknown:
+            self.network.notes.append(f"fields that Caffe does not have: {_listed(text.unknown)}")
         #: the newest tensor of each name
         self.tensors: dict[str, Tensor] = {}
         #: weights and biases, by their shared name or by layer and number
         self.parameters: dict[str, Tensor] = {}
-        self.layers = list(in_test_phase(net, self.error))
-        self.check_names()
+        self.layers, others = by_phase(net, self.error)
+        #: what produces the blobs that the TEST phase lacks: the layer and the number of its top
+        self.elsewhere = {name: (raw, i) for raw in others for i, name in enumerate(raw.top)}
+        #: such blobs that are read
+        self.absent: list[str] = []
+        self.named = Counter(raw.name for raw in self.layers)
         self.inputs(net)
-        for raw in self.layers:
+        for raw, blobs in zip(self.layers, _assigned(self.layers, stored), strict=True):
             if raw.type in SOURCES:
                 self.source(raw)
             else:
-                self.layer(raw)
+                self.layer(raw, blobs)
+        if self.absent:
+            names = _listed(self.absent)
+            self.network.notes.append(f"blobs that no layer of the TEST phase produces: {names}")
         self.network.scopes = [self.tensors, self.parameters]
         self.network.inputs = [t for t in self.network.inputs if t.origin == "input"]
         for tensor in self.tensors.values():
@@ -74,19 +93,6 @@ class _Reader:
 
     def error(self, sentence: str) -> ModelError:
         return ModelError(f"{self.name}: {sentence}")
-
-    def check_names(self) -> None:
-        seen: set[str] = set()
-        for raw in self.layers:
-            if not raw.type:
-                raise self.error(f"layer {raw.name!r} has no type: give it one")
-            if raw.name and raw.name in seen:
-                raise self.error(f"two layers are named {raw.name!r}: give each its own name")
-            seen.add(raw.name)
-            if raw.name and len(self.stored.get(raw.name, ())) > 1:
-                raise ModelError(
-                    f"{self.stored_name}: two layers with blobs are named {raw.name!r}"
-                )
 
     def inputs(self, net: Message) -> None:
         """Read the inputs that are fields of the net, as in nets without an Input layer."""
@@ -102,7 +108,7 @@ class _Reader:
             self.input(name, None if entries is None else tuple(entries))
 
     def source(self, raw: Message) -> None:
-        """Read an Input layer, or a data layer, whose shape is unknown here."""
+        """Read an Input layer or a data layer."""
         shapes = list(raw.input_param.shape) if raw.type == "Input" else []
         if len(shapes) > 1 and len(shapes) != len(raw.top):
             raise self.error(
@@ -111,7 +117,8 @@ class _Reader:
             )
         for i, name in enumerate(raw.top):
             entries = shapes[i if len(shapes) > 1 else 0].dim if shapes else None
-            self.input(name, None if entries is None else tuple(entries))
+            shape = fed_shape(raw, i) if entries is None else tuple(entries)
+            self.input(name, shape)
 
     def input(self, name: str, shape: Shape | None) -> None:
         if name in self.tensors:
@@ -120,12 +127,14 @@ class _Reader:
         self.tensors[name] = tensor
         self.network.inputs.append(tensor)
 
-    def layer(self, raw: Message) -> None:
+    def layer(self, raw: Message, stored: Sequence[Message] | None) -> None:
+        if not raw.type:
+            raise self.error(f"layer {raw.name!r} has no type: give it one")
         layer = Layer(self.network, raw.name, raw.type, "", 0, "", raw)
         bottoms = [self.bottom(raw, name) for name in raw.bottom]
         if not bottoms and raw.type in _ROWS:
             raise self.error(f"layer {raw.name!r} of type {raw.type} has no bottom")
-        held = self.blobs(raw)
+        held = self.blobs(raw, stored)
         layer.inputs = (*bottoms[:1], *held, *bottoms[1:])
         for tensor in layer.inputs:
             if tensor is not None:
@@ -137,6 +146,8 @@ class _Reader:
         if name in self.tensors:
             return self.tensors[name]
         maker = next((later for later in self.layers if name in later.top), None)
+        if maker is None and name in self.elsewhere:
+            return self.missing(name)
         if maker is None:
             why = "which nothing in the TEST phase produces: correct the name"
         elif maker is raw:
@@ -144,6 +155,13 @@ class _Reader:
         else:
             why = f"which only the later layer {maker.name!r} produces: reorder them, remove cycles"
         raise self.error(f"layer {raw.name!r} reads blob {name!r}, {why}")
+
+    def missing(self, name: str) -> Tensor:
+        """Return a blob that only a layer of another phase produces, as in a net for training."""
+        self.absent.append(name)
+        tensor = Tensor(name, "absent", "float32", fed_shape(*self.elsewhere[name]))
+        self.tensors[name] = tensor
+        return tensor
 
     def top(self, layer: Layer, port: int, name: str) -> Tensor:
         bottoms = layer.raw.bottom
@@ -156,11 +174,10 @@ class _Reader:
         self.tensors[name] = tensor
         return tensor
 
-    def blobs(self, raw: Message) -> tuple[Tensor | None, ...]:
+    def blobs(self, raw: Message, stored: Sequence[Message] | None) -> tuple[Tensor | None, ...]:
         """Read a layer's blobs. Return the weight and the bias of a layer type that has them."""
-        found = self.stored.get(raw.name, ()) if raw.name else ()
-        blobs = found[0] if found else raw.blobs
-        where = self.stored_name if found else self.name
+        blobs = raw.blobs if stored is None else stored
+        where = self.name if stored is None else self.stored_name
         shapes = [_shape(blob) for blob in blobs]
         why = _misfit(raw, blobs, shapes)
         if why:
@@ -183,7 +200,9 @@ class _Reader:
         shared = raw.param[number].name if number < len(raw.param) else ""
         label = raw.name or next(iter(raw.top), raw.type)
         name = shared or f"{label}.blobs[{number}]"
-        tensor = self.parameters.get(name)
+        # Layers of one name do not share their blobs.
+        alone = not shared and (not raw.name or self.named[raw.name] > 1)
+        tensor = None if alone else self.parameters.get(name)
         if tensor is None:
             tensor = self.parameters[name] = Tensor(name, "constant", "float32", shape)
         elif shape is not None and tensor.value is not None and tensor.shape is not None:
@@ -195,6 +214,32 @@ class _Reader:
             tensor.value = blob
             tensor.dtype = "float16" if _is_float16(blob) else "float32"
         return tensor
+
+
+def _assigned(
+    layers: Sequence[Message], stored: Mapping[str, Sequence[Sequence[Message]]]
+) -> list[Sequence[Message] | None]:
+    """Return the blobs that a caffemodel has for each layer, ``None`` if it has none.
+
+    Layers of one name have theirs in the order of the net, if as many are stored.
+    """
+    named: dict[str, list[int]] = {}
+    for i, raw in enumerate(layers):
+        if raw.name in stored and raw.name and raw.type not in SOURCES:
+            named.setdefault(raw.name, []).append(i)
+    found: list[Sequence[Message] | None] = [None] * len(layers)
+    for name, group in named.items():
+        if len(group) != len(stored[name]):
+            group = [i for i in group if layers[i].type in WEIGHTED]
+        if len(group) == len(stored[name]):
+            for i, blobs in zip(group, stored[name], strict=True):
+                found[i] = blobs
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _is_float16(blob: Message) -> bool:
@@ -225,6 +270,8 @@ def _misfit(raw: Message, blobs: Sequence[Message], shapes: Sequence[Shape | Non
     if raw.type not in WEIGHTED or not blobs:
         return ""
     held = parameters(raw)
+    if held.unknown_fields:  # they may change what fits
+        return ""
     wanted = 2 if held.bias_term else 1
     if len(blobs) != wanted:
         return f"has {len(blobs)} blobs, but the net needs {wanted}"

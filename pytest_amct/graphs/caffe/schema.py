@@ -2,8 +2,8 @@
 
 Messages, fields and numbers are those of BVLC's ``caffe.proto`` (the whole net, with the two older
 layer formats), of NVIDIA's fork (``raw_data_type``, ``raw_data``), and of the SSD and R-CNN forks
-for detectors. The private pool avoids conflicts with an installed Caffe or OpenCV, which registers
-the same names.
+for detectors. ``unknown_fields`` and ``unknown_type`` are ours, see `extensions`. The private pool
+avoids conflicts with an installed Caffe or OpenCV, which registers the same names.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ ConvolutionParameter Engine{DEFAULT,CAFFE,CUDNN} num_output:1:uint32 bias_term:2
   pad_w:10:uint32=0 kernel_h:11:uint32 kernel_w:12:uint32 stride_h:13:uint32 stride_w:14:uint32
   group:5:uint32=1 weight_filler:7:FillerParameter bias_filler:8:FillerParameter
   engine:15:Engine=DEFAULT axis:16:int32=1 force_nd_im2col:17:bool=false
+  unknown_fields:1000:string*
 CropParameter axis:1:int32=2 offset:2:uint32*
 DataParameter DB{LEVELDB,LMDB} source:1:string batch_size:4:uint32 rand_skip:7:uint32=0
   backend:8:DB=LEVELDB scale:2:float=1 mean_file:3:string crop_size:5:uint32=0 mirror:6:bool=false
@@ -85,7 +86,7 @@ DropoutParameter dropout_ratio:1:float=0.5
 DummyDataParameter data_filler:1:FillerParameter* shape:6:BlobShape* num:2:uint32*
   channels:3:uint32* height:4:uint32* width:5:uint32*
 EltwiseParameter EltwiseOp{PROD,SUM,MAX} operation:1:EltwiseOp=SUM coeff:2:float*
-  stable_prod_grad:3:bool=true
+  stable_prod_grad:3:bool=true unknown_fields:1000:string*
 ELUParameter alpha:1:float=1
 EmbedParameter num_output:1:uint32 input_dim:2:uint32 bias_term:3:bool=true
   weight_filler:4:FillerParameter bias_filler:5:FillerParameter
@@ -100,6 +101,7 @@ ImageDataParameter source:1:string batch_size:4:uint32=1 rand_skip:7:uint32=0 sh
 InfogainLossParameter source:1:string axis:2:int32=1
 InnerProductParameter num_output:1:uint32 bias_term:2:bool=true weight_filler:3:FillerParameter
   bias_filler:4:FillerParameter axis:5:int32=1 transpose:6:bool=false
+  unknown_fields:1000:string*
 InputParameter shape:1:BlobShape*
 LogParameter base:1:float=-1.0 scale:2:float=1.0 shift:3:float=0.0
 LRNParameter NormRegion{ACROSS_CHANNELS,WITHIN_CHANNEL} Engine{DEFAULT,CAFFE,CUDNN}
@@ -112,6 +114,7 @@ PoolingParameter PoolMethod{MAX,AVE,STOCHASTIC} Engine{DEFAULT,CAFFE,CUDNN} Roun
   pool:1:PoolMethod=MAX pad:4:uint32=0 pad_h:9:uint32=0 pad_w:10:uint32=0 kernel_size:2:uint32
   kernel_h:5:uint32 kernel_w:6:uint32 stride:3:uint32=1 stride_h:7:uint32 stride_w:8:uint32
   engine:11:Engine=DEFAULT global_pooling:12:bool=false round_mode:13:RoundMode=CEIL
+  unknown_fields:1000:string*
 PowerParameter power:1:float=1.0 scale:2:float=1.0 shift:3:float=0.0
 PythonParameter module:1:string layer:2:string param_str:3:string= share_in_parallel:4:bool=false
 RecurrentParameter num_output:1:uint32=0 weight_filler:2:FillerParameter
@@ -159,6 +162,7 @@ V1LayerParameter LayerType{NONE, ABSVAL=35, ACCURACY=1, ARGMAX=30, BNLL=2, CONCA
   slice_param:31:SliceParameter tanh_param:37:TanHParameter threshold_param:25:ThresholdParameter
   window_data_param:20:WindowDataParameter transform_param:36:TransformationParameter
   loss_param:42:LossParameter layer:1:V0LayerParameter
+  unknown_type:2000:string
 V0LayerParameter PoolMethod{MAX,AVE,STOCHASTIC} name:1:string type:2:string num_output:3:uint32
   biasterm:4:bool=true weight_filler:5:FillerParameter bias_filler:6:FillerParameter
   pad:7:uint32=0 kernelsize:8:uint32 group:9:uint32=1 stride:10:uint32=1 pool:11:PoolMethod=MAX
@@ -169,7 +173,7 @@ V0LayerParameter PoolMethod{MAX,AVE,STOCHASTIC} name:1:string type:2:string num_
   det_bg_threshold:55:float=0.5 det_fg_fraction:56:float=0.25 det_context_pad:58:uint32=0
   det_crop_mode:59:string=warp new_num:60:int32=0 new_channels:61:int32=0 new_height:62:int32=0
   new_width:63:int32=0 shuffle_images:64:bool=false concat_dim:65:uint32=1
-  hdf5_output_param:1001:HDF5OutputParameter
+  hdf5_output_param:1001:HDF5OutputParameter unknown_fields:2000:string*
 PReLUParameter filler:1:FillerParameter channel_shared:2:bool=false
 PermuteParameter order:1:uint32*
 PriorBoxParameter CodeType{CORNER=1,CENTER_SIZE=2} min_size:1:float* max_size:2:float*

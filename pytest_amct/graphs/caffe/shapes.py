@@ -9,44 +9,50 @@ import math
 from collections.abc import Callable, Sequence
 
 from pytest_amct.graphs.caffe.ops import parameters
+from pytest_amct.graphs.caffe.ranks import ELEMENTWISE, fill_ranks
 from pytest_amct.graphs.caffe.schema import Message
 from pytest_amct.graphs.network import Layer, Network, Shape
 
-_Rule = Callable[[Message, Sequence[Shape]], Shape | None]
+_Rule = Callable[[Message, Shape], Shape | None]
+_OfAll = Callable[[Message, Sequence[Shape | None]], Shape | None]
 _Dim = int | str | None
 
-_ELEMENTWISE = (
-    "AbsVal BatchNorm Bias BNLL Clip Dropout ELU Exp Log LRN MVN Normalize Power PReLU ReLU Scale "
-    "Sigmoid Softmax Split Swish TanH Threshold"
-)
-_SAME = frozenset(_ELEMENTWISE.split())
+_IMAGES = frozenset("AnnotatedData Data ImageData MemoryData VideoData WindowData".split())
 
 
 def infer(network: Network) -> None:
     """Fill in the shapes of the layers' outputs. Never raise."""
+    _forward(network)
+    if fill_ranks(network):
+        _forward(network)
+
+
+def _forward(network: Network) -> None:
     for layer in network.layers:
         bottoms = [t.shape for t in layer.inputs if t is not None and t.origin != "constant"]
-        known = [shape for shape in bottoms if shape is not None]
-        if not known or len(known) < len(bottoms):
-            continue
-        for port, shape in enumerate(_shapes(layer, known)):
+        for port, shape in enumerate(_shapes(layer, bottoms)):
             top = layer.output(port)
             if top is not None and top.shape is None:
                 top.shape = shape
 
 
-def _shapes(layer: Layer, bottoms: Sequence[Shape]) -> Sequence[Shape | None]:
+def _shapes(layer: Layer, bottoms: Sequence[Shape | None]) -> Sequence[Shape | None]:
     count = len(layer.outputs)
-    if layer.type in _SAME:
-        return [bottoms[0]] * count
+    if layer.type in _ALIKE:
+        return [_ALIKE[layer.type](layer.raw, bottoms)] * count
+    first = bottoms[0] if bottoms else None
+    if first is None:
+        return []
+    if layer.type in ELEMENTWISE:
+        return [first] * count
     if layer.type == "Slice":
-        return _slice(layer.raw, bottoms[0], count)
+        return _slice(layer.raw, first, count)
     rule = _RULES.get(layer.type)
     if rule is None:
         return []
     if layer.type in ("Convolution", "Deconvolution"):  # as many tops as bottoms
-        return [rule(layer.raw, [bottom]) for bottom in bottoms]
-    return [rule(layer.raw, bottoms)]
+        return [None if bottom is None else rule(layer.raw, bottom) for bottom in bottoms]
+    return [rule(layer.raw, first)]
 
 
 def _axis(axis: int, rank: int) -> int | None:
@@ -55,9 +61,9 @@ def _axis(axis: int, rank: int) -> int | None:
     return axis if 0 <= axis < rank else None
 
 
-def _window(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
+def _window(layer: Message, bottom: Shape) -> Shape | None:
     """Return the output shape of a Convolution or Deconvolution."""
-    held, bottom = parameters(layer), bottoms[0]
+    held = parameters(layer)
     axis = _axis(held.axis, len(bottom))
     if axis is None:
         return None
@@ -77,7 +83,7 @@ def _window(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
         else:
             sizes.append((entry + 2 * p - extent) // s + 1)
     channels = held.num_output if held.HasField("num_output") else None
-    return (*bottom[:axis], channels, *sizes)
+    return (*bottom[:axis], channels, *_told(held, sizes))
 
 
 def _each(
@@ -90,8 +96,8 @@ def _each(
     return given * count if len(given) == 1 else given if len(given) == count else [None] * count
 
 
-def _pooling(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
-    held, bottom = layer.pooling_param, bottoms[0]
+def _pooling(layer: Message, bottom: Shape) -> Shape | None:
+    held = layer.pooling_param
     if len(bottom) != 4:
         return None
     if held.global_pooling:
@@ -110,28 +116,37 @@ def _pooling(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
         size = (reach // s if down else -(-reach // s)) + 1
         # The last window must start inside the image or its front padding.
         sizes.append(size - 1 if p and (size - 1) * s >= entry + p else size)
-    return (*bottom[:2], *sizes)
+    return (*bottom[:2], *_told(held, sizes))
 
 
-def _inner_product(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
+def _told(held: Message, sizes: Sequence[_Dim]) -> Sequence[_Dim]:
+    """Return the sizes, all ``None`` if fields that the schema lacks may change them."""
+    return [None] * len(sizes) if held.unknown_fields else sizes
+
+
+def _inner_product(layer: Message, bottom: Shape) -> Shape | None:
     held = layer.inner_product_param
-    axis = _axis(held.axis, len(bottoms[0]))
+    axis = _axis(held.axis, len(bottom))
     if axis is None:
         return None
-    return (*bottoms[0][:axis], held.num_output if held.HasField("num_output") else None)
+    return (*bottom[:axis], held.num_output if held.HasField("num_output") else None)
 
 
-def _eltwise(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
-    return bottoms[0]
+def _eltwise(layer: Message, bottoms: Sequence[Shape | None]) -> Shape | None:
+    return next((shape for shape in bottoms if shape is not None), None)
 
 
-def _concat(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
+def _concat(layer: Message, bottoms: Sequence[Shape | None]) -> Shape | None:
     held = layer.concat_param
-    named = held.concat_dim if held.HasField("concat_dim") else held.axis
-    axis = _axis(named, len(bottoms[0]))
-    if axis is None or any(len(b) != len(bottoms[0]) for b in bottoms):
+    known = [shape for shape in bottoms if shape is not None]
+    if not known or any(len(shape) != len(known[0]) for shape in known):
         return None
-    return (*bottoms[0][:axis], _total([b[axis] for b in bottoms]), *bottoms[0][axis + 1 :])
+    axis = _axis(held.concat_dim if held.HasField("concat_dim") else held.axis, len(known[0]))
+    if axis is None:
+        return None
+    if len(known) < len(bottoms):
+        return (None,) * len(known[0])  # all bottoms have one rank
+    return (*known[0][:axis], _total([shape[axis] for shape in known]), *known[0][axis + 1 :])
 
 
 def _total(entries: Sequence[_Dim]) -> int | None:
@@ -159,16 +174,16 @@ def _slice(layer: Message, bottom: Shape, count: int) -> Sequence[Shape | None]:
     return [(*bottom[:axis], size, *bottom[axis + 1 :]) for size in sizes]
 
 
-def _flatten(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
-    held, bottom = layer.flatten_param, bottoms[0]
+def _flatten(layer: Message, bottom: Shape) -> Shape | None:
+    held = layer.flatten_param
     first, last = _axis(held.axis, len(bottom)), _axis(held.end_axis, len(bottom))
     if first is None or last is None or last < first:
         return None
     return (*bottom[:first], _product(bottom[first : last + 1]), *bottom[last + 1 :])
 
 
-def _reshape(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
-    held, bottom = layer.reshape_param, bottoms[0]
+def _reshape(layer: Message, bottom: Shape) -> Shape | None:
+    held = layer.reshape_param
     first = held.axis + len(bottom) + 1 if held.axis < 0 else held.axis
     last = len(bottom) if held.num_axes < 0 else first + held.num_axes
     if not 0 <= first <= last <= len(bottom):
@@ -185,28 +200,72 @@ def _reshape(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
     return (*bottom[:first], *made, *bottom[last:])
 
 
-def _permute(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
-    bottom, order = bottoms[0], list(layer.permute_param.order)
+def _permute(layer: Message, bottom: Shape) -> Shape | None:
+    order = list(layer.permute_param.order)
     order += [i for i in range(len(bottom)) if i not in order]
     return tuple(bottom[i] for i in order) if sorted(order) == list(range(len(bottom))) else None
 
 
-def _crop(layer: Message, bottoms: Sequence[Shape]) -> Shape | None:
-    axis = _axis(layer.crop_param.axis, len(bottoms[0]))
-    if axis is None or len(bottoms) != 2 or len(bottoms[0]) != len(bottoms[1]):
+def _crop(layer: Message, bottoms: Sequence[Shape | None]) -> Shape | None:
+    first, second = (*bottoms, None, None)[:2]
+    axis = None if first is None else _axis(layer.crop_param.axis, len(first))
+    if first is None or axis is None:
         return None
-    return (*bottoms[0][:axis], *bottoms[1][axis:])
+    if second is None or len(first) != len(second):
+        return (*first[:axis], *(None for _ in first[axis:]))
+    return (*first[:axis], *second[axis:])
 
+
+def _of_regions(layer: Message, bottoms: Sequence[Shape | None]) -> Shape | None:
+    """Return the shape of what pools regions: regions, channels, height, width."""
+    return (None,) * 4
+
+
+_ALIKE: dict[str, _OfAll] = {
+    "Eltwise": _eltwise,
+    "Concat": _concat,
+    "Crop": _crop,
+    "ROIPooling": _of_regions,
+    "PSROIPooling": _of_regions,
+}
+"""Rules that need not know all bottoms."""
 
 _RULES: dict[str, _Rule] = {
     "Convolution": _window,
     "Deconvolution": _window,
     "Pooling": _pooling,
     "InnerProduct": _inner_product,
-    "Eltwise": _eltwise,
-    "Concat": _concat,
     "Flatten": _flatten,
     "Reshape": _reshape,
     "Permute": _permute,
-    "Crop": _crop,
 }
+
+
+def fed_shape(layer: Message, port: int) -> Shape | None:
+    """Return the shape of a top of a data layer, ``None`` if the prototxt does not tell it.
+
+    The first top of a layer that reads images has four dimensions. Other tops are labels.
+    """
+    if layer.type == "DummyData":
+        return _dummy(layer.dummy_data_param, port)
+    if port or layer.type not in _IMAGES:
+        return None
+    held = layer.memory_data_param
+    if layer.type == "MemoryData" and held.HasField("channels"):
+        return (held.batch_size, held.channels, held.height, held.width)
+    return (None,) * 4
+
+
+def _dummy(held: Message, port: int) -> Shape | None:
+    """Return a shape that is given once for all tops, or once for each, in either spelling."""
+    if held.shape:
+        chosen = held.shape[port if len(held.shape) > 1 else 0] if _has(held.shape, port) else None
+        return None if chosen is None else tuple(chosen.dim)
+    columns = (held.num, held.channels, held.height, held.width)
+    if not all(_has(column, port) for column in columns):
+        return None
+    return tuple(column[port if len(column) > 1 else 0] for column in columns)
+
+
+def _has(given: Sequence[object], port: int) -> bool:
+    return len(given) == 1 or port < len(given)

@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+from pytest_amct.graphs.caffe.extensions import FOUND
 from pytest_amct.graphs.caffe.files import Complain
 from pytest_amct.graphs.caffe.schema import Message, is_repeated, message
 
@@ -19,6 +18,8 @@ _TYPES = (
 )
 #: types by their name in the enum of V1, without underscores
 _V1_TYPES = {type_.upper(): type_ for type_ in _TYPES.split()} | {"SOFTMAXLOSS": "SoftmaxWithLoss"}
+#: types that forks add to that enum
+_V1_TYPES |= {type_.upper(): type_ for type_ in ("Crop", "Python", "Reshape", "PReLU")}
 _V0_TYPES = {
     **{t.lower(): t for t in ("Accuracy", "BNLL", "Concat", "Data", "Dropout", "Flatten")},
     **{t.lower(): t for t in ("Im2col", "InnerProduct", "LRN", "ReLU", "Sigmoid", "Softmax")},
@@ -101,8 +102,10 @@ def _upgrade_type(old: Message, new: Message, complain: Complain) -> None:
         type_, known = old.layer.type, _V0_TYPES.get(old.layer.type)
     else:
         field = old.DESCRIPTOR.fields_by_name["type"]
-        type_ = field.enum_type.values_by_number[old.type].name
-        known = _V1_TYPES.get(type_.replace("_", ""))
+        type_ = old.unknown_type or field.enum_type.values_by_number[old.type].name
+        # A type that only a fork knows has no row. Its name becomes one of the newer style.
+        newer = "".join(part.capitalize() for part in old.unknown_type.split("_"))
+        known = _V1_TYPES.get(type_.replace("_", ""), newer or None)
     if known is None:
         raise complain(f"layer {new.name!r}: {type_ or 'NONE'!r} is not a type of old Caffe layers")
     new.type = known
@@ -122,6 +125,8 @@ def _copy_v1(old: Message, new: Message) -> None:
 def _copy_v0(old: Message, new: Message) -> None:
     new.blobs.extend(old.blobs)
     holder, names = _V0_FIELDS.get(old.type, ("", ""))
+    if holder and FOUND in getattr(new, holder).DESCRIPTOR.fields_by_name and old.unknown_fields:
+        getattr(new, holder).unknown_fields.extend(old.unknown_fields)
     for name in names.split():
         if not old.HasField(name):
             continue
@@ -135,15 +140,18 @@ def _copy_v0(old: Message, new: Message) -> None:
             setattr(target, field, value)
 
 
-def in_test_phase(net: Message, complain: Complain) -> Iterator[Message]:
-    """Yield the layers of the TEST phase, at the net's own level and stages."""
+def by_phase(net: Message, complain: Complain) -> tuple[list[Message], list[Message]]:
+    """Return the layers of the TEST phase, at the net's own level and stages, and the others."""
+    running: list[Message] = []
+    others: list[Message] = []
     for layer in net.layer:
         if layer.include and layer.exclude:
             raise complain(f"layer {layer.name!r} has both 'include' and 'exclude': keep one")
         rules = layer.include or layer.exclude
         met = any(_meets(net.state, rule) for rule in rules)
-        if met == bool(layer.include) or not rules:
-            yield layer
+        runs = met == bool(layer.include) or not rules
+        (running if runs else others).append(layer)
+    return running, others
 
 
 def _meets(state: Message, rule: Message) -> bool:

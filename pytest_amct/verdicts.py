@@ -235,6 +235,8 @@ def is_expected(layer: Layer, row: Row, spec: Spec, options: RequestOptions) -> 
     """Return whether a quantizable layer is expected (docs/reading.md, "Expected")."""
     if options.scheme == "nonuniform" or _may_be_skipped(layer, row, options):
         return False
+    if any("int8_symmetric" in c.require for c in row.conditions):
+        return False  # products of two variable inputs
     if name_of(layer) not in options.tensor_quantize and _is_data_only(layer, row, spec):
         return False
     inputs = [t for port in row.ports.data if (t := layer.input(port)) is not None]
@@ -269,7 +271,7 @@ def _is_quantized_already(tensor: Tensor | None) -> bool:
 
 def _is_data_only(layer: Layer, row: Row, spec: Spec) -> bool:
     """Return whether the row lists only the layer's data and forbids to quantize a weight."""
-    if not any(c.on_treatment and c.require["treatment"] == "weights" for c in row.conditions):
+    if not any(c.require.get("treatment") == "weights" for c in row.conditions):
         return False
     treated = answer(layer, Treatment(data=True, weights=True), spec)
     return any(r.condition == f"{row.id}/weights" for r in treated.broken)
@@ -354,11 +356,14 @@ def not_quantized(records: Iterable[Record], policy: Policy) -> list[Finding]:
 
 def _checked(row: Row | None, decision: Decision) -> Iterable[str]:
     if row is not None:
+        treatment = decision.treatment
         for condition in row.conditions:
-            if condition.on_treatment:
-                shown = getattr(decision.treatment, condition.require["treatment"])
-                if shown is not None:
-                    yield condition_id(row, condition)
+            if "treatment" in condition.require:
+                shown = getattr(treatment, condition.require["treatment"]) is not None
+            else:  # about the quantized inputs
+                shown = condition.on_treatment and treatment.inputs is not None
+            if shown:
+                yield condition_id(row, condition)
 
 
 def _decided(outcome: Outcome, index: int, decision: Decision | None, row: Row | None) -> Decided:

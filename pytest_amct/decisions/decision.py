@@ -9,7 +9,7 @@ from typing import Literal
 
 from pytest_amct.graphs.network import Basis, Layer, Network
 from pytest_amct.once import once
-from pytest_amct.tables.model import Scheme, Treatment
+from pytest_amct.tables.model import DataFormat, Scheme, Treatment
 
 UNMATCHED: Literal["unmatched"] = "unmatched"
 """Used instead of a decision: the layer cannot be found in the tool's result."""
@@ -37,6 +37,8 @@ class Decision:
     shift: int | None = None
     #: whether the weights were clustered
     nonuniform: bool | None = None
+    #: how the data inputs were quantized, as far as it is known
+    formats: tuple[DataFormat, ...] = ()
     #: how certain the evidence is (docs/reading.md, "What forms show")
     evidence: Basis = "stated"
     #: what showed the decision, as text
@@ -69,6 +71,8 @@ class Decision:
             weight_channel_wise=self.weight_channel_wise,
             weight_asymmetric=self.weight_asymmetric,
             shift=None if self.shift is None else self.shift != 0,
+            inputs=self.inputs,
+            formats=self.formats,
         )
 
 

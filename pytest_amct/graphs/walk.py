@@ -130,6 +130,18 @@ def origin(tensor: Tensor) -> Tensor:
     return fold(tensor, _known(tensor).origins, _handed_on, combine, tensor)
 
 
+def copied(tensor: Tensor) -> Tensor:
+    """Return the tensor behind any number of Identity alone, perhaps the tensor itself."""
+    while True:
+        layer = tensor.producer
+        if layer is None or layer.domain or layer.network.ops.role(layer) is not Role.IDENTITY:
+            return tensor
+        before = layer.input(0)
+        if before is None:
+            return tensor
+        tensor = before
+
+
 def _handed_on(tensor: Tensor) -> Sequence[Tensor]:
     layer = tensor.producer
     if layer is None or layer.domain:

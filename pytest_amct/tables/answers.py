@@ -58,15 +58,16 @@ def _explained(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> tu
     return tuple(_reasons(layer, row, treatment, facts))
 
 
-def _checks(spec: Spec) -> dict[str, tuple[tuple[Step, ...] | None, bool]]:
-    """Return the checks of each row, and whether the Float16 rule closes its type."""
-    return {row.id: (steps(row), closed_by_float16(row, spec)) for row in spec.rows}
+def _checks(spec: Spec) -> dict[int, tuple[tuple[Step, ...] | None, bool]]:
+    """Return the checks of each row and form, and whether the Float16 rule closes its type."""
+    rows = (r for row in spec.rows for r in (row, *(form.row for form in row.forms)))
+    return {id(row): (steps(row), closed_by_float16(row, spec)) for row in rows}
 
 
 def _plainly(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> bool:
     """Return whether the fast path shows that all conditions hold with basis `stated`."""
     spec = facts.spec
-    checks, closed = once(spec, _checks)[row.id]
+    checks, closed = once(spec, _checks)[id(row)]
     if checks is None or layer.type not in row.types or layer.body or layer.parameters:
         return False
     if not _says_nothing(treatment):
@@ -88,7 +89,19 @@ def _says_nothing(treatment: Treatment) -> bool:
 
 def find_row(layer: Layer, spec: Spec, table: str = "uniform") -> Row | None:
     """Return the row that lists a layer's type, ``None`` if no row of the table does."""
-    return spec.by_type.get((table, layer.framework, layer.qualified_type))
+    row = spec.by_type.get((table, layer.framework, layer.qualified_type))
+    return row if row is None or not row.forms else _form(layer, row)
+
+
+_SHOWN_NOTHING = Given(Treatment(), {})
+
+
+def _form(layer: Layer, row: Row) -> Row:
+    """Return what a row says of a layer's form: the row itself, or one of its forms."""
+    for form in row.forms:
+        if _see(layer, row, form.when, _SHOWN_NOTHING).holds:
+            return form.row
+    return row
 
 
 def ir_types(layer: Layer, row: Row) -> tuple[str, ...]:
@@ -110,7 +123,7 @@ def float16_id(row: Row) -> str:
 
 def closed_by_float16(row: Row, spec: Spec) -> bool:
     """Return whether the Float16 rule closes a type of a row."""
-    return not spec.float16_closed.isdisjoint(row.ir)
+    return not spec.float16_closed.isdisjoint(row.ir) if row.float16 is None else row.float16
 
 
 def _combine(row: str | None, reasons: tuple[Reason, ...]) -> Answer:
@@ -134,6 +147,15 @@ def _unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
 
 def _answer_unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
     id_ = unlisted_id(table, layer)
+    unseen = None
+    if layer.framework not in spec.frameworks:
+        unseen = f"{spec.title} does not speak of {layer.framework}"
+    elif table == "uniform" and layer.framework in spec.cut_off:
+        unseen = f"the last rows of {layer.framework} were not seen in {spec.title}"
+    if unseen:
+        required = "must be read in another release"
+        unknown = Reason(id_, "unknown", unseen, required, "stated", "")
+        return Answer("unspecified", "stated", None, (unknown,))
     basis = spec.lists[table]
     why = f"no row lists {layer.qualified_type}"
     reason = Reason(id_, "broken", why, "must stay in float", basis, "")
@@ -147,8 +169,10 @@ def _reasons(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> Iter
     # by inference, for its spellings.
     if closed_by_float16(row, spec) and (spelling or layer.type == row.types[0]):
         seen = facts.float16
-        basis: Basis = "inferred" if spelling else spec.float16_basis
-        state = _state(seen.holds)
+        is_open = spec.float16_basis == "open"
+        weaker = spelling or is_open or row.seen == "no" or spec.float16_basis == "inferred"
+        basis: Basis = "inferred" if weaker else "stated"
+        state = _state(seen.holds or (None if is_open else seen.holds))
         yield Reason(float16_id(row), state, seen.observed, FLOAT16_REQUIRED, basis, row.id)
     if spelling:
         why, required = f"{layer.type} is not named; {row.types[0]} is", "must be a named type"

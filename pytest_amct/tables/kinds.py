@@ -273,14 +273,17 @@ def weight_rank_of(layer: Layer, ports: Ports) -> tuple[int | None, str]:
 @_kind(
     "constant_of_rank",
     lambda wanted: f"must be a constant of rank {wanted['constant_of_rank']}",
+    optional=["port"],
     constant_of_rank=int,
+    port=PORT,
 )
 def constant_of_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Check that the second input is a constant of this rank, perhaps behind Identity, Transpose.
 
-    A constant behind one of them holds with basis `inferred`.
+    A constant behind one of them holds with basis `inferred`. `port` names another input than the
+    row's weight.
     """
-    second = _at(layer, ports.weight)
+    second = _at(layer, wanted.get("port", ports.weight))
     if second is None:
         return Seen(None, "no second input")
     found, rank = sources.source(second), walk.rank(second)
@@ -377,6 +380,144 @@ def treated(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> See
     if value is None:
         return Seen(None, f"{name}: not visible")
     return Seen(value == wanted["equals"], f"{name} = {_word(value)}")
+
+
+@_kind(
+    "most_inputs",
+    lambda wanted: f"at most {wanted['most_inputs']} input may be quantized",
+    most_inputs=PORT,
+)
+def most_inputs(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
+    """Check how many of the layer's data inputs were quantized."""
+    quantized = given.treatment.inputs
+    if quantized is None:
+        return Seen(None, "the quantized inputs: not visible")
+    count = len(set(quantized))
+    words = f"inputs {', '.join(map(str, sorted(set(quantized))))}" if count else "no input"
+    return Seen(count <= wanted["most_inputs"], f"{words} quantized")
+
+
+@_kind(
+    "int8_symmetric",
+    lambda wanted: (
+        f"inputs {_one_of(wanted['int8_symmetric'])} must be INT8 without an offset".replace(
+            " or ", " and "
+        )
+    ),
+    int8_symmetric=list[int],
+)
+def int8_symmetric(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
+    """Check that all of these inputs were quantized to INT8 without an offset."""
+    named = wanted["int8_symmetric"]
+    quantized = given.treatment.inputs
+    for found in given.treatment.formats:
+        if found.bits not in (None, 8):
+            return Seen(False, f"input {found.port} has {found.bits} bits")
+        if found.asymmetric:
+            return Seen(False, f"input {found.port} has an offset")
+    if quantized is None:
+        return Seen(None, "the quantized inputs: not visible")
+    left = [port for port in named if port not in quantized]
+    if quantized and left:
+        return Seen(False, f"input {left[0]} is float")
+    known = {f.port for f in given.treatment.formats if f.bits == 8 and f.asymmetric is False}
+    return Seen(True if known.issuperset(named) else None, "INT8, as far as it is visible")
+
+
+@_kind("weight_node", "must be a stored constant itself", weight_node=Literal["constant"])
+def weight_node(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
+    """Check that the weight is stored and not computed (docs/reading.md, "Other releases").
+
+    A constant behind Identity alone is unknown, because freezing writes it. One behind any other
+    operator violates the condition with basis `inferred`.
+    """
+    weight = _at(layer, ports.weight)
+    if weight is None:
+        return Seen(None, "no weight")
+    if walk.is_constant(weight):
+        return Seen(True, f"weight {weight.name!r} is stored", weight.basis)
+    found = sources.source(weight)
+    where = f"weight {weight.name!r} comes from {found.why}"
+    if found.kind == "dynamic":
+        return Seen(False, where, found.basis)
+    if found.kind == "unknown" or walk.is_constant(walk.copied(weight)):
+        return Seen(None, f"{where}, behind {weight.producer}" if weight.producer else where)
+    return Seen(False, f"{where}, behind {weight.producer}", "inferred")
+
+
+@_kind("both_variable", "all inputs must be variable", both_variable=list[int])
+def both_variable(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
+    """Check that the values at all of these ports can change."""
+    return _all_variable(layer, wanted["both_variable"])
+
+
+@_kind("constant_source", "must be constant", constant_source=PORT)
+def constant_source(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
+    """Check that the value at a port, which need not be the weight's, cannot change."""
+    tensor = _at(layer, wanted["constant_source"])
+    return Seen(None, "no such input") if tensor is None else _source(tensor, "input")
+
+
+@_kind("distinct_inputs", "the inputs must be different tensors", distinct_inputs=Literal[True])
+def distinct_inputs(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
+    """Check that no tensor is at two data ports."""
+    read = [t for port in ports.data if (t := layer.input(port)) is not None]
+    if len(set(read)) == len(read):
+        return Seen(True, "the inputs are different tensors")
+    return Seen(False, f"{read[0].name!r} is read twice")
+
+
+def _all_variable(layer: Layer, ports: Sequence[int]) -> Seen:
+    kinds = []
+    for port in ports:
+        tensor = _at(layer, port)
+        kinds.append("unknown" if tensor is None else sources.source(tensor).kind)
+    shown = f"inputs are {' and '.join(kinds)}"
+    if "constant" in kinds:
+        return Seen(False, shown)
+    return Seen(None if "unknown" in kinds else True, shown)
+
+
+@_kind("data_rank", lambda wanted: f"must be {_one_of(wanted['data_rank'])}", data_rank=list[int])
+def data_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
+    """Check the rank of the layer's data."""
+    data = _at(layer, ports.data[0])
+    rank = None if data is None else walk.rank(data)
+    if data is None or rank is None:
+        return Seen(None, "the rank of the data is unknown")
+    return Seen(rank in wanted["data_rank"], f"data {data.name!r} of rank {rank}")
+
+
+@_kind(
+    "constant_rank",
+    lambda wanted: f"a constant must have rank {_one_of(wanted['constant_rank'])}",
+    constant_rank=list[int],
+)
+def constant_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
+    """Check the rank of the second input if it is constant. Another source is unknown.
+
+    As for `constant_of_rank`, a constant behind Identity or Transpose holds with basis `inferred`.
+    """
+    second = _at(layer, ports.weight)
+    if second is None:
+        return Seen(None, "no second input")
+    found, rank = sources.source(second), walk.rank(second)
+    where = f"second input {second.name!r} comes from {found.why}"
+    if found.kind != "constant" or rank is None:
+        return Seen(None, where)
+    if rank not in wanted["constant_rank"]:
+        return Seen(False, f"second input {second.name!r} has rank {rank}")
+    origin = walk.origin(second)
+    if not walk.is_constant(origin):
+        return Seen(None, where)
+    basis: Basis = "inferred" if origin is not second or found.basis == "inferred" else "stated"
+    return Seen(True, f"second input {second.name!r} is a constant of rank {rank}", basis)
+
+
+@_kind("not_seen_in", "must be read in another release", not_seen_in=str)
+def not_seen_in(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
+    """Hold for no layer: the cell of its row was not seen in this release."""
+    return Seen(None, f"this cell was not seen in {wanted['not_seen_in']}")
 
 
 def _at(layer: Layer, port: int | None) -> Tensor | None:

@@ -6,19 +6,22 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pytest_amct.errors import SpecError, UsageError
 from pytest_amct.graphs.network import Basis
+from pytest_amct.tables.extending import whole_document
 from pytest_amct.tables.fields import WHOLE, Fields
 from pytest_amct.tables.kinds import KINDS, PORT
-from pytest_amct.tables.model import Condition, Ports, Row, Spec
+from pytest_amct.tables.model import Condition, Form, Ports, Row, Spec
+from pytest_amct.tables.seen import Page, as_seen
 from pytest_amct.typed import describe, is_of
-from pytest_amct.wording import written
+from pytest_amct.wording import instead, written
 
 DEFAULT_RELEASE = "cann-7.0.0"
 
@@ -82,8 +85,11 @@ def _load_release(name: str) -> Spec:
             f"spec {name!r} is not a known release: use one of {', '.join(known)}, "
             f"or the path of a .toml file{hint}"
         )
-    data = (resources.files("pytest_amct.tables") / f"{name}.toml").read_bytes()
-    return parse_spec(data, f"{name}.toml")
+    return parse_spec(_release_file(name), f"{name}.toml")
+
+
+def _release_file(name: str) -> bytes:
+    return (resources.files("pytest_amct.tables") / f"{name}.toml").read_bytes()
 
 
 @cache
@@ -93,29 +99,50 @@ def _load_file(path: Path, changed: int, size: int, name: str) -> Spec:
 
 def parse_spec(data: bytes, source: str) -> Spec:
     """Parse the tables of a TOML text; `source` names the file in errors. Raise `SpecError`."""
+    return read_document(_document(data, source), source)
+
+
+def _document(data: bytes, source: str) -> dict[str, Any]:
     try:
-        document = tomllib.loads(data.decode("utf-8"))
+        return tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(f"{source}: not a TOML file: {error}") from None
     except RecursionError:
         raise SpecError(f"{source}: not a table file: it is nested too deeply") from None
-    return read_document(document, source)
+
+
+def _base(name: str, source: str) -> tuple[dict[str, Any], str]:
+    """Return the document that a file extends, a release, and its name in errors."""
+    known = releases()
+    if name not in known:
+        raise SpecError(
+            f"{source}: 'extends' names {written(name)}, which is not a release{instead(name, known)}"
+        )
+    return _document(_release_file(name), f"{name}.toml"), f"{name}.toml"
 
 
 def read_document(document: Mapping[str, Any], source: str) -> Spec:
     """Read the tables from a parsed TOML file, see `parse_spec`."""
+    document = whole_document(document, source, partial(_base, source=source))
     top = Fields(document, source, WHOLE)
+    pages = [_page(entry, source) for entry in top.get("page", list, [])]
+    unseen = top.get("unseen", list[str], [])
     lists, float16 = top.table("lists"), top.table("float16")
     shared = [_condition(c, source, "[[open]]", True) for c in top.get("open", list, [])]
     spec = Spec(
         release=top.get("release", str),
         title=top.get("title", str),
         float16_closed=frozenset(float16.get("closed", list[str])),
-        float16_basis=float16.get("basis", Basis),
+        float16_basis=float16.get("basis", Literal["stated", "inferred", "open"]),
         rows=tuple(_row(entry, source, shared) for entry in top.get("row", list, [])),
         lists={name: lists.get(name, Basis) for name in _TABLES if name in lists.values},
+        frameworks=tuple(top.get("frameworks", list[str], list(_FRAMEWORKS))),
+        notes=tuple(top.get("notes", list[str], [])),
         source=source,
     )
+    if not set(spec.frameworks) <= set(_FRAMEWORKS):
+        raise top.error(f"'frameworks' must be some of {', '.join(_FRAMEWORKS)}")
+    spec = as_seen(spec, pages, unseen, top)
     for table in (top, float16, lists):
         table.done()
     _check_rows(spec, source)
@@ -157,6 +184,7 @@ def _row(values: Any, source: str, shared: list[Condition]) -> Row:
             raise row.error(f"two conditions have the id {condition.id!r}")
         if condition.implied_by is not None and condition.implied_by not in names:
             raise row.error(f"condition {condition.id}: 'implied_by' names no condition of the row")
+    forms = row.get("form", list, [])
     made = Row(
         id=id_,
         types=_texts(row, "types"),
@@ -170,12 +198,44 @@ def _row(values: Any, source: str, shared: list[Condition]) -> Row:
         conditions=(*own, *shared),
         ir_of_rank=_ir_of_rank(row),
     )
+    made = replace(made, forms=tuple(_form(entry, source, made, shared) for entry in forms))
     if not made.ports.data:
         raise ports.error("'data' is empty: name at least one port")
     if not set(made.ir_of_rank.values()) <= set(made.ir):
         raise row.error("'ir_of_rank' names a type that 'ir' does not")
     row.done()
     ports.done()
+    return made
+
+
+def _form(values: Any, source: str, row: Row, shared: list[Condition]) -> Form:
+    form = Fields(values, source, f"row {row.id}: form")
+    ports = form.table("ports")
+    own = [_condition(c, source, form.place, False) for c in form.get("condition", list, [])]
+    own += [_condition(c, source, form.place, True) for c in form.get("open", list, [])]
+    made = replace(
+        row,
+        ports=Ports(
+            data=tuple(ports.get("data", list[PORT])),  # type: ignore[valid-type]
+            weight=ports.get("weight", PORT, None),
+        ),
+        conditions=(*own, *shared),
+        float16=form.get("float16", bool, None),
+    )
+    when = _requirement(form, "when")
+    form.done()
+    ports.done()
+    return Form(when, made)
+
+
+def _page(values: Any, source: str) -> Page:
+    page = Fields(values, source, "[[page]]")
+    made = Page(
+        url=page.get("url", str),
+        rows=tuple(page.get("rows", list[str])),
+        english=page.get("language", Literal["zh", "en"], "zh") == "en",
+    )
+    page.done()
     return made
 
 

@@ -20,6 +20,16 @@ _SHOWN = ("data", "weights", "weight_channel_wise", "weight_asymmetric", "shift"
 
 
 @dataclass(frozen=True, slots=True)
+class DataFormat:
+    """How the data at one input port was quantized. ``None`` means unknown."""
+
+    port: int
+    bits: int | None = None
+    #: whether it has an offset other than the middle of the integer range
+    asymmetric: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Treatment:
     """What was done to one layer. ``None`` means unknown; the unknown is never judged."""
 
@@ -34,6 +44,10 @@ class Treatment:
     weight_asymmetric: bool | None = None
     #: whether the layer's result is shifted by N bits
     shift: bool | None = None
+    #: the ports of the data inputs that were quantized
+    inputs: tuple[int, ...] | None = None
+    #: how they were quantized, as far as it is known
+    formats: tuple[DataFormat, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the values, and set `weights` for the schemes that imply quantized weights.
@@ -50,6 +64,13 @@ class Treatment:
                 raise UsageError(
                     f"Treatment: {name} is {written(value)}: it must be True, False or None"
                 )
+        ports = self.inputs
+        if ports is not None and not (
+            isinstance(ports, tuple) and all(type(port) is int for port in ports)
+        ):
+            raise UsageError(
+                f"Treatment: inputs is {written(ports)}: it must be a tuple of ports or None"
+            )
         if self.weights is None and self.scheme in ("nonuniform", "weight_only"):
             object.__setattr__(self, "weights", True)
 
@@ -113,6 +134,13 @@ class Answer:
         return tuple(r for r in self.reasons if r.state == "unknown")
 
 
+ON_TREATMENT = frozenset(("treatment", "most_inputs", "int8_symmetric"))
+"""The kinds of requirements that are about the treatment and not about the layer."""
+
+SeenAs = Literal["whole", "english", "no"]
+"""How a row was seen: in the original, in English only, or not at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A condition of a row. Violating an `open` one is `unspecified`, not `forbidden`."""
@@ -128,7 +156,7 @@ class Condition:
     @property
     def on_treatment(self) -> bool:
         """Whether the condition is about the treatment and not about the layer."""
-        return "treatment" in self.require
+        return not ON_TREATMENT.isdisjoint(self.require)
 
 
 def condition_id(row: Row, condition: Condition) -> str:
@@ -157,6 +185,14 @@ class Row:
     conditions: tuple[Condition, ...]
     #: the `ir` type by the rank of the weight, for a row with several types
     ir_of_rank: Mapping[int, str] = field(default_factory=dict)
+    #: what the row says of layers of another form; the first whose guard holds counts
+    forms: tuple[Form, ...] = ()
+    #: how much of the row was seen in this release
+    seen: SeenAs = "whole"
+    #: the address of the page that it was read from
+    page: str = ""
+    #: whether the Float16 rule closes its types, ``None``: as `Spec.float16_closed` says
+    float16: bool | None = None
 
     @property
     def table(self) -> str:
@@ -174,6 +210,15 @@ class Row:
         return RowId.parse(self.id).name
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of a row's layers, such as a product of two variable inputs."""
+
+    when: Mapping[str, Any]
+    #: the conditions and ports of such layers; its id and types are those of the row
+    row: Row
+
+
 @dataclass(frozen=True)
 class Spec:
     """The tables of one release."""
@@ -181,10 +226,17 @@ class Spec:
     release: str
     title: str
     float16_closed: frozenset[str]
-    float16_basis: Basis
+    #: ``open``: the release has no such rule, so the document does not decide
+    float16_basis: Basis | Literal["open"]
     rows: tuple[Row, ...]
     #: the tables that are closed lists, with the basis on which a missing type is forbidden
     lists: Mapping[str, Basis] = field(default_factory=lambda: {"uniform": "stated"})
+    #: the frameworks that the page speaks of
+    frameworks: tuple[str, ...] = ("onnx", "tensorflow", "caffe")
+    #: the frameworks whose part of table 1 was not seen to its end: a missing type is unspecified
+    cut_off: frozenset[str] = frozenset()
+    #: what the page says besides, in our words
+    notes: tuple[str, ...] = ()
     source: str = field(default="", compare=False)
     #: what was computed of the spec, see `pytest_amct.once`
     memo: dict[Callable[[Any], Any], Any] = field(

@@ -1,0 +1,107 @@
+"""Table files that extend another: the file says only what differs, so it *is* the change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pytest_amct.errors import SpecError
+from pytest_amct.ids import matches
+from pytest_amct.tables.fields import WHOLE, Fields
+
+Document = Mapping[str, Any]
+"""A parsed table file."""
+
+_OWN = ("release", "title", "page", "unseen", "notes")
+"""Keys that a file has for itself and never inherits."""
+
+
+def whole_document(
+    document: Document, source: str, load: Callable[[str], tuple[Document, str]]
+) -> Document:
+    """Return a document with everything that it inherits, as one that extends nothing.
+
+    Rows and settings of a table that it does not list are left out: the table was not seen. `load`
+    returns the document of a file that ``extends`` names, and the name of the file in errors.
+    Raise `SpecError` if files extend each other in a circle, or if a file changes what its base
+    does not have.
+    """
+    chain = [(document, source)]
+    names = [source]
+    while "extends" in chain[-1][0]:
+        document, source = chain[-1]
+        document, source = load(Fields(document, source, WHOLE).get("extends", str))
+        if source in names:
+            circle = " -> ".join([*names, source])
+            raise SpecError(f"{names[0]}: 'extends' leads back to a file: {circle}")
+        chain.append((document, source))
+        names.append(source)
+    whole: Document = chain.pop()[0]
+    if not chain:
+        return whole
+    for document, source in reversed(chain):
+        whole = _extended(whole, document, source)
+    lists = whole["lists"]
+    rows = (row for row in whole["row"] if row["id"].partition("/")[0] in lists)
+    return {**whole, "row": [_without_table_3(row, lists) for row in rows]}
+
+
+def _extended(base: Document, document: Document, source: str) -> Document:
+    """Return what a document and its base say together."""
+    top = Fields(document, source, WHOLE)
+    made = {key: value for key, value in base.items() if key not in _OWN}
+    made |= {k: v for k, v in document.items() if k not in ("extends", "absent", "row")}
+    rows = {entry["id"]: entry for entry in base.get("row", [])}
+    for pattern in top.get("absent", list[str], []):
+        gone = [id_ for id_ in rows if matches(id_, pattern)]
+        if not gone:
+            raise top.error(f"'absent' names {pattern!r}, which is not a row of its base")
+        for id_ in gone:
+            del rows[id_]
+    for entry in top.get("row", list, []):
+        row = Fields(entry, source, f"row {_name(entry)}")
+        id_ = row.get("id", str)
+        rows[id_] = _changed(rows[id_], row) if id_ in rows else entry
+    return {**made, "row": list(rows.values())}
+
+
+def _without_table_3(row: Document, lists: Document) -> Document:
+    """Return a row without the settings of table 3 if that table was not seen."""
+    if "weight_only" in lists:
+        return row
+    return {
+        key: [c for c in value if not c["id"].startswith("settings/")]
+        if key in ("condition", "open")
+        else value
+        for key, value in row.items()
+    }
+
+
+def _changed(base: Document, row: Fields) -> Document:
+    """Return a row of the base with what an extending file says of it."""
+    made = dict(base)
+    without: list[str] = row.get("without", list[str], [])
+    for key in ("condition", "open"):
+        made[key] = list(base.get(key, []))
+    for id_ in without:
+        if not any(c["id"] == id_ for c in (*made["condition"], *made["open"])):
+            raise row.error(f"'without' names the condition {id_!r}, which its base does not have")
+    for key in ("condition", "open"):
+        made[key] = [c for c in made[key] if c["id"] not in without]
+    taken = {c["id"] for c in (*made["condition"], *made["open"])}
+    for key, value in row.values.items():
+        if key in ("condition", "open"):
+            for condition in row.get(key, list):
+                name = _name(condition)
+                if name in taken:
+                    why = f"{row.place}: condition {name}: its base has one of this id"
+                    raise SpecError(f"{row.source}: {why}: list it in 'without' to replace it")
+            made[key] = [*made[key], *value]
+        elif key != "without":
+            made[key] = value
+    return made
+
+
+def _name(values: Any) -> str:
+    name = values.get("id") if isinstance(values, dict) else None
+    return name if isinstance(name, str) else "?"

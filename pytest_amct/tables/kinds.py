@@ -410,6 +410,8 @@ def int8_symmetric(layer: Layer, ports: Ports, given: Given, wanted: Parameters)
     """Check that all of these inputs were quantized to INT8 without an offset."""
     named = wanted["int8_symmetric"]
     quantized = given.treatment.inputs
+    if given.treatment.weights:
+        return Seen(False, "an input is quantized as a weight")
     for found in given.treatment.formats:
         if found.bits not in (None, 8):
             return Seen(False, f"input {found.port} has {found.bits} bits")

@@ -116,7 +116,8 @@ def _base(name: str, source: str) -> tuple[dict[str, Any], str]:
     known = releases()
     if name not in known:
         raise SpecError(
-            f"{source}: 'extends' names {written(name)}, which is not a release{instead(name, known)}"
+            f"{source}: 'extends' names {written(name)}, which is not a release"
+            f"{instead(name, known)}"
         )
     return _document(_release_file(name), f"{name}.toml"), f"{name}.toml"
 

@@ -10,6 +10,7 @@ from pytest_amct.decisions.amct.layers import AmctDecisions, AmctLayer
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import shown
 from pytest_amct.errors import OutputError
+from pytest_amct.tables.model import DataFormat
 from pytest_amct.wording import printable, written
 
 _NOT_LAYERS = frozenset(
@@ -97,13 +98,15 @@ def _layer(name: str, value: Mapping[str, Any], offset: bool) -> AmctLayer | Non
     weights = _params(f"{name}.weight_quant_params", value)
     if data is None and weights is None:
         return AmctLayer(Decision(seen="quant_enable is true"), None, {})
+    formats = _formats(f"{name}.activation_quant_params", value)
     seen = "the configuration has " + " and ".join(
         key for key in ("activation_quant_params", "weight_quant_params") if key in value
     )
     if weights is None:
-        return AmctLayer(Decision(weights=False, nonuniform=False, seen=seen), True, {})
+        decision = Decision(weights=False, nonuniform=False, seen=seen)
+        return AmctLayer(decision, True, {}, formats=formats)
     decision = _weighted(f"{name}.weight_quant_params", weights, offset, seen)
-    return AmctLayer(decision, data is not None, {})
+    return AmctLayer(decision, data is not None, {}, formats=formats)
 
 
 def _weighted(path: str, params: Mapping[str, Any], offset: bool, seen: str) -> Decision:
@@ -153,12 +156,27 @@ def _tensors(config: Mapping[str, Any]) -> dict[str, dict[int, str]]:
 
 
 def _params(path: str, value: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the parameters of one kind, those of the first input if there are several."""
+    return next(iter(_each(path, value)), None)
+
+
+def _each(path: str, value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the parameters of one kind. Some tools write a list with an entry for each input."""
     found = value.get(path.rpartition(".")[2])
     if isinstance(found, list):
-        each = [_object(f"{path}[{i}]", entry) for i, entry in enumerate(found)]
-        return each[0] if each else None
-    return None if found is None else _object(path, found)
+        return [_object(f"{path}[{i}]", entry) for i, entry in enumerate(found)]
+    return [] if found is None else [_object(path, found)]
+
+
+def _formats(path: str, value: Mapping[str, Any]) -> tuple[DataFormat, ...]:
+    """Return how the data was quantized, as far as the parameters tell."""
+    found = []
+    for port, params in enumerate(_each(path, value)):
+        bits, asymmetric = params.get("num_bits"), params.get("asymmetric")
+        bits = None if bits is None else _typed(f"{path}.num_bits", bits, int)
+        asymmetric = None if asymmetric is None else _typed(f"{path}.asymmetric", asymmetric, bool)
+        found.append(DataFormat(port, bits, asymmetric))
+    return tuple(found)
 
 
 def _object(path: str, value: object) -> Mapping[str, Any]:

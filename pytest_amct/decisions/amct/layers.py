@@ -11,7 +11,7 @@ from pytest_amct.decisions.onnx.qdq import data_ports
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.tables.answers import find_row
-from pytest_amct.tables.model import Spec
+from pytest_amct.tables.model import DataFormat, Spec
 from pytest_amct.wording import printable
 
 _DIGITS = 9
@@ -30,6 +30,8 @@ class AmctLayer:
     ports: Mapping[int, str]
     #: whether one input was quantized, but the text does not say which
     some_port: bool = False
+    #: how its data was quantized: an entry for each input, or one for all
+    formats: tuple[DataFormat, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,4 +124,12 @@ def _decision(layer: Layer, said: AmctLayer, spec: Spec) -> Decision:
     data = data_ports(layer, find_row(layer, spec)) if said.data or said.some_port else ()
     if (said.data and not data) or (said.some_port and len(data) != 1):
         return said.decision
-    return replace(said.decision, inputs=tuple(sorted({*data, *said.ports})))
+    inputs = tuple(sorted({*data, *said.ports}))
+    return replace(said.decision, inputs=inputs, formats=_formats(said.formats, inputs))
+
+
+def _formats(said: tuple[DataFormat, ...], inputs: tuple[int, ...]) -> tuple[DataFormat, ...]:
+    """Return the format of each quantized input."""
+    if len(said) == 1:
+        return tuple(replace(said[0], port=port) for port in inputs)
+    return tuple(found for found in said if found.port in inputs)

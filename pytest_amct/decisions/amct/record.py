@@ -12,6 +12,7 @@ from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import shown
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.descriptors import message_classes
+from pytest_amct.tables.model import DataFormat
 from pytest_amct.wording import printable, written
 
 _SCHEMA = """
@@ -78,7 +79,9 @@ def _layer(value: Any) -> AmctLayer:
         seen=f"its record has {', '.join(fields)}" if fields else "",
     )
     single = data and any(value.is_tensor_quantize)
-    return AmctLayer(decision, data and not single, {}, some_port=single)
+    bits = _BITS.get(value.dst_type[0]) if value.dst_type else None
+    formats = (DataFormat(0, bits, any(value.offset_d)),) if value.scale_d else ()
+    return AmctLayer(decision, data and not single, {}, some_port=single, formats=formats)
 
 
 @cache

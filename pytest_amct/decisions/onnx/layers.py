@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.onnx.inputs import is_of_inputs, read_inputs
 from pytest_amct.decisions.onnx.integers import is_constant, is_narrow
 from pytest_amct.decisions.onnx.pairs import holds_integers
 from pytest_amct.decisions.onnx.qdq import data_ports, read_data_only, read_weighted
@@ -59,7 +60,9 @@ def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | str | None:
     weight = row.ports.weight if row is not None else None
     if is_qoperator(after):
         constant = weight is not None and is_constant(before.input(weight))
-        return read_qoperator(after, data_ports(before, row), constant)
+        return read_qoperator(after, data_ports(before, row), constant, is_of_inputs(row))
+    if row is not None and is_of_inputs(row) and not holds_integers(after.input(0)):
+        return read_inputs(before, after, row, spec)
     if row is not None and weight is not None:
         return read_weighted(before, after, row, spec)
     if holds_integers(before.input(0)):

@@ -20,6 +20,7 @@ from pytest_amct.decisions.onnx.quantized_constants import (
     weight_seen,
 )
 from pytest_amct.graphs.network import Layer, Tensor
+from pytest_amct.tables.model import DataFormat
 
 
 class _Form(NamedTuple):
@@ -53,6 +54,9 @@ _FORMS: Mapping[str, _Form] = {
     "QEmbedLayerNormalization": _Form(("EmbedLayerNormalization",), 2, data=None),
 }
 """Operators with a weight. Any other ``QLinearX`` replaces X, which has none."""
+
+_FIRST_ZERO = {"QLinearMatMul": 2, "QGemm": 2, "MatMulInteger": 2, "MatMulIntegerToFloat": 4}
+"""The port with the zero point of the first operand."""
 
 _LINEAR = "QLinear"
 
@@ -97,16 +101,20 @@ def is_qoperator(layer: Layer) -> bool:
     return bool(stands_for(layer))
 
 
-def read_qoperator(after: Layer, ports: tuple[int, ...], constant_weight: bool) -> Decision:
+def read_qoperator(
+    after: Layer, ports: tuple[int, ...], constant_weight: bool, of_inputs: bool = False
+) -> Decision:
     """Return the decision that an integer operator shows for a layer whose data ports are `ports`.
 
     `constant_weight` tells whether the layer's weight is constant. If it is not, its scale is that
-    of an activation and says nothing about weights.
+    of an activation and says nothing about weights. `of_inputs` tells whether the row speaks of
+    single inputs.
     """
     form = _FORMS.get(after.type)
     seen = f"{after} replaces it"
-    if form is None:
-        return Decision(inputs=ports, weights=False, seen=seen)
+    if form is None or (of_inputs and form.data):
+        formats = _formats(after, ports, form) if form is not None else ()
+        return Decision(inputs=ports, weights=False, formats=formats, seen=seen)
     found = _seen(after, form) if constant_weight else WeightSeen()
     return Decision(
         inputs=ports if form.data else None if form.data is None else (),
@@ -116,6 +124,19 @@ def read_qoperator(after: Layer, ports: tuple[int, ...], constant_weight: bool) 
         weight_bits=found.bits,
         seen=seen,
     )
+
+
+def _formats(after: Layer, ports: tuple[int, ...], form: _Form) -> tuple[DataFormat, ...]:
+    """Return how the two operands of a matrix product were quantized."""
+    first = _FIRST_ZERO.get(after.type)
+    zeros = {0: (0, first), 1: (form.weight, form.zero)}
+    found = []
+    for port in ports:
+        data, zero = zeros.get(port, (None, None))
+        if data is not None and zero is not None:
+            seen = weight_seen(after.input(data), None, after.input(zero))
+            found.append(DataFormat(port, seen.bits, seen.asymmetric))
+    return tuple(found)
 
 
 def _seen(after: Layer, form: _Form) -> WeightSeen:

@@ -66,6 +66,11 @@ class Settings:
     #: the command that repeats the run with the same quantizer and tables; selections follow it
     command: str = "pytest --amct"
 
+    @property
+    def specs(self) -> tuple[str, ...]:
+        """The releases to judge by, as named; the first decides."""
+        return (self.spec,)
+
 
 def settings_from(values: Mapping[str, Any]) -> Settings:
     """Return the settings from their JSON form (``dataclasses.asdict``, paths as text)."""

@@ -5,14 +5,13 @@ Each process has one `Runner`. It caches results, so a case that several conditi
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from pytest_amct.alive import came_back, nothing_came_back, plain_cases
+from pytest_amct.calls import Calls
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import AnyCase, NetworkCase, parse_case
 from pytest_amct.cases.plan import Built, Case, known_as, target_layers
@@ -25,9 +24,7 @@ from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.ids import ConditionId, is_varied
 from pytest_amct.options import Settings
 from pytest_amct.processes.journal import Journal
-from pytest_amct.quantizers.isolation import Isolated
 from pytest_amct.quantizers.protocol import Quantizer
-from pytest_amct.quantizers.running import run_batch, run_quantizer
 from pytest_amct.request_options import RequestOptions
 from pytest_amct.results import Result, policy_of
 from pytest_amct.saved import save_model
@@ -53,17 +50,13 @@ class Runner:
         spec: Spec,
         settings: Settings,
         journal: Journal | None = None,
-        isolated: Isolated | None = None,
+        calls: Calls | None = None,
     ) -> None:
         self.quantizer, self.spec, self.settings = quantizer, spec, settings
         self.policy, self.journal = policy_of(settings), journal
         self.gate = Gate.of(quantizer, spec, settings)
-        self.isolated: Isolated | None = None
-        if settings.isolate:
-            self.isolated = isolated or Isolated(
-                settings.quantizer, settings.rootdir, settings.timeout
-            )
-        self._outcomes: dict[bytes, Outcome] = {}
+        self.calls = calls or Calls(quantizer, (spec,), settings, journal)
+        self._index = self.calls.specs.index(spec)
         self._alive: dict[str, Result | None] = {}
         self._seen: dict[str, tuple[AnyCase, tuple[Record, ...], Outcome]] = {}
 
@@ -78,7 +71,9 @@ class Runner:
         cases = self.gate.cases(group)
         # A user who selects single cases wants to see their results in any event.
         stops = self.gate.is_whole(group)
-        self._run_batch(cases, stops)
+        # Whether the quantizer returns anything usable is checked after the batch.
+        if not (stops and cases and self._alive.get(cases[0].framework)):
+            self.calls.batch(cases)
         records = [record for case in cases for record in self.records(case, stops)]
         mine = self.findings(group, records)
         if not any(f.status == "failed" for f in mine):
@@ -216,44 +211,13 @@ class Runner:
         self, case: str, model: ModelFiles, network: Network, options: RequestOptions
     ) -> Outcome:
         """Give a model to the quantizer, unless the same request for it was made before."""
-        key = _key(model, options)
-        if key not in self._outcomes:
-            self._outcomes[key] = self.call(case, model, network, options)
-        return self._outcomes[key]
+        return self.calls.once(case, model, network, options)[self._index]
 
     def call(
         self, case: str, model: ModelFiles, network: Network, options: RequestOptions
     ) -> Outcome:
         """Give a model to the quantizer, even if it has seen it before."""
-        if self.journal:
-            self.journal.calling(case)
-        if self.isolated:
-            outcome = self.isolated.run(model, options)
-        else:
-            outcome = run_quantizer(self.quantizer, model, network, options)
-        if self.journal:
-            self.journal.returned(case)
-        return outcome
-
-    def _run_batch(self, cases: Sequence[AnyCase], stops: bool = False) -> None:
-        """Give the models of a group to a quantizer that takes many models in one call.
-
-        If the batch fails as a whole, each model is retried alone, and only those failures count.
-        """
-        batch = self.quantizer.quantize_batch
-        if batch is None or self.isolated:
-            return
-        built = {_key(b.native, b.options): b for b in (case.build() for case in cases)}
-        new = {key: b for key, b in built.items() if key not in self._outcomes}
-        # Whether the quantizer returns anything usable is checked after the batch.
-        if len(new) > 1 and not (stops and self._alive.get(cases[0].framework)):
-            if self.journal:
-                self.journal.calling(cases[0].group)
-            outcomes = run_batch(self.quantizer, [(b.native, b.options) for b in new.values()])
-            if self.journal:
-                self.journal.returned(cases[0].group)
-            found = zip(new, outcomes, strict=False)
-            self._outcomes.update({key: outcome for key, outcome in found if outcome})
+        return self.calls.again(case, model, network, options)[self._index]
 
     def judge_layer(
         self, case: str, group: str, layer: Layer, outcome: Outcome, options: RequestOptions
@@ -319,13 +283,6 @@ class Runner:
     def folder(self) -> Path:
         """The folder for failing models."""
         return self.settings.report or self.settings.scratch
-
-
-def _key(model: ModelFiles, options: RequestOptions) -> bytes:
-    digest = hashlib.sha256(json.dumps(options.given, sort_keys=True).encode())
-    for content in (model.data, *model.files.values()):
-        digest.update(content)
-    return digest.digest()
 
 
 def _is_like(one: Finding, other: Finding) -> bool:

@@ -18,6 +18,7 @@ from typing import Any, cast
 
 import pytest
 
+from pytest_amct.calls import Calls
 from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.gate import Gate, frameworks_of
 from pytest_amct.graphs.reading import read_files
@@ -93,7 +94,9 @@ class Suite:
         install()
         self.isolated: Isolated | None = None
         if settings.isolate and not self.worker:
-            self.isolated = Isolated(settings.quantizer, settings.rootdir, settings.timeout)
+            self.isolated = Isolated(
+                settings.quantizer, settings.rootdir, settings.timeout, settings.specs
+            )
             self.isolated.start()
 
     def _add_suite(self) -> None:
@@ -229,12 +232,13 @@ class Suite:
     def running(self) -> Iterator[Runner]:
         """Yield the runner of this process, with a journal, for all of our tests."""
         journal = Journal(self._journal_path(self.worker), prefix())
-        runner = Runner(self.quantizer, self.spec, self.settings, journal, self.isolated)
+        calls = Calls(self.quantizer, (self.spec,), self.settings, journal, self.isolated)
+        runner = Runner(self.quantizer, self.spec, self.settings, journal, calls)
         try:
             yield runner
         finally:
-            if runner.isolated:
-                runner.isolated.close()
+            if calls.isolated:
+                calls.isolated.close()
             recorder().close()
             journal.close(arrived=not self.stopped)
         failure = _close(self.quantizer)

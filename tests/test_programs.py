@@ -135,10 +135,9 @@ def test_models_that_a_batch_left_out_are_retried_one_at_a_time(tmp_path: Path) 
 def test_a_batch_that_hangs_is_retried_one_model_at_a_time(tmp_path: Path) -> None:
     """A batch may take any time as long as new results appear."""
     runner = program(tmp_path, "if transposed: time.sleep(1000)", "batch", timeout=3)
-    outcomes = runner._outcomes
     cases = [parse_case(name) for name in (PLAIN, f"{PLAIN}:chain", BROKEN)]
-    runner._run_batch(cases)
-    assert outcomes == {}  # the batch failed
+    runner.calls.batch(cases)
+    assert runner.calls.known == {}  # the batch failed
     assert [record(runner, c.id).status for c in cases] == ["decided", "decided", "timed-out"]
 
 
@@ -241,24 +240,24 @@ def test_an_isolated_function_is_restarted_after_a_loss(
     name: str, mode: str, words: str, tmp_path: Path
 ) -> None:
     runner = isolated(tmp_path, name, mode, timeout=8)
-    assert runner.isolated is not None
+    assert runner.calls.isolated is not None
     try:
         (finding,) = record(runner, BROKEN).findings
         assert finding.kind == ("timed-out" if name == "hung_one" else "crashed")
         assert words in finding.message
         assert record(runner, PLAIN).decided == "quantized"
     finally:
-        runner.isolated.close()
+        runner.calls.isolated.close()
 
 
 def test_an_isolated_function_keeps_its_process_and_may_print(tmp_path: Path) -> None:
     log = tmp_path / "log"
     mode = f"print('hello'); open({str(log)!r}, 'a').write(str(os.getpid()) + chr(10))"
     runner = isolated(tmp_path, "kept_one", mode)
-    assert runner.isolated is not None
+    assert runner.calls.isolated is not None
     try:
         assert record(runner, PLAIN).decided == record(runner, BROKEN).decided == "quantized"
     finally:
-        runner.isolated.close()
+        runner.calls.isolated.close()
     first, second = log.read_text().split()
     assert first == second

@@ -27,6 +27,7 @@ from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.processes.endings import cause
 from pytest_amct.processes.temporary import cut, noted, private_folder
 from pytest_amct.request_options import RequestOptions
+from pytest_amct.tables.loader import DEFAULT_RELEASE, load_spec
 
 _LENGTH = struct.Struct("<Q")
 _POLL = 0.2
@@ -36,8 +37,10 @@ _POLL = 0.2
 class Isolated:
     """The process in which a quantizer runs."""
 
-    def __init__(self, name: str, rootdir: Path, timeout: float) -> None:
-        self.name, self.rootdir, self.timeout = name, rootdir, timeout
+    def __init__(
+        self, name: str, rootdir: Path, timeout: float, specs: tuple[str, ...] = (DEFAULT_RELEASE,)
+    ) -> None:
+        self.name, self.rootdir, self.timeout, self.specs = name, rootdir, timeout, specs
         self._process: subprocess.Popen[bytes] | None = None
         self._end = contextlib.ExitStack()
         self._folder = ""
@@ -69,14 +72,21 @@ class Isolated:
                 f" {refused}: correct that, or set amct_isolate to false"
             )
 
-    def run(self, model: ModelFiles, options: RequestOptions) -> Outcome:
-        """Return the outcome of one call: ``crashed`` or ``timed-out`` without an answer."""
+    def run(self, model: ModelFiles, options: RequestOptions) -> tuple[Outcome, ...]:
+        """Return the outcomes of one call, one for each release.
+
+        They are ``crashed`` or ``timed-out`` without an answer.
+        """
+        found = self._run(model, options)
+        return (found,) * len(self.specs) if isinstance(found, Outcome) else found
+
+    def _run(self, model: ModelFiles, options: RequestOptions) -> tuple[Outcome, ...] | Outcome:
         try:
             self.start()
         except UsageError as error:
             return Outcome("errored", message=str(error))
         assert self._process is not None
-        request = (model.framework, model.data, dict(model.files), options)
+        request = (model.framework, model.data, dict(model.files), options, self.specs)
         try:
             _send(self._process.stdin, pickle.dumps(request))
             answer = self._receive()
@@ -87,8 +97,8 @@ class Isolated:
             ended = self._ended()
             self.close()
             return Outcome("crashed", message=ended)
-        outcome: Outcome = pickle.loads(answer)
-        return outcome
+        outcomes: tuple[Outcome, ...] = pickle.loads(answer)
+        return outcomes
 
     def close(self) -> None:
         """End the process and its children."""
@@ -159,7 +169,7 @@ def _serve(name: str, rootdir: Path) -> None:
     """Load the quantizer, then answer requests until the other side closes."""
     # Only the child needs these: the process that starts it must not load what it isolates.
     from pytest_amct.quantizers.loading import load_quantizer
-    from pytest_amct.quantizers.running import run_quantizer
+    from pytest_amct.quantizers.running import ask
 
     # Messages use duplicates, so that printing to the standard streams does not mix with them.
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
@@ -173,8 +183,10 @@ def _serve(name: str, rootdir: Path) -> None:
         return
     _send(outgoing, pickle.dumps(""))
     while header := incoming.read(_LENGTH.size):
-        *model, options = pickle.loads(incoming.read(_LENGTH.unpack(header)[0]))
-        _send(outgoing, pickle.dumps(run_quantizer(quantizer, ModelFiles(*model), options=options)))
+        *model, options, names = pickle.loads(incoming.read(_LENGTH.unpack(header)[0]))
+        specs = tuple(map(load_spec, names))
+        outcomes = ask(quantizer, ModelFiles(*model), None, options, specs)
+        _send(outgoing, pickle.dumps(outcomes))
     quantizer.close()
 
 

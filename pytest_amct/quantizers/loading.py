@@ -55,6 +55,12 @@ class FunctionQuantizer:
         found = getattr(self.owner, "quantize_batch", None)
         return found
 
+    def __getattr__(self, name: str) -> Any:
+        """Return the owner's `spec`, if it has one: only then is it asked for each release."""
+        if name == "spec" and self.owner is not None:
+            return getattr(self.owner, name)
+        raise AttributeError(name)
+
     @property
     def settings(self) -> tuple[str, ...]:
         """The declared settings, none by default."""

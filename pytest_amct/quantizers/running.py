@@ -35,6 +35,8 @@ from pytest_amct.quantizers.protocol import (
     Unsupported,
 )
 from pytest_amct.request_options import PLAIN, RequestOptions
+from pytest_amct.tables.loader import spec_or_default
+from pytest_amct.tables.model import Spec
 
 _LAST_LINES = 12
 """The number of lines of the tool's output that a finding shows."""
@@ -56,32 +58,70 @@ def run_quantizer(
     model: ModelFiles,
     network: Network | None = None,
     options: RequestOptions = PLAIN,
+    spec: Spec | None = None,
 ) -> Outcome:
-    """Call the quantizer on a model and return the outcome.
+    """Call the quantizer on a model and return the outcome under one release, see `ask`."""
+    return ask(quantizer, model, network, options, (spec_or_default(spec),))[0]
 
-    `network` is the same model, if it has been read already. `options` goes into the `Request`.
-    Whatever the quantizer raises is in the outcome. Only `KeyboardInterrupt` is passed on.
+
+def ask(
+    quantizer: Quantizer,
+    model: ModelFiles,
+    network: Network | None,
+    options: RequestOptions,
+    specs: tuple[Spec, ...],
+) -> tuple[Outcome, ...]:
+    """Call the quantizer on a model and return the outcome under each release.
+
+    `network` is the same model, if it has been read already. `options` goes into the `Request`,
+    which does not name a release. A quantizer that has an attribute `spec` is called for each
+    release, with the attribute set to it. Whatever the quantizer raises is in the outcomes. Only
+    `KeyboardInterrupt` is passed on.
     """
-    network, output = network or model.network(), ""
+    network = network or model.network()
+    if not hasattr(quantizer, "spec"):
+        return _asked(quantizer, model, network, options, specs)
+    found: list[Outcome] = []
+    for spec in specs:
+        quantizer.spec = spec
+        found += _asked(quantizer, model, network, options, (spec,))
+    return tuple(found)
+
+
+def _asked(
+    quantizer: Quantizer,
+    model: ModelFiles,
+    network: Network,
+    options: RequestOptions,
+    specs: tuple[Spec, ...],
+) -> tuple[Outcome, ...]:
+    output = ""
     try:
         with private_folder() as folder:
             request = make_request(model, network, folder, options)
             with contained(folder):
-                outcome = _call(quantizer, request, network)
+                outcomes = _call(quantizer, request, network, specs)
         output = recorder().last_lines(_LAST_LINES)
     except OSError as error:  # usually no space
-        outcome = Outcome("errored", message=f"its files could not be written: {words(error)}")
-    return replace(outcome, message=_repeatable(outcome.message), output=_repeatable(output))
+        message = f"its files could not be written: {words(error)}"
+        outcomes = (Outcome("errored", message=message),) * len(specs)
+    return tuple(
+        replace(o, message=_repeatable(o.message), output=_repeatable(output)) for o in outcomes
+    )
 
 
-def run_batch(
-    quantizer: Quantizer, models: Sequence[tuple[ModelFiles, RequestOptions]]
-) -> list[Outcome | None]:
-    """Call the quantizer once on many models and return the outcomes in their order.
+def ask_batch(
+    quantizer: Quantizer,
+    models: Sequence[tuple[ModelFiles, RequestOptions]],
+    specs: tuple[Spec, ...],
+) -> list[tuple[Outcome, ...]]:
+    """Call the quantizer once on many models. Return their outcomes under each release, in order.
 
-    An outcome is ``None`` if there is no result. The list is empty if the whole call failed. The
+    The outcomes are empty if there is no result. The list is empty if the whole call failed. The
     caller then retries these models one at a time.
     """
+    if hasattr(quantizer, "spec") and len(specs) > 1:
+        return []  # each release needs a call of its own
     networks = [model.network() for model, _ in models]
     assert quantizer.quantize_batch is not None
     try:
@@ -96,16 +136,16 @@ def run_batch(
                 if len(results) != len(requests):
                     return []
                 found = [
-                    None
+                    ()
                     if result is None
-                    else _outcome(quantizer, request, network, partial(_give, result))
+                    else _outcomes(quantizer, request, network, specs, partial(_give, result))
                     for request, network, result in zip(requests, networks, results, strict=True)
                 ]
     except KeyboardInterrupt:
         raise
     except BaseException:  # the retry reports it
         return []
-    return [o and replace(o, message=_repeatable(o.message)) for o in found]
+    return [tuple(replace(o, message=_repeatable(o.message)) for o in each) for each in found]
 
 
 def make_request(
@@ -136,9 +176,12 @@ def _repeatable(text: str) -> str:
     return re.sub(r"\bat 0x[0-9a-fA-F]+", "at 0x...", text)
 
 
-def _call(quantizer: Quantizer, request: Request, network: Network) -> Outcome:
+def _call(
+    quantizer: Quantizer, request: Request, network: Network, specs: tuple[Spec, ...]
+) -> tuple[Outcome, ...]:
     model = _private_copy(request)
-    return _outcome(quantizer, request, network, lambda: quantizer.quantize(model, request))
+    quantize = partial(quantizer.quantize, model, request)
+    return _outcomes(quantizer, request, network, specs, quantize)
 
 
 def _private_copy(request: Request) -> Any:
@@ -153,13 +196,26 @@ def _private_copy(request: Request) -> Any:
     return model
 
 
-def _outcome(
-    quantizer: Quantizer, request: Request, network: Network, quantize: Callable[[], Any]
-) -> Outcome:
+def _outcomes(
+    quantizer: Quantizer,
+    request: Request,
+    network: Network,
+    specs: tuple[Spec, ...],
+    quantize: Callable[[], Any],
+) -> tuple[Outcome, ...]:
+    result = _result(quantize)
+    if isinstance(result, Outcome):
+        return (result,) * len(specs)
+    read = _read(quantizer, request, network, specs, result)
+    return (read,) * len(specs) if isinstance(read, Outcome) else read
+
+
+def _result(quantize: Callable[[], Any]) -> Any:
+    """Return what the quantizer returns, as an `Outcome` if it returns nothing."""
     try:
         result = quantize()
-        if isinstance(result, Iterator):  # a generator runs the quantizer's code only now
-            result = list(result)
+        # A generator runs the quantizer's code only now.
+        return list(result) if isinstance(result, Iterator) else result
     except Refused as refusal:
         return Outcome("refused", message=said(refusal))
     except Unsupported as error:
@@ -175,8 +231,16 @@ def _outcome(
     except BaseException as error:
         _print_place(error)
         return Outcome("errored", message=words(error))
+
+
+def _read(
+    quantizer: Quantizer, request: Request, network: Network, specs: tuple[Spec, ...], result: Any
+) -> tuple[Outcome, ...] | Outcome:
+    """Return what a result means under each release, one outcome if it cannot be used."""
     try:
-        return _read(quantizer, request, network, result)
+        outcomes = tuple(read_outcome(network, result, spec) for spec in specs)
+        _validate(quantizer, request, result)
+        return outcomes
     except (OutputError, ModelError) as error:
         return Outcome("invalid-output", message=said(error))
     except KeyboardInterrupt:
@@ -186,14 +250,13 @@ def _outcome(
         return Outcome("errored", message=f"reading what it returned failed: {words(error)}")
 
 
-def _read(quantizer: Quantizer, request: Request, network: Network, result: Any) -> Outcome:
-    outcome = read_outcome(network, result)
+def _validate(quantizer: Quantizer, request: Request, result: Any) -> None:
+    """Raise `OutputError` if the quantizer's validator refuses a model that was returned."""
     path = _as_file(result, request.workdir)
     rejected = _rejection(quantizer, path) if path is not None else None
     # A validator that also refuses the given model proves nothing: it may lack a kernel.
     if rejected is not None and _rejection(quantizer, request.model_path) is None:
         raise OutputError(f"the quantized model does not load: {rejected}")
-    return outcome
 
 
 def _rejection(quantizer: Quantizer, path: Path) -> str | None:

@@ -1,0 +1,97 @@
+"""Gives models to one quantizer, each request once, and reads the results under each release."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+from pytest_amct.cases.networks import AnyCase
+from pytest_amct.decisions.decision import Outcome
+from pytest_amct.graphs.network import Network
+from pytest_amct.graphs.reading import ModelFiles
+from pytest_amct.options import Settings
+from pytest_amct.processes.journal import Journal
+from pytest_amct.quantizers.isolation import Isolated
+from pytest_amct.quantizers.protocol import Quantizer
+from pytest_amct.quantizers.running import ask, ask_batch
+from pytest_amct.request_options import RequestOptions
+from pytest_amct.tables.model import Spec
+
+Outcomes = tuple[Outcome, ...]
+"""The outcomes of one call, one for each release."""
+
+
+class Calls:
+    """The calls of one quantizer in one process. Runners of several releases share them."""
+
+    def __init__(
+        self,
+        quantizer: Quantizer,
+        specs: Sequence[Spec],
+        settings: Settings,
+        journal: Journal | None = None,
+        isolated: Isolated | None = None,
+    ) -> None:
+        self.quantizer, self.specs, self.journal = quantizer, tuple(specs), journal
+        self.isolated: Isolated | None = None
+        if settings.isolate:
+            self.isolated = isolated or Isolated(
+                settings.quantizer, settings.rootdir, settings.timeout, settings.specs
+            )
+        self._known: dict[bytes, Outcomes] = {}
+
+    @property
+    def known(self) -> Mapping[bytes, Outcomes]:
+        """The outcomes of the requests that were made, by model and options."""
+        return self._known
+
+    def once(
+        self, case: str, model: ModelFiles, network: Network, options: RequestOptions
+    ) -> Outcomes:
+        """Give a model to the quantizer, unless the same request for it was made before."""
+        key = _key(model, options)
+        if key not in self._known:
+            self._known[key] = self.again(case, model, network, options)
+        return self._known[key]
+
+    def again(
+        self, case: str, model: ModelFiles, network: Network, options: RequestOptions
+    ) -> Outcomes:
+        """Give a model to the quantizer, even if it has seen it before."""
+        if self.journal:
+            self.journal.calling(case)
+        if self.isolated:
+            outcomes = self.isolated.run(model, options)
+        else:
+            outcomes = ask(self.quantizer, model, network, options, self.specs)
+        if self.journal:
+            self.journal.returned(case)
+        return outcomes
+
+    def batch(self, cases: Sequence[AnyCase]) -> None:
+        """Give the models of a group to a quantizer that takes many models in one call.
+
+        If the batch fails as a whole, each model is retried alone, and only those failures count.
+        """
+        if self.quantizer.quantize_batch is None or self.isolated:
+            return
+        built = {_key(b.native, b.options): b for b in (case.build() for case in cases)}
+        new = {key: b for key, b in built.items() if key not in self._known}
+        if len(new) > 1:
+            if self.journal:
+                self.journal.calling(cases[0].group)
+            models = [(b.native, b.options) for b in new.values()]
+            found = ask_batch(self.quantizer, models, self.specs)
+            if self.journal:
+                self.journal.returned(cases[0].group)
+            self._known.update(
+                {key: outcomes for key, outcomes in zip(new, found, strict=False) if outcomes}
+            )
+
+
+def _key(model: ModelFiles, options: RequestOptions) -> bytes:
+    digest = hashlib.sha256(json.dumps(options.given, sort_keys=True).encode())
+    for content in (model.data, *model.files.values()):
+        digest.update(content)
+    return digest.digest()

@@ -56,7 +56,7 @@ class Gate:
 
     @cached_property
     def _catalogued(self) -> list[str]:
-        return catalog.groups(self.declared, self.frameworks)
+        return catalog.groups(self.declared, self.frameworks, self.spec)
 
     @cached_property
     def groups(self) -> list[str]:
@@ -83,7 +83,7 @@ class Gate:
         return {
             condition_id(row, c): row.id
             for row in self.spec.rows
-            for c in row.conditions
+            for c in row.asked
             if c.on_treatment
         }
 

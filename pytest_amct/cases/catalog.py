@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from types import MappingProxyType
 
+from pytest_amct.cases.asked import is_asked
 from pytest_amct.cases.caffe.source import CaffeSource
 from pytest_amct.cases.onnx.source import OnnxSource
 from pytest_amct.cases.plan import (
@@ -31,6 +32,8 @@ from pytest_amct.cases.writing import write_case
 from pytest_amct.errors import UsageError
 from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.ids import UNLISTED, CaseId, ConditionId, framework_of
+from pytest_amct.tables.loader import spec_or_default
+from pytest_amct.tables.model import Spec
 from pytest_amct.wording import instead, written
 
 _SOURCES: Mapping[str, CaseSource] = {
@@ -62,11 +65,11 @@ def _groups(framework: str) -> Mapping[str, Group]:
         for condition, deviations in by_condition.items():
             id_ = ConditionId("uniform", framework, row, condition)
             found[str(id_)] = Group(listed.defaults[row], deviations)
-    for row in listed.float16_rows:
-        found[str(ConditionId("float16", framework, row))] = Group(
-            listed.defaults[row], listed.float16
-        )
-    for name, plan in listed.unlisted.items():
+    for row, deviations in listed.float16.items():
+        id_ = ConditionId("float16", framework, row)
+        found[str(id_)] = Group(listed.defaults[row], deviations)
+    # A release may not list the type of a row of another.
+    for name, plan in {**listed.unlisted, **listed.defaults}.items():
         with_constant = plan.second == "branch" and listed.has_constants
         constant: Deviations = {"constant": {"second": "constant"}} if with_constant else {}
         id_ = ConditionId("uniform", framework, UNLISTED, name)
@@ -79,17 +82,23 @@ def _groups(framework: str) -> Mapping[str, Group]:
     return MappingProxyType(found)
 
 
-def groups(declared: Set[str] = frozenset(), frameworks: Sequence[str] = ("onnx",)) -> list[str]:
-    """Return the ids of the groups that have cases, in the document's order.
+def groups(
+    declared: Set[str] = frozenset(),
+    frameworks: Sequence[str] = ("onnx",),
+    spec: Spec | None = None,
+) -> list[str]:
+    """Return the ids of the groups that a release has cases of, in the document's order.
 
     `declared` lists the schemes and settings beyond plain uniform quantization that a quantizer
-    supports.
+    supports. The default of `spec` is CANN 7.0.0.
     """
+    spec = spec_or_default(spec)
     return [
         id_
         for framework in frameworks
         for id_, group in _groups(framework).items()
         if any(needs(changes) <= declared for changes in group.deviations.values())
+        and is_asked(ConditionId.parse(id_), spec)
     ]
 
 

@@ -99,6 +99,21 @@ FACTORS: Deviations = {
 }
 """Kinds of second factor of a matrix product."""
 
+FLOAT16_FACTORS: Deviations = {
+    "none": {"source": "input"},
+    "none-rank-3": {"weight": (1, 32, 32), "source": "input"},
+    "input": {"source": "input", "dtype": "float16"},
+    "input-rank-3": {"weight": (1, 32, 32), "source": "input", "dtype": "float16"},
+    "input-identity": {"source": "input-identity", "dtype": "float16"},
+    "input-cast-at-once": {"source": "input", "fed_as": "float16"},
+    "input-elsewhere": {"source": "input", **elsewhere("float16", "input")},
+    "weight-elsewhere": {"source": "input", **elsewhere("float16", "weight")},
+    "bias-elsewhere": {"source": "input", **elsewhere("float16", "bias")},
+    "constant": {"dtype": "float16"},
+    "constant-input-elsewhere": elsewhere("float16", "input"),
+}
+"""Float16 and matrix products: the rule of some releases closes those of two variables alone."""
+
 # --- variations of a layer ------------------------------------------------------------------------
 
 _OTHER_FLOATS = ("float16", "bfloat16", "float64")

@@ -8,9 +8,11 @@ quantizers that declare these options get such cases.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pytest_amct.cases.plan import Changes, Deviations, Plan
+from pytest_amct.ids import UNLISTED, ConditionId
 from pytest_amct.request_options import RequestOptions
 from pytest_amct.tables.loader import load_spec
 
@@ -36,7 +38,14 @@ def asking(options: Options, deviations: Deviations) -> Deviations:
 def of_schemes(nonuniform: Requested, weight_only: Requested) -> Requested:
     """Return the same deviations with requests for the schemes of tables 2 and 3."""
     found = {key: asking(NONUNIFORM, deviations) for key, deviations in nonuniform.items()}
-    return found | {key: asking(WEIGHT_ONLY, each) for key, each in weight_only.items()}
+    found |= {key: asking(WEIGHT_ONLY, each) for key, each in weight_only.items()}
+    for row, _ in [*nonuniform, *weight_only]:
+        listed = ConditionId.parse(row)
+        if not listed.is_unlisted:  # a release without the table closes its types
+            id_ = str(replace(listed, row=UNLISTED, name=listed.row))
+            options = NONUNIFORM if listed.table == "nonuniform" else WEIGHT_ONLY
+            found.setdefault((id_, ""), asking(options, PLAIN))
+    return found
 
 
 def needs(changes: Changes) -> frozenset[str]:

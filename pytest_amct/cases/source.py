@@ -10,15 +10,17 @@ from pytest_amct.cases.writing import ModelWriter
 
 
 class CaseSource(Protocol):
-    """The cases of a framework: rows as data, and a writer of its models."""
+    """The cases of a framework for every release: rows as data, and a writer of its models.
+
+    A release takes the cases of the conditions that it has.
+    """
 
     #: the conforming layer of each row
     defaults: Mapping[str, Plan]
     #: deviations by row and condition (``""`` for what concerns the row as a whole)
     deviations: Mapping[str, Mapping[str, Deviations]]
-    #: rows whose types the Float16 rule closes, and the deviations of each
-    float16_rows: tuple[str, ...]
-    float16: Deviations
+    #: deviations by row, for the rows that the Float16 rule of some release closes
+    float16: Mapping[str, Deviations]
     #: layers of types without a row
     unlisted: Mapping[str, Plan]
     #: names of those that networks put around a target

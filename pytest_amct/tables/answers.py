@@ -126,6 +126,13 @@ def closed_by_float16(row: Row, spec: Spec) -> bool:
     return not spec.float16_closed.isdisjoint(row.ir) if row.float16 is None else row.float16
 
 
+def may_be_closed(row: Row, spec: Spec) -> bool:
+    """Return whether the Float16 rule closes a row's layers of any form."""
+    if spec.float16_basis == "open":
+        return False
+    return any(closed_by_float16(r, spec) for r in (row, *(form.row for form in row.forms)))
+
+
 def _combine(row: str | None, reasons: tuple[Reason, ...]) -> Answer:
     broken = [r for r in reasons if r.state == "broken"]
     if broken:

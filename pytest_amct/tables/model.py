@@ -195,6 +195,12 @@ class Row:
     float16: bool | None = None
 
     @property
+    def asked(self) -> tuple[Condition, ...]:
+        """What the row asks of layers of any form: its conditions by id, without `open` ones."""
+        every = (c for row in (self, *(form.row for form in self.forms)) for c in row.conditions)
+        return tuple({c.id: c for c in every if not c.open}.values())
+
+    @property
     def table(self) -> str:
         """The table of the row: ``uniform``, ``nonuniform`` or ``weight_only``."""
         return RowId.parse(self.id).table

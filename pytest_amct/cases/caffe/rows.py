@@ -41,8 +41,6 @@ _BLOBS: Deviations = {
     "float16-weight-elsewhere": elsewhere("float16", "weight"),
 }
 
-FLOAT16_ROWS: tuple[str, ...] = ("Pooling", "Eltwise")
-
 FLOAT16: Deviations = {
     "none": {},
     "weight-elsewhere": elsewhere("float16", "weight"),
@@ -53,6 +51,7 @@ FLOAT16: Deviations = {
     "scale-elsewhere": elsewhere("float16", "scale"),
     "train-elsewhere": elsewhere("float16", "train-weight"),
 }
+FLOAT16_ROWS: Mapping[str, Deviations] = dict.fromkeys(("Pooling", "Eltwise"), FLOAT16)
 
 _ONE, _TWICE = {"kernel_size": 2}, {"kernel_size": [2, 2]}
 _H_W: Mapping[str, Any] = {"kernel_size": None, "kernel_h": 2, "kernel_w": 2}
@@ -68,6 +67,25 @@ _RANKS: Deviations = {
     "5-kernel-once-no-blobs": {**_RANK5, "source": "none"},
     "3-no-blobs": {"data": _1D, "weight": (32, 32, 2), "source": "none"},
     "3": {"data": _1D, "weight": (32, 32, 2)},
+}
+
+_DILATIONS: Deviations = {
+    "absent": {},
+    "1": attributes(dilation=1),
+    "1-1": attributes(dilation=[1, 1]),
+    "2": attributes(dilation=2),
+    "2-2": attributes(dilation=[2, 2]),
+    "1-2": attributes(dilation=[1, 2]),
+    "2-1": attributes(dilation=[2, 1]),
+}
+_GLOBAL: Mapping[str, Any] = {"global_pooling": True, "kernel_size": None, "stride": None}
+_MODES: Deviations = {
+    "average": {},
+    "max": attributes(pool="MAX"),
+    "absent": attributes(pool=None),
+    "stochastic": attributes(pool="STOCHASTIC"),
+    "stochastic-by-number": attributes(pool=2),
+    "stochastic-global": attributes(pool="STOCHASTIC", **_GLOBAL),
 }
 
 DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
@@ -109,6 +127,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             **_FORMS,
             "v0": {"form": "v0"},
         },
+        "dilation": _DILATIONS,
         "weight_rank": _RANKS,
     },
     "Deconvolution": {
@@ -120,15 +139,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             **_BLOBS,
             **_FORMS,
         },
-        "dilation": {
-            "absent": {},
-            "1": attributes(dilation=1),
-            "1-1": attributes(dilation=[1, 1]),
-            "2": attributes(dilation=2),
-            "2-2": attributes(dilation=[2, 2]),
-            "1-2": attributes(dilation=[1, 2]),
-            "2-1": attributes(dilation=[2, 1]),
-        },
+        "dilation": _DILATIONS,
         "weight_rank": _RANKS,
     },
     "Pooling": {
@@ -141,24 +152,14 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             **_FORMS,
             "v0": {"form": "v0"},
         },
-        "mode": {
-            "average": {},
-            "max": attributes(pool="MAX"),
-            "absent": attributes(pool=None),
-            "stochastic": attributes(pool="STOCHASTIC"),
-            "stochastic-by-number": attributes(pool=2),
-            "stochastic-global": attributes(
-                pool="STOCHASTIC", global_pooling=True, kernel_size=None, stride=None
-            ),
-        },
+        "mode": _MODES,
+        "average": {**_MODES, "max-global": attributes(pool="MAX", **_GLOBAL)},
         "global_pooling": {
             "absent": {},
             "false": attributes(global_pooling=False),
-            "true": attributes(global_pooling=True, kernel_size=None, stride=None),
-            "true-max": attributes(pool="MAX", global_pooling=True, kernel_size=None, stride=None),
-            "true-absent": attributes(
-                pool=None, global_pooling=True, kernel_size=None, stride=None
-            ),
+            "true": attributes(**_GLOBAL),
+            "true-max": attributes(pool="MAX", **_GLOBAL),
+            "true-absent": attributes(pool=None, **_GLOBAL),
             "false-max": attributes(pool="MAX", global_pooling=False),
         },
     },

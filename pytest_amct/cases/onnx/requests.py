@@ -45,6 +45,8 @@ def _schemes() -> Requested:
             **WEIGHT_SETTINGS,
         },
         ("weight_only/onnx/MatMul", "second_input"): second,
+        ("weight_only/onnx/MatMul", "weight_source"): sources,
+        ("weight_only/onnx/MatMul", "constant_rank"): DEVIATIONS[matmul]["constant_rank"],
         ("weight_only/onnx/AveragePool", "mode"): PLAIN,
         ("weight_only/onnx/unlisted/Conv", ""): PLAIN,
         ("weight_only/onnx/unlisted/ConvTranspose", ""): PLAIN,

@@ -14,6 +14,7 @@ from pytest_amct.cases.deviations import (
     DTYPES,
     FACTORS,
     FLOAT16_BOTH,
+    FLOAT16_FACTORS,
     FLOAT16_INPUT,
     FLOAT16_NEITHER,
     OPERANDS,
@@ -42,6 +43,9 @@ _POOL1 = {"kernel_shape": [2], "strides": [2], "pads": [0] * 2}
 _2D, _3D, _1D = (1, 32, 4, 4), (1, 32, 4, 4, 4), (1, 32, 4)
 _RANK5: Changes = {"data": _3D, "weight": (32, 32, 2, 2, 2), "attributes": _CONV3}
 _RANK3: Changes = {"data": _1D, "weight": (32, 32, 2), "attributes": _CONV1}
+
+
+_INPUT5: Changes = {**_RANK5, "source": "input"}
 
 
 def _rank5(**given: Any) -> Changes:
@@ -111,6 +115,20 @@ _MORE_SOURCES = sources(
 
 PLAIN_ONLY = frozenset(_MORE_SOURCES)
 
+VARIABLE = ("input", "input-identity", "input-transpose", "input-mul", "size-symbolic", "random")
+"""Sources of a second factor in products of two variables."""
+
+_CONSTANT_FACTORS: Deviations = {
+    **some(_WEIGHT_SOURCES, "initializer", "constant", "identity", "transpose", "cast", "mul"),
+    **some(_WEIGHT_SOURCES, "if", "foreign", "overridable"),
+    **some(FACTORS, "identity-transpose"),
+    "rank-1": {"weight": (32,)},
+    **some(FACTORS, "rank-3", "rank-3-identity", "rank-3-transposed", "rank-3-reshaped"),
+    **some(FACTORS, "rank-3-data-rank-2", "rank-4", "constant-first"),
+    "rank-4-identity": {**FACTORS["rank-4"], "source": "identity"},
+}
+"""Kinds of constant second factor, and of those whose source is not certain."""
+
 _OLD: Changes = {"source": "overridable", "opset": 8, "ir_version": 3}
 
 _OTHER_DTYPES: Deviations = {
@@ -118,8 +136,6 @@ _OTHER_DTYPES: Deviations = {
     "bfloat16": {"dtype": "bfloat16", "opset": 22},
 }
 _DTYPES: Deviations = {**DTYPES, **_OTHER_DTYPES}
-
-FLOAT16_ROWS: tuple[str, ...] = ("AveragePool", "MaxPool", "Add")
 
 FLOAT16: Deviations = {
     **FLOAT16_INPUT,
@@ -131,6 +147,10 @@ FLOAT16: Deviations = {
     "first-weight-of-several": {"branches": (Branch("weight", "float16"), Branch("tail"))},
     "input-unread": elsewhere("float16", "unread-input"),
     **FLOAT16_NEITHER,
+}
+FLOAT16_ROWS: Mapping[str, Deviations] = {
+    **dict.fromkeys(("AveragePool", "MaxPool", "Add"), FLOAT16),
+    "MatMul": FLOAT16_FACTORS,
 }
 
 _PLACES: Deviations = {
@@ -187,9 +207,18 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "listed-ir3": _OLD,
             "input-ir3": {**_OLD, "source": "input"},
             "input-in-if": {"inside": "if", "source": "input"},
-            "input-rank-5": {**_RANK5, "source": "input"},
+            "input-rank-5": _INPUT5,
             "input-unnamed": {"source": "input", "form": "unnamed"},
         },
+        "data_rank": {
+            "4": {},
+            "5": _RANK5,
+            "5-dilated": _rank5(dilations=[2, 1, 1]),
+            "3": _RANK3,
+            "3-transposed": {**_RANK3, "source": "transpose"},
+            "3-no-kernel-shape": {**_RANK3, "attributes": {**_CONV1, "kernel_shape": None}},
+        },
+        "weight_node": {**_WEIGHT_SOURCES, "listed-ir3": _OLD, "input-rank-5": _INPUT5},
     },
     "Gemm": {
         "": {
@@ -218,6 +247,22 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             **_MORE_SOURCES,
             "listed-ir3": {**_OLD, "bias": "initializer"},
         },
+        "alpha_1": {
+            "absent": {},
+            "1": attributes(alpha=1.0),
+            "half": attributes(alpha=0.5),
+            "2": attributes(alpha=2.0),
+            "2-trans_b": attributes(alpha=2.0, transB=1),
+            "minus-1": attributes(alpha=-1.0),
+        },
+        "beta_1": {
+            "absent": {"bias": "initializer"},
+            "1": {"bias": "initializer", "attributes": {"beta": 1.0}},
+            "half": {"bias": "initializer", "attributes": {"beta": 0.5}},
+            "2": {"bias": "initializer", "attributes": {"beta": 2.0}},
+            "0": {"bias": "initializer", "attributes": {"beta": 0.0}},
+        },
+        "weight_node": _WEIGHT_SOURCES,
     },
     "ConvTranspose": {
         "": {
@@ -252,6 +297,13 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "5-no-kernel-shape": _rank5(kernel_shape=None),
         },
         "weight_source": {**_WEIGHT_SOURCES, **_MORE_SOURCES, "listed-ir3": _OLD},
+        "data_rank_4": {
+            "4": {},
+            "4-dilated": attributes(dilations=[2, 2]),
+            "3": _RANK3,
+            "5": _RANK5,
+        },
+        "weight_node": _WEIGHT_SOURCES,
     },
     "MatMul": {
         "": {
@@ -274,6 +326,14 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             **some(FACTORS, "rank-3-reshaped", "rank-3-identity", "rank-3-transposed"),
             **some(FACTORS, "rank-3-data-rank-2", "rank-4", "rank-3-input", "constant-first"),
         },
+        "constant_rank": _CONSTANT_FACTORS,
+        "constant_rank_2_or_3": _CONSTANT_FACTORS,
+        "weight_node": {**_WEIGHT_SOURCES, **some(FACTORS, "rank-3", "rank-3-reshaped")},
+        "two_variables": {
+            **some(_WEIGHT_SOURCES, *VARIABLE),
+            **some(FACTORS, "rank-3-input"),
+            "rank-4-input": {"data": (1, 2, 4, 32), "weight": (1, 2, 32, 32), "source": "input"},
+        },
     },
     "AveragePool": {
         "": {
@@ -285,6 +345,11 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "rank-5": {"data": _3D, "attributes": _POOL3},
             **_OTHER_DTYPES,
             **_FORMS,
+        },
+        "data_rank_4": {
+            "4": {},
+            "3": {"data": _1D, "attributes": _POOL1},
+            "5": {"data": _3D, "attributes": _POOL3},
         },
         "global_pooling": {
             "false": {},

@@ -105,10 +105,13 @@ VARIED: Mapping[str, tuple[str, ...]] = {
     "uniform/onnx/ConvTranspose/weight_rank": ("5",),
     "uniform/onnx/ConvTranspose/weight_source": ("input", "input-mul-second"),
     "uniform/onnx/MatMul/second_input": ("rank-3", "input"),
+    "uniform/onnx/MatMul/constant_rank": ("rank-3",),
+    "uniform/onnx/MatMul/two_variables": ("input",),
     "uniform/onnx/AveragePool/global_pooling": ("true",),
     "float16/onnx/AveragePool": ("input",),
     "float16/onnx/MaxPool": ("input",),
     "float16/onnx/Add": ("input",),
+    "float16/onnx/MatMul": ("input",),
 }
 
 VARIED_BY: tuple[str, ...] = ("opset13",)

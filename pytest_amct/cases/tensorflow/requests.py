@@ -65,6 +65,10 @@ def _schemes() -> Requested:
         ("weight_only/tensorflow/BatchMatMulV2", "second_input"): dict(
             DEVIATIONS[batch]["second_input"]
         ),
+        ("weight_only/tensorflow/BatchMatMulV2", "weight_source"): sources,
+        ("weight_only/tensorflow/BatchMatMulV2", "constant_rank"): DEVIATIONS[batch][
+            "constant_rank"
+        ],
         ("weight_only/tensorflow/AvgPool", "mode"): PLAIN,
     }
     found = of_schemes(nonuniform, weight_only)

@@ -14,6 +14,7 @@ from pytest_amct.cases.deviations import (
     DTYPES,
     FACTORS,
     FLOAT16_BOTH,
+    FLOAT16_FACTORS,
     FLOAT16_INPUT,
     FLOAT16_NEITHER,
     OPERANDS,
@@ -36,6 +37,10 @@ _FIRST = (1, 32, 4, 4)
 def _nchw(**given: Any) -> Changes:
     """Return changes to a layer whose data has the channels right after the batch."""
     return {"data": _FIRST, "attributes": {"data_format": "NCHW", **given}}
+
+
+def _depthwise_nchw(**given: Any) -> Changes:
+    return {**_nchw(**given), "data": (1, 64, 4, 4)}
 
 
 def _ncdhw(**given: Any) -> Changes:
@@ -138,14 +143,15 @@ _MORE_SOURCES = sources(
 )
 """Further ways in which a weight can change."""
 
+VARIABLE = ("input", "input-identity", "input-transpose", "input-mul", "iterator", "random")
+"""Sources of a second factor in products of two variables."""
+
 PLAIN_ONLY = frozenset(_MORE_SOURCES)
 
 _IN_CALL: Deviations = {"input-in-call": {"inside": "call", "source": "input"}}
 
 _OTHER_DTYPES: Deviations = {"float64": {"dtype": "float64"}, "bfloat16": {"dtype": "bfloat16"}}
 _DTYPES: Deviations = {**DTYPES, **_OTHER_DTYPES}
-
-FLOAT16_ROWS: tuple[str, ...] = ("AvgPool", "MaxPool", "Add")
 
 FLOAT16: Deviations = {
     **FLOAT16_INPUT,
@@ -164,6 +170,10 @@ FLOAT16: Deviations = {
     "input-that-only-controls": elsewhere("float16", "controls"),
     "weight-in-call": elsewhere("float16", "weight-in-call"),
     **FLOAT16_NEITHER,
+}
+FLOAT16_ROWS: Mapping[str, Deviations] = {
+    **dict.fromkeys(("AvgPool", "MaxPool", "Add"), FLOAT16),
+    "BatchMatMulV2": FLOAT16_FACTORS,
 }
 
 _PLACES: Deviations = {
@@ -240,6 +250,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "input-nchw": {**_nchw(), "source": "input"},
             "input-group": {"weight": (2, 2, 8, 32), "source": "input"},
         },
+        "weight_node": {**_WEIGHT_SOURCES, **_IN_CALL},
     },
     "DepthwiseConv2dNative": {
         "": {
@@ -247,12 +258,25 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             **_CONVOLUTION,
             "strides": attributes(strides=[1, 2, 2, 1]),
             "multiplier": {"data": _2D, "weight": (2, 2, 32, 8)},
-            "nchw": {**_nchw(), "data": (1, 64, 4, 4)},
+            "nchw": _depthwise_nchw(),
         },
         "weight_source": {
             **_WEIGHT_SOURCES,
             **_IN_CALL,
-            "input-nchw": {**_nchw(), "data": (1, 64, 4, 4), "source": "input"},
+            "input-nchw": {**_depthwise_nchw(), "source": "input"},
+        },
+        "weight_node": {**_WEIGHT_SOURCES, **_IN_CALL},
+        "dilation": {
+            "h1-w1": {},
+            "absent": attributes(dilations=None),
+            "absent-layout": attributes(dilations=None, data_format=None),
+            "nchw-h1-w1": _depthwise_nchw(),
+            "h2-w2": attributes(dilations=[1, 2, 2, 1]),
+            "h1-w2": attributes(dilations=[1, 1, 2, 1]),
+            "h2-w1": attributes(dilations=[1, 2, 1, 1]),
+            "h2-w2-identity": {**attributes(dilations=[1, 2, 2, 1]), "source": "identity"},
+            "nchw-h2-w2": _depthwise_nchw(dilations=[1, 1, 2, 2]),
+            "nchw-h1-w2": _depthwise_nchw(dilations=[1, 1, 1, 2]),
         },
     },
     "Conv2DBackpropInput": {
@@ -290,6 +314,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "input-sizes-shape": {"source": "input", "form": "sizes-shape"},
             "input-nchw": {**_nchw(), "source": "input"},
         },
+        "weight_node": {**_WEIGHT_SOURCES, **_IN_CALL},
     },
     "BatchMatMulV2": {
         "": {
@@ -331,6 +356,24 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "input-v3": {**_V3, "source": "input"},
             "rank-3-v3": {**_V3, "weight": (1, 32, 32)},
         },
+        "constant_rank": {
+            **some(_WEIGHT_SOURCES, "const", "const-values", "identity", "transpose", "mul"),
+            **some(_WEIGHT_SOURCES, "variable", "switch", "random-seeded"),
+            **some(FACTORS, "identity-transpose"),
+            "adj_y-identity": {**attributes(adj_y=True), "source": "identity"},
+            **some(FACTORS, "rank-3", "rank-3-identity", "rank-3-reshaped", "rank-3-transposed"),
+            **some(FACTORS, "rank-4", "rank-3-data-rank-2", "constant-first"),
+            "rank-3-v1": {**_V2, "data": (1, 4, 32), "weight": (1, 32, 32)},
+            "rank-3-v3": {**_V3, "weight": (1, 32, 32)},
+        },
+        "two_variables": {
+            **some(_WEIGHT_SOURCES, *VARIABLE),
+            **some(FACTORS, "rank-3-input"),
+            "adj_y": {"weight": (64, 32), "attributes": {"adj_y": True}, "source": "input"},
+            "rank-4-input": {"data": (1, 2, 4, 32), "weight": (1, 2, 32, 32), "source": "input"},
+            "input-v1": {**_V2, "source": "input"},
+            "input-v3": {**_V3, "source": "input"},
+        },
     },
     "AvgPool": {"": _POOLING},
     "Conv3D": {
@@ -369,6 +412,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "ncdhw-d2-h1-w1": _ncdhw(dilations=[1, 1, 2, 1, 1]),
             "ncdhw-d2-h2-w2": _ncdhw(dilations=[1, 1, 2, 2, 2]),
         },
+        "weight_node": {**_WEIGHT_SOURCES, **_IN_CALL},
     },
     "MaxPool": {"": {**_POOLING, "no-type": {"form": "no-type"}}},
     "Add": {

@@ -15,8 +15,7 @@ class TensorFlowSource:
 
     defaults = rows.DEFAULTS
     deviations = rows.DEVIATIONS
-    float16_rows = rows.FLOAT16_ROWS
-    float16 = rows.FLOAT16
+    float16 = rows.FLOAT16_ROWS
     unlisted = UNLISTED
     around = AROUND
     requested = REQUESTED

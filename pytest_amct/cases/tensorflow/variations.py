@@ -79,10 +79,13 @@ VARIED: Mapping[str, tuple[str, ...]] = {
     "uniform/tensorflow/Conv2DBackpropInput/weight_source": ("input",),
     "uniform/tensorflow/BatchMatMulV2/adj_x": ("true",),
     "uniform/tensorflow/BatchMatMulV2/second_input": ("rank-3", "input"),
+    "uniform/tensorflow/BatchMatMulV2/constant_rank": ("rank-3",),
+    "uniform/tensorflow/BatchMatMulV2/two_variables": ("input",),
     "uniform/tensorflow/Conv3D/dilation_d": ("d2-h1-w1", "ncdhw-d2-h1-w1"),
     "float16/tensorflow/AvgPool": ("input",),
     "float16/tensorflow/MaxPool": ("input",),
     "float16/tensorflow/Add": ("input",),
+    "float16/tensorflow/BatchMatMulV2": ("input",),
 }
 
 VARIED_BY: tuple[str, ...] = ()

@@ -35,7 +35,7 @@ class Gate:
     def of(quantizer: Quantizer, spec: Spec, settings: Settings) -> Gate:
         """Return the gate for a quantizer: requests use only what it declares."""
         declared = frozenset({*quantizer.schemes, *quantizer.settings} - {"uniform"})
-        frameworks = frameworks_of(quantizer, settings)
+        frameworks = frameworks_of(quantizer, settings, spec)
         explores = settings.profile == "explore"
         return Gate(spec, declared, frameworks, settings.select, settings.max_examples, explores)
 
@@ -138,8 +138,8 @@ class Gate:
         return any(matches(c.id, pattern) for c in self._every_case(group))
 
 
-def frameworks_of(quantizer: Quantizer, settings: Settings) -> tuple[str, ...]:
-    """Return the frameworks to judge: those that the quantizer declares and the user wants.
+def frameworks_of(quantizer: Quantizer, settings: Settings, spec: Spec) -> tuple[str, ...]:
+    """Return the frameworks to judge: those of the quantizer, the user and the release.
 
     The default of a quantizer that declares none is ONNX, or what the user names. Raises
     `UsageError` if none is left.
@@ -152,7 +152,12 @@ def frameworks_of(quantizer: Quantizer, settings: Settings) -> tuple[str, ...]:
             f"amct_frameworks: {quantizer.name} takes {', '.join(declared)}, not"
             f" {', '.join(wanted)}: name one that it takes"
         )
-    return found
+    spoken = tuple(f for f in found if f in spec.frameworks)
+    if not spoken:
+        raise UsageError(
+            f"amct_spec: {spec.title} does not speak of {', '.join(found)}: name another release"
+        )
+    return spoken
 
 
 def _parse(id_: str) -> AnyCase | MetamorphicCase:

@@ -188,8 +188,9 @@ class Runner:
 
     def is_judged(self, layer: Layer) -> bool:
         """Return whether a layer's type has cases. Layers that only connect others have none."""
-        unlisted = catalog.source_of(layer.framework).unlisted
-        return find_row(layer, self.spec) is not None or layer.qualified_type in unlisted
+        source, type_ = catalog.source_of(layer.framework), layer.qualified_type
+        listed = find_row(layer, self.spec) is not None
+        return listed or type_ in source.unlisted or type_ in source.defaults
 
     def broken(self, network: Network, records: Sequence[Record]) -> tuple[Record, ...]:
         """Keep one finding for the whole network, on the layer that is most likely the reason."""

@@ -75,7 +75,7 @@ class Suite:
         self.spec = load_spec(settings.spec)
         self.quantizer = load_quantizer(settings.quantizer, settings.rootdir, settings.timeout)
         self.groups = Gate.of(self.quantizer, self.spec, settings).groups
-        self.frameworks = [*frameworks_of(self.quantizer, settings)]
+        self.frameworks = [*frameworks_of(self.quantizer, settings, self.spec)]
         _check_rows(settings, self.spec)
         if settings.model:
             _check_model(settings.model, self.quantizer, self.frameworks)

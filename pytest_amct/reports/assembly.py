@@ -18,7 +18,7 @@ from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.ids import ConditionId
 from pytest_amct.options import Settings
 from pytest_amct.results import Collected, policy_of
-from pytest_amct.tables.answers import closed_by_float16, float16_id
+from pytest_amct.tables.answers import float16_id, may_be_closed
 from pytest_amct.tables.model import Condition, Row, Spec, condition_id
 from pytest_amct.verdicts import ENDED, Record, is_not_quantized, left_in_float, not_quantized
 
@@ -94,11 +94,10 @@ def _conditions(spec: Spec, rows: list[Row], records: list[Record]) -> Iterator[
     }
     listed: set[str] = set()
     for row in rows:
-        for condition in row.conditions:
-            if not condition.open:
-                listed.add(condition_id(row, condition))
-                yield _condition(row, condition, records, implied)
-        if closed_by_float16(row, spec):
+        for condition in row.asked:
+            listed.add(condition_id(row, condition))
+            yield _condition(row, condition, records, implied)
+        if may_be_closed(row, spec):
             yield _seen(float16_id(row), spec.float16_basis, records, implied)
     others = {c for r in records for c in r.states} - listed
     for name in sorted(c for c in others if ConditionId.parse(c).is_unlisted):

@@ -17,7 +17,7 @@ from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.quantizers.protocol import SETTINGS, Request
 from pytest_amct.tables.answers import answer, find_row, ir_types
 from pytest_amct.tables.loader import load_spec
-from pytest_amct.tables.model import Row, Scheme, Spec
+from pytest_amct.tables.model import DataFormat, Row, Scheme, Spec
 
 
 class Reference:
@@ -70,8 +70,10 @@ class Reference:
         scheme = request.scheme if request is not None else "uniform"
         settings = request.settings if request is not None else {}
         has_weight = row.ports.weight is not None
+        inputs = () if scheme == "weight_only" else row.ports.data
         wanted = Decision(
-            inputs=() if scheme == "weight_only" else row.ports.data,
+            inputs=inputs,
+            formats=tuple(DataFormat(port, 8, False) for port in inputs),
             weights=has_weight or scheme == "weight_only",
             weight_channel_wise=has_weight and bool(settings.get("channel_wise")),
             weight_asymmetric=has_weight and bool(settings.get("asymmetric")),
@@ -103,7 +105,10 @@ def _milder(wanted: Decision) -> Iterator[Decision]:
         wanted = replace(wanted, weight_channel_wise=False, weight_asymmetric=False)
         yield wanted
     if wanted.nonuniform:
-        yield replace(wanted, nonuniform=False)
+        wanted = replace(wanted, nonuniform=False)
+        yield wanted
+    if wanted.inputs and len(wanted.inputs) > 1:
+        yield replace(wanted, inputs=wanted.inputs[:1], formats=wanted.formats[:1])
 
 
 def names() -> Reference:

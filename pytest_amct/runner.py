@@ -91,7 +91,8 @@ class Runner:
             records = tuple(r for case in cases for r in self._unsaved(case)[1])
             return replace(stopped, records=records)
         records = tuple(self._asserted("", [self.record(case) for case in cases]))
-        if any(r.decided == "quantized" for r in records):
+        may = any(r.verdict == "quantizable" for r in records)
+        if any(r.decided == "quantized" for r in records) or not may:
             return Result(records)
         ways = sorted({r.decided if r.status == "decided" else r.status for r in records})
         failure = (

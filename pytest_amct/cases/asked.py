@@ -17,7 +17,9 @@ def is_asked(id_: ConditionId, spec: Spec) -> bool:
     if id_.framework not in spec.frameworks:
         return False
     if id_.is_unlisted:
-        return id_.table in spec.lists and (id_.table, id_.framework, id_.name) not in spec.by_type
+        cut_off = id_.table == "uniform" and id_.framework in spec.cut_off
+        listed = (id_.table, id_.framework, id_.name) in spec.by_type
+        return id_.table in spec.lists and not listed and not cut_off
     if id_.table == "settings" and id_.name not in WEIGHT_SETTINGS:
         return str(id_.restricts) in once(spec, _ids)
     return str(id_) in once(spec, _ids)

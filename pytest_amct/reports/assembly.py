@@ -99,6 +99,7 @@ def _conditions(spec: Spec, rows: list[Row], records: list[Record]) -> Iterator[
             yield _condition(row, condition, records, implied)
         if may_be_closed(row, spec):
             yield _seen(float16_id(row), spec.float16_basis, records, implied)
+    listed |= {condition_id(row, c) for row in rows for c in row.conditions if c.open}
     others = {c for r in records for c in r.states} - listed
     for name in sorted(c for c in others if ConditionId.parse(c).is_unlisted):
         about = ConditionId.parse(name)

@@ -81,7 +81,8 @@ class Reference:
             shift=0,
             nonuniform=scheme == "nonuniform",
         )
-        allowed = (d for d in _milder(wanted) if self.allows(layer, d))
+        any_offset = "asymmetric" not in settings
+        allowed = (d for d in _milder(wanted, any_offset) if self.allows(layer, d))
         return next(allowed, Decision.float())
 
     def allows(self, layer: Layer, decision: Decision) -> bool:
@@ -95,10 +96,11 @@ class Reference:
         """Do nothing: it holds no resources."""
 
 
-def _milder(wanted: Decision) -> Iterator[Decision]:
+def _milder(wanted: Decision, any_offset: bool) -> Iterator[Decision]:
     """Yield the wanted decision and milder ones, in the order in which they are tried.
 
-    Weight-only is not replaced by uniform with data, as that is not milder.
+    Weight-only is not replaced by uniform with data, as that is not milder. It may need an offset,
+    which a request allows (`any_offset`) if it does not speak of one.
     """
     yield wanted
     if wanted.weight_channel_wise or wanted.weight_asymmetric:
@@ -109,6 +111,8 @@ def _milder(wanted: Decision) -> Iterator[Decision]:
         yield wanted
     if wanted.inputs and len(wanted.inputs) > 1:
         yield replace(wanted, inputs=wanted.inputs[:1], formats=wanted.formats[:1])
+    if any_offset and wanted.inputs == ():
+        yield replace(wanted, weight_asymmetric=True)
 
 
 def names() -> Reference:

@@ -1,0 +1,140 @@
+"""The gate of every release: correct quantizers pass it, and it shows each condition both ways."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from pytest_amct.cases import catalog
+from pytest_amct.errors import UsageError
+from pytest_amct.gate import Gate
+from pytest_amct.options import Settings
+from pytest_amct.quantizers.builtin.reference import Reference
+from pytest_amct.reports.assembly import assemble
+from pytest_amct.results import Collected
+from pytest_amct.runner import Runner
+from pytest_amct.tables.answers import float16_id, may_be_closed
+from pytest_amct.tables.loader import load_spec, releases
+from pytest_amct.tables.model import Condition, Spec, condition_id
+
+DEFAULT = load_spec()
+
+
+def gate_of(spec: Spec) -> Gate:
+    """Return the gate for a quantizer that declares everything."""
+    return Gate.of(Reference(spec), spec, Settings("reference", max_examples=0))
+
+
+@pytest.mark.parametrize("release", releases())
+def test_every_condition_of_a_release_has_cases(release: str) -> None:
+    """Cases of a new condition belong in ``cases/<framework>/rows.py``."""
+    spec = load_spec(release)
+    gate = gate_of(spec)
+    asked = {
+        condition_id(row, c)
+        for row in spec.rows
+        for c in row.asked
+        if not c.implied_by and not c.unobservable
+    }
+    asked |= {float16_id(row) for row in spec.rows if may_be_closed(row, spec)}
+    asked |= {row.id for row in spec.rows if row.table == "uniform"}
+    assert asked <= set(gate.groups)
+    assert all(gate.cases(group) for group in asked)
+
+
+def test_a_condition_without_cases_is_noticed() -> None:
+    row = DEFAULT.row("uniform/onnx/Conv")
+    conditions = (*row.conditions, Condition("new", {"data_rank": [4]}))
+    rows = tuple(replace(r, conditions=conditions) if r is row else r for r in DEFAULT.rows)
+    assert "uniform/onnx/Conv/new" not in gate_of(replace(DEFAULT, rows=rows)).groups
+
+
+def test_a_gate_has_nothing_that_its_release_does_not_speak_of() -> None:
+    groups = {name: set(gate_of(load_spec(name)).groups) for name in releases()}
+    # another condition of the same row
+    assert "uniform/onnx/MatMul/second_input" in groups["cann-7.0.0"]
+    assert "uniform/onnx/MatMul/second_input" not in groups["cann-9.2.0.beta1"]
+    assert "uniform/onnx/MatMul/constant_rank" in groups["cann-9.2.0.beta1"]
+    assert "uniform/onnx/MatMul/constant_rank" not in groups["cann-7.0.0"]
+    # a row that is gone is a type without a row
+    assert "uniform/onnx/unlisted/Add" in groups["cann-6.0.1"]
+    assert "uniform/onnx/Add" not in groups["cann-6.0.1"]
+    assert "settings/onnx/Add/skip_layers" not in groups["cann-6.0.1"]
+    assert "nonuniform/onnx/unlisted/Conv" in groups["ge-2026-08"]
+    assert "weight_only/caffe/unlisted/Pooling" in groups["ge-2026-08-ipv350"]
+    # no Float16 rule, no table 3, and rows whose end was not seen
+    assert not {g for g in groups["cann-6.3.RC1"] if g.startswith(("float16/", "weight_only/"))}
+    assert "float16/onnx/MatMul" in groups["ge-2026-08"]
+    assert "uniform/tensorflow/unlisted/Mul" in groups["cann-8.5.0"]
+    assert "uniform/onnx/unlisted/Mul" not in groups["cann-8.5.0"]
+    # an open condition forbids nothing
+    assert "settings/onnx/AveragePool/asymmetric" not in groups["ge-2026-08"]
+    # one framework alone
+    assert {g.split("/")[1] for g in groups["amct-onnx-9.0.0"]} == {"onnx"}
+
+
+def test_the_gate_of_a_guide_is_about_its_framework_alone() -> None:
+    guide = load_spec("amct-onnx-9.0.0")
+    assert gate_of(guide).frameworks == ("onnx",)
+    settings = Settings("reference", frameworks=("caffe", "tensorflow"))
+    with pytest.raises(UsageError, match=r"AMCT for ONNX 9.0.0 does not speak of"):
+        Gate.of(Reference(guide), guide, settings)
+
+
+def test_cases_that_releases_share_are_the_same_model() -> None:
+    one, other = "uniform/onnx/MatMul/second_input", "uniform/onnx/MatMul/constant_rank"
+    shared = set(catalog.deviations(one)) & set(catalog.deviations(other))
+    assert len(shared) > 10
+    for name in shared:
+        assert catalog.make_case(one, name).build() == catalog.make_case(other, name).build()
+
+
+def report_of(spec: Spec, scratch: Path) -> dict[str, Any]:
+    """Return the report on the reference quantizer; every test of its gate passes."""
+    settings = Settings("reference", max_examples=0, scratch=scratch)
+    runner, collected = Runner(Reference(spec), spec, settings), Collected()
+    checks = [(framework, runner.check_alive(framework)) for framework in runner.gate.frameworks]
+    checks += [(group, runner.check(group)) for group in runner.gate.groups]
+    for name, result in checks:
+        assert result.failure is None, name
+        assert result.findings == (), name
+        collected.add(json.loads(result.to_json()))
+    return assemble(collected, spec, settings, "reference", {})
+
+
+def not_both_ways(report: dict[str, Any]) -> dict[str, str]:
+    """Return the conditions that the gate cannot show both satisfied and violated, and why.
+
+    Those on the treatment of a layer are violated by quantizers and not by models.
+    """
+    found = {}
+    for condition in report["conditions"]:
+        if "implied_by" in condition:
+            found[condition["id"]] = f"implied by {condition['implied_by']}"
+        elif "unobservable" in condition:
+            found[condition["id"]] = condition["unobservable"]
+        elif not condition.get("checked", True):
+            found[condition["id"]] = "NEVER CHECKED"
+        elif not (condition.get("satisfied", True) and condition.get("violated_alone", True)):
+            found[condition["id"]] = "NEVER SATISFIED, OR NEVER VIOLATED ALONE"
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("release", releases())
+def test_the_reference_passes_and_every_condition_is_shown_both_ways(
+    release: str, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    spec = load_spec(release)
+    report = report_of(spec, tmp_path)
+    assert report["findings"] == []
+    assert {row["id"] for row in report["rows"]} == {row.id for row in spec.rows}
+    left = not_both_ways(report)
+    assert not [id_ for id_, why in left.items() if why.startswith("NEVER")]
+    unseen = {row.id: "not seen" for row in spec.rows if row.seen == "no"}
+    assert {**left, **unseen} == snapshot

@@ -25,6 +25,12 @@ from pytest_amct.wording import instead, written
 
 DEFAULT_RELEASE = "cann-7.0.0"
 
+LATEST = "latest"
+"""The name that stands for `LATEST_RELEASE`."""
+
+LATEST_RELEASE = "ge-2026-08"
+"""The newest page that was seen whole; a test fails if a newer one was."""
+
 _FRAMEWORKS = ("onnx", "tensorflow", "caffe")
 _TABLES = ("uniform", "nonuniform", "weight_only")
 _CONDITION = re.compile(r"[\w.-]+|settings/[\w.-]+/[\w.-]+/[\w.-]+")
@@ -39,9 +45,22 @@ def releases() -> list[str]:
     )
 
 
+def published() -> list[str]:
+    """Return `releases` in the order of publication; the guides of single frameworks come last."""
+    return sorted(releases(), key=_publication)
+
+
+def _publication(name: str) -> tuple[bool, list[int]]:
+    """Return the place of a release: ``RC1`` and ``beta1`` come before the release itself."""
+    version = re.sub("RC", "-1.", re.sub("beta", "-2.", name.replace("-", ".")))
+    numbers = [int(part) for part in version.split(".") if re.fullmatch("-?[0-9]+", part)]
+    return name.startswith("amct-"), [*numbers, 0]
+
+
 def load_spec(name: str | os.PathLike[str] = DEFAULT_RELEASE) -> Spec:
     """Return the tables of a release, by its name (``cann-7.0.0``) or the path of a TOML file.
 
+    ``latest`` is the newest release whose page was seen whole.
     Return the same object again for the same release and for a file that has not changed. Raise
     `UsageError` if there is no such release or file, `SpecError` if the file is invalid.
     """
@@ -49,7 +68,7 @@ def load_spec(name: str | os.PathLike[str] = DEFAULT_RELEASE) -> Spec:
         raise UsageError(f"spec {written(name)}: must be the name of a release or a path")
     text = os.fsdecode(name)
     if not text.endswith(".toml"):
-        return _load_release(text)
+        return _load_release(LATEST_RELEASE if text == LATEST else text)
     try:
         path = Path(text).resolve()
         changed = path.stat()
@@ -79,10 +98,10 @@ def spec_or_default(spec: Spec | None) -> Spec:
 def _load_release(name: str) -> Spec:
     known = releases()
     if name not in known:
-        close = get_close_matches(name, known)
+        close = get_close_matches(name, [LATEST, *known])
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise UsageError(
-            f"spec {name!r} is not a known release: use one of {', '.join(known)}, "
+            f"spec {name!r} is not a known release: use one of {', '.join([LATEST, *known])}, "
             f"or the path of a .toml file{hint}"
         )
     return parse_spec(_release_file(name), f"{name}.toml")

@@ -152,6 +152,8 @@ class Condition:
     implied_by: str | None = None
     unobservable: str | None = None
     open: bool = False
+    #: whether it was seen in English only; its basis is then `inferred`
+    english: bool = False
 
     @property
     def on_treatment(self) -> bool:

@@ -60,7 +60,9 @@ def _weaker(row: Row, condition: Condition, pages: Sequence[Page]) -> Condition:
     """Return a condition as `inferred` if it was seen in English only."""
     # A setting of table 3 has a page of its own; other conditions are read from their row's page.
     page = _page_of(condition.id if "/" in condition.id else row.id, pages)
-    return replace(condition, basis="inferred") if page and page.english else condition
+    if not page or not page.english:
+        return condition
+    return replace(condition, basis="inferred", english=True)
 
 
 def _not_seen(row: Row, release: str, pages: Sequence[Page]) -> Row:

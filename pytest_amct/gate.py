@@ -141,6 +141,20 @@ class Gate:
 def frameworks_of(quantizer: Quantizer, settings: Settings, spec: Spec) -> tuple[str, ...]:
     """Return the frameworks to judge: those of the quantizer, the user and the release.
 
+    Raises `UsageError` if none is left.
+    """
+    found = wanted_frameworks(quantizer, settings)
+    spoken = tuple(f for f in found if f in spec.frameworks)
+    if not spoken:
+        raise UsageError(
+            f"amct_spec: {spec.title} does not speak of {', '.join(found)}: name another release"
+        )
+    return spoken
+
+
+def wanted_frameworks(quantizer: Quantizer, settings: Settings) -> tuple[str, ...]:
+    """Return the frameworks that the quantizer declares and the user wants.
+
     The default of a quantizer that declares none is ONNX, or what the user names. Raises
     `UsageError` if none is left.
     """
@@ -152,12 +166,7 @@ def frameworks_of(quantizer: Quantizer, settings: Settings, spec: Spec) -> tuple
             f"amct_frameworks: {quantizer.name} takes {', '.join(declared)}, not"
             f" {', '.join(wanted)}: name one that it takes"
         )
-    spoken = tuple(f for f in found if f in spec.frameworks)
-    if not spoken:
-        raise UsageError(
-            f"amct_spec: {spec.title} does not speak of {', '.join(found)}: name another release"
-        )
-    return spoken
+    return found
 
 
 def _parse(id_: str) -> AnyCase | MetamorphicCase:

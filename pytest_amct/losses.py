@@ -103,9 +103,8 @@ def tell(
         after = "its report was written" if reported else f"{judged} cases"
         sentence = f"pytest {ended} {during}after {after}: the quantizer is not blamed"
     if settings.report and not reported:
-        report = assemble(
-            collected, load_spec(settings.spec), settings, quantizer, begun["selection"]
-        )
+        specs = tuple(map(load_spec, settings.specs))
+        report = assemble(collected, specs, settings, quantizer, begun["selection"])
         try:
             sentence += f"; what was judged is in {write_report(report, settings.report)}"
         except AmctError as error:

@@ -22,6 +22,7 @@ _DEFAULT_SPEC = "cann-7.0.0"
 _OPTIONS = (
     "--amct-quantizer",
     "--amct-spec",
+    "--amct-spec-all-must-pass",
     "--amct-profile",
     "--amct-max-examples",
     "--amct-seed",
@@ -41,7 +42,12 @@ class Settings:
     """The validated settings of a run."""
 
     quantizer: str
+    #: the release that decides
     spec: str = _DEFAULT_SPEC
+    #: further releases, each a section of the report
+    more_specs: tuple[str, ...] = ()
+    #: whether violations under those fail, too
+    all_must_pass: bool = False
     profile: str = "gate"
     max_examples: int = 10
     #: seed of explore
@@ -69,13 +75,15 @@ class Settings:
     @property
     def specs(self) -> tuple[str, ...]:
         """The releases to judge by, as named; the first decides."""
-        return (self.spec,)
+        return (self.spec, *self.more_specs)
 
 
 def settings_from(values: Mapping[str, Any]) -> Settings:
     """Return the settings from their JSON form (``dataclasses.asdict``, paths as text)."""
     kinds: dict[str, Callable[[Any], Any]] = {
-        **dict.fromkeys(("select", "frameworks", "required_rows", "float_rows"), tuple),
+        **dict.fromkeys(
+            ("select", "frameworks", "required_rows", "float_rows", "more_specs"), tuple
+        ),
         **dict.fromkeys(("model", "report", "database", "rootdir", "scratch"), Path),
     }
     return Settings(
@@ -89,7 +97,18 @@ def add_options(parser: pytest.Parser) -> None:
     add = group.addoption
     add("--amct", action="store_true", help="judge the quantizer against the tables")
     add("--amct-quantizer", metavar="NAME", help="module:attribute, or an installed quantizer")
-    add("--amct-spec", metavar="SPEC", help=f"release or .toml file of tables ({_DEFAULT_SPEC})")
+    add(
+        "--amct-spec",
+        metavar="SPEC",
+        action="append",
+        help=f"release or .toml file of tables ({_DEFAULT_SPEC}); the first of several decides;"
+        " latest, all",
+    )
+    add(
+        "--amct-spec-all-must-pass",
+        action="store_true",
+        help="violations of the other releases fail, too",
+    )
     add("--amct-profile", metavar="PROFILE", help="gate (the default), or explore")
     add(
         "--amct-max-examples",
@@ -108,7 +127,7 @@ def add_options(parser: pytest.Parser) -> None:
     add("--amct-strict", action="store_true", help="warnings fail, too")
     ini = parser.addini
     ini("amct_quantizer", "the quantizer to judge: module:attribute, or an installed one")
-    ini("amct_spec", "release or .toml file of tables")
+    ini("amct_spec", "releases or .toml files of tables; the first decides", "linelist")
     ini("amct_frameworks", "frameworks to judge, if not all that the quantizer declares", "args")
     ini("amct_required_rows", "rows that must be quantized: leaving one in float fails", "linelist")
     ini("amct_float_rows", "rows that are left in float on purpose", "linelist")
@@ -158,6 +177,11 @@ def read_settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(
             "--amct-seed does nothing in this profile: add --amct-profile=explore, or drop it"
         )
+    specs = option("--amct-spec") or config.getini("amct_spec") or [_DEFAULT_SPEC]
+    if option("--amct-spec-all-must-pass") and len(specs) < 2 and specs != ["all"]:
+        raise pytest.UsageError(
+            "--amct-spec-all-must-pass does nothing with one release: name several, or drop it"
+        )
     model, report = option("--amct-model"), option("--amct-report")
     if model is not None and not Path(model).exists():
         raise pytest.UsageError(f"--amct-model={model}: no such file: name a model")
@@ -165,7 +189,9 @@ def read_settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError("--amct-select does nothing with --amct-model: give one of them")
     return Settings(
         quantizer=quantizer,
-        spec=option("--amct-spec") or config.getini("amct_spec") or _DEFAULT_SPEC,
+        spec=specs[0],
+        more_specs=tuple(dict.fromkeys(specs[1:])),
+        all_must_pass=option("--amct-spec-all-must-pass"),
         profile=profile,
         max_examples=_number(
             "--amct-max-examples",
@@ -213,8 +239,9 @@ def _refuse_apart(config: pytest.Config) -> None:
 def _given(config: pytest.Config) -> list[str]:
     """Return the arguments that give the same settings again, with absolute paths."""
     here, found = config.invocation_params.dir, []
-    for name in ("--rootdir", "--amct-quantizer", "--amct-spec"):
-        value = config.getoption(name)
+    specs = config.getoption("--amct-spec") or []
+    values = [(name, config.getoption(name)) for name in ("--rootdir", "--amct-quantizer")]
+    for name, value in (*values, *(("--amct-spec", spec) for spec in specs)):
         if value:
             path = Path(here, value)
             is_path = name != "--amct-quantizer" and path.exists()

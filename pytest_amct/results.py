@@ -26,18 +26,22 @@ class Result:
     stopped: Mapping[str, str] = field(default_factory=dict)
     #: for a single model: how many layers were judged, and why others were not
     model: Mapping[str, Any] | None = None
+    #: the results under other releases, by the name of their table file
+    others: Mapping[str, Result] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the result as one JSON value, to send it to another process."""
-        return json.dumps(
-            {
-                "records": [asdict(r) for r in self.records],
-                "findings": [asdict(f) for f in self.findings],
-                "examples": self.examples,
-                "stopped": dict(self.stopped),
-                "model": self.model,
-            }
-        )
+        return json.dumps(self._values())
+
+    def _values(self) -> dict[str, Any]:
+        return {
+            "records": [asdict(r) for r in self.records],
+            "findings": [asdict(f) for f in self.findings],
+            "examples": self.examples,
+            "stopped": dict(self.stopped),
+            "model": self.model,
+            "others": {name: other._values() for name, other in self.others.items()},
+        }
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -57,6 +61,8 @@ class Collected:
     complete: bool = False
     #: by framework: why nothing else of it was judged
     stopped: dict[str, str] = field(default_factory=dict)
+    #: the results under other releases, by the name of their table file
+    others: dict[str, Collected] = field(default_factory=dict)
     #: for a run of a single model: how many of its layers were judged
     model: dict[str, Any] | None = None
 
@@ -69,6 +75,8 @@ class Collected:
         self._records(result["records"])
         for values in result["findings"]:
             self._finding(Finding(**values))
+        for name, other in result["others"].items():
+            self.others.setdefault(name, Collected()).add(other)
 
     def add_remains(
         self, remains: Remains, quantizer: str, ended: str = "", *, accused: bool = True

@@ -6,7 +6,7 @@ Each process has one `Runner`. It caches results, so a case that several conditi
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -51,14 +51,36 @@ class Runner:
         settings: Settings,
         journal: Journal | None = None,
         calls: Calls | None = None,
+        others: tuple[Runner, ...] = (),
     ) -> None:
         self.quantizer, self.spec, self.settings = quantizer, spec, settings
         self.policy, self.journal = policy_of(settings), journal
         self.gate = Gate.of(quantizer, spec, settings)
         self.calls = calls or Calls(quantizer, (spec,), settings, journal)
         self._index = self.calls.specs.index(spec)
+        #: the runners of the other releases, which share the calls
+        self.others = others
         self._alive: dict[str, Result | None] = {}
         self._seen: dict[str, tuple[AnyCase, tuple[Record, ...], Outcome]] = {}
+
+    def everywhere(self, check: Callable[[Runner], Result], group: str = "") -> Result:
+        """Return the result of a test, with its results under the other releases.
+
+        A release that does not have the group judges nothing.
+        """
+
+        def under(runner: Runner) -> Result:
+            asked = not group or group in runner.gate.every_group
+            return check(runner) if asked else Result(())
+
+        result = under(self)
+        found = {runner.spec.source: under(runner) for runner in self.others}
+        failure = result.failure
+        if self.settings.all_must_pass and failure is None:
+            titles = {runner.spec.source: runner.spec.title for runner in self.others}
+            failed = [f"by {titles[name]}: {r.failure}" for name, r in found.items() if r.failure]
+            failure = failed[0] if failed else None
+        return replace(result, failure=failure, others=found)
 
     def check(self, group: str) -> Result:
         """Judge a condition (or a row): its enumerated cases, then examples over networks."""

@@ -13,14 +13,16 @@ import json
 import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from pytest_amct.calls import Calls
+from pytest_amct.choosing import groups_of, with_releases
 from pytest_amct.errors import AmctError, UsageError
-from pytest_amct.gate import Gate, frameworks_of
+from pytest_amct.gate import frameworks_of
 from pytest_amct.graphs.reading import read_files
 from pytest_amct.ids import ConditionId
 from pytest_amct.losses import again, clean_up, tell_worker
@@ -36,7 +38,7 @@ from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.quantizers.running import words
 from pytest_amct.reports.assembly import assemble
 from pytest_amct.reports.json_report import remove_report, write_report
-from pytest_amct.reports.terminal import summary_lines
+from pytest_amct.reports.terminal import seen, summary_lines
 from pytest_amct.results import Collected, Result, policy_of
 from pytest_amct.runner import Runner
 from pytest_amct.saved import read_note
@@ -70,11 +72,13 @@ class Suite:
     """The plugin object of a run under ``--amct``, in the controller and in each worker."""
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
-        self.config, self.settings = config, settings
+        self.config = config
         self.worker: str = getattr(config, "workerinput", {}).get("workerid", "")
-        self.spec = load_spec(settings.spec)
         self.quantizer = load_quantizer(settings.quantizer, settings.rootdir, settings.timeout)
-        self.groups = Gate.of(self.quantizer, self.spec, settings).groups
+        self.settings = settings = with_releases(settings, self.quantizer)
+        self.specs = tuple(map(load_spec, settings.specs))
+        self.spec = self.specs[0]
+        self.groups = groups_of(self.quantizer, self.specs, settings)
         self.frameworks = [*frameworks_of(self.quantizer, settings, self.spec)]
         _check_rows(settings, self.spec)
         if settings.model:
@@ -232,8 +236,10 @@ class Suite:
     def running(self) -> Iterator[Runner]:
         """Yield the runner of this process, with a journal, for all of our tests."""
         journal = Journal(self._journal_path(self.worker), prefix())
-        calls = Calls(self.quantizer, (self.spec,), self.settings, journal, self.isolated)
-        runner = Runner(self.quantizer, self.spec, self.settings, journal, calls)
+        calls = Calls(self.quantizer, self.specs, self.settings, journal, self.isolated)
+        judge = partial(Runner, self.quantizer, settings=self.settings, calls=calls)
+        others = tuple(judge(spec=spec) for spec in self.specs[1:])
+        runner = judge(spec=self.spec, journal=journal, others=others)
         try:
             yield runner
         finally:
@@ -405,7 +411,7 @@ class Suite:
     def report(self) -> dict[str, Any]:
         """Return the report as a JSON value."""
         return assemble(
-            self.collected, self.spec, self.settings, self.quantizer.name, self.selection()
+            self.collected, self.specs, self.settings, self.quantizer.name, self.selection()
         )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -413,8 +419,10 @@ class Suite:
         if self._silent():
             return
         if self.collected.tests:
-            terminalreporter.section(f"amct: {self.quantizer.name} against {self.spec.title}")
-            for line, markup in summary_lines(self.report()):
+            report = self.report()
+            title = f"{self.spec.title}{seen(report['spec'])}"
+            terminalreporter.section(f"amct: {self.quantizer.name} against {title}")
+            for line, markup in summary_lines(report):
                 terminalreporter.write_line(line, **dict.fromkeys(markup, True))
         if self.sentence:
             terminalreporter.ensure_newline()

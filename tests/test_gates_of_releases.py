@@ -104,7 +104,7 @@ def report_of(spec: Spec, scratch: Path) -> dict[str, Any]:
         assert result.failure is None, name
         assert result.findings == (), name
         collected.add(json.loads(result.to_json()))
-    return assemble(collected, spec, settings, "reference", {})
+    return assemble(collected, (spec,), settings, "reference", {})
 
 
 def not_both_ways(report: dict[str, Any]) -> dict[str, str]:

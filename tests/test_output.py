@@ -122,7 +122,7 @@ def summary(runner: Runner, results: Iterable[Result], folder: Path) -> str:
     collected = Collected(complete=True)
     for result in results:
         collected.add(json.loads(result.to_json()))
-    report = assemble(collected, SPEC, runner.settings, runner.quantizer.name, {"select": []})
+    report = assemble(collected, (SPEC,), runner.settings, runner.quantizer.name, {"select": []})
     return plain("\n".join(line for line, _ in summary_lines(report)), folder)
 
 

@@ -40,7 +40,7 @@ def report_of(settings: Settings, results: list[Result]) -> dict[str, Any]:
     collected = Collected(complete=True)
     for result in results:
         collected.add(json.loads(result.to_json()))
-    return assemble(collected, SPEC, settings, settings.quantizer, {"select": []})
+    return assemble(collected, (SPEC,), settings, settings.quantizer, {"select": []})
 
 
 @pytest.mark.parametrize("name", ["depth-dilation-ignored", "constant-node-taken-for-dynamic"])
@@ -294,5 +294,5 @@ def test_a_crashed_case_can_be_waived(tmp_path: Path) -> None:
         (Settings("it"), "failed"),
         (Settings("it", waivers=waivers), "waived"),
     ):
-        (finding,) = assemble(collected, SPEC, settings, "it", {})["findings"]
+        (finding,) = assemble(collected, (SPEC,), settings, "it", {})["findings"]
         assert (finding["kind"], finding["case"], finding["status"]) == ("crashed", case, status)

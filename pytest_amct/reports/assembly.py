@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import platform
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from typing import Any
@@ -29,9 +29,39 @@ _PACKAGES = ("pytest-amct", "pytest", "hypothesis", "onnx", "numpy", "onnxruntim
 
 
 def assemble(
-    collected: Collected, spec: Spec, settings: Settings, quantizer: str, selection: dict[str, Any]
+    collected: Collected,
+    specs: Sequence[Spec],
+    settings: Settings,
+    quantizer: str,
+    selection: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the report as a JSON value, see ``report.schema.json``."""
+    """Return the report as a JSON value, see ``report.schema.json``.
+
+    The first release decides. The others are sections of the report.
+    """
+    judged = _judged(collected, specs[0], settings)
+    others = [
+        _judged(collected.others.get(spec.source, Collected()), spec, settings)
+        for spec in specs[1:]
+    ]
+    return {
+        "format": FORMAT,
+        "spec": judged.pop("spec"),
+        "quantizer": quantizer,
+        "profile": settings.profile,
+        "complete": collected.complete and not collected.stopped,
+        "stopped": dict(sorted(collected.stopped.items())),
+        "selection": selection,
+        "versions": _versions(),
+        "cases": len({r.case for r in collected.records.values()}),
+        **({"examples": collected.examples} if settings.profile == "explore" else {}),
+        **judged,
+        **({"releases": others} if others else {}),
+    }
+
+
+def _judged(collected: Collected, spec: Spec, settings: Settings) -> dict[str, Any]:
+    """Return what one release says of the results."""
     records = sorted(collected.records.values(), key=lambda r: (r.case, r.layer))
     policy = policy_of(settings)
     shown = [ConditionId.parse(c) for c in {c for r in records for c in r.states}]
@@ -53,17 +83,15 @@ def assemble(
         key=lambda f: (f.condition, f.case, f.layer, f.kind),
     )
     used = {policy.waiver(f) for f in findings}
+    listed = [row for row in rows if row.table == "uniform"]
     return {
-        "format": FORMAT,
-        "spec": {"release": spec.release, "title": spec.title, "source": spec.source},
-        "quantizer": quantizer,
-        "profile": settings.profile,
-        "complete": collected.complete and not collected.stopped,
-        "stopped": dict(sorted(collected.stopped.items())),
-        "selection": selection,
-        "versions": _versions(),
-        "cases": len({r.case for r in records}),
-        **({"examples": collected.examples} if settings.profile == "explore" else {}),
+        "spec": {
+            "release": spec.release,
+            "title": spec.title,
+            "source": spec.source,
+            "rows": len(listed),
+            "seen": sum(row.seen != "no" for row in listed),
+        },
         "conditions": [*_conditions(spec, rows, records)],
         "rows": [_row(row, records, policy.is_float_row(row.id)) for row in rows],
         "untold": _untold(records),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,9 @@ Line = tuple[str, list[str]]
 
 _MOST_WARNED = 12
 """Maximum number of warning groups that the summary lists."""
+
+_MOST_CONDITIONS = 4
+"""Maximum number of conditions that the line of another release lists."""
 
 _MOST_REASONS = 3
 """Maximum number of reasons that the summary lists."""
@@ -91,10 +95,31 @@ def summary_lines(report: dict[str, Any]) -> Iterator[Line]:
         yield f"  {_LEGEND}", []
     yield from _not_judged(report)
     yield from _warnings([f for f in report["findings"] if f["status"] == "warned"])
+    for other in report.get("releases", ()):
+        yield from _other_release(other)
     whole = report["complete"] and not _is_narrowed(report)
     for waiver in report["waivers"]:
         if whole and not waiver["used"]:
             yield f"  the waiver {waiver['pattern']!r} matches no finding: remove it", ["yellow"]
+
+
+def seen(spec: dict[str, Any]) -> str:
+    """Return how much of a release was seen, ``""`` if all of it was."""
+    if spec["seen"] == spec["rows"]:
+        return ""
+    return f" ({spec['seen']} of {_number(spec['rows'], 'row')} seen)"
+
+
+def _other_release(judged: dict[str, Any]) -> Iterator[Line]:
+    """Yield the line of a release that does not decide: its violations, by condition."""
+    failed = Counter(f["condition"] for f in judged["findings"] if f["status"] == "failed")
+    label = f"  by {judged['spec']['title']}{seen(judged['spec'])}: "
+    if not failed:
+        yield f"{label}no violations", []
+        return
+    shown = [f"{name} ({count})" for name, count in failed.most_common(_MOST_CONDITIONS)]
+    shown += [f"{len(failed) - len(shown)} more"] if len(failed) > len(shown) else []
+    yield f"{label}{_number(failed.total(), 'violation')}: {', '.join(shown)}", ["yellow"]
 
 
 def _columns(rows: list[_Row]) -> list[list[str]]:

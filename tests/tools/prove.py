@@ -297,7 +297,7 @@ def report(framework: str) -> dict[str, Any]:
         collected = Collected(complete=True)
         for group in runner.gate.groups:
             collected.add(json.loads(runner.check(group).to_json()))
-        return assemble(collected, SPEC, settings, "reference", {})
+        return assemble(collected, (SPEC,), settings, "reference", {})
 
 
 def valid(given: argparse.Namespace) -> Iterator[str]:

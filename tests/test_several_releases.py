@@ -1,0 +1,116 @@
+"""One run judged by several releases: the first decides, the others are sections of the report."""
+
+from __future__ import annotations
+
+import jsonschema
+import pytest
+from toy_repository import CHEAP, ToyRepository
+
+from pytest_amct.reports.json_report import schema
+
+ADD = "uniform/onnx/Add/one_input"
+OLD, NEW = "cann-7.0.0", "cann-9.2.0.beta1"
+BOTH_INPUTS = """
+    from pytest_amct.decisions.decision import Decision
+    with open("ASKED", "a") as log:
+        print(model.graph.name or "model", file=log)
+    return {n.name: Decision(inputs=(0, 1), weights=False)
+            for n in model.graph.node if n.op_type == "Add" and n.name}
+"""
+
+
+@pytest.fixture
+def adds(repository: ToyRepository) -> ToyRepository:
+    """A repository whose quantizer quantizes both inputs of each Add, and logs its calls."""
+    repository.quantizer(BOTH_INPUTS.replace("ASKED", str(repository.path / "asked")))
+    return repository
+
+
+def test_the_first_release_decides(adds: ToyRepository) -> None:
+    select = f"--amct-select={ADD}"
+    run = adds.amct(
+        f"--amct-spec={OLD}",
+        f"--amct-spec={NEW}",
+        select,
+        "--amct-report=rep",
+        "--amct-max-examples=0",
+    )
+    assert run.code == 0, run.text
+    assert "against CANN 7.0.0" in run.out
+    assert "  by CANN 9.2.0.beta1: " in run.out and f"{ADD} (" in run.out
+    report = adds.report()
+    jsonschema.validate(report, schema())
+    assert not any(f["status"] == "failed" for f in report["findings"])
+    (other,) = report["releases"]
+    assert other["spec"]["release"] == "9.2.0.beta1"
+    assert {f["condition"] for f in other["findings"] if f["status"] == "failed"} == {ADD}
+    swapped = adds.amct(f"--amct-spec={NEW}", f"--amct-spec={OLD}", select)
+    assert swapped.code == 1, swapped.text
+    assert "  by CANN 7.0.0: no violations" in swapped.out
+
+
+def test_all_releases_must_pass_if_asked(adds: ToyRepository) -> None:
+    select = f"--amct-select={ADD}"
+    both = (f"--amct-spec={OLD}", f"--amct-spec={NEW}", select)
+    run = adds.amct(*both, "--amct-spec-all-must-pass")
+    assert run.code == 1, run.text
+    assert "by CANN 9.2.0.beta1: " in run.out
+    alone = adds.refused("--amct", "--amct-spec-all-must-pass")
+    assert "--amct-spec-all-must-pass does nothing with one release" in alone
+
+
+def test_a_request_is_made_once_for_all_releases(adds: ToyRepository) -> None:
+    asked = adds.path / "asked"
+    counts = []
+    for specs in ([OLD], [OLD, NEW, "cann-8.0.0"]):
+        asked.unlink(missing_ok=True)
+        adds.amct(*(f"--amct-spec={name}" for name in specs), f"--amct-select={CHEAP}")
+        counts.append(len(asked.read_text().splitlines()))
+    assert counts[0] == counts[1]
+
+
+def test_all_names_every_release_that_speaks_of_the_framework(adds: ToyRepository) -> None:
+    adds.amct("--amct-spec=all", f"--amct-select={CHEAP}", "--amct-report=rep")
+    report = adds.report()
+    names = [other["spec"]["source"] for other in report["releases"]]
+    assert report["spec"]["source"] == f"{OLD}.toml"
+    assert "cann-6.0.1.toml" in names and "amct-onnx-9.0.0.toml" in names
+    assert f"{OLD}.toml" not in names and "amct-caffe-8.5.0.toml" not in names
+    assert "cann-8.5.0.toml" not in names  # its rows of ONNX were not seen
+
+
+def test_the_headline_says_how_much_was_seen(adds: ToyRepository) -> None:
+    run = adds.amct("--amct-spec=cann-8.0.0", f"--amct-select={CHEAP}", "--amct-report=rep")
+    assert "against CANN 8.0.0 (5 of 7 rows seen)" in run.out
+    spec = adds.report()["spec"]
+    assert (spec["seen"], spec["rows"]) == (5, 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("cann-8.5.0", "cann-9.2.0.beta1"), ("cann-9.0.0", "cann-9.2.0.beta1")],
+)
+def test_a_release_without_a_seen_row_is_refused(
+    adds: ToyRepository, name: str, nearest: str
+) -> None:
+    told = adds.refused("--amct", f"--amct-spec={name}")
+    assert "no row of onnx was seen in" in told and f"use {nearest}, the nearest" in told
+
+
+def test_a_guide_of_another_framework_is_refused(adds: ToyRepository) -> None:
+    told = adds.refused("--amct", "--amct-spec=amct-caffe-8.5.0")
+    assert "no row of onnx was seen in AMCT for Caffe 8.5.0: use amct-onnx-9.0.0" in told
+
+
+def test_the_ini_file_names_several(adds: ToyRepository) -> None:
+    adds.ini(f'amct_spec = ["{NEW}", "{OLD}"]', quantizer="toy:quantize")
+    run = adds.amct(f"--amct-select={ADD}")
+    assert run.code == 1, run.text
+    assert "against CANN 9.2.0.beta1" in run.out and "  by CANN 7.0.0: " in run.out
+
+
+def test_results_of_workers_hold_every_release(adds: ToyRepository) -> None:
+    both = (f"--amct-spec={OLD}", f"--amct-spec={NEW}")
+    adds.amct("-n2", *both, f"--amct-select={ADD}", "--amct-report=rep")
+    (other,) = adds.report()["releases"]
+    assert ADD in {f["condition"] for f in other["findings"]}

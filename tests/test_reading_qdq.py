@@ -106,27 +106,6 @@ def test_a_zero_point_off_the_middle_is_asymmetric(
     assert conv.weight_bits == np.iinfo(dtype).bits
 
 
-@pytest.mark.parametrize(
-    ("type_", "zero", "asymmetric", "bits"),
-    [
-        (TensorProto.INT4, 0, False, 4),
-        (TensorProto.INT4, 1, True, 4),
-        (TensorProto.UINT4, 8, False, 4),
-        (TensorProto.UINT4, 0, True, 4),
-        (TensorProto.FLOAT8E4M3FN, 0, False, 8),
-    ],
-)
-def test_narrow_types_have_their_own_middle(
-    type_: int, zero: int, asymmetric: bool, bits: int
-) -> None:
-    result = qdq_conv(ONE, helper.make_tensor("wz", type_, [], [zero]))
-    weight = helper.make_tensor("wq", type_, [4, 3, 3, 3], [1] * 108)
-    result.graph.initializer[0].CopyFrom(weight)
-    conv = decisions(conv_net(), result)["conv"]
-    assert isinstance(conv, Decision)
-    assert (conv.weight_asymmetric, conv.weight_bits) == (asymmetric, bits)
-
-
 def test_constants_outside_of_the_file_leave_the_setting_unknown() -> None:
     scale = TensorProto(name="ws", data_type=TensorProto.FLOAT, dims=[4])
     scale.data_location = TensorProto.EXTERNAL

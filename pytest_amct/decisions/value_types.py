@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 _HANDS_ON = """
-Identity Dropout Transpose Reshape Squeeze Unsqueeze Flatten Cast CastLike Slice Split Expand Tile
-Gather GatherElements GatherND DepthToSpace SpaceToDepth Pad Trilu
+Identity Dropout Transpose Reshape Squeeze Unsqueeze Flatten Cast CastLike BitCast Slice Split
+Expand Tile Gather GatherElements GatherND DepthToSpace SpaceToDepth Pad Trilu
 """
 
 _OTHERS = """
 Relu Clip Min Max Concat ConcatFromSequence Where TopK ArgMax ArgMin ReduceMax ReduceMin Compress
-ReverseSequence Scatter ScatterElements ScatterND Resize Upsample CenterCropPad SplitToSequence
-SequenceConstruct SequenceAt SequenceInsert Unique NonMaxSuppression Constant ConstantOfShape Shape
-Size Range If Loop Scan SequenceMap Optional OptionalGetElement QuantizeLinear DequantizeLinear
-DynamicQuantizeLinear
+ReverseSequence Scatter ScatterElements ScatterND TensorScatter Resize Upsample CenterCropPad
+SplitToSequence SequenceConstruct SequenceAt SequenceInsert Unique NonMaxSuppression Constant
+ConstantOfShape Shape Size Range If Loop Scan SequenceMap Optional OptionalGetElement QuantizeLinear
+DequantizeLinear DynamicQuantizeLinear
 """
 
 HANDS_ON = frozenset(_HANDS_ON.split())

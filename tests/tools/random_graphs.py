@@ -24,13 +24,14 @@ from onnx import (
     ValueInfoProto,
     helper,
 )
+from onnx.defs import onnx_opset_version
 from random_tensors import MAKERS
 
 F32, F16, F64 = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE
 BF16, I64, BOOL = TensorProto.BFLOAT16, TensorProto.INT64, TensorProto.BOOL
-INT8 = TensorProto.INT8
+INT8, I32 = TensorProto.INT8, TensorProto.INT32
 FLOATS = (F32, F32, F32, F32, F32, F16, F64, BF16)
-SIZES = {F32: 4, F16: 2, F64: 8, BF16: 2, I64: 8, BOOL: 1, INT8: 1}
+SIZES = {F32: 4, F16: 2, F64: 8, BF16: 2, I64: 8, BOOL: 1, INT8: 1, I32: 4}
 DEPTH = 4
 
 Shape = tuple[int, ...]
@@ -72,7 +73,7 @@ class Maker:
     def __init__(self, rng: Random) -> None:
         self.rng, self.count = rng, 0
         self.infos: dict[str, ValueInfoProto] = {}
-        self.opset = rng.choice([9, 11, 12, 13, 17, 19, 21, 22, 23])
+        self.opset = rng.choice([9, 11, 12, 13, 17, 19, 21, 22, 23, onnx_opset_version()])
         self.ir = rng.choice([3, 8, 8, 10])
         self.mixed = rng.random() < 0.6  # whether types other than Float32 occur
         self.described = rng.choice([0.0, 0.3, 1.0])  # how many tensors value_info describes

@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from random_graphs import Maker, Scope, Shape
 
 F32, I64, BOOL, INT8 = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL, TensorProto.INT8
+F16, BF16, F64, I32 = (
+    TensorProto.FLOAT16,
+    TensorProto.BFLOAT16,
+    TensorProto.DOUBLE,
+    TensorProto.INT32,
+)
+NOT_FLOAT = (I64, BOOL, INT8, I32)
+SAME_WIDTH = {F32: I32, F64: I64, I64: F64, F16: BF16, BF16: F16}
 
 DEEP = 99  # at this depth a tensor is a constant or an input
 
@@ -55,7 +63,10 @@ def reshape(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | N
 
 @maker(2)
 def cast(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None:
-    others = [F32, I64] + ([TensorProto.FLOAT16] if m.mixed else [])
+    if m.opset >= 26 and dtype in SAME_WIDTH and m.chance(0.5):
+        bits = m.tensor(g, shape, SAME_WIDTH[dtype], depth)
+        return m.emit(g, "BitCast", [bits], [(shape, dtype)], to=dtype)[0]
+    others = [F32, I64] + ([F16] if m.mixed else [])
     before = m.rng.choice([t for t in others if t != dtype])
     data = m.tensor(g, shape, before, depth)
     if m.opset >= 15 and m.chance(0.2):
@@ -146,7 +157,7 @@ def filled(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | No
 
 @maker(3)
 def random(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None:
-    if dtype in (I64, BOOL, INT8):
+    if dtype in NOT_FLOAT:
         return None
     seed = m.rng.choice([None, 7.0])
     normal = m.rng.choice(["RandomNormal", "RandomUniform"])
@@ -160,7 +171,7 @@ def random(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | No
 
 @maker(2)
 def dropout(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None:
-    if dtype in (I64, BOOL, INT8):
+    if dtype in NOT_FLOAT:
         return None
     inputs = [m.tensor(g, shape, dtype, depth)]
     if m.opset >= 12 and m.chance(0.5):
@@ -172,7 +183,7 @@ def dropout(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | N
 
 @maker(2)
 def dequantize(m: Maker, g: Scope, shape: Shape, dtype: int, depth: int) -> str | None:
-    if (m.opset < 19 and dtype != F32) or dtype in (I64, BOOL, INT8) or m.opset < 10:
+    if (m.opset < 19 and dtype != F32) or dtype in NOT_FLOAT or m.opset < 10:
         return None
     data = m.tensor(g, shape, INT8, depth)
     if m.chance(0.3):

@@ -463,9 +463,10 @@ class Reader:
         kinds = frozenset[int]().union(*(value.stored for value in data))
         dtypes = {value.dtype for value in data} if op in SAME_TYPE else set()
         dtype = dtypes.pop() if len(dtypes) == 1 else None
-        if op == "Cast" or (op == "DequantizeLinear" and attribute(node, "output_dtype") is None):
-            scale = layer.input(1).dtype if scope.opset >= 19 else FLOAT
-            dtype = setting(node, "to", 0) if op == "Cast" else scale
+        if op in ("Cast", "BitCast"):
+            dtype = setting(node, "to", 0)
+        if op == "DequantizeLinear" and attribute(node, "output_dtype") is None:
+            dtype = layer.input(1).dtype if scope.opset >= 19 else FLOAT
         made = Value(status, dtype, stored=kinds, roots=roots)
         return (
             [made, *[replace(made, dtype=None)] * (count - 1)] if op != "Split" else [made] * count

@@ -34,7 +34,8 @@ from pytest_amct.tables.model import Row, Spec
 _Kind = Literal["quantized", "summed"]
 """What a tensor of a deploy model holds: quantized data, or sums that AscendDequant converts."""
 
-_PASSES = (HANDS_ON | {"Relu", "Clip", "Concat", "Max", "Min"}) - {"Cast", "CastLike"}
+_RETYPES = {"Cast", "CastLike", "BitCast"}
+_PASSES = (HANDS_ON | {"Relu", "Clip", "Concat", "Max", "Min"}) - _RETYPES
 _SELECTS = ("MaxPool", "GlobalMaxPool")
 """Types that pass integers through, but whose own decision counts."""
 

@@ -18,7 +18,8 @@ _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 _INTEGERS = frozenset(
     number
     for name, number in TensorProto.DataType.items()
-    if name.startswith(("INT", "UINT", "FLOAT8", "FLOAT4")) and name not in ("INT64", "INT32")
+    if name.startswith(("INT", "UINT", "FLOAT8", "FLOAT6", "FLOAT4"))
+    and name not in ("INT64", "INT32")
 )
 
 

@@ -69,6 +69,7 @@ _REMEMBERED = 4096
 #: the attribute that names an output's dtype, and the default (None: that of the first input)
 _DTYPE_ATTRIBUTE: dict[str, tuple[str, str | None]] = {
     "Cast": ("to", None),
+    "BitCast": ("to", None),
     "RandomNormal": ("dtype", "float32"),
     "RandomUniform": ("dtype", "float32"),
     "RandomNormalLike": ("dtype", None),
@@ -212,7 +213,7 @@ class OnnxOps:
                 return DTYPES.get(value)
             if isinstance(value, str):  # Cast before opset 6
                 return _NAMED.get(value.upper())
-            return None if value is UNKNOWN or layer.type == "Cast" else (default or 0)
+            return None if value is UNKNOWN or name == "to" else (default or 0)
         if layer.type == "ConstantOfShape" and not layer.domain:
             value = layer.attribute("value")
             if isinstance(value, TensorProto):

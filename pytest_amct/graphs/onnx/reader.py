@@ -330,8 +330,10 @@ def _describe_constant(tensor: Tensor, layer: Layer) -> None:
         tensor.dtype, tensor.shape = DTYPES.get(sparse.values.data_type), tuple(sparse.dims)
         tensor.value = sparse
     for form, dtype in (("float", "float32"), ("int", "int64"), ("string", "string")):
+        # If the calls of a function pass different values, each still has this type and rank.
         one, many = layer.attribute(f"value_{form}"), layer.attribute(f"value_{form}s")
-        if one is not None and one is not UNKNOWN:
+        if one is not None:
             tensor.dtype, tensor.shape = dtype, ()
-        elif isinstance(many, tuple):
-            tensor.dtype, tensor.shape = dtype, (len(many),)
+        elif many is not None:
+            tensor.dtype = dtype
+            tensor.shape = (len(many) if isinstance(many, tuple) else None,)

@@ -285,7 +285,8 @@ class Explorer:
         for record in records:
             said = (
                 *(record.group, record.row, record.verdict, record.status, record.decided),
-                *(record.expected, record.checked, record.untold, tuple(record.states.items())),
+                *(record.expected, record.checked, record.untold, record.unvalidated),
+                tuple(record.states.items()),
             )
             if said not in self._kept:
                 self._kept[said] = record

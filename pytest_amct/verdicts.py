@@ -73,6 +73,8 @@ class Record:
     findings: tuple[Finding, ...] = ()
     #: why the returned form cannot tell what was done to the layer; "" = it can
     untold: str = ""
+    #: why the quantizer's validator could not tell whether the result is valid; "" = it could
+    unvalidated: str = ""
 
     @property
     def deviation(self) -> str:
@@ -192,6 +194,7 @@ def judge_layer(
         checked=checked,
         findings=tuple(policy.apply(f) for f in findings),
         untold=why_untold,
+        unvalidated=outcome.unvalidated,
     )
 
 

@@ -97,6 +97,8 @@ class Outcome:
     untold: Mapping[int, str] = field(default_factory=dict)
     #: why `status` is not ``decided``
     message: str = ""
+    #: why the quantizer's validator could not tell whether the result is valid; "" = it could
+    unvalidated: str = ""
     #: last lines of the quantizer's output and warnings
     output: str = ""
 

@@ -164,7 +164,10 @@ class Quantizer(Protocol):
         """A call for many requests that returns a result or an exception for each, or ``None``."""
 
     def validate(self, path: Path) -> None:
-        """Raise if the quantized model at `path` is broken. May do nothing."""
+        """Raise if the quantized model at `path` is broken. May do nothing.
+
+        It proves nothing if it raises for the given model too, or onnxruntime's `NotImplemented`.
+        """
 
     def close(self) -> None:
         """Release resources. Called once at the end."""

@@ -239,8 +239,8 @@ def _read(
     """Return what a result means under each release, one outcome if it cannot be used."""
     try:
         outcomes = tuple(read_outcome(network, result, spec) for spec in specs)
-        _validate(quantizer, request, result)
-        return outcomes
+        why = _validate(quantizer, request, result)
+        return tuple(replace(outcome, unvalidated=why) for outcome in outcomes)
     except (OutputError, ModelError) as error:
         return Outcome("invalid-output", message=said(error))
     except KeyboardInterrupt:
@@ -250,24 +250,46 @@ def _read(
         return Outcome("errored", message=f"reading what it returned failed: {words(error)}")
 
 
-def _validate(quantizer: Quantizer, request: Request, result: Any) -> None:
-    """Raise `OutputError` if the quantizer's validator refuses a model that was returned."""
+def _validate(quantizer: Quantizer, request: Request, result: Any) -> str:
+    """Raise `OutputError` if the quantizer's validator refuses a model that was returned.
+
+    Return why the validator proves nothing, ``""`` if it accepts the model.
+    """
     path = _as_file(result, request.workdir)
     rejected = _rejection(quantizer, path) if path is not None else None
-    # A validator that also refuses the given model proves nothing: it may lack a kernel.
-    if rejected is not None and _rejection(quantizer, request.model_path) is None:
-        raise OutputError(f"the quantized model does not load: {rejected}")
+    if rejected is None:
+        return ""
+    if _lacks_a_kernel(rejected):
+        # Without names, so that equal reasons are one in the report.
+        why = re.sub(r"( node with name)? '[^']*'", "", words(rejected))
+        return f"the validator cannot run it: {why}"
+    if _rejection(quantizer, request.model_path) is not None:
+        return "the validator also rejects the given model"
+    raise OutputError(f"the quantized model does not load: {words(rejected)}")
 
 
-def _rejection(quantizer: Quantizer, path: Path) -> str | None:
-    """Return why the quantizer's validator refuses a file, ``None`` if it accepts it."""
+def _rejection(quantizer: Quantizer, path: Path) -> BaseException | None:
+    """Return what the quantizer's validator raises for a file, ``None`` if it accepts it."""
     try:
         quantizer.validate(path)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        return words(error)
+        return error
     return None
+
+
+def _lacks_a_kernel(rejected: BaseException) -> bool:
+    """Return whether onnxruntime raised an error because it does not implement an operator.
+
+    It checks a model before it looks for kernels, so the error says nothing about the model.
+    """
+    # By name: the validator may use onnxruntime, which this package does not need.
+    kinds = [type(error) for error in (rejected, rejected.__cause__ or rejected.__context__)]
+    return any(
+        kind.__name__ == "NotImplemented" and kind.__module__.startswith("onnxruntime.")
+        for kind in kinds
+    )
 
 
 def _as_file(result: Any, folder: Path) -> Path | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import platform
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from typing import Any
@@ -95,6 +95,7 @@ def _judged(collected: Collected, spec: Spec, settings: Settings) -> dict[str, A
         "conditions": [*_conditions(spec, rows, records)],
         "rows": [_row(row, records, policy.is_float_row(row.id)) for row in rows],
         "untold": _untold(records),
+        "unvalidated": _unvalidated(records),
         **({"model": collected.model} if collected.model else {}),
         "findings": [asdict(f) for f in findings],
         "waivers": [
@@ -197,15 +198,24 @@ def _is_alone(id_: str, record: Record, implied: dict[str, str]) -> bool:
 def _untold(records: list[Record]) -> dict[str, Any]:
     """Count the layers whose treatment a form cannot tell, by reason."""
     untold = [r for r in records if r.untold]
-    reasons = Counter(r.untold for r in untold)
     return {
         "layers": len(untold),
         "cases": len({r.case for r in untold}),
-        "reasons": [
-            {"reason": reason, "layers": reasons[reason]}
-            for reason in sorted(reasons, key=lambda reason: (-reasons[reason], reason))
-        ],
+        "reasons": _by_count((r.untold for r in untold), "layers"),
     }
+
+
+def _unvalidated(records: list[Record]) -> dict[str, Any]:
+    """Count the cases whose results were not validated, by reason."""
+    cases = {r.case: r.unvalidated for r in records if r.unvalidated}
+    return {"cases": len(cases), "reasons": _by_count(cases.values(), "cases")}
+
+
+def _by_count(reasons: Iterable[str], counted: str) -> list[dict[str, Any]]:
+    """Return each reason with its number, the most frequent first."""
+    count = Counter(reasons)
+    in_order = sorted(count, key=lambda reason: (-count[reason], reason))
+    return [{"reason": reason, counted: count[reason]} for reason in in_order]
 
 
 def _row(row: Row, records: list[Record], float_row: bool) -> dict[str, Any]:

@@ -242,13 +242,23 @@ def _not_judged(report: dict[str, Any]) -> Iterator[Line]:
         yield from _of_model(model)
     elif report["untold"]["layers"]:
         untold = report["untold"]
-        reasons = untold["reasons"]
-        shown = [f"{r['reason']} ({r['layers']})" for r in reasons[:_MOST_REASONS]]
-        shown = shown if len(reasons) > 1 else [reasons[0]["reason"]]
-        more = len(reasons) - len(shown)
-        shown += [f"{_number(more, 'other reason')}: see the report"] if more else []
         count = f"{_number(untold['layers'], 'layer')} in {_number(untold['cases'], 'case')}"
-        yield f"  {count} cannot be told: {'; '.join(shown)}", []
+        yield f"  {count} cannot be told: {_reasons(untold['reasons'], 'layers')}", []
+    unvalidated = report["unvalidated"]
+    if unvalidated["cases"]:
+        count = _number(unvalidated["cases"], "result")
+        why = _reasons(unvalidated["reasons"], "cases")
+        yield f"  {count} could not be validated: {why}", []
+
+
+def _reasons(reasons: list[dict[str, Any]], counted: str) -> str:
+    """Return the most frequent reasons, each with its count unless it is the only one."""
+    if len(reasons) == 1:
+        return str(reasons[0]["reason"])
+    shown = [f"{r['reason']} ({r[counted]})" for r in reasons[:_MOST_REASONS]]
+    more = len(reasons) - len(shown)
+    shown += [f"{_number(more, 'other reason')}: see the report"] if more else []
+    return "; ".join(shown)
 
 
 def _of_model(model: dict[str, Any]) -> Iterator[Line]:

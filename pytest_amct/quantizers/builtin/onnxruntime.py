@@ -92,7 +92,7 @@ def load_session(path: Path) -> None:
     """
     runtime = importlib.import_module("onnxruntime")
     levels = runtime.GraphOptimizationLevel
-    reason = ""
+    raised: Exception | None = None
     for level in (levels.ORT_ENABLE_ALL, levels.ORT_DISABLE_ALL):
         options = runtime.SessionOptions()
         options.log_severity_level = _SILENT
@@ -102,8 +102,8 @@ def load_session(path: Path) -> None:
             runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
             return
         except Exception as error:  # onnxruntime's exceptions have no common base
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    raise OutputError(reason)
+            raised = error
+    raise OutputError((str(raised).strip().splitlines() or [type(raised).__name__])[0]) from raised
 
 
 @contextmanager

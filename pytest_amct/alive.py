@@ -1,13 +1,13 @@
-"""Checks that a quantizer returns anything usable for the plainest layers of a framework."""
+"""Tries a quantizer on the plainest layers: does it return anything usable, in which opsets?"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 
 from pytest_amct.cases import catalog
-from pytest_amct.cases.plan import Case
+from pytest_amct.cases.plan import USUAL_OPSET, Case
 from pytest_amct.decisions.decision import Outcome
 from pytest_amct.ids import ConditionId
 
@@ -39,3 +39,23 @@ def nothing_came_back(quantizer: str, framework: str, outcomes: Iterable[Outcome
         f"{framework}: {quantizer} gave no usable result for any of {len(seen)} plain layers"
         f" ({ways}; the first: {seen[0].message}), so {framework} was not judged further"
     )
+
+
+def newest_opset(call: Callable[[Case], Outcome]) -> int:
+    """Return the newest opset in which a quantizer handles what it handles in the usual one.
+
+    `call` gives a case to the quantizer. A tool need not know every opset that the installed onnx
+    knows, and its validator must be able to run the results.
+    """
+
+    def handles(case: Case) -> bool:
+        outcome = call(case)
+        return outcome.status == "decided" and not outcome.unvalidated
+
+    plain = [case for case in plain_cases("onnx") if case.context == "plain" and handles(case)]
+    opsets = {c["opset"]: name for name, c in catalog.variations("onnx").items() if "opset" in c}
+    for opset in sorted((n for n in opsets if plain and n > USUAL_OPSET), reverse=True):
+        newer = (catalog.with_variation(case, opsets[opset]) for case in plain)
+        if all(case is not None and handles(case) for case in newer):
+            return opset
+    return USUAL_OPSET

@@ -25,7 +25,7 @@ from hypothesis.errors import Flaky
 from pytest_amct.cases import catalog
 from pytest_amct.cases.metamorphic import MetamorphicCase, condition
 from pytest_amct.cases.networks import AnyCase, NetworkCase
-from pytest_amct.cases.plan import Built, Case, known_as, target_layers
+from pytest_amct.cases.plan import USUAL_OPSET, Built, Case, known_as, target_layers
 from pytest_amct.cases.requests import needs
 from pytest_amct.cases.strategies import every_deviation, explored_cases, networks
 from pytest_amct.graphs.network import Network
@@ -102,7 +102,7 @@ class Explorer:
         if (stopped := self.runner.stopped(framework)) is not None:
             return stopped
         self._kept, self._left = {}, set()
-        search, known = self._cases(group, networks(framework, MAX_LAYERS))
+        search, known = self._cases(group, networks(framework, MAX_LAYERS, self._newest(framework)))
         return self._result(group, search, known)
 
     def check_metamorphic(self, change: str) -> Result:
@@ -114,14 +114,14 @@ class Explorer:
             return stopped
         search = self.search_metamorphic(change)
         if search.shrunk is None:
-            return Result((), tuple(search.findings), examples=search.examples)
+            return self._explored(Result((), tuple(search.findings)), "onnx", search)
         result = check_pairs(runner, [search.shrunk])
         failed = [f for f in search.findings if f.status == "failed"]
         if result.failure is None:  # it depends on earlier calls
             message = f"{failed[0].message} (not reproduced on a second run)"
             result = Result((), (replace(failed[0], message=message),), f"unstable: {message}")
         failure = f"{result.failure}\n{self._seed_line(group)}"
-        return replace(result, failure=failure, examples=search.examples)
+        return self._explored(replace(result, failure=failure), "onnx", search)
 
     # --- searches -----------------------------------------------------------------------------
 
@@ -142,7 +142,7 @@ class Explorer:
             lambda network, number: MetamorphicCase(
                 _older(network) if opset else network, change, number
             ),
-            networks("onnx", _MOST_IN_PAIRS),
+            networks("onnx", _MOST_IN_PAIRS, self._newest("onnx")),
             st.integers(0, 255),
         )
         self._search(condition(change), cases, findings, search)
@@ -155,10 +155,14 @@ class Explorer:
         """
         gate, chosen = self.runner.gate, self.runner.settings
         home = gate.home(group)
-        rng = Random(f"{chosen.seed}/{group}")
-        each = every_deviation(home, gate.declared, rng)
-        first = ((case, explored_cases(home, gate.declared, name)) for name, case in each)
-        return self._cases(group, explored_cases(home, gate.declared), first)
+        rng, newest = Random(f"{chosen.seed}/{group}"), self._newest(framework_of(group))
+        each = every_deviation(home, gate.declared, rng, newest)
+        first = ((case, explored_cases(home, gate.declared, newest, name)) for name, case in each)
+        return self._cases(group, explored_cases(home, gate.declared, newest), first)
+
+    def _newest(self, framework: str) -> int:
+        """Return the newest opset to draw; other frameworks than ONNX have none."""
+        return self.runner.newest_opset if framework == "onnx" else USUAL_OPSET
 
     def _cases(
         self,
@@ -328,7 +332,12 @@ class Explorer:
         found.sort(key=lambda f: f.status != "failed")
         result = runner.result(group, records, found)
         failure = f"{result.failure}\n{self._seed_line(group)}" if result.failure else None
-        return replace(result, failure=failure, examples=search.examples)
+        return self._explored(replace(result, failure=failure), framework_of(group), search)
+
+    def _explored(self, result: Result, framework: str, search: Search[T]) -> Result:
+        """Return a result with what is reported about its examples."""
+        newest = self._newest(framework) if framework == "onnx" else None
+        return replace(result, examples=search.examples, newest_opset=newest)
 
     def _both_contexts(self) -> list[Record]:
         """Judge the gate's cases of each expected deviation that a network left in float."""

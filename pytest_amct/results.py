@@ -22,6 +22,8 @@ class Result:
     failure: str | None = None
     #: number of drawn examples; identical ones have one record
     examples: int = 0
+    #: the newest opset of ONNX that these examples may have
+    newest_opset: int | None = None
     #: by framework: why the test stopped early and nothing else was judged
     stopped: Mapping[str, str] = field(default_factory=dict)
     #: for a single model: how many layers were judged, and why others were not
@@ -38,6 +40,7 @@ class Result:
             "records": [asdict(r) for r in self.records],
             "findings": [asdict(f) for f in self.findings],
             "examples": self.examples,
+            "newest_opset": self.newest_opset,
             "stopped": dict(self.stopped),
             "model": self.model,
             "others": {name: other._values() for name, other in self.others.items()},
@@ -58,6 +61,8 @@ class Collected:
     tests: int = 0
     #: number of examples that explore drew; identical ones have one record
     examples: int = 0
+    #: the newest opset of ONNX that explore drew
+    newest_opset: int | None = None
     complete: bool = False
     #: by framework: why nothing else of it was judged
     stopped: dict[str, str] = field(default_factory=dict)
@@ -70,6 +75,7 @@ class Collected:
         """Add the result of a test, given as its JSON value."""
         self.tests += 1
         self.examples += result["examples"]
+        self.newest_opset = result["newest_opset"] or self.newest_opset
         self.stopped |= result["stopped"]
         self.model = result["model"] or self.model
         self._records(result["records"])

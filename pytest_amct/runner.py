@@ -8,9 +8,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 
-from pytest_amct.alive import came_back, nothing_came_back, plain_cases
+from pytest_amct.alive import came_back, newest_opset, nothing_came_back, plain_cases
 from pytest_amct.calls import Calls
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import AnyCase, NetworkCase, parse_case
@@ -150,6 +151,11 @@ class Runner:
         network = built.native.network()
         outcome = self.run(case.id, built.native, network, built.options)
         return outcome, self.judge(case, built, network, outcome)
+
+    @cached_property
+    def newest_opset(self) -> int:
+        """The newest opset of ONNX that the quantizer handles, see `alive.newest_opset`."""
+        return newest_opset(lambda case: self._unsaved(case)[0])
 
     def record(self, case: AnyCase) -> Record:
         """Run and judge one case with one target, once."""

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from pytest_amct.cases import catalog
 from pytest_amct.cases.plan import (
+    USUAL_OPSET,
     Around,
     Built,
     Case,
@@ -31,7 +32,6 @@ from pytest_amct.errors import UsageError
 from pytest_amct.ids import NETWORKS, UNLISTED, CaseId, ConditionId, Item, framework_of
 
 _WHOLE = "all"
-_NEWEST = 21
 _ROWS, _OTHERS = 13, 19
 """The oldest opsets with the syntax that we write: for all rows, and for types without a row."""
 
@@ -107,9 +107,9 @@ class NetworkCase:
     def opset(self) -> int:
         """The opset of an ONNX model: that of a variation, if all items allow it."""
         named = [changes["opset"] for changes in self.of_model if "opset" in changes]
-        given = [n for item in self.items if (n := _plan(item).opset) < _NEWEST]
+        given = [n for item in self.items if (n := _plan(item).opset) < USUAL_OPSET]
         least = max(_least_opset(item) for item in self.items)
-        return max(least, *named[:1], *given[:1]) if named or given else max(least, _NEWEST)
+        return max(least, *named[:1], *given[:1]) if named or given else max(least, USUAL_OPSET)
 
     def build(self) -> Built:
         """Return the network's model, the same bytes on every run and machine."""
@@ -149,7 +149,7 @@ def plan_of(group: str, deviation: str) -> Plan:
 
 def _least_opset(item: Item) -> int:
     plan = _plan(item)
-    if plan.opset > _NEWEST:
+    if plan.opset > USUAL_OPSET:
         return plan.opset
     return _OTHERS if ConditionId.parse(item.group).is_unlisted else _ROWS
 
@@ -165,7 +165,7 @@ def fits(group: str, deviation: str, target: bool = False) -> bool:
         return False
     if "all-float16" in changes.get("switches", ()):
         return False
-    older = changes.get("opset", _NEWEST) < _NEWEST
+    older = changes.get("opset", USUAL_OPSET) < USUAL_OPSET
     return target or not (older or "options" in changes)
 
 
@@ -202,7 +202,7 @@ def surrounded(case: Case, wires: Item, around: tuple[Item, ...], at: int) -> An
         return case
     at = min(at, len(around))
     plan = plan_of(case.group, case.deviation)
-    if plan.opset < _NEWEST:  # the other items would need the syntax of that opset
+    if plan.opset < USUAL_OPSET:  # the other items would need the syntax of that opset
         around = tuple(item for item in around if _least_opset(item) <= plan.opset)
         at = min(at, len(around))
     target = replace(wires, group=case.group, deviation=case.deviation)

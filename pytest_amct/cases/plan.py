@@ -30,6 +30,9 @@ Around = Literal[
 Switch = Literal["all-float16", "device", "reversed", "input-fields", "legacy-blobs"]
 """Ways to write the whole model; ``all-float16`` means that every tensor is Float16."""
 
+USUAL_OPSET = 21
+"""The opset of ONNX models unless a deviation or a variation names another."""
+
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -111,7 +114,7 @@ class Plan:
     form: str = ""
     #: what is requested besides plain uniform quantization, see `requests`
     options: Mapping[str, Any] = field(default_factory=lambda: _NONE)
-    opset: int = 21
+    opset: int = USUAL_OPSET
     ir_version: int = 10
 
     def with_(self, changes: Mapping[str, Any]) -> Plan:
@@ -132,7 +135,7 @@ class Plan:
 class ModelPlan:
     """Properties of a whole model."""
 
-    opset: int = 21
+    opset: int = USUAL_OPSET
     ir_version: int = 10
     form: str = ""
     switches: tuple[Switch, ...] = ()

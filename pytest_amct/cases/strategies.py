@@ -18,7 +18,7 @@ from pytest_amct.cases.networks import (
     neighbours,
     surrounded,
 )
-from pytest_amct.cases.plan import CONTEXTS, Case, Context
+from pytest_amct.cases.plan import CONTEXTS, USUAL_OPSET, Case, Context
 from pytest_amct.cases.requests import needs
 from pytest_amct.errors import UsageError
 from pytest_amct.ids import ConditionId, Item, framework_of
@@ -27,12 +27,12 @@ from pytest_amct.tables.model import Scheme
 from pytest_amct.wording import instead, written
 
 
-def _opsets(group: str) -> tuple[str, ...]:
-    """Variations that exclude each other."""
+def _opsets(group: str, newest: int) -> tuple[str, ...]:
+    """Variations that exclude each other: the opsets up to `newest`."""
     if ConditionId.parse(group).is_unlisted:
         return ()
     found = catalog.variations(framework_of(group))
-    return tuple(name for name, changes in found.items() if "opset" in changes)
+    return tuple(n for n, changes in found.items() if changes.get("opset", newest + 1) <= newest)
 
 
 def _others(group: str) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ def group_cases(group: str, declared: Set[str] = frozenset()) -> st.SearchStrate
         lambda deviation, context, opset, others: _case(group, deviation, context, opset, others),
         st.sampled_from([n for n, c in found.items() if needs(c) <= declared]),
         st.sampled_from(CONTEXTS),
-        _one_opset(_opsets(group)),
+        _one_opset(_opsets(group, USUAL_OPSET)),
         st.sets(st.sampled_from(_others(group))),
     )
 
@@ -118,8 +118,10 @@ def onnx_networks(*, max_layers: int = 30) -> st.SearchStrategy[NetworkCase]:
     return networks("onnx", max_layers)
 
 
-def networks(framework: str, max_layers: int) -> st.SearchStrategy[NetworkCase]:
-    """Generate networks of a framework, see `onnx_networks`."""
+def networks(
+    framework: str, max_layers: int, newest: int = USUAL_OPSET
+) -> st.SearchStrategy[NetworkCase]:
+    """Generate networks of a framework in opsets up to `newest`, see `onnx_networks`."""
     layers = st.one_of(_items(neighbours(framework)), _items(everything(framework)))
     # Hypothesis prefers short lists: request some long ones.
     least = st.sampled_from((1, 1, 1, max(1, max_layers // 2)))
@@ -127,25 +129,28 @@ def networks(framework: str, max_layers: int) -> st.SearchStrategy[NetworkCase]:
     return st.builds(
         lambda items, opset, others: NetworkCase(tuple(items), None, (*opset, *sorted(others))),
         least.flatmap(lambda size: st.lists(layers, min_size=size, max_size=max_layers)),
-        _one_opset(_opsets(any_)),
+        _one_opset(_opsets(any_, newest)),
         st.sets(st.sampled_from((*_others(any_), "apart", "shared"))),
     )
 
 
 def explored_cases(
-    group: str, declared: Set[str] = frozenset(), only: str | None = None
+    group: str,
+    declared: Set[str] = frozenset(),
+    newest: int = USUAL_OPSET,
+    only: str | None = None,
 ) -> st.SearchStrategy[AnyCase]:
     """Generate cases of one condition or row id, alone or among up to six conforming layers.
 
-    `only` restricts them to one deviation. The three draws are of different types on purpose:
-    Hypothesis copies values between draws of the same type, and would spend most examples on
-    deviations that it has just seen.
+    `only` restricts them to one deviation, and `newest` the opsets. The three draws are of
+    different types on purpose: Hypothesis copies values between draws of the same type, and would
+    spend most examples on deviations that it has just seen.
     """
     names = _allowed_deviations(group, declared)
     # Draw numbers, not names, so that an example of a narrow search can be replayed in a wide one.
     least, most = (0, len(names) - 1) if only is None else (names.index(only),) * 2
     return st.builds(
-        lambda number, around, options: _explored(group, names[number], around, options),
+        lambda number, around, options: _explored(group, names[number], around, options, newest),
         st.integers(least, most),
         st.binary(max_size=_MOST_AROUND),
         _numbers(_width(group)),
@@ -162,12 +167,14 @@ def _numbers(width: int) -> st.SearchStrategy[int]:
     return pieces.map(lambda drawn: sum(piece << 7 * i for i, piece in enumerate(drawn)))
 
 
-def every_deviation(group: str, declared: Set[str], rng: Random) -> Iterator[tuple[str, AnyCase]]:
+def every_deviation(
+    group: str, declared: Set[str], rng: Random, newest: int = USUAL_OPSET
+) -> Iterator[tuple[str, AnyCase]]:
     """Yield each deviation once, in random order and with random surroundings."""
     names = _allowed_deviations(group, declared)
     for name in rng.sample(names, len(names)):
         around = rng.randbytes(rng.choice((0, 0, rng.randint(1, _MOST_AROUND))))
-        yield name, _explored(group, name, around, rng.getrandbits(_width(group)))
+        yield name, _explored(group, name, around, rng.getrandbits(_width(group)), newest)
 
 
 def _allowed_deviations(group: str, declared: Set[str]) -> list[str]:
@@ -176,12 +183,14 @@ def _allowed_deviations(group: str, declared: Set[str]) -> list[str]:
 
 def _width(group: str) -> int:
     """Return the number of bits that choose everything but the deviation and its surroundings."""
-    return len(_others(group)) + 2 + 7 + 3
+    return len(_others(group)) + 2 + 7 + _OPSET_BITS
 
 
-def _explored(group: str, deviation: str, around: bytes, options: int) -> AnyCase:
-    opsets, variable = ("", "", *_opsets(group)), _others(group)
-    choice, *bits, at, back, second, _ = _bits(options, 3, *[1] * (len(variable) + 2), 3, 2, 2)
+def _explored(group: str, deviation: str, around: bytes, options: int, newest: int) -> AnyCase:
+    opsets, variable = ("", "", *_opsets(group, newest)), _others(group)
+    choice, *bits, at, back, second, _ = _bits(
+        options, _OPSET_BITS, *[1] * (len(variable) + 2), 3, 2, 2
+    )
     chosen = [name for name, bit in zip(variable, bits, strict=False) if bit]
     opset = tuple(name for name in (opsets[choice % len(opsets)],) if name)
     context = CONTEXTS[bits[-1]]
@@ -194,6 +203,8 @@ def _explored(group: str, deviation: str, around: bytes, options: int) -> AnyCas
 
 
 _MOST_AROUND = 6
+_OPSET_BITS = 6
+"""Bits that choose the opset: more than its number of choices needs, so that all are as likely."""
 _KIN = 3
 """Weight of a layer like the target as a neighbour, if its own result fits its data."""
 

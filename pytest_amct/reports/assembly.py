@@ -55,6 +55,7 @@ def assemble(
         "versions": _versions(),
         "cases": len({r.case for r in collected.records.values()}),
         **({"examples": collected.examples} if settings.profile == "explore" else {}),
+        **({"newest_opset": collected.newest_opset} if collected.newest_opset else {}),
         **judged,
         **({"releases": others} if others else {}),
     }

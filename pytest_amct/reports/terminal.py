@@ -146,7 +146,8 @@ def _headline(report: dict[str, Any], rows: list[_Row]) -> str:
         parts.append(f"{judged} of {_number(known, 'condition')} judged")
         parts.append(_number(report["cases"], "case"))
     if "examples" in report:
-        parts.append(f"{report['examples']} examples explored")
+        newest = f" up to opset {report['newest_opset']}" if "newest_opset" in report else ""
+        parts.append(f"{report['examples']} examples explored{newest}")
     return ", ".join(parts) + _partial(report)
 
 

@@ -107,6 +107,10 @@ def value_info(name: str, dtype: str, shape: Shape | None) -> ValueInfoProto:
 def make_model(
     graph: GraphProto, opset: int, ir_version: int, domains: Sequence[str]
 ) -> ModelProto:
-    """Return a model of a graph that imports `opset` of ai.onnx and version 1 of `domains`."""
+    """Return a model of a graph that imports `opset` of ai.onnx and version 1 of `domains`.
+
+    A newer opset needs a newer IR version than `ir_version`.
+    """
     imports = [helper.make_opsetid("", opset), *(helper.make_opsetid(d, 1) for d in domains)]
+    ir_version = max(ir_version, helper.find_min_ir_version_for(imports, ignore_unknown=True))
     return ModelProto(graph=graph, ir_version=ir_version, opset_import=imports)

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from onnx.defs import onnx_opset_version
+
 from pytest_amct.cases.deviations import STANDING, half
-from pytest_amct.cases.plan import Branch, Changes, LayerVariation, Plan
+from pytest_amct.cases.plan import USUAL_OPSET, Branch, Changes, LayerVariation, Plan
 
 VARIATIONS: Mapping[str, Changes] = {
     "opset13": {"opset": 13},
     "opset17": {"opset": 17},
     "opset19": {"opset": 19},
+    # For explore alone, which draws no opset that the quantizer does not handle.
+    **{f"opset{n}": {"opset": n} for n in range(USUAL_OPSET + 1, onnx_opset_version() + 1)},
     "batch": {"symbolic_batch": True},
     "clutter": {"branches": (Branch("clutter"),)},
     "tail": {"branches": (Branch("tail"),)},

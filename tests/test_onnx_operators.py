@@ -119,8 +119,11 @@ def test_float16_that_is_stored_as_integers_leaves_the_float16_rule_open() -> No
     assert pytest_amct.answer(network.layer("pool")).verdict == "unspecified"
 
 
-def test_a_matrix_behind_a_bit_cast_is_not_decided() -> None:
+@pytest.mark.parametrize(("dims", "expected"), [((4, 4), "unspecified"), ((1, 4, 4), "forbidden")])
+def test_a_matrix_behind_a_bit_cast_has_the_rank_of_its_bits(
+    dims: tuple[int, ...], expected: str
+) -> None:
     needs("BitCast", 26)
-    matrix = TensorProto(name="w", dims=(4, 4), data_type=INT32, raw_data=b"\1" * 64)
+    matrix = TensorProto(name="w", dims=dims, data_type=INT32, raw_data=b"\1" * 64)
     product = [bits("w", FLOAT)[0], node("MatMul", ["x", "v"], ["y"])]
-    assert verdict(*product, x=(4, 4), constants=[matrix], opset=26) == "unspecified"
+    assert verdict(*product, x=(4, 4), constants=[matrix], opset=26) == expected

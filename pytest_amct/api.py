@@ -71,7 +71,7 @@ def judge(
 ) -> list[Finding]:
     """Return what is wrong with decisions on a float model, in the order of its layers.
 
-    `model` is ONNX as a proto or bytes, the path of an ``.onnx``, ``.pb``, ``.pbtxt`` or
+    `model` is ONNX as a proto or bytes, the path of an ``.onnx``, ``.pb``, ``.pbtxt``, ``.meta`` or
     ``.prototxt`` (with its caffemodel in the same folder), a SavedModel's folder, or a network.
 
     `decisions` is anything that a quantizer may return, including a quantized model or file.

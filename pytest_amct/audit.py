@@ -22,6 +22,7 @@ from pytest_amct.tables.model import Spec
 from pytest_amct.verdicts import Record, requested_treatment
 
 _CURES = (
+    (r"^in function:", "inline the functions"),
     (r"network variable|Variable|VarHandle|ReadVariable", "freeze the variables"),
     (r"initializer", "take the initializers out of the graph's inputs"),
     (r"is shared with", "give each layer its own weight"),
@@ -80,8 +81,9 @@ def _account(
         if not reason:
             judged += 1
             continue
-        alike = re.sub(r"'[^']*'", "", reason)  # reasons that differ only in names are one
-        group = groups.setdefault(alike, {"reason": reason, "first": str(layer), "layers": 0})
+        group = groups.setdefault(
+            _without_names(reason), {"reason": reason, "first": str(layer), "layers": 0}
+        )
         group["layers"] += 1
     # The sort is stable: equal counts stay in the order of the model.
     others = sorted(groups.values(), key=lambda g: -g["layers"])
@@ -96,7 +98,8 @@ def _why_not(
         row = find_row(layer, spec)
         unknown = answer(layer, requested_treatment(options, row), spec).unknown
         words = unknown[0].observed if unknown else "the document does not decide it"
-        cures = (cure for pattern, cure in _CURES if re.search(pattern, words))
+        nameless = _without_names(words)
+        cures = (cure for pattern, cure in _CURES if re.search(pattern, nameless))
         return ": ".join([words, *cures][:2])
     if record.is_known:
         return ""
@@ -105,3 +108,8 @@ def _why_not(
     if record.decided == "unmatched":
         return "it was not found in what the quantizer returned"
     return record.untold or "what the quantizer returned does not say what was done to it"
+
+
+def _without_names(reason: str) -> str:
+    """Return a reason without what it quotes. Reasons that differ only in names are one."""
+    return re.sub(r"'[^']*'", "", reason)

@@ -21,6 +21,7 @@ FRAMEWORK_OF: Mapping[str, str] = {
     ".onnx": "onnx",
     ".pb": "tensorflow",
     ".pbtxt": "tensorflow",
+    ".meta": "tensorflow",
     ".prototxt": "caffe",
 }
 """The framework of a model, by the suffix of its file."""

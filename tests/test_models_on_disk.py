@@ -73,7 +73,7 @@ def test_external_data_of_nested_graphs_is_read_with_the_model(tmp_path: Path) -
 
 def test_a_file_with_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.h5").write_bytes(b"x")
-    with pytest.raises(ModelError, match="not a model file"):
+    with pytest.raises(ModelError, match="not a model: "):
         read_files(tmp_path / "model.h5")
 
 

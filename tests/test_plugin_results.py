@@ -314,18 +314,29 @@ def test_judging_a_model_reports_what_the_quantizer_does_not_show(
     assert [r[: len(reason or "")] for r in reasons] == ([reason] if reason else [])
 
 
-def test_a_model_of_variables_says_to_freeze_them(repository: ToyRepository) -> None:
+def test_a_model_that_is_not_judged_in_full_says_what_to_do(repository: ToyRepository) -> None:
     repository.ini('amct_frameworks = ["tensorflow"]')
     repository.quantizer("return {}")
     variable = tf.node("VarHandleOp", "v", dtype="float32", shape=(32, 32))
     read = tf.node("ReadVariableOp", "r", "v", dtype="float32")
-    product = tf.node("MatMul", "m", "x", "r", T="float32")
-    graph = tf.graph(tf.fed("x", 4, 32), variable, read, product)
+    frozen = tf.const("dense/ReadVariableOp", 32, 32)  # the name that freezing leaves
+    products = [
+        tf.node("MatMul", name, "x", weight, T="float32")
+        for name, weight in (("m", "r"), ("s", frozen.name), ("t", frozen.name))
+    ]
+    inside = [tf.const("w", 32, 32), tf.node("MatMul", "i", "a", "w:output:0", T="float32")]
+    body = tf.function("f", inside, {"a": "float32"}, {"o": "i:product:0"})
+    graph = tf.graph(tf.fed("x", 4, 32), variable, read, frozen, *products, functions=[body])
     (repository.path / "m.pb").write_bytes(graph.SerializeToString())
     run = repository.amct(f"--amct-model={repository.path / 'm.pb'}")
     assert run.code == 0, run.text
-    assert "m.pb: 0 of 1 layer judged; 1 was not:" in run.out
-    assert re.search(r"1, the first MatMul 'm': .*: freeze the variables$", run.out, re.MULTILINE)
+    assert "m.pb: 0 of 4 layers judged; 4 were not:" in run.out
+    for told in (
+        "1, the first MatMul 'm': .*: freeze the variables",
+        "2, the first MatMul 's': .*: give each layer its own weight",
+        "1, the first MatMul 'i' in function:f: .*: inline the functions",
+    ):
+        assert re.search(f"{told}$", run.out, re.MULTILINE), run.out
 
 
 def test_a_model_without_a_listed_layer_says_so(repository: ToyRepository) -> None:

@@ -42,6 +42,8 @@ def compare(ours, theirs, seen):
         if field.enum_type:
             values = {v.name: v.number for v in other.enum_type.values}
             assert {v.name: v.number for v in field.enum_type.values}.items() <= values.items()
+    if ours.name not in ("SavedModel", "MetaGraphDef"):  # the text of a GraphDef is read strictly
+        assert {f.name for f in theirs.fields} == {f.name for f in ours.fields}, ours.full_name
 
 theirs = saved_model_pb2.SavedModel.DESCRIPTOR
 compare(schema().SavedModel.DESCRIPTOR, theirs, set())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -26,7 +25,6 @@ import pytest_amct
 from pytest_amct import ModelError
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.tensorflow.reader import read_tensorflow
-from pytest_amct.graphs.tensorflow.schema import schema
 
 CONV = {"T": "float32", "strides": [1, 1, 1, 1], "padding": Text("SAME")}
 
@@ -57,6 +55,24 @@ def test_names_attributes_and_outputs() -> None:
     assert layer.attribute("padding") == "SAME"
     assert layer.attribute("data_format") is None
     assert layer.framework == "tensorflow"
+
+
+def test_switched_batch_normalization_hides_no_layer() -> None:
+    flag = node("Placeholder", "flag", dtype="bool", shape=())
+    scale = const("c", 4)
+    switch = node("Switch", "s", "x", "flag", T="float32")
+    branches = [
+        node("FusedBatchNormV3", name, port, "c", "c", "c", "c", T="float32", is_training=trains)
+        for name, port, trains in (("a", "s:1", True), ("b", "s", False))
+    ]
+    merge = node("Merge", "m", "b", "a", T="float32", N=2)
+    conv = node("Conv2D", "y", "m", "w", **CONV)
+    made = graph(fed(), flag, W4, scale, switch, *branches, merge, conv)
+    assert answer(made).verdict == "quantizable"
+    network = read_tensorflow(made)
+    assert [t.name for t in network.inputs] == ["x", "flag"]
+    data = network.layer("y").inputs[0]
+    assert data is not None and walk.is_fed(data) and walk.dtype(data) == "float32"
 
 
 X = fed("x", -1, 4)
@@ -123,82 +139,7 @@ def test_shapes(last: Any, before: tuple[Any, ...], shape: Any) -> None:
     assert walk.shape(read_tensorflow(made).layer("y").outputs[0]) == shape
 
 
-# --- forms and errors -----------------------------------------------------------------------------
-
-
-def small() -> Any:
-    return one("Conv2D", "x", "w", before=(W4,))
-
-
-def test_every_form_is_read_alike(tmp_path: Path) -> None:
-    from google.protobuf import text_format
-
-    saved = schema().SavedModel(saved_model_schema_version=1)
-    saved.meta_graphs.add().graph_def.CopyFrom(small())
-    saved.meta_graphs.add().graph_def.CopyFrom(graph(fed("other")))
-    (tmp_path / "model.pb").write_bytes(small().SerializeToString())
-    (tmp_path / "model.pbtxt").write_text(text_format.MessageToString(small()))
-    for folder, text in (("binary", False), ("text", True)):
-        (tmp_path / folder).mkdir()
-        path = tmp_path / folder / ("saved_model.pbtxt" if text else "saved_model.pb")
-        data = text_format.MessageToString(saved).encode() if text else saved.SerializeToString()
-        path.write_bytes(data)
-    forms = [
-        small(),
-        small().SerializeToString(),
-        *(tmp_path / name for name in ("model.pb", "model.pbtxt", "binary", "text")),
-        str(tmp_path / "model.pb"),
-        saved,
-    ]
-    for form in forms:
-        assert [layer.name for layer in read_tensorflow(form).layers] == ["x", "w", "y"]
-
-
-def message(path: Path) -> str:
-    with pytest.raises(ModelError) as caught:
-        read_tensorflow(path)
-    text = str(caught.value)
-    assert str(path) in text and "\n" not in text
-    return text
-
-
-def test_files_that_are_not_graphs_are_refused(tmp_path: Path) -> None:
-    data, path = small().SerializeToString(), tmp_path / "model.pb"
-    assert "cannot be read" in message(path)
-    path.write_bytes(b"")
-    assert "empty" in message(path)
-    path.write_bytes(data[: len(data) - 20])
-    assert "cut off" in message(path)
-    path.write_text('node {\n  name: "x"\n  op: "Placeholder"\n}\n')
-    assert ".pbtxt" in message(path)
-    path.write_bytes(b"\x22\x03\x08\x9a\x0e")
-    assert "no node" in message(path)
-    (tmp_path / "folder").mkdir()
-    assert "saved_model.pb" in message(tmp_path / "folder")
-
-
-def test_an_error_in_text_names_its_line(tmp_path: Path) -> None:
-    path = tmp_path / "model.pbtxt"
-    path.write_text('node {\n  name: "x"\n  opp: "Placeholder"\n}\n')
-    assert "line 3" in message(path) and "opp" in message(path)
-    path.write_text('node {\n  name: "x"\n')
-    assert "line" in message(path)
-    path.write_bytes(small().SerializeToString() + b"\xff")
-    assert ".pb" in message(path)
-    path.write_text("  \n")
-    assert "empty" in message(path)
-    path.write_text("node { " + 'attr { key: "a" value { func { ' * 3000)
-    assert "nested too deep" in message(path)
-    loud = tmp_path / "MODEL.PBTXT"
-    loud.write_text('\ufeffnode { name: "x" op: "Placeholder" }')
-    assert read_tensorflow(loud).layer("x").type == "Placeholder"
-
-
-def test_arguments_that_are_not_models_are_refused() -> None:
-    with pytest.raises(ModelError, match=r"a\\x00b: not the path"):
-        read_tensorflow("a\0b")
-    with pytest.raises(ModelError, match="a dict is not a model: give a GraphDef"):
-        read_tensorflow({})
+# --- graphs that are refused, or damaged ---------------------------------------------------------
 
 
 @pytest.mark.parametrize(

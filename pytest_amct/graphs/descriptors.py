@@ -26,7 +26,7 @@ from google.protobuf import (  # type: ignore[import-untyped]
 _ENUM = re.compile(r"(\w+)\{([^}]*)\}")
 _FIELD = re.compile(r"(\w+):(\d+):(?:(\w+)->)?([\w.]+)([*+?]?)(?:=(\S*))?")
 _Field = descriptor_pb2.FieldDescriptorProto
-_SCALARS = "double float int32 int64 uint32 uint64 bool string bytes".split()
+_SCALARS = "double float int32 int64 uint32 uint64 fixed64 bool string bytes".split()
 
 
 def message_classes(

@@ -16,7 +16,7 @@ from pytest_amct.graphs.network import Network
 from pytest_amct.graphs.onnx.external import external_files
 from pytest_amct.graphs.onnx.protos import parse_onnx
 from pytest_amct.graphs.onnx.reader import read_onnx
-from pytest_amct.graphs.tensorflow.files import parse_tensorflow
+from pytest_amct.graphs.tensorflow.files import parse_tensorflow, saved_model_in
 from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 
 
@@ -53,7 +53,7 @@ def read_network(
 
 def is_model_file(path: Path) -> bool:
     """Return whether a file name has the suffix of a model, or a folder holds a SavedModel."""
-    return path.suffix.lower() in FRAMEWORK_OF or (path / "saved_model.pb").is_file()
+    return path.suffix.lower() in FRAMEWORK_OF or saved_model_in(path) is not None
 
 
 def read_files(path: str | os.PathLike[str]) -> ModelFiles:
@@ -64,7 +64,10 @@ def read_files(path: str | os.PathLike[str]) -> ModelFiles:
     """
     path = Path(path)
     if not is_model_file(path):
-        raise ModelError(f"{path}: not a model file: use a suffix of {', '.join(FRAMEWORK_OF)}")
+        raise ModelError(
+            f"{path}: not a model: name a SavedModel's folder, or a file with a suffix of"
+            f" {', '.join(FRAMEWORK_OF)}"
+        )
     framework = FRAMEWORK_OF.get(path.suffix.lower(), "tensorflow")
     if framework == "tensorflow":
         return ModelFiles(framework, parse_tensorflow(path).SerializeToString(deterministic=True))

@@ -13,9 +13,15 @@ from typing import Any
 
 from pytest_amct.graphs.descriptors import message_classes
 
-# What no reader needs is left out: binary files keep it as unknown fields.
+# A GraphDef is complete, as the text of one must not have a field that is unknown. Of a SavedModel,
+# what no reader needs is left out.
 _MESSAGES = """
 GraphDef node:1:NodeDef* library:2:FunctionDefLibrary version:3:int32 versions:4:VersionDef
+  debug_info:5:GraphDebugInfo
+GraphDebugInfo files:1:string* traces:2:string->StackTrace frames_by_id:4:fixed64->FileLineCol
+  name_to_trace_id:5:string->fixed64 traces_by_id:6:fixed64->StackTrace
+FileLineCol file_index:1:int32 line:2:int32 col:3:int32 func:4:string code:5:string
+StackTrace file_line_cols:1:FileLineCol* frame_id:2:fixed64*
 VersionDef producer:1:int32 min_consumer:2:int32 bad_consumers:3:int32*
 NodeDef name:1:string op:2:string input:3:string* device:4:string attr:5:string->AttrValue
   experimental_debug_info:6:DebugInfo experimental_type:7:FullTypeDef
@@ -31,8 +37,12 @@ Dim size:1:int64 name:2:string
 TensorProto dtype:1:DataType tensor_shape:2:TensorShapeProto version_number:3:int32
   tensor_content:4:bytes float_val:5:float* double_val:6:double* int_val:7:int32*
   string_val:8:bytes* scomplex_val:9:float* int64_val:10:int64* bool_val:11:bool*
-  dcomplex_val:12:double* half_val:13:int32* uint32_val:16:uint32* uint64_val:17:uint64*
+  dcomplex_val:12:double* half_val:13:int32* resource_handle_val:14:ResourceHandleProto*
+  variant_val:15:VariantTensorDataProto* uint32_val:16:uint32* uint64_val:17:uint64*
   float8_val:18:bytes
+ResourceHandleProto device:1:string container:2:string name:3:string hash_code:4:uint64
+  maybe_type_name:5:string dtypes_and_shapes:6:DtypeAndShape*
+VariantTensorDataProto type_name:1:string metadata:2:bytes tensors:3:TensorProto*
 FunctionDefLibrary function:1:FunctionDef* gradient:2:GradientDef*
   registered_gradients:3:RegisteredGradient*
 GradientDef function_name:1:string gradient_func:2:string
@@ -41,9 +51,10 @@ FunctionDef signature:1:OpDef node_def:3:NodeDef* ret:4:string->string attr:5:st
   control_ret:6:string->string arg_attr:7:uint32->ArgAttrs resource_arg_unique_id:8:uint32->uint32
 ArgAttrs attr:1:string->AttrValue
 OpDef name:1:string input_arg:2:ArgDef* output_arg:3:ArgDef* attr:4:AttrDef* summary:5:string
-  description:6:string is_aggregate:16:bool is_stateful:17:bool is_commutative:18:bool
-  allows_uninitialized_input:19:bool control_output:20:string*
+  description:6:string deprecation:8:OpDeprecation is_aggregate:16:bool is_stateful:17:bool
+  is_commutative:18:bool allows_uninitialized_input:19:bool control_output:20:string*
   is_distributed_communication:21:bool
+OpDeprecation version:1:int32 explanation:2:string
 ArgDef name:1:string description:2:string type:3:DataType type_attr:4:string number_attr:5:string
   type_list_attr:6:string handle_data:7:DtypeAndShape* is_ref:16:bool
   experimental_full_type:17:FullTypeDef
@@ -51,9 +62,7 @@ DtypeAndShape dtype:1:DataType shape:2:TensorShapeProto
 AttrDef name:1:string type:2:string default_value:3:AttrValue description:4:string
   has_minimum:5:bool minimum:6:int64 allowed_values:7:AttrValue
 SavedModel saved_model_schema_version:1:int64 meta_graphs:2:MetaGraphDef*
-MetaGraphDef graph_def:2:GraphDef signature_def:5:string->SignatureDef
-SignatureDef inputs:1:string->TensorInfo outputs:2:string->TensorInfo method_name:3:string
-TensorInfo name:1:string? dtype:2:DataType tensor_shape:3:TensorShapeProto
+MetaGraphDef graph_def:2:GraphDef
 """
 
 _DATA_TYPES = """

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from difflib import get_close_matches
-from itertools import islice
 
+from pytest_amct.decisions.near_names import near_names
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Layer, Network
 
 _LONGEST = 200
 """The largest number of characters of a name that messages quote."""
-
-_MOST_COMPARED = 5000
-"""The largest number of names to search for a suggestion."""
 
 
 def name_of(layer: Layer) -> str:
@@ -62,15 +57,16 @@ def layers_by_name(network: Network) -> dict[str, list[int]]:
     return others | tensors | nodes
 
 
-def unknown_name(name: str, known: Iterable[str]) -> OutputError:
+def unknown_name(name: str, network: Network) -> OutputError:
     """Return the error for a name that no layer of the model has."""
     if not name:
         return OutputError(
             "the quantizer returned the name '': name an unnamed node by one of its outputs"
         )
-    short = [k for k in islice(known, _MOST_COMPARED) if len(k) <= _LONGEST]
-    close = get_close_matches(name, short, 1) if len(name) <= _LONGEST else []
-    hint = f", did you mean {close[0]!r}?" if close else ": return the names of its nodes"
+    known = [*layers_by_name(network)]
+    near = near_names(name, network, known, _LONGEST) if len(name) <= _LONGEST else []
+    suggested = " or ".join(map(repr, near))
+    hint = f", did you mean {suggested}?" if near else ": return the names of its nodes"
     return OutputError(
         f"the quantizer named {shown(name)}, which is not a layer of the model{hint}"
     )

@@ -164,7 +164,7 @@ def _named(original: Network, decisions: Mapping[str, Decision | None]) -> Outco
     for name, decision in decisions.items():
         indices = known.get(name)
         if indices is None:
-            raise unknown_name(name, known)
+            raise unknown_name(name, original)
         if len(indices) == 1 and decision is not None:
             ports = len(original.layers[indices[0]].inputs)
             if any(not 0 <= port < ports for port in decision.inputs or ()):

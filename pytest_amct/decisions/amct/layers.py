@@ -58,7 +58,7 @@ def read_layers(original: Network, found: AmctDecisions, spec: Spec) -> Outcome:
         base, port = _split(name, known)
         indices = known.get(base)
         if indices is None:
-            raise unknown_name(name, known)
+            raise unknown_name(name, original)
         if len(indices) != 1:
             unmatched.update(indices)
             continue

@@ -58,7 +58,7 @@ class Editor:
         found: dict[int, Decision] = {}
         for name, decision in decisions.items():
             if name not in known:
-                raise unknown_name(name, known)
+                raise unknown_name(name, self.network)
             if len(known[name]) == 1 and decision.quantized:
                 found[known[name][0]] = decision
         for index in sorted(found):

@@ -61,6 +61,8 @@ RESNET = network(
     conv("/layers.0/attention/query/Transpose", op="Transpose"),
     conv("/layers.0/attention/query/MatMul", op="MatMul"),
     conv("/layers.0/attention/query/Add", op="Add"),
+    helper.make_node("GlobalAveragePool", ["x"], ["p"], name="/pool/GlobalAveragePool"),
+    conv("/encoder/head"),
 )
 
 
@@ -76,6 +78,8 @@ RESNET = network(
             "layers.0.attention.query",
             "'/layers.0/attention/query/MatMul' or '/layers.0/attention/query/Add'",
         ),
+        ("pool", "'/pool/GlobalAveragePool'"),
+        ("some.deep.wrapper.of.mine.encoder.head", "'/encoder/head'"),
         ("model.layer1.1.conv1", "'/layer1/layer1.1/conv1/Conv'"),
         ("0.downsample.0", "'/layer1/layer1.0/downsample/downsample.0/Conv'"),
     ],
@@ -129,6 +133,6 @@ def test_what_no_node_computes_gets_the_most_similar_name() -> None:
 def test_few_names_are_suggested_and_none_without_end() -> None:
     many = network(*(conv(f"/block/fc/MatMul_{i}", op="MatMul") for i in range(9)))
     assert hint(many, ["block.fc"]).count("'/block/fc/MatMul_") == 3
-    long = network(conv("/layer1/" + "a" * 300 + "/fc/Conv"))
-    assert hint(long, ["a" * 300 + ".fc"]) == ": return the names of its nodes"
-    assert hint(long, ["layer1.fc"]) == ": return the names of its nodes"
+    long = network(conv("/" + "a" * 300 + "/layer1/fc/Conv"), conv("b" * 300))
+    for name in ("a" * 300 + ".fc", "layer1.fc", "b" * 190):
+        assert hint(long, [name]) == ": return the names of its nodes"

@@ -142,7 +142,8 @@ def test_tensor_quantize_names_single_inputs() -> None:
     [
         ("", "the configuration is not JSON: line 1, column 1: Expecting value"),
         ("[]", r"the configuration is \[\]: it must be an object"),
-        ('{"conv_a": 5}', "conv_a is 5: it must be an object"),
+        ('{"conv_a": 5}', "conv_a is 5: AMCT has no setting of this name, and the entry of"),
+        ('{"attr": [{}]}', "attr is a list: AMCT has no setting of this name"),
         ('{"a": {"quant_enable": "yes"}}', 'a.quant_enable is "yes": it must be true or false'),
         ('{"a": {}, "a": {}}', "has the key 'a' twice"),
         (

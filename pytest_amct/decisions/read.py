@@ -15,6 +15,7 @@ from pytest_amct.decisions.amct.ascend import is_deploy
 from pytest_amct.decisions.amct.config import read_config
 from pytest_amct.decisions.amct.deploy import read_deploy
 from pytest_amct.decisions.amct.layers import AmctDecisions, read_layers
+from pytest_amct.decisions.amct.other_files import other_file
 from pytest_amct.decisions.amct.record import read_record
 from pytest_amct.decisions.decision import UNMATCHED, Decision, Outcome
 from pytest_amct.decisions.matching import match_layers
@@ -81,10 +82,13 @@ def read_outcome(original: Network, result: object, spec: Spec | None = None) ->
 def read_text_form(path: str) -> AmctDecisions | None:
     """Read a file of a text form. Return ``None`` if its suffix is not that of a text form.
 
-    Raises `OutputError` if it cannot be read.
+    Raises `OutputError` if it cannot be read, or if its suffix says that it shows no decisions.
     """
     read = TEXT_FORMS.get(Path(path).suffix.lower())
     if read is None:
+        other = other_file(path)
+        if other is not None:
+            raise OutputError(f"the quantizer returned the path {path!r}, {other}")
         return None
     try:
         text = Path(path).read_bytes().decode("utf-8")
@@ -137,8 +141,9 @@ def _model(result: Any) -> bytes | str | ModelProto:
 def _from_model(original: Network, model: bytes | str | ModelProto, spec: Spec) -> Outcome:
     if original.framework != "onnx":
         raise OutputError(
-            f"the quantizer returned an ONNX model for a {original.framework} model: return names"
-            " of layers, a mapping, or AMCT's configuration or record"
+            f"the quantizer returned a model, but only models of ONNX are read: for a model of"
+            f" {original.framework} return names of layers, a mapping, or AMCT's configuration"
+            " (.json) or record (.txt)"
         )
     result, calls = read_result(original, model)
     counterparts = match_layers(original, result, spec, calls)

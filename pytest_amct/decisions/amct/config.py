@@ -1,4 +1,8 @@
-"""AMCT's quantization configuration, the JSON of ``create_quant_config``."""
+"""AMCT's quantization configuration, the JSON of ``create_quant_config`` and its siblings.
+
+Those of training (``create_quant_retrain_config``) and distillation (``create_distill_config``)
+have other keys for the same things.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_amct.decisions.amct.layers import AmctDecisions, AmctLayer
+from pytest_amct.decisions.amct.layers import BITS, AmctDecisions, AmctLayer
+from pytest_amct.decisions.amct.other_files import not_a_configuration
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import shown
 from pytest_amct.errors import OutputError
@@ -27,6 +32,10 @@ _NOT_LAYERS = frozenset(
         "fakequant_precision_mode",
         "update_bn",
         "bn_update_config",
+        # of distillation
+        "group_size",
+        "data_dump",
+        "distill_group",
     )
 )
 """Top-level keys that are not layers."""
@@ -34,8 +43,22 @@ _NOT_LAYERS = frozenset(
 _LONGEST = 200
 """The largest number of characters of a place that messages quote."""
 
+_ENABLED = ("quant_enable", "retrain_enable")
+
+_PARTS = ("activation_quant_params", "weight_quant_params")
+"""The keys of a layer's data and of its weight."""
+
+_TRAINED = (
+    ("retrain_data_config", "retrain_weight_config"),
+    ("distill_data_config", "distill_weight_config"),
+)
+"""The same for training and distillation. AMCT has defaults for a part that is left out."""
+
 _NONUNIFORM = ("nuq_quantize", "snq_quantize")
-_UNIFORM = ("arq_quantize", "ada_quantize")
+_UNIFORM = (
+    *("arq_quantize", "ada_quantize"),
+    *("arq_retrain", "ulq_retrain", "arq_distill", "ulq_distill"),
+)
 
 
 def read_config(text: str) -> AmctDecisions:
@@ -52,7 +75,7 @@ def read_config(text: str) -> AmctDecisions:
     layers: dict[str, AmctLayer | None] = {}
     for name, value in config.items():
         if name not in _NOT_LAYERS:
-            layers[name] = _layer(name, _object(name, value), offset is True)
+            layers[name] = _layer(name, _entry(name, value), offset is True)
     for name, ports in _tensors(config).items():
         said = layers.get(name)
         if said is None:
@@ -65,6 +88,9 @@ def _parse(text: str) -> Any:
     try:
         return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_pairs)
     except json.JSONDecodeError as error:
+        other = not_a_configuration(text)
+        if other is not None:
+            raise OutputError(f"the configuration is {other}") from None
         raise OutputError(
             f"the configuration is not JSON: line {error.lineno}, column {error.colno}: {error.msg}"
         ) from None
@@ -89,38 +115,34 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _layer(name: str, value: Mapping[str, Any], offset: bool) -> AmctLayer | None:
-    enabled = value.get("quant_enable")
-    if enabled is None:
+    key = next((key for key in _ENABLED if value.get(key) is not None), None)
+    if key is None:
         return None
-    if not _typed(f"{name}.quant_enable", enabled, bool):
+    if not _typed(f"{name}.{key}", value[key], bool):
         return AmctLayer(Decision.float(), False, {})
-    data = _params(f"{name}.activation_quant_params", value)
-    weights = _params(f"{name}.weight_quant_params", value)
+    parts = next((each for each in _TRAINED if any(part in value for part in each)), _PARTS)
+    data, weights = (_params(f"{name}.{part}", value) for part in parts)
     if data is None and weights is None:
-        return AmctLayer(Decision(seen="quant_enable is true"), None, {})
-    formats = _formats(f"{name}.activation_quant_params", value)
-    seen = "the configuration has " + " and ".join(
-        key for key in ("activation_quant_params", "weight_quant_params") if key in value
-    )
-    if weights is None:
-        decision = Decision(weights=False, nonuniform=False, seen=seen)
-        return AmctLayer(decision, True, {}, formats=formats)
-    decision = _weighted(f"{name}.weight_quant_params", weights, offset, seen)
-    return AmctLayer(decision, data is not None, {}, formats=formats)
+        return AmctLayer(Decision(seen=f"{key} is true"), None, {})
+    formats = _formats(f"{name}.{parts[0]}", value)
+    seen = "the configuration has " + " and ".join(part for part in parts if part in value)
+    left_out = False if parts is _PARTS else None
+    told = left_out if data is None else True
+    decision = Decision(weights=left_out, nonuniform=left_out, seen=seen)
+    if weights is not None:
+        decision = _weighted(f"{name}.{parts[1]}", weights, offset, seen)
+    return AmctLayer(decision, told, {}, formats=formats)
 
 
 def _weighted(path: str, params: Mapping[str, Any], offset: bool, seen: str) -> Decision:
-    def one(key: str, kind: type) -> Any:
-        return None if params.get(key) is None else _typed(f"{path}.{key}", params[key], kind)
-
-    algorithm = one("wts_algo", str)
+    algorithm = _one(f"{path}.wts_algo", params, str) or _one(f"{path}.algo", params, str)
     known = algorithm in _NONUNIFORM + _UNIFORM
-    asymmetric = one("asymmetric", bool)
+    asymmetric = _one(f"{path}.asymmetric", params, bool)
     return Decision(
         weights=True,
-        weight_channel_wise=one("channel_wise", bool),
+        weight_channel_wise=_one(f"{path}.channel_wise", params, bool),
         weight_asymmetric=True if asymmetric is None and offset else asymmetric,
-        weight_bits=one("num_bits", int),
+        weight_bits=_bits(path, params),
         nonuniform=algorithm in _NONUNIFORM if known else None,
         seen=seen,
     )
@@ -172,11 +194,31 @@ def _formats(path: str, value: Mapping[str, Any]) -> tuple[DataFormat, ...]:
     """Return how the data was quantized, as far as the parameters tell."""
     found = []
     for port, params in enumerate(_each(path, value)):
-        bits, asymmetric = params.get("num_bits"), params.get("asymmetric")
-        bits = None if bits is None else _typed(f"{path}.num_bits", bits, int)
-        asymmetric = None if asymmetric is None else _typed(f"{path}.asymmetric", asymmetric, bool)
-        found.append(DataFormat(port, bits, asymmetric))
+        asymmetric = _one(f"{path}.asymmetric", params, bool)
+        found.append(DataFormat(port, _bits(path, params), asymmetric))
     return tuple(found)
+
+
+def _bits(path: str, params: Mapping[str, Any]) -> int | None:
+    """Return the bits of a part, which configurations of training give as a type."""
+    bits: int | None = _one(f"{path}.num_bits", params, int)
+    return BITS.get(_one(f"{path}.dst_type", params, str)) if bits is None else bits
+
+
+def _one(path: str, params: Mapping[str, Any], kind: type) -> Any:
+    """Return the parameter at the end of a path, ``None`` if it is left out."""
+    found = params.get(path.rpartition(".")[2])
+    return None if found is None else _typed(path, found, kind)
+
+
+def _entry(name: str, value: object) -> Mapping[str, Any]:
+    """Return the entry of a layer. Raises `OutputError` if it can only be a setting."""
+    if isinstance(value, dict):
+        return value
+    raise OutputError(
+        f"{printable(name[-_LONGEST:])} is {_shortly(value)}: AMCT has no setting of this name, and"
+        " the entry of a layer must be an object"
+    )
 
 
 def _object(path: str, value: object) -> Mapping[str, Any]:
@@ -196,8 +238,12 @@ _WORDS = {
 def _typed(path: str, value: Any, kind: type) -> Any:
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
-    # Nested values may be too deep for json.dumps.
-    written = _WORDS[type(value)] if value and isinstance(value, dict | list) else json.dumps(value)
-    written = written if len(written) <= 40 else f"{written[:40]}..."
     place = printable(path[-_LONGEST:]) or "the configuration"
-    raise OutputError(f"{place} is {written}: it must be {_WORDS[kind]}")
+    raise OutputError(f"{place} is {_shortly(value)}: it must be {_WORDS[kind]}")
+
+
+def _shortly(value: object) -> str:
+    """Return a value as messages quote it."""
+    # Nested values may be too deep for json.dumps.
+    told = _WORDS[type(value)] if value and isinstance(value, dict | list) else json.dumps(value)
+    return told if len(told) <= 40 else f"{told[:40]}..."

@@ -14,6 +14,9 @@ from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.model import DataFormat, Spec
 from pytest_amct.wording import printable
 
+BITS: Mapping[str | None, int] = {"INT4": 4, "INT6": 6, "INT7": 7, "INT8": 8, "INT16": 16}
+"""The bits of the types that both texts name."""
+
 _DIGITS = 9
 """The largest number of digits of an input port."""
 

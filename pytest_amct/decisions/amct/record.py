@@ -7,7 +7,8 @@ from typing import Any
 
 from google.protobuf import text_format  # type: ignore[import-untyped]
 
-from pytest_amct.decisions.amct.layers import AmctDecisions, AmctLayer
+from pytest_amct.decisions.amct.layers import BITS, AmctDecisions, AmctLayer
+from pytest_amct.decisions.amct.other_files import not_a_record
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import shown
 from pytest_amct.errors import OutputError
@@ -24,15 +25,13 @@ Factors scale_d:1:float* offset_d:2:int32* scale_w:3:float* offset_w:4:int32* sh
 """The fields that are read for one layer. AMCT numbers them differently for each framework, so the
 numbers here are arbitrary. All are repeated here, as some are repeated in one framework only."""
 
-_BITS = {"INT4": 4, "INT6": 6, "INT7": 7, "INT8": 8, "INT16": 16}
-
 _MOST_SHIFT = 16
 
 
 def read_record(text: str) -> AmctDecisions:
     """Read the layers from the text of a record (docs/reading.md, "What forms show").
 
-    Unknown fields are ignored. Raises `OutputError` with line and column.
+    Unknown fields are ignored. Raises `OutputError` with line and column, or for another text.
     """
     if not isinstance(text, str):
         raise OutputError(f"the record is {written(text)}: give its text, or return its path")
@@ -40,6 +39,7 @@ def read_record(text: str) -> AmctDecisions:
     try:
         text_format.Parse(text.removeprefix("\ufeff"), record, allow_unknown_field=True)
     except text_format.ParseError as error:
+        _refuse_other(text)
         line, column = error.GetLine(), error.GetColumn()
         where = f"line {line}, column {column}: " if line else ""
         # protobuf puts the place first, and may quote the whole line before the reason
@@ -52,6 +52,8 @@ def read_record(text: str) -> AmctDecisions:
         raise OutputError(f"the record is not protobuf text: {reason}") from None
     except RecursionError:
         raise OutputError("the record is nested too deep: return one of AMCT's") from None
+    if not record.record:
+        _refuse_other(text)
     layers: dict[str, AmctLayer | None] = {}
     for i, entry in enumerate(record.record):
         if not entry.key:
@@ -60,6 +62,13 @@ def read_record(text: str) -> AmctDecisions:
             raise OutputError(f"record[{i}] is the second one for {shown(entry.key)}: keep one")
         layers[entry.key] = _layer(entry.value)
     return AmctDecisions(layers)
+
+
+def _refuse_other(text: str) -> None:
+    """Raise `OutputError` for a text that is known to be another one than a record."""
+    other = not_a_record(text)
+    if other is not None:
+        raise OutputError(f"the record is {other}")
 
 
 def _layer(value: Any) -> AmctLayer:
@@ -73,13 +82,13 @@ def _layer(value: Any) -> AmctLayer:
         weights=weights,
         weight_channel_wise=len(set(value.scale_w)) > 1 if weights else None,
         weight_asymmetric=any(value.offset_w) if weights else None,
-        weight_bits=_BITS.get(named[0]) if weights and named else None,
+        weight_bits=BITS.get(named[0]) if weights and named else None,
         shift=max(shifts, default=0),
         nonuniform=bool(value.cluster),
         seen=f"its record has {', '.join(fields)}" if fields else "",
     )
     single = data and any(value.is_tensor_quantize)
-    bits = _BITS.get(value.dst_type[0]) if value.dst_type else None
+    bits = BITS.get(value.dst_type[0]) if value.dst_type else None
     formats = (DataFormat(0, bits, any(value.offset_d)),) if value.scale_d else ()
     return AmctLayer(decision, data and not single, {}, some_port=single, formats=formats)
 

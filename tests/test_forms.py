@@ -16,6 +16,7 @@ from onnx import ModelProto
 from pytest_amct.fixtures.misreadings import WrongQuantizer
 from pytest_amct.fixtures.wrong_quantizers import WRONG
 
+from pytest_amct.api import judge
 from pytest_amct.cases import catalog
 from pytest_amct.cases.plan import Case
 from pytest_amct.decisions.amct.config import read_config
@@ -35,6 +36,7 @@ from pytest_amct.quantizers.loading import GROUP, FunctionQuantizer, load_quanti
 from pytest_amct.runner import Runner
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.model import DataFormat
 
 SPEC = load_spec()
 MODELS = ("deploy", "qdq", "qoperator")
@@ -55,7 +57,7 @@ def gate() -> tuple[Case, ...]:
 
 def shown(form: str, layer: Layer, decision: Decision) -> Decision | None:
     """The part of a `Reference` decision that a form can show; ``None`` = nothing."""
-    decision = replace(decision, seen="")
+    decision = replace(decision, seen="", formats=())
     if form == "decisions":
         return decision
     if form == "names":
@@ -114,7 +116,7 @@ def test_what_the_reference_writes_is_read_as_it_decided(form: str) -> None:
         for index, decision in by_index(network, decided):
             layer = network.layers[index]
             found = outcome.decision(index)
-            found = None if found is None else replace(found, seen="")
+            found = None if found is None else replace(found, seen="", formats=())
             assert found == shown(form, layer, decision), (case.id, str(layer))
             seen += found is not None and found.quantized
     assert seen > 1000
@@ -125,6 +127,66 @@ def by_index(network: Network, decided: Mapping[str, Decision]) -> Iterator[tupl
     for name, decision in decided.items():
         (index,) = known[name]
         yield index, decision
+
+
+# --- two operands ---------------------------------------------------------------------------------
+
+NEWER = load_spec("cann-9.2.0.beta1")
+OF_OPERANDS = ("uniform/onnx/MatMul/two_variables", "uniform/onnx/Add", "float16/onnx/MatMul")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_reference_has_no_findings_for_layers_with_two_operands(
+    form: str, tmp_path: Path
+) -> None:
+    quantizer: Any = Reference(NEWER, form)
+    runner = Runner(quantizer, NEWER, Settings("it", max_examples=0, scratch=tmp_path))
+    for group in (*OF_OPERANDS, "uniform/onnx/MatMul/constant_rank", "uniform/onnx/Add/one_input"):
+        result = runner.check(group)
+        assert (result.failure, result.findings) == (None, ()), group
+
+
+def product() -> ModelProto:
+    return catalog.make_case("uniform/onnx/MatMul/two_variables", "input-identity").build().model
+
+
+EACH_INT8 = (DataFormat(0, 8, False), DataFormat(1, 8, False))
+
+
+@pytest.mark.parametrize("form", ["decisions", "config", "record", "qdq", "qoperator"])
+def test_both_operands_of_a_product_are_read_as_they_were_written(form: str) -> None:
+    network = read_onnx(product())
+    decided = Reference(NEWER).decide(network)
+    written = write_form(form, network, decided, NEWER)
+    (index,) = [i for i, layer in enumerate(network.layers) if layer.type == "MatMul"]
+    found = read_outcome(network, readable(form, written), NEWER).decision(index)
+    assert found is not None
+    assert (found.inputs, found.weights, found.formats) == ((0, 1), False, EACH_INT8)
+
+
+@pytest.mark.parametrize("form", ["config", "record", "qdq"])
+@pytest.mark.parametrize("second", [DataFormat(1, 8, True), DataFormat(1, 16, False)], ids=str)
+def test_another_format_of_the_second_operand_is_written(form: str, second: DataFormat) -> None:
+    network = read_onnx(product())
+    decided = {
+        name: replace(d, formats=(DataFormat(0, 8, False), second)) if d.inputs == (0, 1) else d
+        for name, d in Reference(NEWER).decide(network).items()
+    }
+    result = readable(form, write_form(form, network, decided, NEWER))
+    conditions = [f.condition for f in judge(product(), result, spec=NEWER)]
+    assert conditions == ["uniform/onnx/MatMul/two_variables"]
+
+
+@pytest.mark.parametrize("form", ["qdq", "qoperator"])
+def test_products_and_sums_of_two_operands_can_be_loaded(form: str) -> None:
+    pytest.importorskip("onnxruntime")
+    for group in OF_OPERANDS[:2]:
+        for case in catalog.gate_cases(group):
+            model = case.build().model
+            decided = Reference(NEWER).decide(read_onnx(model))
+            written = write_form(form, read_onnx(model), decided, NEWER)
+            reason = refusal(written)
+            assert not reason or refusal(model), (case.id, reason)
 
 
 # --- validity ------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from onnx import numpy_helper
 from pytest_amct import judge, load_spec, read_config, read_record
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.read import read_outcome
+from pytest_amct.errors import OutputError
 from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.tables.model import DataFormat
 
@@ -179,3 +180,26 @@ def test_an_input_behind_a_quantized_layer_cannot_be_told() -> None:
     assert isinstance(decision, Decision)
     assert decision.inputs is None and decision.quantized
     assert found(text, result) == []
+
+
+@pytest.mark.parametrize(
+    ("formats", "words"),
+    [
+        ("INT8", "must be a list of DataFormat"),
+        ([8], "must be a list of DataFormat"),
+        ([DataFormat("a", 8, False)], "has a field of a wrong type"),  # type: ignore[arg-type]
+        ([DataFormat(0, "8", False)], "has a field of a wrong type"),  # type: ignore[arg-type]
+        ([DataFormat(0, 8, 1)], "has a field of a wrong type"),  # type: ignore[arg-type]
+        ([DataFormat(True, 8, None)], "has a field of a wrong type"),
+    ],
+)
+def test_formats_of_a_decision_are_checked(formats: Any, words: str) -> None:
+    with pytest.raises(OutputError, match=words):
+        decided(PRODUCT, {"y": Decision(inputs=(0, 1), formats=formats)})
+
+
+def test_a_decision_shows_its_formats() -> None:
+    formats = [DataFormat(np.int64(0), 8, np.False_), DataFormat(1, np.int32(16), None)]  # type: ignore[arg-type]
+    decision = decided(PRODUCT, {"y": Decision(inputs=(0, 1), formats=formats)})  # type: ignore[arg-type]
+    assert isinstance(decision, Decision)
+    assert decision.formats == (DataFormat(0, 8, False), DataFormat(1, 16, None))

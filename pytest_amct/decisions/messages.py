@@ -11,6 +11,7 @@ import numpy as np
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Basis
+from pytest_amct.tables.model import DataFormat
 from pytest_amct.typed import is_of
 from pytest_amct.wording import written
 
@@ -51,7 +52,20 @@ def checked_decision(decision: Decision, place: str) -> Decision:
     if not isinstance(decision.evidence, str) or decision.evidence not in get_args(Basis):
         raise OutputError(f"{place}.evidence: {written(decision.evidence)} has the wrong type")
     checked = _checked(values, place)
-    return Decision(**checked, evidence=decision.evidence, seen=str(decision.seen))
+    formats = _formats(decision.formats, f"{place}.formats")
+    return Decision(**checked, formats=formats, evidence=decision.evidence, seen=str(decision.seen))
+
+
+def _formats(value: Any, place: str) -> tuple[DataFormat, ...]:
+    """Return checked formats of data. Raises `OutputError` for anything else."""
+    if not isinstance(value, list | tuple) or not all(isinstance(f, DataFormat) for f in value):
+        raise OutputError(f"{place}: {written(value)} must be a list of DataFormat")
+    found = [DataFormat(_plain(f.port), _plain(f.bits), _plain(f.asymmetric)) for f in value]
+    for each in found:
+        known = is_of(each.port, PORTS) and (each.bits is None or is_of(each.bits, int))
+        if not known or not (each.asymmetric is None or is_of(each.asymmetric, bool)):
+            raise OutputError(f"{place}: {written(each)} has a field of a wrong type")
+    return tuple(found)
 
 
 def _plain(value: Any) -> Any:

@@ -19,7 +19,7 @@ from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.loader import load_spec
-from pytest_amct.tables.model import Spec
+from pytest_amct.tables.model import DataFormat, Spec
 
 FORMS = ("names", "decisions", "config", "record", "deploy", "qdq", "qoperator")
 """The forms that `write_form` can write."""
@@ -86,7 +86,7 @@ def _config(decisions: Mapping[str, Decision], layers: Mapping[str, Layer], spec
             continue
         found[name] = {"quant_enable": decision.quantized}
         if decision.weights is not None and decision.inputs != ():
-            found[name]["activation_quant_params"] = {"num_bits": 8, "act_algo": "ifmr"}
+            found[name]["activation_quant_params"] = _data_params(decision)
         if decision.weights:
             algorithm = "nuq_quantize" if decision.nonuniform else "arq_quantize"
             params = {
@@ -101,6 +101,17 @@ def _config(decisions: Mapping[str, Decision], layers: Mapping[str, Layer], spec
     return json.dumps(found, indent=4) + "\n"
 
 
+def _data_params(decision: Decision) -> Any:
+    """Return the parameters of the data: one entry, or one for each input if they differ."""
+    each: list[dict[str, Any]] = []
+    for found in decision.formats or (DataFormat(0),):
+        params: dict[str, Any] = {"num_bits": found.bits or 8, "act_algo": "ifmr"}
+        if found.asymmetric is not None:
+            params["asymmetric"] = found.asymmetric
+        each.append(params)
+    return each if any(params != each[0] for params in each) else each[0]
+
+
 # --- record ----------------------------------------------------------------------------------
 
 
@@ -112,10 +123,10 @@ def _record(decisions: Mapping[str, Decision], layers: Mapping[str, Layer], spec
         layer = layers.get(name)
         row = find_row(layer, spec) if layer is not None else None
         lines += ["record {", f"  key: {json.dumps(name, ensure_ascii=False)}", "  value {"]
-        lines += [
-            f"    {field}"
-            for field in _factors(decision, row is not None and row.ports.weight is not None)
-        ]
+        has_weight = row is not None and row.ports.weight is not None
+        lines += [f"    {field}" for field in _factors(decision, has_weight)]
+        if row is not None and 0 < len(decision.inputs or ()) < len(row.ports.data):
+            lines.append("    is_tensor_quantize: true")
         lines += ["  }", "}"]
     return "\n".join(lines) + "\n" if lines else ""
 
@@ -123,7 +134,10 @@ def _record(decisions: Mapping[str, Decision], layers: Mapping[str, Layer], spec
 def _factors(decision: Decision, has_weight: bool) -> list[str]:
     fields = []
     if decision.inputs != ():
-        fields += [f"scale_d: {DATA_SCALE}", "offset_d: 0"]
+        asymmetric = any(found.asymmetric for found in decision.formats)
+        fields += [f"scale_d: {DATA_SCALE}", f"offset_d: {OFFSET if asymmetric else 0}"]
+        bits = [found.bits for found in decision.formats if found.bits]
+        fields += [f'dst_type: "INT{max(bits)}"'] if bits else []
     if decision.weights or (decision.weights is None and has_weight):
         scales = (0.01, 0.02) if decision.weight_channel_wise else (0.01,)
         fields += [f"scale_w: {scale}" for scale in scales]

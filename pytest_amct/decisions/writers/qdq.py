@@ -20,8 +20,9 @@ from pytest_amct.decisions.writers.editor import (
 )
 from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Layer, Tensor
-from pytest_amct.tables.model import Spec
+from pytest_amct.tables.model import DataFormat, Spec
 
+_SIGNED: Mapping[int, Any] = {8: np.int8, 16: np.int16}
 _FROM, _FLOAT16_FROM = 10, 19
 """The first opsets in which QuantizeLinear exists and accepts Float16."""
 
@@ -50,7 +51,8 @@ def write_qdq(model: ModelProto, decisions: Mapping[str, Decision], spec: Spec) 
             _on_output(editor, layer)
         for tensor in dict.fromkeys(layer.raw.input[p] for p in ports):
             dtype = next(_dtype(layer.input(p)) for p in ports if layer.raw.input[p] == tensor)
-            pair = _pair(editor, layer, tensor, np.asarray(DATA_SCALE, dtype))
+            zero = _data_zero(decision, next(p for p in ports if layer.raw.input[p] == tensor))
+            pair = _pair(editor, layer, tensor, np.asarray(DATA_SCALE, dtype), zero)
             for port in ports:
                 if layer.raw.input[port] == tensor:
                     layer.raw.input[port] = pair
@@ -75,10 +77,16 @@ def _possible(editor: Editor, tensor: Tensor | None) -> bool:
     return dtype == "float32" or (dtype == "float16" and editor.opset >= _FLOAT16_FROM)
 
 
-def _pair(editor: Editor, layer: Layer, tensor: str, scale: Any, zero: int = 0, **axis: int) -> str:
+def _data_zero(decision: Decision, port: int) -> Any:
+    """Return the zero point of the data at a port; its type gives the number of bits."""
+    found = next((f for f in decision.formats if f.port == port), DataFormat(port))
+    return _SIGNED[found.bits or 8](OFFSET if found.asymmetric else 0)
+
+
+def _pair(editor: Editor, layer: Layer, tensor: str, scale: Any, zero: Any, **axis: int) -> str:
     factors = [
         editor.constant(f"{tensor}_scale", scale),
-        editor.constant(f"{tensor}_zero_point", np.full(np.shape(scale), zero, np.int8)),
+        editor.constant(f"{tensor}_zero_point", np.full(np.shape(scale), zero, zero.dtype)),
     ]
     domain = editor.linear()
     numbers = editor.before(layer, "QuantizeLinear", [tensor, *factors], domain, **axis)
@@ -103,7 +111,7 @@ def _on_weight(editor: Editor, layer: Layer, port: int, decision: Decision) -> N
     rank = len(walk.shape(tensor) or ())
     axis = channel_axis(layer, rank) if decision.weight_channel_wise else None
     along = {} if axis is None else {"axis": axis}
-    zero = OFFSET if decision.weight_asymmetric else 0
+    zero = np.int8(OFFSET if decision.weight_asymmetric else 0)
     array = own_constant(tensor)
     if array is None:
         scale = made_up_scales(tensor, axis)
@@ -111,7 +119,7 @@ def _on_weight(editor: Editor, layer: Layer, port: int, decision: Decision) -> N
             pair = _pair(editor, layer, tensor.name, scale.astype(_dtype(tensor)), zero, **along)
             layer.raw.input[port] = pair
         return
-    numbers, scales = quantize(array, axis, zero)
+    numbers, scales = quantize(array, axis, int(zero))
     inputs = [
         editor.constant(f"{tensor.name}_quantized", numbers),
         editor.constant(f"{tensor.name}_scale", scales.astype(array.dtype)),

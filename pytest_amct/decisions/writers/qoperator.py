@@ -53,11 +53,15 @@ def write_qoperator(model: ModelProto, decisions: Mapping[str, Decision], spec: 
         used = [t for t in layer.inputs if t is not None]
         if layer.domain or any(walk.dtype(t) != "float32" for t in used):
             continue
-        if layer.type in _WEIGHTED:
+        if layer.type == "MatMul" and decision.inputs == (0, 1):
+            _product(editor, layer)
+        elif layer.type in _WEIGHTED:
             if editor.weight_port(layer, decision) is not None and decision.inputs != ():
                 _weighted(editor, layer, decision)
         elif decision.inputs != ():
-            if layer.type in (*_UNARY, *_BINARY):
+            # The operators for two operands quantize both.
+            both = decision.inputs is None or len(decision.inputs) == 2
+            if layer.type in _UNARY or (layer.type in _BINARY and both):
                 _linear(editor, layer, decision)
             elif layer.type == "MaxPool" and len(layer.outputs) == 1:
                 _on_integers(editor, layer)
@@ -101,6 +105,12 @@ def _linear(editor: Editor, layer: Layer, decision: Decision) -> None:
     inputs = [n for t in list(layer.raw.input)[:count] for n in _quantized(editor, layer, t)]
     editor.use(MICROSOFT)
     _replace(layer, f"QLinear{layer.type}", MICROSOFT, [*inputs, *_output(editor, layer)])
+
+
+def _product(editor: Editor, layer: Layer) -> None:
+    """Replace a product of two variables. Both are data."""
+    inputs = [n for t in list(layer.raw.input) for n in _quantized(editor, layer, t)]
+    _replace(layer, *_WEIGHTED["MatMul"], [*inputs, *_output(editor, layer)])
 
 
 def _on_integers(editor: Editor, layer: Layer) -> None:

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_amct.fixtures.misreadings import taking
 from syrupy.assertion import SnapshotAssertion
 
 from pytest_amct.cases import catalog
+from pytest_amct.cases.plan import Case
 from pytest_amct.errors import UsageError
 from pytest_amct.gate import Gate
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference
+from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.reports.assembly import assemble
 from pytest_amct.results import Collected
 from pytest_amct.runner import Runner
@@ -138,3 +141,48 @@ def test_the_reference_passes_and_every_condition_is_shown_both_ways(
     assert not [id_ for id_, why in left.items() if why.startswith("NEVER")]
     unseen = {row.id: "not seen" for row in spec.rows if row.seen == "no"}
     assert {**left, **unseen} == snapshot
+
+
+# --- what a release does not decide ---------------------------------------------------------------
+
+
+def findings_of(type_: str, release: str, cases: list[Case], scratch: Path) -> set[str]:
+    """Return the conditions that accuse a quantizer which quantizes every layer of a type."""
+    quantizer = FunctionQuantizer("all", taking(lambda: type_, release), None)
+    settings = Settings("it", max_examples=0, scratch=scratch)
+    runner = Runner(quantizer, load_spec(release), settings)
+    return {finding.condition for case in cases for finding in runner.record(case).findings}
+
+
+def cases_of(*groups: str) -> list[Case]:
+    return [case for group in groups for case in catalog.gate_cases(group)]
+
+
+C = "uniform/onnx/Conv"
+
+
+@pytest.mark.parametrize(
+    ("type_", "groups", "silent", "other"),
+    [
+        # not seen
+        ("Conv", (f"{C}/weight_source", f"{C}/dilation_d"), "cann-9.0.0", "cann-7.0.0"),
+        ("MatMul", ("uniform/onnx/MatMul/second_input",), "cann-8.0.RC1", "cann-7.0.0"),
+        ("Mul", ("uniform/onnx/unlisted/Mul",), "cann-8.5.0", "ge-2026-08"),
+        # the cell is silent
+        ("Conv", (f"{C}/dilation_d",), "cann-6.0.1", "cann-6.3.RC1"),
+        ("Conv", (f"{C}/weight_source",), "cann-6.3.RC1", "cann-6.3.RC2"),
+        ("AveragePool", ("float16/onnx/AveragePool",), "cann-6.3.RC1", "cann-6.3.RC2"),
+    ],
+)
+def test_what_a_release_leaves_open_is_no_finding(
+    type_: str, groups: tuple[str, ...], silent: str, other: str, tmp_path: Path
+) -> None:
+    cases = cases_of(*groups)
+    assert findings_of(type_, silent, cases, tmp_path) == set()
+    assert findings_of(type_, other, cases, tmp_path) == set(groups)
+
+
+def test_the_float16_rule_still_closes_a_row_that_was_not_seen(tmp_path: Path) -> None:
+    for release in ("cann-8.0.RC1", "cann-9.0.0"):
+        found = findings_of("MaxPool", release, cases_of("float16/onnx/MaxPool"), tmp_path)
+        assert found == {"float16/onnx/MaxPool"}

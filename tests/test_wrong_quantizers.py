@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_amct.fixtures.mechanical import mechanical
 from pytest_amct.fixtures.misreadings import WrongQuantizer
 from pytest_amct.fixtures.wrong_caffe import WRONG_CAFFE
 from pytest_amct.fixtures.wrong_quantizers import WRONG
+from pytest_amct.fixtures.wrong_releases import WRONG_RELEASES
 from pytest_amct.fixtures.wrong_tensorflow import WRONG_TENSORFLOW
 
 from pytest_amct.explore import Explorer
@@ -21,19 +23,20 @@ from pytest_amct.tables.model import condition_id
 from pytest_amct.verdicts import not_quantized
 
 SPEC = load_spec()
-ALL = {**WRONG, **WRONG_TENSORFLOW, **WRONG_CAFFE}
+ALL = {**WRONG, **WRONG_TENSORFLOW, **WRONG_CAFFE, **WRONG_RELEASES}
 
 
 def quantizer_of(wrong: WrongQuantizer) -> FunctionQuantizer:
     return FunctionQuantizer(wrong.name, wrong.quantize, wrong)
 
 
-def runner_of(quantizer: object, scratch: Path, **settings: object) -> Runner:
-    return Runner(quantizer, SPEC, Settings("it", max_examples=0, scratch=scratch, **settings))  # type: ignore[arg-type]
+def runner_of(wrong: WrongQuantizer, scratch: Path, **settings: Any) -> Runner:
+    made = Settings("it", max_examples=0, scratch=scratch, **settings)
+    return Runner(quantizer_of(wrong), load_spec(wrong.release), made)
 
 
 def check(wrong: WrongQuantizer, scratch: Path) -> Result:
-    runner = runner_of(quantizer_of(wrong), scratch)
+    runner = runner_of(wrong, scratch)
     if wrong.kind == "quantizes-nothing":
         return runner.check_alive(*wrong.frameworks)
     return runner.check(wrong.caught_by)
@@ -87,7 +90,7 @@ def test_a_decision_that_depends_on_irrelevant_details_is_unstable(
 def test_layers_left_in_float_are_reported_and_fail_in_required_rows(
     wrong: WrongQuantizer, tmp_path: Path
 ) -> None:
-    runner = runner_of(quantizer_of(wrong), tmp_path)
+    runner = runner_of(wrong, tmp_path)
     row = wrong.caught_by.split("/")[1:]
     groups = [g for g in runner.gate.groups if g.split("/")[1:3] == row]
     records = [r for group in groups for r in runner.check(group).records]
@@ -96,7 +99,7 @@ def test_layers_left_in_float_are_reported_and_fail_in_required_rows(
         f for f in not_quantized(records, runner.policy) if f.condition == wrong.caught_by
     ]
     assert finding.status == "warned"
-    is_required = runner_of(quantizer_of(wrong), tmp_path, required_rows=(wrong.caught_by,))
+    is_required = runner_of(wrong, tmp_path, required_rows=(wrong.caught_by,))
     failures = [is_required.check(group).failure for group in groups]
     assert any(failure and failure.startswith("not-quantized: ") for failure in failures)
 

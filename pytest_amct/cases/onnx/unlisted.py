@@ -24,6 +24,7 @@ UNLISTED: Mapping[str, Plan] = {
     "ReduceMean": Plan("ReduceMean", _2D, extra=(("int64", (2.0, 3.0)),)),
     "LpPool": replace(DEFAULTS["MaxPool"], type="LpPool"),
     "GlobalLpPool": Plan("GlobalLpPool", _2D),
+    "GlobalAveragePool": Plan("GlobalAveragePool", _2D),  # a type of a row in most releases
     "BatchNormalization": Plan("BatchNormalization", _2D, extra=(("float32", (0.5,) * 32),) * 4),
     "InstanceNormalization": Plan(
         "InstanceNormalization", _2D, extra=(("float32", (0.5,) * 32), ("float32", (0.1,) * 32))

@@ -12,8 +12,26 @@ import pytest
 from kills import excuse, kill
 from pytest_amct.fixtures.mechanical import WAYS, Mutant, mechanical
 
+from pytest_amct.tables.loader import load_spec, releases
+
 FULL = os.environ.get("AMCT_PROOF") == "full"
 EVERY = [m for f in ("onnx", "tensorflow", "caffe") for m in mechanical(f)]
+KNOWN = {m.condition for m in EVERY}
+
+
+def of_releases() -> list[tuple[str, Mutant]]:
+    """Return those about conditions that the default release does not have, once each."""
+    found: dict[str, tuple[str, Mutant]] = {}
+    for release in releases():
+        spec = load_spec(release)
+        for mutant in (m for f in spec.frameworks for m in mechanical(f, spec)):
+            if mutant.condition not in KNOWN:
+                found.setdefault(mutant.name, (release, mutant))
+    return list(found.values())
+
+
+NEW = of_releases()
+PART_OF_NEW = NEW if FULL else NEW[len(NEW) % 6 :: 6]
 PART = EVERY if FULL else EVERY[len(EVERY) % 6 :: 6]
 
 
@@ -26,6 +44,22 @@ def test_a_wrongly_implemented_condition_is_caught(mutant: Mutant, tmp_path: Pat
         assert not killed.by, "what the document leaves open was counted"
     else:
         assert killed.by or excuse(mutant)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("release", "mutant"), PART_OF_NEW, ids=[f"{release}:{m.name}" for release, m in PART_OF_NEW]
+)
+def test_a_wrongly_implemented_condition_of_a_release_is_caught(
+    release: str, mutant: Mutant, tmp_path: Path
+) -> None:
+    spec = load_spec(release)
+    killed = kill(mutant, tmp_path, spec)
+    assert killed.others == frozenset(), "another condition was named"
+    if mutant.way == "unknown-as-true":
+        assert not killed.by, "what the document leaves open was counted"
+    else:
+        assert killed.by or excuse(mutant, spec)
 
 
 def test_there_is_a_wrong_quantizer_for_each_way() -> None:

@@ -15,7 +15,7 @@ from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.runner import Runner
 from pytest_amct.tables.loader import load_spec
-from pytest_amct.tables.model import Condition, Row, condition_id
+from pytest_amct.tables.model import Condition, Row, Spec, condition_id
 from pytest_amct.verdicts import Finding, Record, not_quantized
 
 SPEC = load_spec()
@@ -41,17 +41,19 @@ class Killed:
         return "not-quantized" if self.not_quantized else ""
 
 
-def runner_of(quantizer: Quantizer, framework: str, scratch: Path) -> Runner:
+def runner_of(
+    quantizer: Quantizer, framework: str, scratch: Path, spec: Spec | None = None
+) -> Runner:
     """Return a runner of a framework's gate without random examples."""
     settings = Settings("it", max_examples=0, scratch=scratch, frameworks=(framework,))
-    return Runner(quantizer, SPEC, settings)
+    return Runner(quantizer, spec or SPEC, settings)
 
 
-def kill(mutant: Mutant, scratch: Path) -> Killed:
+def kill(mutant: Mutant, scratch: Path, spec: Spec | None = None) -> Killed:
     """Run the cases of the gate that concern a mutant's condition and row."""
     made = mutant.make()
     quantizer = FunctionQuantizer(mutant.name, made.quantize, made)
-    runner = runner_of(quantizer, mutant.condition.split("/")[1], scratch)
+    runner = runner_of(quantizer, mutant.condition.split("/")[1], scratch, spec)
     mine = [group for group in runner.gate.groups if _concerns(group, mutant)]
     records = [record for group in mine for record in runner.check(group).records]
     return summed(mutant.condition, mutant.row, records, runner)
@@ -77,11 +79,11 @@ def _concerns(group: str, mutant: Mutant) -> bool:
     return bool(same)
 
 
-def excuse(mutant: Mutant) -> str:
+def excuse(mutant: Mutant, spec: Spec | None = None) -> str:
     """Return why this mistake cannot be detected, ``""`` if it can."""
     if mutant.way == "unknown-as-true":
         return "not decided by the document"
-    found = _condition(mutant)
+    found = _condition(mutant, spec or SPEC)
     if found is None:
         return ""
     row, condition = found
@@ -95,9 +97,9 @@ def excuse(mutant: Mutant) -> str:
     return ""
 
 
-def _condition(mutant: Mutant) -> tuple[Row, Condition] | None:
-    for row in SPEC.rows:
-        for condition in row.conditions:
+def _condition(mutant: Mutant, spec: Spec) -> tuple[Row, Condition] | None:
+    for row in spec.rows:
+        for condition in row.asked:
             if row.id == mutant.row and condition_id(row, condition) == mutant.condition:
                 return row, condition
     return None

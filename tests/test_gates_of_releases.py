@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_amct.fixtures.misreadings import taking
 from syrupy.assertion import SnapshotAssertion
+from validity import EXCEPTIONS, PARSERS
 
 from pytest_amct.cases import catalog
+from pytest_amct.cases.catalog import parse_case
 from pytest_amct.cases.plan import Case
 from pytest_amct.errors import UsageError
+from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.gate import Gate
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
+from pytest_amct.quantizers.protocol import SETTINGS
 from pytest_amct.reports.assembly import assemble
 from pytest_amct.results import Collected
 from pytest_amct.runner import Runner
@@ -26,6 +33,7 @@ from pytest_amct.tables.loader import load_spec, releases
 from pytest_amct.tables.model import Condition, Spec, condition_id
 
 DEFAULT = load_spec()
+EVERYTHING = frozenset({"nonuniform", "weight_only", *SETTINGS})
 
 
 def gate_of(spec: Spec) -> Gate:
@@ -141,6 +149,44 @@ def test_the_reference_passes_and_every_condition_is_shown_both_ways(
     assert not [id_ for id_, why in left.items() if why.startswith("NEVER")]
     unseen = {row.id: "not seen" for row in spec.rows if row.seen == "no"}
     assert {**left, **unseen} == snapshot
+
+
+# --- the models that no other test runs -----------------------------------------------------------
+
+
+def new_cases(framework: str) -> Iterator[Case]:
+    """Return the cases of groups that the default release does not have."""
+    seen = set(catalog.groups(EVERYTHING, (framework,)))
+    for release in releases():
+        for group in catalog.groups(EVERYTHING, (framework,), load_spec(release)):
+            if group not in seen:
+                seen.add(group)
+                yield from catalog.gate_cases(group, EVERYTHING)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_models_of_other_releases_are_legal_and_built_from_their_ids(framework: str) -> None:
+    if find_spec({"onnx": "onnxruntime", "tensorflow": "tensorflow", "caffe": "cv2"}[framework]):
+        run = PARSERS[framework]
+    else:
+        pytest.skip(f"no parser of {framework} is installed")
+    known, failed = EXCEPTIONS[framework], {}
+    tried: set[bytes] = set()
+    for case in new_cases(framework):
+        built = case.build()
+        assert parse_case(case.id).build() == built, case.id
+        if built.data in tried:
+            continue
+        tried.add(built.data)
+        try:
+            run(built)
+        except Exception as error:
+            text = f"{case.id}: {error}".replace("\n", " ")
+            if not any(re.search(pattern, text) for pattern in known):
+                failed[case.id] = text
+    assert failed == {}
+    assert len(tried) > 20
 
 
 # --- what a release does not decide ---------------------------------------------------------------

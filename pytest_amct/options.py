@@ -338,3 +338,29 @@ def _scratch(config: pytest.Config) -> Path:
         with contextlib.suppress(OSError):  # the repository is read-only
             return Path(cache.mkdir("amct"))
     return Path(tempfile.gettempdir(), f"pytest-amct-{uuid.uuid4().hex[:12]}")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a repository says of rows and conditions in its ini file, see `Settings`."""
+
+    #: the ini file, ``""`` if there is none
+    file: str
+    required_rows: tuple[str, ...]
+    float_rows: tuple[str, ...]
+    waivers: Mapping[str, str]
+
+
+def read_declared(folder: Path) -> Declared:
+    """Return what the ini file says that pytest finds for a folder; no conftest.py is imported.
+
+    Raises `pytest.UsageError` with one sentence.
+    """
+    arguments = [str(folder), "--noconftest", "-p", "no:cacheprovider"]
+    config = pytest.Config.fromdictargs({}, arguments)
+    return Declared(
+        file=str(config.inipath or ""),
+        required_rows=tuple(config.getini("amct_required_rows")),
+        float_rows=tuple(config.getini("amct_float_rows")),
+        waivers=_waivers(config.getini("amct_waivers")),
+    )

@@ -9,7 +9,7 @@ they are rows of their own: ``settings/onnx/Gemm``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pytest_amct.frameworks import FRAMEWORKS
@@ -33,20 +33,20 @@ _ORDER = (*TABLES, SETTINGS)
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A condition of a row, and which of the row's layers it is about.
+    """A condition of a row, and which of the row's layers it is about: all, if both are empty."""
 
-    `where` is the guard of a form, ``"others"`` for the layers of no form, ``"all"`` for every one.
-    """
-
-    where: Mapping[str, Any] | Literal["all", "others"]
     condition: Condition
+    #: the guard of the form that it is about
+    form: Mapping[str, Any] = field(default_factory=dict)
+    #: the guards of all forms, if it is about the layers of none
+    but: Sequence[Mapping[str, Any]] = ()
 
     def is_like(self, other: Said) -> bool:
         """Return whether the two say the same. What was seen in English has a weaker basis."""
         mine, theirs = self.condition, other.condition
         basis = mine.basis == theirs.basis or mine.open or mine.english or theirs.english
         same = (mine.require, mine.when, mine.open) == (theirs.require, theirs.when, theirs.open)
-        return basis and same and self.where == other.where
+        return basis and same and (self.form, self.but) == (other.form, other.but)
 
 
 Statements = Mapping[str, Sequence[Said]]
@@ -149,6 +149,11 @@ def presence(spec: Spec, id_: str) -> Presence:
     return "unseen" if cut_off or parts.table not in spec.lists else "absent"
 
 
+def is_whole(spec: Spec) -> bool:
+    """Return whether every row and table of a release was seen in the original."""
+    return set(spec.lists) == set(TABLES) and all(row.seen == "whole" for row in spec.rows)
+
+
 def row_ids(specs: Sequence[Spec]) -> list[str]:
     """Return the ids of all rows of some releases: by table, then by framework, in their order."""
     ids = dict.fromkeys(row.id for spec in specs for row in spec.rows)
@@ -173,16 +178,15 @@ def statements(spec: Spec, id_: str) -> Statements:
     of_settings = ConditionId.parse(id_).table == SETTINGS
     if row.seen == "no" and not of_settings:
         return {}
-    parts: list[tuple[Mapping[str, Any] | Literal["others"], Row]] = [("others", row)]
-    parts += [(form.when, form.row) for form in row.forms]
+    said = [Said(c, but=[form.when for form in row.forms]) for c in row.conditions]
+    said += [Said(c, form=form.when) for form in row.forms for c in form.row.conditions]
     found: dict[str, list[Said]] = {}
-    for where, part in parts:
-        for condition in part.conditions:
-            named = condition_id(row, condition)
-            own = condition.id not in once(spec, _shared)
-            if own and (ConditionId.parse(named).table == SETTINGS) == of_settings:
-                found.setdefault(named, []).append(Said(where, condition))
-    return {named: _joined(said, len(parts)) for named, said in found.items()}
+    for one in said:
+        named = condition_id(row, one.condition)
+        own = one.condition.id not in once(spec, _shared)
+        if own and (ConditionId.parse(named).table == SETTINGS) == of_settings:
+            found.setdefault(named, []).append(one)
+    return {named: _joined(said, 1 + len(row.forms)) for named, said in found.items()}
 
 
 def _shared(spec: Spec) -> frozenset[str]:
@@ -193,7 +197,7 @@ def _shared(spec: Spec) -> frozenset[str]:
 
 def _joined(said: Sequence[Said], parts: int) -> Sequence[Said]:
     """Return one statement about all layers if every part of a row says the same."""
-    every = [Said("all", one.condition) for one in said]
+    every = [Said(one.condition) for one in said]
     if len(every) == parts and all(one.is_like(every[0]) for one in every):
         return every[:1]
     return said
@@ -219,10 +223,29 @@ def compare(before: Spec, after: Spec) -> Comparison:
         pair = presence(before, id_), presence(after, id_)
         if {"unseen", "elsewhere"} & set(pair):
             unseen[id_] = pair
-        elif (change := _row(id_, before, after)) is not None:
+        elif (change := _row(id_, before, after)) and (change := _as_seen(change, before, after)):
             rows.append(change)
     tables, float16 = dict(_tables(before, after)), dict(_float16(before, after))
     return Comparison(before, after, tables, rows, float16, unseen)
+
+
+def _as_seen(change: RowChange, before: Spec, after: Spec) -> RowChange | None:
+    """Return a change without what rests on a row of table 1 that was not seen in one release.
+
+    That is which forms the settings of table 3 are about, and what is argued for weights alone.
+    """
+    id_ = ConditionId.parse(change.id)
+    first = str(replace(id_, table="uniform"))
+    if id_.table == "uniform" or "unseen" not in (presence(before, first), presence(after, first)):
+        return change
+    kept = [c for c in change.conditions if not _rests_on_table_1(c, id_.table)]
+    return replace(change, conditions=kept) if kept or change.change != "changed" else None
+
+
+def _rests_on_table_1(change: ConditionChange, table: str) -> bool:
+    old, new = ([Said(one.condition) for one in said] for said in (change.before, change.after))
+    argued = all(one.condition.basis == "inferred" for one in (*old, *new))
+    return _are_alike(old, new) if table == SETTINGS else argued
 
 
 def _tables(before: Spec, after: Spec) -> Iterator[tuple[str, Change]]:

@@ -1,7 +1,6 @@
 """What releases hold and how they differ, in words: ``pytest-amct specs`` and ``diff``.
 
-A text is a list of sections. Each is written as plain text or as Markdown; the JSON forms are made
-of the comparison itself.
+A text is a list of sections, which can be written as plain text or as Markdown.
 """
 
 from __future__ import annotations
@@ -25,15 +24,13 @@ from pytest_amct.tables.comparing import (
     is_whole,
     presence,
     row_ids,
-    statements,
-    variants,
 )
 from pytest_amct.tables.float16 import FLOAT16_REQUIRED
 from pytest_amct.tables.loader import DEFAULT_RELEASE, LATEST, LATEST_RELEASE
 from pytest_amct.tables.model import Spec
 
-DIFF, HISTORY = "pytest-amct-diff/1", "pytest-amct-history/1"
-"""The formats of the JSON forms, see ``diff.schema.json``."""
+DIFF = "pytest-amct-diff/1"
+"""The format of `difference_json`, see ``diff.schema.json``."""
 
 _MARKS = {"appeared": "+", "went": "-", "changed": "~"}
 _NAMES = {"uniform": "table 1 (uniform)", "nonuniform": "table 2 (nonuniform)"}
@@ -76,7 +73,7 @@ def as_text(head: str, sections: Sequence[Section]) -> str:
 def as_markdown(head: str, sections: Sequence[Section]) -> str:
     """Return sections as Markdown."""
     title, *rest = head.splitlines()
-    found = [f"# {title}", *(f"\n{line}" for line in rest)]
+    found = [f"# {title}", "", *rest]
     for section in sections:
         found += ["", f"## {section.title}", ""]
         for line in section.lines:
@@ -178,9 +175,9 @@ def _lines(row: RowChange, found: Comparison) -> Iterator[Line]:
         types = ", ".join(present.types if present else ())
         if row.after is None:
             basis = found.after.lists[ConditionId.parse(row.id).table]
-            yield Line("-", "row", [("", f"{types}: forbidden without it ({basis})")])
+            yield Line("-", "row", [("", f"lists {types}, forbidden without it ({basis})")])
             return
-        yield Line("+", "row", [("", types)])
+        yield Line("+", "row", [("", f"lists {types}")])
     else:
         for name, old, new in (
             ("types", row.before.types, row.after.types),
@@ -334,96 +331,5 @@ def difference_json(found: Comparison, declared: Declared) -> dict[str, Any]:
         "settings": [
             {"key": key, "pattern": pattern, "ids": ids}
             for key, pattern, ids in touches(found, declared)
-        ],
-    }
-
-
-# --- the history ----------------------------------------------------------------------------------
-
-_SIGNS: Mapping[Presence, str] = {"unseen": "?", "absent": "-", "elsewhere": "."}
-_LEGEND = (
-    "A, B ...: the readings of a row, in the order of publication; ': seen in English only;"
-    " ?: not seen, or not on this page; -: no such row; .: the page does not speak of this framework"
-)
-
-
-def _cells(specs: Mapping[str, Spec]) -> dict[str, list[str]]:
-    """Return the rows of the history: a letter or a sign for each release."""
-    every = [*specs.values()]
-    found = {
-        id_: [
-            _SIGNS.get(seen, "")
-            if number is None
-            else chr(ord("A") + number) + ("'" if seen == "english" else "")
-            for seen, number in variants(every, id_)
-        ]
-        for id_ in row_ids(every)
-    }
-    found["Float16 rule"] = ["no" if s.float16_basis == "open" else "yes" for s in every]
-    return found
-
-
-def _readings(specs: Mapping[str, Spec], id_: str) -> dict[str, dict[str, str]]:
-    """Return the readings of a row by letter: what each condition says."""
-    found: dict[str, dict[str, str]] = {}
-    every = [*specs.values()]
-    for spec, (_, number) in zip(every, variants(every, id_), strict=True):
-        if number is not None:
-            said = statements(spec, id_)
-            letter = chr(ord("A") + number)
-            words = {ConditionId.parse(c).name: reading(one) for c, one in said.items()}
-            found.setdefault(letter, words)
-    return found
-
-
-def _spelled(words: Mapping[str, str]) -> str:
-    return "; ".join(f"{name}: {said}" for name, said in words.items()) or "no condition"
-
-
-def _histories(specs: Mapping[str, Spec]) -> list[Section]:
-    sections = []
-    for id_ in row_ids([*specs.values()]):
-        found = _readings(specs, id_)
-        if len(found) > 1:
-            lines = [Line("", letter, [("", _spelled(said))]) for letter, said in found.items()]
-            sections.append(Section(id_, lines))
-    return sections
-
-
-def history_text(specs: Mapping[str, Spec]) -> str:
-    """Return the history of all rows as plain text: releases have numbers."""
-    head = [f"{n:3} {name}" for n, name in enumerate(specs, 1)]
-    cells = _cells(specs)
-    width = max(map(len, cells))
-    table = [" " * width + "".join(f"{n:>4}" for n in range(1, len(specs) + 1))]
-    table += [f"{id_:{width}}" + "".join(f"{c:>4}" for c in row) for id_, row in cells.items()]
-    return as_text("\n".join([*head, "", *table, "", _LEGEND]), _histories(specs))
-
-
-def history_markdown(specs: Mapping[str, Spec]) -> str:
-    """Return the history of all rows as Markdown."""
-    rows = [["row", *specs], ["---"] * (len(specs) + 1)]
-    rows += [[f"`{id_}`", *row] for id_, row in _cells(specs).items()]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return as_markdown(f"All releases\n{_LEGEND}\n{table}", _histories(specs))
-
-
-def history_json(specs: Mapping[str, Spec]) -> dict[str, Any]:
-    """Return the JSON form of the history."""
-    every = [*specs.values()]
-    return {
-        "format": HISTORY,
-        "releases": [{"name": name, "title": spec.title} for name, spec in specs.items()],
-        "float16": [spec.float16_basis != "open" for spec in every],
-        "rows": [
-            {
-                "id": id_,
-                "releases": [
-                    {"seen": seen, "reading": None if n is None else chr(ord("A") + n)}
-                    for seen, n in variants(every, id_)
-                ],
-                "readings": _readings(specs, id_),
-            }
-            for id_ in row_ids(every)
         ],
     }

@@ -1,8 +1,11 @@
-"""``pytest-amct export`` and ``pytest-amct judge``: for tools that run outside pytest."""
+"""The command line: ``export`` and ``judge`` for tools that run outside pytest, ``specs``, ``diff``
+and ``rule`` about the releases.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import shutil
 import subprocess
@@ -11,16 +14,22 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pytest
+
 from pytest_amct import __version__
 from pytest_amct.cases import catalog
 from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.frameworks import FRAMEWORKS
+from pytest_amct.options import read_declared
 from pytest_amct.quantizers.folders import write_folder
 from pytest_amct.quantizers.protocol import SETTINGS, Request
 from pytest_amct.quantizers.replay import PREFIX
 from pytest_amct.quantizers.running import make_request
+from pytest_amct.reports import history, pages, releases
 from pytest_amct.request_options import SCHEMES
-from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.comparing import compare
+from pytest_amct.tables.loader import load_spec, published
+from pytest_amct.tables.model import Spec
 
 _USAGE_ERROR = 4
 """The exit status of pytest for a wrong command line."""
@@ -31,14 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         return int(given.run(given))
-    except AmctError as error:
+    except (AmctError, pytest.UsageError) as error:
         print(f"pytest-amct: {error}", file=sys.stderr)
         return _USAGE_ERROR
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "pytest-amct", description="Conformance of quantizers that run outside pytest."
+        "pytest-amct",
+        description="Quantizers that run outside pytest, and the releases of the tables.",
     )
     version = f"pytest-amct {__version__}, tables of {load_spec().title}"
     parser.add_argument("--version", action="version", version=version)
@@ -74,6 +84,28 @@ def _parser() -> argparse.ArgumentParser:
         nargs=argparse.REMAINDER,
         metavar="...",
         help="--amct-report=DIR, --amct-strict ...",
+    )
+    specs = commands.add_parser("specs", help="list the releases and what was seen of each")
+    specs.set_defaults(run=_specs)
+    diff = commands.add_parser("diff", help="say what differs between two releases")
+    diff.set_defaults(run=_diff)
+    diff.add_argument(
+        "releases", nargs="*", metavar="RELEASE", help="two releases, or .toml files of tables"
+    )
+    diff.add_argument("--all", action="store_true", help="the history of all releases instead")
+    diff.add_argument("--format", choices=("text", "markdown", "json"), default="text")
+    diff.add_argument(
+        "--rootdir",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="whose waivers, required and float rows are compared (default: the current folder)",
+    )
+    rule = commands.add_parser("rule", help="explain one condition")
+    rule.set_defaults(run=_rule)
+    rule.add_argument("id", metavar="ID", help="a condition, row or case, as failures name it")
+    rule.add_argument(
+        "--spec", action="append", default=[], metavar="FILE", help="a .toml file of tables, too"
     )
     return parser
 
@@ -138,3 +170,45 @@ def _judge(given: argparse.Namespace) -> int:
     # In a new process: pytest warns about plugins that were imported before it.
     command = [sys.executable, "-m", "pytest", "--amct", f"--amct-quantizer={name}"]
     return subprocess.run([*command, *given.pytest], check=False).returncode
+
+
+def _releases(names: Sequence[str]) -> dict[str, Spec]:
+    return {name: load_spec(name) for name in names}
+
+
+def _specs(given: argparse.Namespace) -> int:
+    print(releases.listing(_releases(published())))
+    return 0
+
+
+def _diff(given: argparse.Namespace) -> int:
+    if len(given.releases) != (0 if given.all else 2):
+        raise UsageError(
+            "diff: name two releases, or give --all alone: pytest-amct specs lists them"
+        )
+    if not given.rootdir.is_dir():
+        raise UsageError(f"--rootdir={given.rootdir}: no such folder: name the repository's")
+    print(_history(given.format) if given.all else _difference(given))
+    return 0
+
+
+def _history(form: str) -> str:
+    specs = _releases(published())
+    if form == "json":
+        return json.dumps(history.history_json(specs), indent=2)
+    written = history.history_markdown if form == "markdown" else history.history_text
+    return written(specs)
+
+
+def _difference(given: argparse.Namespace) -> str:
+    found = compare(*map(load_spec, given.releases))
+    declared = read_declared(given.rootdir)
+    if given.format == "json":
+        return json.dumps(releases.difference_json(found, declared), indent=2)
+    written = releases.as_markdown if given.format == "markdown" else releases.as_text
+    return written(*releases.difference(found, declared))
+
+
+def _rule(given: argparse.Namespace) -> int:
+    print(pages.page(given.id, _releases([*published(), *given.spec])))
+    return 0

@@ -173,11 +173,11 @@ def _lines(row: RowChange, found: Comparison) -> Iterator[Line]:
     if row.before is None or row.after is None:
         present = row.before or row.after
         types = ", ".join(present.types if present else ())
+        words = f"lists {types}"
         if row.after is None:
             basis = found.after.lists[ConditionId.parse(row.id).table]
-            yield Line("-", "row", [("", f"lists {types}, forbidden without it ({basis})")])
-            return
-        yield Line("+", "row", [("", f"lists {types}")])
+            words += f", forbidden without it ({basis})"
+        yield Line(_MARKS[row.change], "row", [("", words)])
     else:
         for name, old, new in (
             ("types", row.before.types, row.after.types),

@@ -23,7 +23,8 @@ def told(finding: Finding, built: Built, release: str) -> list[str]:
     lines.append(f"condition  {finding.condition}")
     if finding.row:
         lines.append(f"row        {finding.row} of {release}")
-    lines.append(f"explained  pytest-amct rule {finding.condition}")
+    if finding.kind == "over-quantized":
+        lines.append(f"explained  pytest-amct rule {finding.condition}")
     network = built.native.network()
     target = target_layers(network, built.targets)
     marked = [layer for layer in target if str(layer) == finding.layer] or target

@@ -289,6 +289,12 @@ def test_a_list_that_is_closed_on_another_basis() -> None:
     assert "One row: a type without a row must stay in float (inferred)" in text
 
 
+def test_a_table_that_was_seen_in_english_is_not_closed_on_another_basis() -> None:
+    old, new = SPECS["cann-7.0.0"], SPECS["cann-8.5.0"]
+    assert (old.lists["nonuniform"], new.lists["nonuniform"]) == ("stated", "inferred")
+    assert "nonuniform" not in compare(old, new).tables
+
+
 # --- what the repository declares -----------------------------------------------------------------
 
 INI = """

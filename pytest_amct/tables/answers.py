@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Basis, Layer
@@ -25,6 +24,8 @@ from pytest_amct.tables.model import (
     condition_id,
 )
 from pytest_amct.tables.plainly import Step, hold, steps
+from pytest_amct.tables.rows import find_row as find_row
+from pytest_amct.tables.rows import see
 from pytest_amct.wording import written
 
 
@@ -84,24 +85,9 @@ def _says_nothing(treatment: Treatment) -> bool:
         and treatment.weights is None
         and treatment.weight_channel_wise is None
         and treatment.weight_asymmetric is None
+        and treatment.inputs is None
+        and not treatment.formats
     )
-
-
-def find_row(layer: Layer, spec: Spec, table: str = "uniform") -> Row | None:
-    """Return the row that lists a layer's type, ``None`` if no row of the table does."""
-    row = spec.by_type.get((table, layer.framework, layer.qualified_type))
-    return row if row is None or not row.forms else _form(layer, row)
-
-
-_SHOWN_NOTHING = Given(Treatment(), {})
-
-
-def _form(layer: Layer, row: Row) -> Row:
-    """Return what a row says of a layer's form: the row itself, or one of its forms."""
-    for form in row.forms:
-        if _see(layer, row, form.when, _SHOWN_NOTHING).holds:
-            return form.row
-    return row
 
 
 def ir_types(layer: Layer, row: Row) -> tuple[str, ...]:
@@ -153,17 +139,18 @@ def _unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
 
 
 def _answer_unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
-    id_ = unlisted_id(table, layer)
+    id_, basis = unlisted_id(table, layer), spec.lists[table]
+    end = spec.ends.get(layer.framework, "whole") if table == "uniform" else "whole"
     unseen = None
     if layer.framework not in spec.frameworks:
         unseen = f"{spec.title} does not speak of {layer.framework}"
-    elif table == "uniform" and layer.framework in spec.cut_off:
+    elif end == "no":
         unseen = f"the last rows of {layer.framework} were not seen in {spec.title}"
     if unseen:
         required = "must be read in another release"
         unknown = Reason(id_, "unknown", unseen, required, "stated", "")
         return Answer("unspecified", "stated", None, (unknown,))
-    basis = spec.lists[table]
+    basis = "inferred" if end == "english" else basis
     why = f"no row lists {layer.qualified_type}"
     reason = Reason(id_, "broken", why, "must stay in float", basis, "")
     return Answer("forbidden", basis, None, (reason,))
@@ -176,11 +163,11 @@ def _reasons(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> Iter
     # by inference, for its spellings.
     if closed_by_float16(row, spec) and (spelling or layer.type == row.types[0]):
         seen = facts.float16
-        is_open = spec.float16_basis == "open"
-        weaker = spelling or is_open or row.seen == "no" or spec.float16_basis == "inferred"
-        basis: Basis = "inferred" if weaker else "stated"
-        state = _state(seen.holds or (None if is_open else seen.holds))
-        yield Reason(float16_id(row), state, seen.observed, FLOAT16_REQUIRED, basis, row.id)
+        holds = None if spec.float16_basis == "open" and not seen.holds else seen.holds
+        # The IR type was read from the row.
+        plain = spec.float16_basis == "stated" and row.seen == "whole"
+        basis: Basis = "inferred" if spelling or not (holds or plain) else "stated"
+        yield Reason(float16_id(row), _state(holds), seen.observed, FLOAT16_REQUIRED, basis, row.id)
     if spelling:
         why, required = f"{layer.type} is not named; {row.types[0]} is", "must be a named type"
         yield Reason(f"{row.id}/spelling", "unknown", why, required, "inferred", row.id)
@@ -195,10 +182,10 @@ def _reasons(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> Iter
 def _reason(layer: Layer, row: Row, condition: Condition, given: Given, spelling: bool) -> Reason:
     id_, kind = condition_id(row, condition), kind_of(condition.require)
     required = kind.required(condition.require)
-    guard = _see(layer, row, condition.when, given) if condition.when else Seen(True, "")
+    guard = see(layer, row, condition.when, given) if condition.when else Seen(True, "")
     if guard.holds is False:
         return Reason(id_, "vacuous", guard.observed, required, condition.basis, row.id)
-    seen = _see(layer, row, condition.require, given)
+    seen = see(layer, row, condition.require, given)
     observed = f"{guard.observed}, {seen.observed}" if guard.observed else seen.observed
     # An implication: if the guard is unknown, only a requirement that holds decides it.
     holds = True if seen.holds else (seen.holds if guard.holds else None)
@@ -210,10 +197,6 @@ def _reason(layer: Layer, row: Row, condition: Condition, given: Given, spelling
     weaker = seen.basis == "inferred" or spelling or (not holds and condition.basis == "inferred")
     basis: Basis = "inferred" if weaker else "stated"
     return Reason(id_, _state(holds), observed, required, basis, row.id)
-
-
-def _see(layer: Layer, row: Row, require: Mapping[str, Any], given: Given) -> Seen:
-    return kind_of(require).predicate(layer, row.ports, given, require)
 
 
 def _state(holds: bool | None) -> State:

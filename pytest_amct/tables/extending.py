@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_amct.errors import SpecError
@@ -16,34 +16,23 @@ _OWN = ("release", "title", "page", "unseen", "notes")
 """Keys that a file has for itself and never inherits."""
 
 
-def whole_document(
-    document: Document, source: str, load: Callable[[str], tuple[Document, str]]
-) -> Document:
+def whole_document(chain: Sequence[tuple[Document, str]]) -> Document:
     """Return a document with everything that it inherits, as one that extends nothing.
 
-    Rows and settings of a table that it does not list are left out: the table was not seen. `load`
-    returns the document of a file that ``extends`` names, and the name of the file in errors.
-    Raise `SpecError` if files extend each other in a circle, or if a file changes what its base
-    does not have.
+    `chain` has the document, the one that it extends, and so on, each with the name of its file.
+    Rows of a table that the document does not list are left out: the table was not seen. Raise
+    `SpecError` if a document changes what its base does not have.
     """
-    chain = [(document, source)]
-    names = [source]
-    while "extends" in chain[-1][0]:
-        document, source = chain[-1]
-        document, source = load(Fields(document, source, WHOLE).get("extends", str))
-        if source in names:
-            circle = " -> ".join([*names, source])
-            raise SpecError(f"{names[0]}: 'extends' leads back to a file: {circle}")
-        chain.append((document, source))
-        names.append(source)
-    whole: Document = chain.pop()[0]
-    if not chain:
-        return whole
-    for document, source in reversed(chain):
+    *extending, (whole, _) = chain
+    for document, source in reversed(extending):
         whole = _extended(whole, document, source)
-    lists = whole["lists"]
-    rows = (row for row in whole["row"] if row["id"].partition("/")[0] in lists)
-    return {**whole, "row": [_without_table_3(row, lists) for row in rows]}
+    if not extending:
+        return whole
+    document, source = extending[0]
+    lists = Fields(whole, source, WHOLE).table("lists").values
+    own = {_name(entry) for entry in document.get("row", ())}
+    rows = whole["row"]
+    return {**whole, "row": [r for r in rows if r["id"] in own or _table(r["id"]) in lists]}
 
 
 def _extended(base: Document, document: Document, source: str) -> Document:
@@ -52,6 +41,7 @@ def _extended(base: Document, document: Document, source: str) -> Document:
     made = {key: value for key, value in base.items() if key not in _OWN}
     made |= {k: v for k, v in document.items() if k not in ("extends", "absent", "row")}
     rows = {entry["id"]: entry for entry in base.get("row", [])}
+    changed: set[str] = set()
     for pattern in top.get("absent", list[str], []):
         gone = [id_ for id_ in rows if matches(id_, pattern)]
         if not gone:
@@ -61,20 +51,11 @@ def _extended(base: Document, document: Document, source: str) -> Document:
     for entry in top.get("row", list, []):
         row = Fields(entry, source, f"row {_name(entry)}")
         id_ = row.get("id", str)
+        if id_ in changed:
+            raise row.error("another row has the same 'id'")
+        changed.add(id_)
         rows[id_] = _changed(rows[id_], row) if id_ in rows else entry
     return {**made, "row": list(rows.values())}
-
-
-def _without_table_3(row: Document, lists: Document) -> Document:
-    """Return a row without the settings of table 3 if that table was not seen."""
-    if "weight_only" in lists:
-        return row
-    return {
-        key: [c for c in value if not c["id"].startswith("settings/")]
-        if key in ("condition", "open")
-        else value
-        for key, value in row.items()
-    }
 
 
 def _changed(base: Document, row: Fields) -> Document:
@@ -100,6 +81,10 @@ def _changed(base: Document, row: Fields) -> Document:
         elif key != "without":
             made[key] = value
     return made
+
+
+def _table(id_: str) -> str:
+    return id_.partition("/")[0]
 
 
 def _name(values: Any) -> str:

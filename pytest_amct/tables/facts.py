@@ -11,6 +11,7 @@ from pytest_amct.once import once
 from pytest_amct.tables.float16 import float16_rule
 from pytest_amct.tables.kinds import Seen
 from pytest_amct.tables.model import Answer, Spec
+from pytest_amct.tables.rows import find_row
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -55,7 +56,7 @@ def _weights(network: Network, spec: Spec) -> tuple[dict[Tensor, Layer], dict[Te
             sharers.setdefault(constant, [first]).append(layer)
 
     for layer in network.layers:
-        row = spec.by_type.get(("uniform", layer.framework, layer.qualified_type))
+        row = find_row(layer, spec)
         weight = layer.input(row.ports.weight) if row and row.ports.weight is not None else None
         if weight is not None and weight.origin == "constant":  # nearly all weights
             own(weight, layer)

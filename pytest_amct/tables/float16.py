@@ -11,6 +11,7 @@ from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import UNKNOWN, Layer, Network, Tensor
 from pytest_amct.tables.kinds import Seen, element_types
 from pytest_amct.tables.model import Ports, Spec
+from pytest_amct.tables.rows import find_row
 
 FLOAT16_REQUIRED = "the network must have no Float16 input or weight"
 """What the rule requires, in words."""
@@ -62,7 +63,7 @@ def _is_read(tensor: Tensor) -> bool:
 
 def _weights(network: Network, spec: Spec) -> Iterator[tuple[Layer, Tensor, Ports]]:
     for layer in network.layers:
-        row = spec.by_type.get(("uniform", network.framework, layer.qualified_type))
+        row = find_row(layer, spec)
         if row is not None and row.ports.weight is not None:
             weight = layer.input(row.ports.weight)
             if weight is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pytest_amct.graphs import sources, walk
-from pytest_amct.graphs.network import UNKNOWN, Basis, Layer, Tensor, Unknown
+from pytest_amct.graphs.network import UNKNOWN, Basis, Layer, Role, Tensor, Unknown
 from pytest_amct.tables.model import Ports, Treatment
 
 
@@ -273,17 +273,14 @@ def weight_rank_of(layer: Layer, ports: Ports) -> tuple[int | None, str]:
 @_kind(
     "constant_of_rank",
     lambda wanted: f"must be a constant of rank {wanted['constant_of_rank']}",
-    optional=["port"],
     constant_of_rank=int,
-    port=PORT,
 )
 def constant_of_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Check that the second input is a constant of this rank, perhaps behind Identity, Transpose.
 
-    A constant behind one of them holds with basis `inferred`. `port` names another input than the
-    row's weight.
+    A constant behind one of them holds with basis `inferred`.
     """
-    second = _at(layer, wanted.get("port", ports.weight))
+    second = _at(layer, ports.weight)
     if second is None:
         return Seen(None, "no second input")
     found, rank = sources.source(second), walk.rank(second)
@@ -430,8 +427,9 @@ def int8_symmetric(layer: Layer, ports: Ports, given: Given, wanted: Parameters)
 def weight_node(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Check that the weight is stored and not computed (docs/reading.md, "Other releases").
 
-    A constant behind Identity alone is unknown, because freezing writes it. One behind any other
-    operator violates the condition with basis `inferred`.
+    A constant behind Identity alone is unknown, because freezing writes it, and so is one that a
+    function gets or returns. One behind any other operator violates the condition with basis
+    `inferred`.
     """
     weight = _at(layer, ports.weight)
     if weight is None:
@@ -442,9 +440,12 @@ def weight_node(layer: Layer, ports: Ports, given: Given, wanted: Parameters) ->
     where = f"weight {weight.name!r} comes from {found.why}"
     if found.kind == "dynamic":
         return Seen(False, where, found.basis)
-    if found.kind == "unknown" or walk.is_constant(walk.copied(weight)):
-        return Seen(None, f"{where}, behind {weight.producer}" if weight.producer else where)
-    return Seen(False, f"{where}, behind {weight.producer}", "inferred")
+    behind = f"{where}, behind {weight.producer}" if weight.producer else where
+    maker = walk.copied(weight).producer
+    computed = maker is not None and maker.network.ops.role(maker) is Role.OPERATOR
+    if found.kind == "unknown" or not computed:
+        return Seen(None, behind)
+    return Seen(False, behind, "inferred")
 
 
 @_kind("both_variable", "all inputs must be variable", both_variable=list[int])
@@ -453,11 +454,28 @@ def both_variable(layer: Layer, ports: Ports, given: Given, wanted: Parameters) 
     return _all_variable(layer, wanted["both_variable"])
 
 
-@_kind("constant_source", "must be constant", constant_source=PORT)
+@_kind(
+    "constant_source",
+    lambda wanted: (
+        f"must be constant, of another rank than {wanted['not_of_rank']}"
+        if "not_of_rank" in wanted
+        else "must be constant"
+    ),
+    optional=["not_of_rank"],
+    constant_source=PORT,
+    not_of_rank=PORT,
+)
 def constant_source(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
-    """Check that the value at a port, which need not be the weight's, cannot change."""
+    """Check that the value at a port cannot change, and that its rank is not `not_of_rank`."""
     tensor = _at(layer, wanted["constant_source"])
-    return Seen(None, "no such input") if tensor is None else _source(tensor, "input")
+    if tensor is None:
+        return Seen(None, "no such input")
+    seen = _source(tensor, "input")
+    if not seen.holds or "not_of_rank" not in wanted:
+        return seen
+    rank = walk.rank(tensor)
+    other = None if rank is None else rank != wanted["not_of_rank"]
+    return Seen(other, f"{seen.observed}, rank {'unknown' if rank is None else rank}", seen.basis)
 
 
 @_kind("distinct_inputs", "the inputs must be different tensors", distinct_inputs=Literal[True])

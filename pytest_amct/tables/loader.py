@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import cache, partial
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
 from pytest_amct.errors import SpecError, UsageError
 from pytest_amct.graphs.network import Basis
-from pytest_amct.tables.extending import whole_document
+from pytest_amct.tables.extending import Document, whole_document
 from pytest_amct.tables.fields import WHOLE, Fields
 from pytest_amct.tables.kinds import KINDS, PORT
 from pytest_amct.tables.model import Condition, Form, Ports, Row, Spec
@@ -68,11 +68,9 @@ def load_spec(name: str | os.PathLike[str] = DEFAULT_RELEASE) -> Spec:
         raise UsageError(f"spec {written(name)}: must be the name of a release or a path")
     text = os.fsdecode(name)
     if not text.endswith(".toml"):
-        return _load_release(LATEST_RELEASE if text == LATEST else text)
+        return _load(_chain(_release(LATEST_RELEASE if text == LATEST else text)))
     try:
-        path = Path(text).resolve()
-        changed = path.stat()
-        return _load_file(path, changed.st_mtime_ns, changed.st_size, text)
+        return _load(_chain(_own(Path(text), text)))
     except (FileNotFoundError, NotADirectoryError):
         raise UsageError(
             f"spec {text!r}: no such file: correct the path, or name a release"
@@ -94,8 +92,22 @@ def spec_or_default(spec: Spec | None) -> Spec:
     raise UsageError(f"spec {written(spec)}: is not a Spec: give what load_spec(name) returns")
 
 
-@cache
-def _load_release(name: str) -> Spec:
+# --- files and the files that they extend ---------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A table file as it is now."""
+
+    #: what errors call it
+    name: str
+    #: where it is, ``None`` if it comes with the package
+    path: Path | None = None
+    changed: int = 0
+    size: int = 0
+
+
+def _release(name: str) -> _File:
     known = releases()
     if name not in known:
         close = get_close_matches(name, [LATEST, *known])
@@ -104,24 +116,26 @@ def _load_release(name: str) -> Spec:
             f"spec {name!r} is not a known release: use one of {', '.join([LATEST, *known])}, "
             f"or the path of a .toml file{hint}"
         )
-    return parse_spec(_release_file(name), f"{name}.toml")
+    return _File(f"{name}.toml")
 
 
-def _release_file(name: str) -> bytes:
-    return (resources.files("pytest_amct.tables") / f"{name}.toml").read_bytes()
+def _own(path: Path, name: str) -> _File:
+    """Return a file of a user. Raise `OSError` if there is none that can be read."""
+    path = path.resolve()
+    changed = path.stat()
+    file = _File(name, path, changed.st_mtime_ns, changed.st_size)
+    _parsed(file)
+    return file
 
 
 @cache
-def _load_file(path: Path, changed: int, size: int, name: str) -> Spec:
-    return parse_spec(path.read_bytes(), name)
+def _parsed(file: _File) -> Document:
+    if file.path is not None:
+        return _document(file.path.read_bytes(), file.name)
+    return _document((resources.files("pytest_amct.tables") / file.name).read_bytes(), file.name)
 
 
-def parse_spec(data: bytes, source: str) -> Spec:
-    """Parse the tables of a TOML text; `source` names the file in errors. Raise `SpecError`."""
-    return read_document(_document(data, source), source)
-
-
-def _document(data: bytes, source: str) -> dict[str, Any]:
+def _document(data: bytes, source: str) -> Document:
     try:
         return tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -130,20 +144,64 @@ def _document(data: bytes, source: str) -> dict[str, Any]:
         raise SpecError(f"{source}: not a table file: it is nested too deeply") from None
 
 
-def _base(name: str, source: str) -> tuple[dict[str, Any], str]:
-    """Return the document that a file extends, a release, and its name in errors."""
+def _chain(file: _File) -> tuple[_File, ...]:
+    """Return a file, the one that it extends, and so on. Raise `SpecError` for a circle."""
+    files = [file]
+    while (base := _base(_parsed(files[-1]), files[-1])) is not None:
+        circle = any(known.path == base.path is not None for known in files)
+        files.append(base)
+        if circle:
+            names = " -> ".join(known.name for known in files)
+            raise SpecError(f"{file.name}: 'extends' leads back to a file: {names}")
+    return tuple(files)
+
+
+def _base(document: Document, file: _File) -> _File | None:
+    """Return the file that a document extends: a release, or a path from the document's folder."""
+    if "extends" not in document:
+        return None
+    name: str = Fields(document, file.name, WHOLE).get("extends", str)
+    if file.path is not None and name.endswith(".toml"):
+        try:
+            return _own(file.path.parent / name, os.path.join(os.path.dirname(file.name), name))
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise SpecError(
+                f"{file.name}: 'extends' names {written(name)}, which cannot be read ({why}):"
+                " correct the path, which begins at the folder of this file"
+            ) from None
     known = releases()
     if name not in known:
         raise SpecError(
-            f"{source}: 'extends' names {written(name)}, which is not a release"
+            f"{file.name}: 'extends' names {written(name)}, which is not a release"
             f"{instead(name, known)}"
         )
-    return _document(_release_file(name), f"{name}.toml"), f"{name}.toml"
+    return _File(f"{name}.toml")
 
 
-def read_document(document: Mapping[str, Any], source: str) -> Spec:
-    """Read the tables from a parsed TOML file, see `parse_spec`."""
-    document = whole_document(document, source, partial(_base, source=source))
+@cache
+def _load(files: tuple[_File, ...]) -> Spec:
+    bases = files[1:]
+    if bases and bases[0].path is not None:
+        _load(bases)  # an error in a base names the base
+    return _read([(_parsed(file), file.name) for file in files])
+
+
+def read_document(document: Document, source: str) -> Spec:
+    """Read the tables from a parsed TOML file, which may extend a release; `source` names the file
+    in errors. Raise `SpecError`.
+    """
+    base = _base(document, _File(source))
+    bases = _chain(base) if base is not None else ()
+    return _read([(document, source), *((_parsed(file), file.name) for file in bases)])
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def _read(chain: Sequence[tuple[Document, str]]) -> Spec:
+    """Read the tables of a document, given with the documents that it extends."""
+    document, source = whole_document(chain), chain[0][1]
     top = Fields(document, source, WHOLE)
     pages = [_page(entry, source) for entry in top.get("page", list, [])]
     unseen = top.get("unseen", list[str], [])
@@ -195,57 +253,60 @@ def _row(values: Any, source: str, shared: list[Condition]) -> Row:
     id_ = row.get("id", str)
     if not re.fullmatch(r"([\w.-]+/){2}[\w.-]+", id_):
         raise row.error(f"'id' is {id_!r}: it must be scheme/framework/name")
+    made = Row(
+        id=id_,
+        types=_texts(row, "types"),
+        spellings=_texts(row, "spellings", []),
+        ir=_texts(row, "ir"),
+        ports=_ports(row),
+        conditions=(*_conditions(row), *shared),
+        ir_of_rank=_ir_of_rank(row),
+    )
+    forms = row.get("form", list, [])
+    made = replace(made, forms=tuple(_form(entry, source, made, shared) for entry in forms))
+    if not set(made.ir_of_rank.values()) <= set(made.ir):
+        raise row.error("'ir_of_rank' names a type that 'ir' does not")
+    row.done()
+    return made
+
+
+def _form(values: Any, source: str, row: Row, shared: list[Condition]) -> Form:
+    form = Fields(values, source, f"row {row.id}: form")
+    when = _requirement(form, "when")
+    made = replace(
+        row,
+        ports=_ports(form),
+        conditions=(*_conditions(form), *shared),
+        float16=form.get("float16", bool, None),
+    )
+    form.done()
+    return Form(when, made)
+
+
+def _ports(row: Fields) -> Ports:
     ports = row.table("ports")
-    own = [_condition(c, source, row.place, False) for c in row.get("condition", list, [])]
-    own += [_condition(c, source, row.place, True) for c in row.get("open", list, [])]
+    made = Ports(
+        data=tuple(ports.get("data", list[PORT])),  # type: ignore[valid-type]
+        weight=ports.get("weight", PORT, None),
+        bias=ports.get("bias", PORT, None),
+    )
+    if not made.data:
+        raise ports.error("'data' is empty: name at least one port")
+    ports.done()
+    return made
+
+
+def _conditions(row: Fields) -> list[Condition]:
+    """Return the conditions of a row or a form, those that the document leaves open last."""
+    own = [_condition(c, row.source, row.place, False) for c in row.get("condition", list, [])]
+    own += [_condition(c, row.source, row.place, True) for c in row.get("open", list, [])]
     names = [c.id for c in own]
     for condition in own:
         if names.count(condition.id) > 1:
             raise row.error(f"two conditions have the id {condition.id!r}")
         if condition.implied_by is not None and condition.implied_by not in names:
             raise row.error(f"condition {condition.id}: 'implied_by' names no condition of the row")
-    forms = row.get("form", list, [])
-    made = Row(
-        id=id_,
-        types=_texts(row, "types"),
-        spellings=_texts(row, "spellings", []),
-        ir=_texts(row, "ir"),
-        ports=Ports(
-            data=tuple(ports.get("data", list[PORT])),  # type: ignore[valid-type]
-            weight=ports.get("weight", PORT, None),
-            bias=ports.get("bias", PORT, None),
-        ),
-        conditions=(*own, *shared),
-        ir_of_rank=_ir_of_rank(row),
-    )
-    made = replace(made, forms=tuple(_form(entry, source, made, shared) for entry in forms))
-    if not made.ports.data:
-        raise ports.error("'data' is empty: name at least one port")
-    if not set(made.ir_of_rank.values()) <= set(made.ir):
-        raise row.error("'ir_of_rank' names a type that 'ir' does not")
-    row.done()
-    ports.done()
-    return made
-
-
-def _form(values: Any, source: str, row: Row, shared: list[Condition]) -> Form:
-    form = Fields(values, source, f"row {row.id}: form")
-    ports = form.table("ports")
-    own = [_condition(c, source, form.place, False) for c in form.get("condition", list, [])]
-    own += [_condition(c, source, form.place, True) for c in form.get("open", list, [])]
-    made = replace(
-        row,
-        ports=Ports(
-            data=tuple(ports.get("data", list[PORT])),  # type: ignore[valid-type]
-            weight=ports.get("weight", PORT, None),
-        ),
-        conditions=(*own, *shared),
-        float16=form.get("float16", bool, None),
-    )
-    when = _requirement(form, "when")
-    form.done()
-    ports.done()
-    return Form(when, made)
+    return own
 
 
 def _page(values: Any, source: str) -> Page:

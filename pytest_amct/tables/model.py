@@ -241,8 +241,9 @@ class Spec:
     lists: Mapping[str, Basis] = field(default_factory=lambda: {"uniform": "stated"})
     #: the frameworks that the page speaks of
     frameworks: tuple[str, ...] = ("onnx", "tensorflow", "caffe")
-    #: the frameworks whose part of table 1 was not seen to its end: a missing type is unspecified
-    cut_off: frozenset[str] = frozenset()
+    #: how the last row of each framework in table 1 was seen: a missing type is forbidden only if
+    #: the list was seen to its end
+    ends: Mapping[str, SeenAs] = field(default_factory=dict)
     #: what the page says besides, in our words
     notes: tuple[str, ...] = ()
     source: str = field(default="", compare=False)

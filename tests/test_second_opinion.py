@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import Path
 from random import Random
 
 import onnx
 import pytest
+from comparing import TREATMENTS, agree, answers, told
 from hypothesis import HealthCheck, given, settings
 from onnx import ModelProto
 from random_graphs import random_model, random_models
-from second_opinion import opinions
+from releases import RELEASES, Done
+from second_opinion import Reader, opinions
 
 import pytest_amct
 from pytest_amct.cases.catalog import gate_cases, groups
@@ -22,28 +27,33 @@ ROWS = [row.id for row in pytest_amct.load_spec().rows if row.id.startswith("uni
 FUZZ = int(os.environ.get("AMCT_FUZZ", "300"))
 
 
-def differences(model: ModelProto) -> list[str]:
+def differences(
+    model: ModelProto,
+    treatments: Sequence[Done] = (Done(),),
+    releases: Iterable[str] = ("cann-7.0.0",),
+    seen: defaultdict[str, set[str]] | None = None,
+) -> list[str]:
     """Both answers on each layer on which the two disagree.
 
     One difference is allowed: if several layers call a function, the product may know less than an
     opinion that follows each call separately. It must never claim to know more.
     """
-    network = pytest_amct.read_onnx(model)
-    others = opinions(model)
-    assert [layer.type for layer in network.layers] == [other.op_type for other in others]
+    network, read = pytest_amct.read_onnx(model), Reader(model)
     called_twice = any(len(function.calls) > 1 for function in network.functions)
     found = []
-    for layer, other in zip(network.layers, others, strict=True):
-        ours = pytest_amct.answer(layer)
-        broken = {reason.condition for reason in ours.broken}
-        if ours.verdict == other.answer and broken == other.broken:
-            continue
-        if called_twice and ours.verdict in (other.answer, "unspecified") and broken < other.broken:
-            continue
-        if called_twice and ours.verdict == "unspecified" and not broken and not other.broken:
-            continue
-        why = [f"{reason.condition}: {reason.observed}" for reason in ours.reasons]
-        found.append(f"{layer}: {ours.verdict} {why}, but {other.answer}: {other.why}")
+    for release, done in product(releases, treatments):
+        others = opinions(read, done, RELEASES[release])
+        assert [layer.type for layer in network.layers] == [other.op_type for other in others]
+        for layer, ours, other in answers(network.layers, others, done, release):
+            broken = {reason.condition for reason in ours.broken}
+            if seen is not None:
+                seen[release] |= broken | {f"{ours.row} {ours.verdict}"}
+            if agree(ours, other):
+                continue
+            less = broken < other.broken or (not broken and not other.broken)
+            if called_twice and less and ours.verdict in (other.answer, "unspecified"):
+                continue
+            found.append(f"{release} {done}: {told(layer, ours, other)}")
     return found
 
 

@@ -220,10 +220,7 @@ class Maker:
     def leaf(self, scope: Scope, shape: Shape, dtype: int) -> str:
         main = scope.main
         if main is not None and self.chance(0.2):
-            name = self.name()
-            main.graph.input.append(self.info(name, shape, dtype))
-            main.made.append((name, shape, dtype))
-            return name
+            return self.feed(main, shape, dtype)
         if scope.is_function and self.chance(0.5):
             scope.parameters.append((self.name(), shape, dtype))
             return scope.parameters[-1][0]
@@ -231,6 +228,23 @@ class Maker:
         while outer is not None and outer.parent is not None and self.chance(0.4):
             outer = outer.parent
         return self.constant(outer or scope, shape, dtype)
+
+    def feed(self, main: Scope, shape: Shape, dtype: int) -> str:
+        """Add an input to the network; return its name."""
+        name = self.name()
+        main.graph.input.append(self.info(name, shape, dtype))
+        main.made.append((name, shape, dtype))
+        return name
+
+    def fed(self, scope: Scope, shape: Shape, dtype: int, depth: int) -> str:
+        """Return a network input, or in a function any tensor, perhaps behind an operator."""
+        main = scope.main
+        if main is None:
+            return self.tensor(scope, shape, dtype, depth)
+        name = self.feed(main, shape, dtype)
+        if self.chance(0.5):
+            return self.emit(scope, "Abs", [name], [(shape, dtype)])[0]
+        return name
 
     # --- the layers that are judged ---------------------------------------------------------
 
@@ -302,8 +316,11 @@ class Maker:
     def matmul(self, scope: Scope, dtype: int, depth: int) -> str:
         shapes = [((2, 2), (2, 2)), ((1, 2, 2), (2, 2)), ((1, 2, 2), (1, 2, 2)), ((2, 2), (2,))]
         data, weight = self.rng.choice([*shapes[:2], *shapes])
-        inputs = [self.tensor(scope, data, dtype, depth + 1)]
-        inputs.append(self.tensor(scope, weight, dtype, depth))
+        if self.chance(0.2):  # a product of two variables, if a value is fed here
+            inputs = [self.fed(scope, shape, dtype, depth + 1) for shape in (data, weight)]
+        else:
+            inputs = [self.tensor(scope, data, dtype, depth + 1)]
+            inputs.append(self.tensor(scope, weight, dtype, depth))
         result = data if len(weight) > 1 else data[:-1]
         return self.emit(scope, "MatMul", inputs, [(result, dtype)])[0]
 
@@ -324,4 +341,6 @@ class Maker:
         dtype = self.rng.choice([dtype, dtype, I64]) if self.mixed else dtype
         shape = self.rng.choice([(2,), (2, 2), (1, 2, 2, 2)])
         data = [self.tensor(scope, shape, dtype, depth + 1) for _ in range(2)]
+        if self.chance(0.1):
+            data[1] = data[0]
         return self.emit(scope, "Add", data, [(shape, dtype)])[0]

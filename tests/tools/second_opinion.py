@@ -1,4 +1,4 @@
-"""A second, independent reading of table 1 (uniform) and the Float16 rule for ONNX models.
+"""A second, independent reading of the tables and the Float16 rule for ONNX models.
 
 It is written from docs/reading.md alone, as plain if-statements. It shares no code with the
 package, so that a disagreement between the two shows an error in one of them. Values are followed
@@ -16,6 +16,7 @@ from typing import Any
 
 import onnx
 from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto
+from releases import DEFAULT, Done, Release, Verdict, close_by_float16, settings, unlisted
 
 CONSTANT, UNKNOWN, DYNAMIC = "constant", "unknown", "dynamic"  # docs/reading.md, "Weight source"
 FLOAT, FLOAT16 = TensorProto.FLOAT, TensorProto.FLOAT16
@@ -49,7 +50,7 @@ class Opinion:
     output: str
     answer: str
     broken: frozenset[str]
-    unknown: frozenset[str]
+    basis: str
     why: str
 
 
@@ -61,6 +62,7 @@ class Value:
     dtype: int | None = None
     shape: Shape | None = None
     direct: bool = False  # a stored constant, or one behind only Identity and Transpose
+    behind: str = "operator"  # a constant is "stored", behind an Identity or operator, or "passed"
     stored: frozenset[int] = frozenset({NOT_STORED})  # element types of the constants behind it
     roots: frozenset[str] = frozenset()  # which constants are behind it
     flag: bool | None = None  # the value of a constant boolean scalar
@@ -102,9 +104,19 @@ class Layer:
     def input(self, index: int) -> Value:
         return self.inputs[index] if index < len(self.inputs) else ABSENT
 
-    def weight_roots(self) -> frozenset[str]:
+    @property
+    def has_two_variables(self) -> bool:
+        return self.input(0).status == DYNAMIC == self.input(1).status
+
+    def has_weight(self, release: Release) -> bool:
+        node = self.node
+        if not is_row(node, WEIGHTED) or release.letter("onnx", node.op_type) == "-":
+            return False
+        return not is_product(self, release)
+
+    def weight_roots(self, release: Release) -> frozenset[str]:
         """Return the constants that are its weight, not those that it is only computed from."""
-        if not is_row(self.node, WEIGHTED) or self.input(1).status != CONSTANT:
+        if not self.has_weight(release) or self.input(1).status != CONSTANT:
             return frozenset()
         name, scope = self.node.input[1], self.scope
         while scope.parent is not None and name not in scope.values:
@@ -116,6 +128,14 @@ class Layer:
         """Return its element types: ONNX requires the same for all inputs and the first output."""
         values = [*self.inputs, *self.outputs[:1]]
         return {value.dtype for value in values if value.dtype is not None}
+
+
+def is_product(layer: Layer, release: Release) -> bool:
+    """Return whether a release takes this MatMul for a product of two variables."""
+    if not is_row(layer.node, {"MatMul"}) or not layer.has_two_variables:
+        return False
+    letter = release.letter("onnx", "MatMul")
+    return letter in ("D", "G") or (letter == "?" and release.float16 == "products")
 
 
 def domain_of(name: str) -> str:
@@ -223,7 +243,8 @@ def stored(tensor: TensorProto, dims: Iterable[int], key: str) -> Value:
     if kind == TensorProto.BOOL and prod(shape) == 1 and not tensor.external_data:
         flag = any(tensor.raw_data) or any(tensor.int32_data)
     key = f"one number {key}" if prod(shape) == 1 else key
-    return Value(CONSTANT, kind, shape, True, frozenset({kind}), frozenset({key}), flag)
+    kinds, roots = frozenset({kind}), frozenset({key})
+    return Value(CONSTANT, kind, shape, True, "stored", kinds, roots, flag)
 
 
 def constant(node: NodeProto, key: str) -> Value:
@@ -238,7 +259,7 @@ def constant(node: NodeProto, key: str) -> Value:
             several = [len(attr.floats) + len(attr.ints) + len(attr.strings)]
             tensor = TensorProto(data_type=kinds[form.removesuffix("s")])
             return stored(tensor, several if form.endswith("s") else [], key)
-    return Value(CONSTANT, direct=True, roots=frozenset({key}))
+    return Value(CONSTANT, direct=True, behind="stored", roots=frozenset({key}))
 
 
 def worst(*values: Value) -> str:
@@ -258,7 +279,7 @@ def merge(values: Sequence[Value]) -> Value:
         shape = tuple(column[0] if len(set(column)) == 1 else None for column in columns)
     kinds = frozenset[int]().union(*(value.stored for value in values))
     roots = frozenset[str]().union(*(value.roots for value in values))
-    return replace(Value(**kept), shape=shape, stored=kinds, roots=roots)
+    return replace(Value(**kept), shape=shape, behind="passed", stored=kinds, roots=roots)
 
 
 def bind(function: FunctionProto, bound: Bindings) -> Sequence[NodeProto]:
@@ -297,7 +318,6 @@ class Reader:
             bodies[key], self.layers = self.layers, seen
         for function in self.model.functions:
             self.layers += bodies.pop(key_of(function), [])
-        self.shares = Counter(root for layer in self.layers for root in layer.weight_roots())
 
     def opset(self, owner: ModelProto | FunctionProto) -> int:
         imports = [*owner.opset_import, *self.model.opset_import]
@@ -441,6 +461,8 @@ class Reader:
             if training:  # the result is not stored anywhere
                 return [Value(training)] * count
         if op in ("Identity", "Dropout"):
+            if first.behind == "stored":
+                first = replace(first, behind="identity")
             mask = replace(first, dtype=None, direct=False, stored=Value.stored)
             return [first] + [mask] * (count - 1)
         if op == "Transpose":
@@ -448,7 +470,7 @@ class Reader:
             if turned and perm is not None:
                 order = perm or range(len(turned))[::-1]
                 turned = tuple(turned[axis] for axis in order if axis < len(turned))
-            return [replace(first, shape=turned, flag=None)]
+            return [replace(first, shape=turned, behind="operator", flag=None)]
         if op == "CastLike":  # the type of the second input never changes
             status = worst(first)
         data = layer.inputs[:1] if op in FIRST_ONLY else layer.inputs[op == "Where" :]
@@ -486,7 +508,8 @@ class Reader:
             scope.types |= graph_types(body)
             self.nodes(body.node, scope, depth + 1, False)
             # A call is not an Identity or Transpose, so its result is not a direct constant.
-            made = [replace(scope.find(name), direct=False) for name in function.output]
+            found = map(scope.find, function.output)
+            made = [replace(value, direct=False, behind="passed") for value in found]
             self.memo[key] = made
         return self.memo[key]
 
@@ -535,7 +558,7 @@ def holds_float16(message: Any) -> bool:
     return isinstance(message, AttributeProto) and message.name in to and message.i == FLOAT16
 
 
-def float16_rule(reader: Reader) -> bool | None:
+def float16_rule(reader: Reader, release: Release) -> bool | None:
     """Return whether the Float16 rule fires, None = unknown (docs/reading.md, "Float16")."""
     graph = reader.model.graph
     names = {tensor.name for tensor in graph.initializer}
@@ -547,7 +570,7 @@ def float16_rule(reader: Reader) -> bool | None:
             return True
         untyped |= kind is None and info.name not in names
     for layer in reader.layers:
-        if is_row(layer.node, WEIGHTED) and len(layer.inputs) > 1 and layer.node.input[1]:
+        if layer.has_weight(release) and len(layer.inputs) > 1 and layer.node.input[1]:
             weight = layer.input(1)
             port = {weight.dtype} if weight.dtype is not None else layer.types()
             if layer.scope is reader.main and port == {FLOAT16} == weight.stored:
@@ -572,96 +595,283 @@ def rank_of_weight(layer: Layer) -> int | None:
 
 
 def judge(
-    layer: Layer, reader: Reader, float16: bool | None, shift: bool | None, weights: bool | None
-) -> tuple[set[str], set[str], list[str]]:
-    """Return the violated conditions, the unknown ones, and why the document does not decide."""
+    layer: Layer,
+    release: Release,
+    fires: bool | None,
+    shared: bool,
+    names: Iterable[Key],
+    done: Done,
+) -> Verdict:
+    """Return what a release says of a layer: `fires` is about Float16, `shared` about its weight,
+    and `names` are those of the local functions.
+    """
     node, op, domain = layer.node, layer.node.op_type, domain_of(layer.node.domain)
-    broken, unknown, notes = set[str](), set[str](), list[str]()
+    found = Verdict()
+    if not release.has_table(done.table, "onnx"):
+        found.open("the release does not show this table")
+        return found
     if domain != "":
-        return {f"uniform/onnx/unlisted/{domain}::{op}"}, unknown, notes
-    if op == "GlobalAveragePool":
-        return {"uniform/onnx/AveragePool/global_pooling"}, unknown, notes
-    if op not in ROWS and op != "GlobalMaxPool":
-        return {f"uniform/onnx/unlisted/{op}"}, unknown, notes
-    row = "MaxPool" if op == "GlobalMaxPool" else op
-    prefix, dilations = f"uniform/onnx/{row}/", setting(node, "dilations", [])
-
-    if op == "GlobalMaxPool":
-        notes.append("the column does not name GlobalMaxPool")
-    if key_of(node) in reader.functions:
-        notes.append("a local function has the name of this operator")
-    if layer.scope is not reader.main:
-        notes.append("the layer is in a nested graph or a function")
+        unlisted(found, release, done, "onnx", f"{domain}::{op}")
+        return found
+    if key_of(node) in names:
+        found.open("a local function has the name of this operator")
+    if layer.scope.where:
+        found.open("the layer is in a nested graph or a function")
     if not layer.types():
-        notes.append("the type of its data is not known")
+        found.open("the type of its data is not known")
     if layer.types() - {FLOAT, FLOAT16}:
-        notes.append("its data is neither Float32 nor Float16")
+        found.open("its data is neither Float32 nor Float16")
+    if shared:
+        found.open("another layer shares its weight")
+    if op in WEIGHTED and not layer.input(2).absent and layer.input(2).status != CONSTANT:
+        found.open("its bias is not constant")
+    if op == "Gemm" and (setting(node, "alpha", 1.0) != 1.0 or setting(node, "beta", 1.0) != 1.0):
+        found.open("alpha or beta is not 1")
+    if done.table == "uniform":
+        uniform(layer, release, fires, done, found)
+    elif done.table == "nonuniform":
+        nonuniform(layer, release, done, found)
+    else:
+        weight_only(layer, release, fires, done, found)
+    return found
 
-    if row in ("AveragePool", "MaxPool", "Add") and float16 is not False:
-        (broken if float16 else unknown).add(f"float16/onnx/{row}")
-    if op in ("AveragePool", "MaxPool") and len(setting(node, "kernel_shape", []) or []) != 2:
-        notes.append("the rank of the pool is not known to be 4")
-    if row == "AveragePool" and shift:
-        broken.add(prefix + "shift")
-    if row in ("MaxPool", "Add") and weights:
-        broken.add(prefix + "weights")
+
+def uniform(layer: Layer, release: Release, fires: bool | None, done: Done, found: Verdict) -> None:
+    node, op = layer.node, layer.node.op_type
+    row = {"GlobalMaxPool": "MaxPool", "GlobalAveragePool": "AveragePool"}.get(op, op)
+    letter = release.letter("onnx", row) if row in ROWS else "-"
+    if letter == "-" or (op == "GlobalAveragePool" and letter == "G"):
+        unlisted(found, release, done, "onnx", op)
+        return
+    english = release.english("onnx", row)
+    if op == "GlobalMaxPool":
+        found.open("the column does not name GlobalMaxPool")
+    closes = op in ("AveragePool", "MaxPool", "Add", "GlobalMaxPool")
+    if release.float16 == "products" and is_product(layer, release):
+        closes = True
+    if closes:
+        weak = english or letter == "?" or op == "GlobalMaxPool"
+        close_by_float16(found, release, fires, f"onnx/{row}", weak)
+    if row in ("Gemm", "MatMul", "AveragePool") and not is_product(layer, release):
+        settings(found, release, done, f"onnx/{row}", row == "AveragePool")
+    if letter == "?":
+        found.open("the cell was not seen")
+        return
+
+    found.weak = english or op == "GlobalMaxPool"
+    prefix = f"uniform/onnx/{row}/"
+    if row == "AveragePool":
+        if op == "GlobalAveragePool":
+            found.wrong(prefix + "global_pooling", "inferred")
+        if letter == "A" and done.shift:
+            found.wrong(prefix + "shift")
+        if letter == "G":
+            rank_of_data(layer, (4,), prefix + "data_rank_4", found)
+    if op in ("AveragePool", "MaxPool") and letter == "A" and not is_flat(node):
+        found.open("the rank of the pool is not known to be 4")
+    if row in ("MaxPool", "Add") and done.treats_weights:
+        found.wrong(prefix + "weights")
     indices = node.output[1] if op == "MaxPool" and len(node.output) > 1 else ""
     if indices and indices in layer.scope.read | layer.scope.outputs:
-        notes.append("its Indices output is used")
-
-    if row == "Gemm":
-        transposed = setting(node, "transA", 0)
-        if transposed != 0:
-            (unknown if transposed is None else broken).add(prefix + "trans_a")
-        if setting(node, "alpha", 1.0) != 1.0 or setting(node, "beta", 1.0) != 1.0:
-            notes.append("alpha or beta is not 1")
+        found.open("its Indices output is used")
+    if row == "Add" and letter == "B":
+        if node.input[0] == node.input[1]:
+            found.open("the page speaks of two tensors")
+        elif len(set(done.inputs or ())) > 1:
+            found.wrong(prefix + "one_input")
     if row == "Conv":
-        rank = rank_of_weight(layer)
-        if rank not in (4, 5):
-            notes.append("the rank of the weight is not known to be 4 or 5")
-        if rank == 5 and dilations and dilations[0] != 1:
-            broken.add(prefix + "dilation_d")
-        if rank in (5, None) and dilations is None:
-            unknown.add(prefix + "dilation_d")
+        conv(layer, letter, prefix, found)
     if row == "ConvTranspose":
-        rank = rank_of_weight(layer)
-        if rank != 4:
-            (unknown if rank is None else broken).add(prefix + "weight_rank")
-        if dilations is None or any(dilation != 1 for dilation in dilations):
-            (unknown if dilations is None else broken).add(prefix + "dilation")
-    if row in WEIGHTED:
-        weight, bias = layer.input(1), layer.input(2)
-        if weight.status == DYNAMIC:
-            broken.add(prefix + "weight_source")
-        elif weight.status == UNKNOWN:
-            unknown.add(prefix + "weight_source")
-        if row == "MatMul":
-            if weight.status == DYNAMIC or (weight.shape is not None and len(weight.shape) != 2):
-                broken.add(prefix + "second_input")
-            elif weight.status == UNKNOWN or not weight.direct or weight.shape is None:
-                unknown.add(prefix + "second_input")
-        if not bias.absent and bias.status != CONSTANT:
-            notes.append("its bias is not constant")
-        if any(reader.shares[root] > 1 for root in layer.weight_roots()):
-            notes.append("another layer shares its weight")
-    return broken, unknown, notes
+        conv_transpose(layer, letter, prefix, found)
+    if row == "Gemm":
+        gemm(layer, letter, prefix, found)
+    if row == "MatMul":
+        matmul(layer, letter, prefix, done, found)
+
+
+def is_flat(node: NodeProto) -> bool:
+    return len(setting(node, "kernel_shape", []) or []) == 2
+
+
+def rank_of_data(layer: Layer, ranks: Sequence[int], id_: str, found: Verdict) -> None:
+    shape = layer.input(0).shape
+    if shape is None:
+        found.open("the rank of the data is not known")
+    elif len(shape) not in ranks:
+        found.wrong(id_)
+
+
+def source_of_weight(layer: Layer, letter: str, prefix: str, found: Verdict) -> None:
+    """Say what a cell says of the source of a weight: A forbids a dynamic one, B is silent, and the
+    guide (G) wants a stored constant.
+    """
+    weight = layer.input(1)
+    if weight.status == DYNAMIC and letter == "A":
+        found.wrong(prefix + "weight_source")
+    elif weight.status == DYNAMIC and letter == "G":
+        found.wrong(prefix + "weight_node")
+    elif weight.status != CONSTANT:
+        found.open("its weight is not known to be constant")
+    elif letter == "G":
+        stored_itself(weight, prefix, found)
+
+
+def stored_itself(weight: Value, prefix: str, found: Verdict) -> None:
+    if weight.behind == "operator":
+        found.wrong(prefix + "weight_node", "inferred")
+    elif weight.behind != "stored":
+        found.open("its weight is behind an Identity or a function")
+
+
+def conv(layer: Layer, letter: str, prefix: str, found: Verdict) -> None:
+    rank, dilations = rank_of_weight(layer), setting(layer.node, "dilations", [])
+    source_of_weight(layer, "B" if letter == "C" else letter, prefix, found)
+    if letter == "G":
+        rank_of_data(layer, (4, 5), prefix + "data_rank", found)
+        return
+    if rank not in ((4,) if letter == "C" else (4, 5)):
+        found.open("the rank of the weight is not one of the IR types'")
+    if letter in ("A", "B") and rank == 5 and dilations and dilations[0] != 1:
+        found.wrong(prefix + "dilation_d")
+    if letter in ("A", "B") and rank in (5, None) and dilations is None:
+        found.open("its dilations are not known")
+
+
+def conv_transpose(layer: Layer, letter: str, prefix: str, found: Verdict) -> None:
+    source_of_weight(layer, letter, prefix, found)
+    if letter == "G":
+        rank_of_data(layer, (4,), prefix + "data_rank_4", found)
+        return
+    rank, dilations = rank_of_weight(layer), setting(layer.node, "dilations", [])
+    if rank is None or dilations is None:
+        found.open("the rank of its weight or its dilations are not known")
+    if rank not in (4, None):
+        found.wrong(prefix + "weight_rank")
+    if dilations is not None and any(dilation != 1 for dilation in dilations):
+        found.wrong(prefix + "dilation")
+
+
+def gemm(layer: Layer, letter: str, prefix: str, found: Verdict) -> None:
+    transposed = setting(layer.node, "transA", 0)
+    if transposed is None:
+        found.open("transA is not known")
+    elif transposed:
+        found.wrong(prefix + "trans_a")
+    source_of_weight(layer, letter, prefix, found)
+    for name in ("alpha", "beta") if letter == "G" else ():
+        factor = setting(layer.node, name, 1.0)
+        if factor is not None and factor != 1.0:
+            found.wrong(f"{prefix}{name}_1")
+
+
+def matmul(layer: Layer, letter: str, prefix: str, done: Done, found: Verdict) -> None:
+    second = layer.input(1)
+    rank = None if second.shape is None else len(second.shape)
+    if letter in ("A", "B"):
+        if letter == "A" and second.status == DYNAMIC:
+            found.wrong(prefix + "weight_source")
+        constant_of_rank_2(second, prefix + "second_input", "stated", found)
+        return
+    if layer.has_two_variables:
+        if done.breaks_products:
+            found.wrong(prefix + "two_variables")
+        return
+    if second.status != CONSTANT:
+        found.open("the page does not speak of a constant times a variable")
+        return
+    allowed, name = ((2,), "constant_rank") if letter == "D" else ((2, 3), "constant_rank_2_or_3")
+    if rank is not None and rank not in allowed:
+        found.wrong(prefix + name)
+    elif rank is None or not second.direct:
+        found.open("its second input is not known to be a stored constant of a rank")
+    if letter == "G":
+        stored_itself(second, prefix, found)
+
+
+def constant_of_rank_2(second: Value, id_: str, basis: str, found: Verdict) -> None:
+    if second.status == DYNAMIC or (second.shape is not None and len(second.shape) != 2):
+        found.wrong(id_, basis)
+    elif second.status == UNKNOWN or not second.direct or second.shape is None:
+        found.open("its second input is not known to be a constant of rank 2")
+
+
+def nonuniform(layer: Layer, release: Release, done: Done, found: Verdict) -> None:
+    op = layer.node.op_type
+    if release.clustered == "gone" or op not in ("Conv", "Gemm"):
+        unlisted(found, release, done, "onnx", op)
+        return
+    found.weak = release.clustered == "english"
+    if layer.input(1).status != CONSTANT:
+        found.open("its weight is not known to be constant")
+    if op == "Conv" and rank_of_weight(layer) != 4:
+        found.open("the IR type is Conv2D")
+    if op == "Gemm":
+        transposed_a(layer, "nonuniform/onnx/Gemm/trans_a", "stated", found)
+
+
+def transposed_a(layer: Layer, id_: str, basis: str, found: Verdict) -> None:
+    transposed = setting(layer.node, "transA", 0)
+    if transposed is None:
+        found.open("transA is not known")
+    elif transposed:
+        found.wrong(id_, basis)
+
+
+def weight_only(
+    layer: Layer, release: Release, fires: bool | None, done: Done, found: Verdict
+) -> None:
+    op = layer.node.op_type
+    listed = ("Gemm", "MatMul", *(["AveragePool"] if release.pools else []))
+    if release.alone == "no such mode" or op not in listed:
+        unlisted(found, release, done, "onnx", op)
+        return
+    prefix = f"weight_only/onnx/{op}/"
+    if op == "AveragePool":
+        close_by_float16(found, release, fires, "onnx/AveragePool", False)
+        if done.treats_weights:
+            found.wrong(prefix + "mode")
+        return
+    found.weak = release.alone == "english"
+    second, letter = layer.input(1), release.letter("onnx", op)
+    if second.status == DYNAMIC:
+        found.wrong(prefix + "weight_source")
+    elif second.status == UNKNOWN:
+        found.open("its weight is not known to be constant")
+    # The page of a release without the pools also shows asymmetric = false elsewhere.
+    if not release.pools and done.asymmetric is False:
+        found.open("the table lists true alone")
+    if op == "Gemm":
+        transposed = setting(layer.node, "transA", 0)
+        if transposed is None or (transposed and letter == "?"):
+            found.open("the cell on transA was not seen, or transA is not known")
+        elif transposed:
+            found.wrong(prefix + "trans_a", "inferred")
+        return
+    if letter == "A":
+        constant_of_rank_2(second, prefix + "second_input", "inferred", found)
+        return
+    if second.status == CONSTANT and second.shape is not None and len(second.shape) != 2:
+        if letter == "?":
+            found.open("the cell on the rank was not seen")
+        else:
+            found.wrong(prefix + "constant_rank", "inferred")
+    elif second.status == CONSTANT and (second.shape is None or not second.direct):
+        found.open("its second input is not known to be a stored constant of a rank")
 
 
 def opinions(
-    model: ModelProto, *, shift: bool | None = None, weights: bool | None = None
+    model: ModelProto | Reader, done: Done | None = None, release: Release = DEFAULT
 ) -> list[Opinion]:
-    reader = Reader(model)
-    float16 = float16_rule(reader)
-    result = []
-    for layer in reader.layers:
-        broken, unknown, notes = judge(layer, reader, float16, shift, weights)
-        answer, why = "quantizable", "Every condition of its row holds."
-        if broken:
-            answer, why = "forbidden", "Broken: " + ", ".join(sorted(broken)) + "."
-        elif unknown or notes:
-            reasons = [f"{name} is unknown" for name in sorted(unknown)] + notes
-            answer, why = "unspecified", "Not decided: " + "; ".join(reasons) + "."
+    """Return an opinion on every layer; a `Reader` of the model may be used again."""
+    reader = model if isinstance(model, Reader) else Reader(model)
+    fires, result = float16_rule(reader, release), list[Opinion]()
+    roots = [layer.weight_roots(release) for layer in reader.layers]
+    shares = Counter(root for several in roots for root in several)
+    for layer, mine in zip(reader.layers, roots, strict=True):
+        shared = any(shares[root] > 1 for root in mine)
+        found = judge(layer, release, fires, shared, reader.functions, done or Done())
         node, where = layer.node, layer.scope.where
         names = where, node.op_type, domain_of(node.domain), first_output(node)
-        result.append(Opinion(*names, answer, frozenset(broken), frozenset(unknown), why))
+        broken = frozenset(found.broken)
+        result.append(Opinion(*names, found.answer, broken, found.basis, found.why))
     return result

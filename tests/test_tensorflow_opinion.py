@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import product
 from random import Random
 from typing import Any
 
 import pytest
+from comparing import agree, answers, told
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from second_opinion_tensorflow import opinions
-from tensorflow_graphs import (
-    random_graph,
-)
+from releases import RELEASES, Done
+from second_opinion_tensorflow import Reader, opinions
+from tensorflow_graphs import random_graph
 from tensorflow_weight_sources import CONSTANTS, DYNAMIC
 from tiny_graphs import one
 
 import pytest_amct
-from pytest_amct import Treatment
 from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 from pytest_amct.graphs.tensorflow.schema import schema
 
@@ -25,16 +27,24 @@ FUZZ = int(os.environ.get("AMCT_FUZZ", "300"))
 ROWS = [r.id for r in pytest_amct.load_spec().rows if r.id.startswith("uniform/tensorflow/")]
 
 
-def differences(made: Any, **treatment: Any) -> list[str]:
-    network, others = read_tensorflow(made), opinions(made, **treatment)
-    assert [layer.name for layer in network.layers] == [other.name for other in others]
+def differences(
+    made: Any,
+    treatments: Sequence[Done] = (Done(),),
+    releases: Iterable[str] = ("cann-7.0.0",),
+    seen: defaultdict[str, set[str]] | None = None,
+) -> list[str]:
+    """Both answers on each layer on which the two disagree."""
+    network, read = read_tensorflow(made), Reader(made)
     found = []
-    for layer, other in zip(network.layers, others, strict=True):
-        ours = pytest_amct.answer(layer, Treatment(**treatment))
-        theirs = {reason.condition for reason in ours.broken}
-        if (ours.verdict, theirs) != (other.answer, other.broken):
-            why = [f"{r.condition}: {r.observed}" for r in ours.reasons if r.state != "holds"]
-            found.append(f"{layer}: {ours.verdict} {why}, but {other.answer}: {other.why}")
+    for release, done in product(releases, treatments):
+        others = opinions(read, done, RELEASES[release])
+        assert [layer.name for layer in network.layers] == [other.name for other in others]
+        for layer, ours, other in answers(network.layers, others, done, release):
+            if seen is not None:
+                broken = {reason.condition for reason in ours.broken}
+                seen[release] |= broken | {f"{ours.row} {ours.verdict}"}
+            if not agree(ours, other):
+                found.append(f"{release} {done}: {told(layer, ours, other)}")
     return found
 
 
@@ -47,7 +57,7 @@ def differences(made: Any, **treatment: Any) -> list[str]:
 )
 @given(st.randoms(use_true_random=False), st.sampled_from([None, True]))
 def test_two_implementations_agree_on_drawn_graphs(random: Random, shift: bool | None) -> None:
-    assert differences(random_graph(random), shift=shift) == []
+    assert differences(random_graph(random), [Done(shift=shift)]) == []
 
 
 def test_two_implementations_agree_on_random_graphs_of_every_verdict() -> None:

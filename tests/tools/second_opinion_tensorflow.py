@@ -1,4 +1,4 @@
-"""A second, independent reading of table 1 and the Float16 rule for TensorFlow graphs.
+"""A second, independent reading of the tables and the Float16 rule for TensorFlow graphs.
 
 It is written from docs/reading.md alone, as plain if-statements on a parsed GraphDef. It shares
 only the field numbers with the package. Values are followed forwards, from producers to consumers.
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+from releases import DEFAULT, Done, Release, Verdict, close_by_float16, settings, unlisted
 
 CONSTANT, UNKNOWN, DYNAMIC = "constant", "unknown", "dynamic"  # docs/reading.md, "Weight source"
 FLOAT, FLOAT16, RESOURCE = 1, 19, 20
@@ -41,6 +43,7 @@ class Opinion:
     type: str
     answer: str
     broken: frozenset[str]
+    basis: str
     why: str
 
 
@@ -50,6 +53,7 @@ class Value:
     dtype: int | None = None
     shape: Shape | None = None
     direct: bool = False
+    behind: str = "operator"  # a constant is "stored", behind an Identity or operator, or "passed"
     kinds: frozenset[int] = frozenset({NOT_STORED})
     roots: frozenset[str] = frozenset()
     ints: tuple[int, ...] | None = None
@@ -122,7 +126,7 @@ def merged(values: list[Value]) -> Value:
         shape = tuple(column[0] if len(set(column)) == 1 else None for column in columns)
     direct = len(values) == 1 and first.direct
     ints = first.ints if len(values) == 1 else None
-    return Value(first.status, dtype, shape, direct, kinds, roots, ints)
+    return Value(first.status, dtype, shape, direct, "passed", kinds, roots, ints)
 
 
 class Reader:
@@ -151,8 +155,6 @@ class Reader:
                 place.values[arg.name] = replace(value, dtype=arg.type or value.dtype)
             self.follow(place, True)
             self.places.append(place)
-        layers = [(p, n) for p in self.places for n in p.nodes]
-        self.shares = Counter(root for p, n in layers for root in self.weight_roots(p, n))
 
     def runs(self, caller: str, callee: str) -> bool:
         for node in self.bodies[caller].node_def:
@@ -163,9 +165,36 @@ class Reader:
                 return True
         return False
 
-    def weight_roots(self, place: Place, name: str) -> frozenset[str]:
-        node = place.nodes[name]
-        if node.op not in WEIGHT_PORT or len(place.inputs[name]) < 2:
+    def given(self, place: Place, name: str, port: int) -> Value:
+        found = place.inputs[name]
+        return found[port] if port < len(found) else Value()
+
+    def has_two_variables(self, place: Place, name: str) -> bool:
+        return all(self.given(place, name, port).status == DYNAMIC for port in (0, 1))
+
+    def is_product(self, place: Place, name: str, release: Release) -> bool:
+        """Return whether a release takes this layer for a product of two variables."""
+        of_row = ROW.get(place.nodes[name].op) == "BatchMatMulV2"
+        letter = release.letter("tensorflow", "BatchMatMulV2")
+        return of_row and letter in ("D", "G") and self.has_two_variables(place, name)
+
+    def has_weight(self, place: Place, name: str, release: Release) -> bool:
+        op = place.nodes[name].op
+        if op not in WEIGHT_PORT or len(place.inputs[name]) < 2:
+            return False
+        if release.letter("tensorflow", ROW[op]) == "-" or self.is_product(place, name, release):
+            return False
+        return not (release.guide and self.takes_two_tensors(place, name))
+
+    def takes_two_tensors(self, place: Place, name: str) -> bool:
+        """Return whether the second input is a constant that the guide treats as data."""
+        second = self.given(place, name, 1)
+        if ROW.get(place.nodes[name].op) != "BatchMatMulV2" or second.status != CONSTANT:
+            return False
+        return second.shape is not None and len(second.shape) != 2
+
+    def weight_roots(self, place: Place, name: str, release: Release) -> frozenset[str]:
+        if not self.has_weight(place, name, release):
             return frozenset()
         weight = place.inputs[name][1]
         return weight.roots if weight.status == CONSTANT else frozenset()
@@ -199,9 +228,8 @@ class Reader:
             one = all(n == 1 for n in shape)
             ints = tuple(tensor.int_val) if tensor.dtype == 3 else None
             roots = frozenset() if one else frozenset({key})
-            return [
-                Value(CONSTANT, tensor.dtype, shape, True, frozenset({tensor.dtype}), roots, ints)
-            ]
+            kinds = frozenset({tensor.dtype})
+            return [Value(CONSTANT, tensor.dtype, shape, True, "stored", kinds, roots, ints)]
         if op in OUTSIDE:
             shape_ = None
             if op in ("IteratorGetNext", "QueueDequeueV2"):
@@ -224,7 +252,7 @@ class Reader:
         if op in UNDECIDED:
             return [Value(UNKNOWN, dtype)] * 2
         if op == "Identity":
-            return [first]
+            return [replace(first, behind="identity") if first.behind == "stored" else first]
         if op in ("Shape", "Size", "ZerosLike", "OnesLike"):  # depends only on a shape
             status = first.status
             if status != CONSTANT:
@@ -261,7 +289,7 @@ class Reader:
             dtype = setting(node, "Tout", None)
         if dtype is None and data:
             dtype = data[0].dtype
-        made = Value(status, dtype, self.shape(node, given), False, kinds, roots)
+        made = Value(status, dtype, self.shape(node, given), kinds=kinds, roots=roots)
         if op == "Transpose":
             made = replace(made, direct=first.direct)
         return [made] * (setting(node, "num_split", 1) if op == "Split" else 1)
@@ -332,7 +360,8 @@ class Reader:
             parts = body.ret[arg.name].split(":")
             key = parts[0] if len(parts) < 3 or parts[2] == "0" else f"{parts[0]}:{parts[2]}"
             # A call is not an Identity or Transpose.
-            made.append(replace(place.values.get(key, Value()), direct=False, ints=None))
+            found = place.values.get(key, Value())
+            made.append(replace(found, direct=False, behind="passed", ints=None))
         return made
 
 
@@ -345,7 +374,7 @@ def types_of(reader: Reader, place: Place, name: str) -> set[int]:
     return {value.dtype for value in values if value.dtype is not None}
 
 
-def float16(reader: Reader, graph: Any) -> bool | None:
+def float16(reader: Reader, release: Release) -> bool | None:
     """Return whether the Float16 rule fires, None = not decided (docs/reading.md, "Float16")."""
     doubt = False
     for name, node in reader.main.nodes.items():
@@ -359,8 +388,8 @@ def float16(reader: Reader, graph: Any) -> bool | None:
                         return True
                 doubt |= kind in (None, FLOAT16)
     for place in reader.places:
-        for name, node in place.nodes.items():
-            if node.op in WEIGHT_PORT and len(place.inputs[name]) > 1:
+        for name in place.nodes:
+            if reader.has_weight(place, name, release):
                 weight = place.inputs[name][1]
                 port = {weight.dtype} - {None} or types_of(reader, place, name)
                 if port == {FLOAT16} and weight.kinds == {FLOAT16} and place is reader.main:
@@ -376,68 +405,221 @@ def spatial(node: Any) -> list[int]:
 
 
 def judge(
-    reader: Reader, place: Place, name: str, fires: bool | None, shift: bool | None
-) -> tuple[set[str], list[str]]:
-    """Return the violated conditions of table 1, and what the document does not decide."""
-    node, given = place.nodes[name], place.inputs[name]
-    op, broken, notes = node.op, set[str](), list[str]()
-    if op not in ROW:
-        return {f"uniform/tensorflow/unlisted/{op}"}, notes
-    row = ROW[op]
-    prefix = f"uniform/tensorflow/{row}/"
+    reader: Reader,
+    place: Place,
+    name: str,
+    fires: bool | None,
+    shared: bool,
+    done: Done,
+    release: Release,
+) -> Verdict:
+    """Return what a release says of a layer; `shared` is about its weight."""
+    node, found = place.nodes[name], Verdict()
+    op = node.op
+    if not release.has_table(done.table, "tensorflow"):
+        found.open("the release does not show this table")
+        return found
     if op in SPELLED:
-        notes.append("the column does not name it")
+        found.open("the column does not name it")
     if op in reader.bodies:
-        notes.append("a function has its name")
+        found.open("a function has its name")
     if place.where:
-        notes.append("it is in a function")
+        found.open("it is in a function")
     types = types_of(reader, place, name)
     if not types or types - {FLOAT, FLOAT16}:
-        notes.append("its data is not known to be Float32 or Float16")
-    if row in ("AvgPool", "MaxPool", "Add"):
-        if fires:
-            broken.add(f"float16/tensorflow/{row}")
-        elif fires is None:
-            notes.append("the Float16 rule is not decided")
-    if row == "AvgPool" and shift:
-        broken.add(prefix + "shift")
-    if op in WEIGHT_PORT:
-        weight = given[1] if len(given) > 1 else Value()
-        if row != "Conv3D" and weight.status == DYNAMIC:
-            broken.add(prefix + "weight_source")
-        if weight.status != CONSTANT:
-            notes.append("its weight is not known to be constant")
-        if any(reader.shares[root] > 1 for root in reader.weight_roots(place, name)):
-            notes.append("another layer has the same weight")
-        if row == "BatchMatMulV2":
-            if weight.status == DYNAMIC or (weight.shape is not None and len(weight.shape) != 2):
-                broken.add(prefix + "second_input")
-            elif weight.shape is None or not weight.direct:
-                notes.append("its second input is not known to be a constant of rank 2")
-            if setting(node, "adj_x", False):
-                broken.add(prefix + "adj_x")
-    if row == "MatMul":
-        for side in ("transpose_a", "transpose_b"):
-            if setting(node, side, False):
-                broken.add(prefix + side)
-    if row == "Conv2DBackpropInput" and any(n != 1 for n in spatial(node)):
-        broken.add(prefix + "dilation")
-    if row == "Conv3D" and spatial(node)[:1] not in ([], [1]):
-        broken.add(prefix + "dilation_d")
-    return broken, notes
-
-
-def opinions(graph: Any, *, shift: bool | None = None) -> list[Opinion]:
-    """Return an opinion on each node, those of the main graph first, in document order."""
-    reader = Reader(graph)
-    fires = float16(reader, graph)
-    by_where = {place.where: place for place in reader.places}
-    wheres = ["", *(f"function:{body.signature.name}" for body in graph.library.function)]
-    found = []
-    for where in wheres:
-        for name, node in by_where[where].nodes.items():
-            broken, notes = judge(reader, by_where[where], name, fires, shift)
-            answer = "forbidden" if broken else "unspecified" if notes else "quantizable"
-            why = ", ".join(sorted(broken)) or "; ".join(notes)
-            found.append(Opinion(where, name, node.op, answer, frozenset(broken), why))
+        found.open("its data is not known to be Float32 or Float16")
+    if shared:
+        found.open("another layer has the same weight")
+    if done.table == "uniform":
+        uniform(reader, place, name, fires, done, release, found)
+    elif done.table == "nonuniform":
+        nonuniform(reader, place, name, done, release, found)
+    else:
+        weight_only(reader, place, name, fires, done, release, found)
     return found
+
+
+def uniform(
+    reader: Reader,
+    place: Place,
+    name: str,
+    fires: bool | None,
+    done: Done,
+    release: Release,
+    found: Verdict,
+) -> None:
+    node = place.nodes[name]
+    row = ROW.get(node.op, "")
+    letter = release.letter("tensorflow", row) if row else "-"
+    if letter == "-":
+        unlisted(found, release, done, "tensorflow", node.op)
+        return
+    # The guide has a row for BatchMatMul, too.
+    named = node.op not in SPELLED or (release.guide and node.op == "BatchMatMul")
+    if node.op in SPELLED and named:
+        found.unknown.remove("the column does not name it")
+    is_product = reader.is_product(place, name, release)
+    if row in ("AvgPool", "MaxPool", "Add") or (is_product and release.float16 == "products"):
+        weak = letter == "?" or not named
+        close_by_float16(found, release, fires, f"tensorflow/{row}", weak)
+    found.weak = not named
+    two_tensors = is_product or (release.guide and reader.takes_two_tensors(place, name))
+    if row in ("MatMul", "BatchMatMulV2", "AvgPool") and not two_tensors:
+        settings(found, release, done, f"tensorflow/{row}", row == "AvgPool")
+    if letter == "?":
+        found.open("the cell was not seen")
+        return
+
+    prefix = f"uniform/tensorflow/{row}/"
+    weight = reader.given(place, name, 1)
+    if row == "AvgPool" and letter == "A" and done.shift:
+        found.wrong(prefix + "shift")
+    if row in ("MaxPool", "Add") and done.treats_weights:
+        found.wrong(
+            prefix + "weights", "inferred" if row == "MaxPool" and letter == "B" else "stated"
+        )
+    if row == "Add" and letter == "B":
+        if node.input[0] == node.input[1]:
+            found.open("the page speaks of two tensors")
+        elif len(set(done.inputs or ())) > 1:
+            found.wrong(prefix + "one_input")
+    if row == "MatMul":
+        turned(node, ("transpose_a", "transpose_b"), prefix, "stated", found)
+        source_of_weight(weight, "A" if letter == "A" else "silent", prefix, found)
+    if row in ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput"):
+        says = {"A": "A", "B": "node", "C": "silent"}[letter]
+        source_of_weight(weight, says, prefix, found)
+    if (row, letter) == ("DepthwiseConv2dNative", "C") or row == "Conv2DBackpropInput":
+        flat(node, prefix, found)
+    if row == "Conv3D":
+        source_of_weight(weight, "node" if letter == "G" else "silent", prefix, found)
+        if spatial(node)[:1] not in ([], [1]):
+            found.wrong(prefix + "dilation_d")
+    if row == "BatchMatMulV2":
+        turned(node, ("adj_x",), prefix, "stated", found)
+        batch_matmul(weight, letter, is_product, prefix, done, found)
+
+
+def turned(node: Any, names: tuple[str, ...], prefix: str, basis: str, found: Verdict) -> None:
+    for name in names:
+        if setting(node, name, False):
+            found.wrong(prefix + name, basis)
+
+
+def flat(node: Any, prefix: str, found: Verdict) -> None:
+    if any(n != 1 for n in spatial(node)):
+        found.wrong(prefix + "dilation")
+
+
+def source_of_weight(weight: Value, says: str, prefix: str, found: Verdict) -> None:
+    """Say what a cell says of a weight: A forbids a dynamic one, "node" wants a Const, too."""
+    if weight.status == DYNAMIC and says != "silent":
+        found.wrong(prefix + "weight_source")
+        if says == "node":
+            found.wrong(prefix + "weight_node")
+    elif weight.status != CONSTANT:
+        found.open("its weight is not known to be constant")
+    elif says == "node" and weight.behind == "operator":
+        found.wrong(prefix + "weight_node", "inferred")
+    elif says == "node" and weight.behind != "stored":
+        found.open("its weight is behind an Identity or a function")
+
+
+def batch_matmul(
+    second: Value, letter: str, is_product: bool, prefix: str, done: Done, found: Verdict
+) -> None:
+    if letter in ("A", "B"):
+        if letter == "A" and second.status == DYNAMIC:
+            found.wrong(prefix + "weight_source")
+        constant_of_rank_2(second, prefix + "second_input", "stated", found)
+    elif is_product:
+        if done.breaks_products:
+            found.wrong(prefix + "two_variables")
+    elif second.status != CONSTANT:
+        found.open("the page does not speak of a constant times a variable")
+    elif letter == "D" and second.shape is not None and len(second.shape) != 2:
+        found.wrong(prefix + "constant_rank")
+    elif letter == "D" and (second.shape is None or not second.direct):
+        found.open("its second input is not known to be a constant of rank 2")
+
+
+def constant_of_rank_2(second: Value, id_: str, basis: str, found: Verdict) -> None:
+    if second.status == DYNAMIC or (second.shape is not None and len(second.shape) != 2):
+        found.wrong(id_, basis)
+    elif second.status == UNKNOWN or second.shape is None or not second.direct:
+        found.open("its second input is not known to be a constant of rank 2")
+
+
+def nonuniform(
+    reader: Reader, place: Place, name: str, done: Done, release: Release, found: Verdict
+) -> None:
+    node = place.nodes[name]
+    if release.clustered == "gone" or node.op not in ("Conv2D", "MatMul"):
+        unlisted(found, release, done, "tensorflow", node.op)
+        return
+    found.weak = release.clustered == "english"
+    if reader.given(place, name, 1).status != CONSTANT:
+        found.open("its weight is not known to be constant")
+    if node.op == "Conv2D":
+        flat(node, "nonuniform/tensorflow/Conv2D/", found)
+    else:
+        turned(node, ("transpose_a",), "nonuniform/tensorflow/MatMul/", "stated", found)
+
+
+def weight_only(
+    reader: Reader,
+    place: Place,
+    name: str,
+    fires: bool | None,
+    done: Done,
+    release: Release,
+    found: Verdict,
+) -> None:
+    node = place.nodes[name]
+    row = ROW.get(node.op, "")
+    listed = ("MatMul", "BatchMatMulV2", *(["AvgPool"] if release.pools else []))
+    if release.alone == "no such mode" or row not in listed:
+        unlisted(found, release, done, "tensorflow", node.op)
+        return
+    prefix = f"weight_only/tensorflow/{row}/"
+    if row == "AvgPool":
+        close_by_float16(found, release, fires, "tensorflow/AvgPool", False)
+        if done.treats_weights:
+            found.wrong(prefix + "mode")
+        return
+    found.weak = release.alone == "english" or node.op in SPELLED
+    source_of_weight(reader.given(place, name, 1), "A", prefix, found)
+    # The page of a release without the pools also shows asymmetric = false elsewhere.
+    if not release.pools and done.asymmetric is False:
+        found.open("the table lists true alone")
+    if row == "MatMul":
+        turned(node, ("transpose_a", "transpose_b"), prefix, "inferred", found)
+        return
+    turned(node, ("adj_x",), prefix, "inferred", found)
+    second = reader.given(place, name, 1)
+    if release.letter("tensorflow", row) == "A":
+        constant_of_rank_2(second, prefix + "second_input", "inferred", found)
+    elif second.status == CONSTANT:
+        constant_of_rank_2(second, prefix + "constant_rank", "inferred", found)
+
+
+def opinions(graph: Any, done: Done | None = None, release: Release = DEFAULT) -> list[Opinion]:
+    """Return an opinion on each node, those of the main graph first, in document order.
+
+    A `Reader` of the graph may be used again.
+    """
+    reader = graph if isinstance(graph, Reader) else Reader(graph)
+    fires = float16(reader, release)
+    by_where = {place.where: place for place in reader.places}
+    places = [by_where[""], *(by_where[f"function:{name}"] for name in reader.bodies)]
+    layers = [(place, name) for place in places for name in place.nodes]
+    roots = [reader.weight_roots(place, name, release) for place, name in layers]
+    shares = Counter(root for several in roots for root in several)
+    opinions = []
+    for (place, name), mine in zip(layers, roots, strict=True):
+        shared = any(shares[root] > 1 for root in mine)
+        found = judge(reader, place, name, fires, shared, done or Done(), release)
+        names = place.where, name, place.nodes[name].op
+        broken = frozenset(found.broken)
+        opinions.append(Opinion(*names, found.answer, broken, found.basis, found.why))
+    return opinions

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
+from itertools import product
 from typing import Any
 
-from releases import Done
+from releases import RELEASES, Done
 
 from pytest_amct import Answer, Treatment, answer, load_spec
 from pytest_amct.graphs.network import Layer
-from pytest_amct.tables.model import DataFormat
+from pytest_amct.tables.answers import closed_by_float16, float16_id
+from pytest_amct.tables.model import DataFormat, Row, condition_id
 
 BOTH = (0, 1)
 TREATMENTS = [
@@ -29,6 +32,27 @@ TREATMENTS = [
 ]
 """Treatments of every kind that some condition of some release is about."""
 
+Pair = tuple[str, Done]
+"""A release, and a treatment that is asked about under it."""
+
+DECLARED = frozenset(
+    "nonuniform weight_only channel_wise asymmetric skip_layers skip_layer_types"
+    " tensor_quantize".split()
+)
+"""What a quantizer declares to be shown every case."""
+
+PLAIN: list[Pair] = [("cann-7.0.0", Done())]
+EVERY: list[Pair] = list(product(RELEASES, TREATMENTS))
+_PARTS = 7
+
+Seen = defaultdict[str, set[str]]
+"""What was seen under each release: ids of violated conditions, and a row with a verdict."""
+
+
+def few(number: int) -> list[Pair]:
+    """Return a part of all pairs, so that seven models in a row are asked about all of them."""
+    return EVERY[number % _PARTS :: _PARTS]
+
 
 def treatment(done: Done) -> Treatment:
     return Treatment(
@@ -43,15 +67,18 @@ def treatment(done: Done) -> Treatment:
     )
 
 
-def answers(
-    layers: Iterable[Layer], others: Iterable[Any], done: Done, release: str
+def compared(
+    layers: Iterable[Layer], others: Iterable[Any], pair: Pair, seen: Seen | None
 ) -> list[tuple[Layer, Answer, Any]]:
-    """Return each layer with the package's answer and the second opinion."""
-    spec, treated = load_spec(release), treatment(done)
-    return [
-        (layer, answer(layer, treated, spec), other)
-        for layer, other in zip(layers, others, strict=True)
-    ]
+    """Return each layer with the package's answer and the second opinion; note what was seen."""
+    release, done = pair
+    spec, treated, found = load_spec(release), treatment(done), []
+    for layer, other in zip(layers, others, strict=True):
+        ours = answer(layer, treated, spec)
+        if seen is not None:
+            seen[release] |= {f"{ours.row} {ours.verdict}", *(r.condition for r in ours.broken)}
+        found.append((layer, ours, other))
+    return found
 
 
 def agree(ours: Answer, other: Any) -> bool:
@@ -62,8 +89,36 @@ def agree(ours: Answer, other: Any) -> bool:
     return ours.verdict != "forbidden" or ours.basis == other.basis
 
 
-def told(layer: Layer, ours: Answer, other: Any) -> str:
+def told(pair: Pair, layer: Layer, ours: Answer, other: Any) -> str:
     """Return what each of the two says of a layer."""
     why = [f"{r.condition} {r.state}: {r.observed}" for r in ours.reasons if r.state != "holds"]
     mine = f"{ours.verdict} ({ours.basis}) {why}"
-    return f"{layer}: {mine}, but {other.answer} ({other.basis}): {other.why}"
+    return f"{pair}: {layer}: {mine}, but {other.answer} ({other.basis}): {other.why}"
+
+
+# --- whether a comparison was worth while ---------------------------------------------------------
+
+
+def unseen(seen: Seen, framework: str) -> set[tuple[str, str]]:
+    """Return the conditions that nothing violated, and the rows that never had some verdict."""
+    wanted = {(release, what) for release in RELEASES for what in _possible(release, framework)}
+    return wanted - {(release, what) for release, several in seen.items() for what in several}
+
+
+def _possible(release: str, framework: str) -> set[str]:
+    spec, found = load_spec(release), set[str]()
+    for row in (row for row in spec.rows if row.framework == framework):
+        broken = set().union(*(_breakable(r) for r in (row, *(form.row for form in row.forms))))
+        closed = any(closed_by_float16(r, spec) for r in (row, *(form.row for form in row.forms)))
+        if closed and spec.float16_basis != "open":
+            broken.add(float16_id(row))
+        has_no_mode = any(c.unobservable and c.id == "mode" for c in row.conditions)
+        found |= broken
+        found |= {f"{row.id} forbidden"} if broken or has_no_mode else set()
+        found |= {f"{row.id} unspecified"} if not has_no_mode else set()
+        found |= {f"{row.id} quantizable"} if row.seen != "no" and not has_no_mode else set()
+    return found
+
+
+def _breakable(row: Row) -> set[str]:
+    return {condition_id(row, c) for c in row.conditions if not c.open and not c.unobservable}

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from itertools import product
+from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 
 import onnx
 import pytest
-from comparing import TREATMENTS, agree, answers, told
+from comparing import DECLARED, EVERY, PLAIN, Pair, Seen, agree, compared, few, told, unseen
 from hypothesis import HealthCheck, given, settings
 from onnx import ModelProto
 from random_graphs import random_model, random_models
-from releases import RELEASES, Done
+from releases import RELEASES
 from second_opinion import Reader, opinions
 
 import pytest_amct
@@ -28,10 +27,7 @@ FUZZ = int(os.environ.get("AMCT_FUZZ", "300"))
 
 
 def differences(
-    model: ModelProto,
-    treatments: Sequence[Done] = (Done(),),
-    releases: Iterable[str] = ("cann-7.0.0",),
-    seen: defaultdict[str, set[str]] | None = None,
+    model: ModelProto, pairs: Iterable[Pair] = PLAIN, seen: Seen | None = None
 ) -> list[str]:
     """Both answers on each layer on which the two disagree.
 
@@ -39,28 +35,34 @@ def differences(
     opinion that follows each call separately. It must never claim to know more.
     """
     network, read = pytest_amct.read_onnx(model), Reader(model)
+    assert [layer.type for layer in network.layers] == [layer.node.op_type for layer in read.layers]
     called_twice = any(len(function.calls) > 1 for function in network.functions)
     found = []
-    for release, done in product(releases, treatments):
+    for pair in pairs:
+        release, done = pair
         others = opinions(read, done, RELEASES[release])
-        assert [layer.type for layer in network.layers] == [other.op_type for other in others]
-        for layer, ours, other in answers(network.layers, others, done, release):
-            broken = {reason.condition for reason in ours.broken}
-            if seen is not None:
-                seen[release] |= broken | {f"{ours.row} {ours.verdict}"}
+        for layer, ours, other in compared(network.layers, others, pair, seen):
             if agree(ours, other):
                 continue
+            broken = {reason.condition for reason in ours.broken}
             less = broken < other.broken or (not broken and not other.broken)
             if called_twice and less and ours.verdict in (other.answer, "unspecified"):
                 continue
-            found.append(f"{release} {done}: {told(layer, ours, other)}")
+            found.append(told(pair, layer, ours, other))
     return found
 
 
 @pytest.mark.parametrize("group", groups())
 def test_gate_cases(group: str) -> None:
-    for case in gate_cases(group):
-        assert differences(case.build().model) == [], case.id
+    for number, case in enumerate(gate_cases(group)):
+        assert differences(case.build().model, [*PLAIN, few(number)[0]]) == [], case.id
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", groups(DECLARED))
+def test_gate_cases_under_every_release(group: str) -> None:
+    for case in gate_cases(group, DECLARED):
+        assert differences(case.build().model, EVERY) == [], case.id
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -104,13 +106,22 @@ def test_the_onnx_wheel_contains_networks() -> None:
 )
 @given(random_models())
 def test_random_networks(model: ModelProto) -> None:
-    assert differences(model) == []
+    assert differences(model, EVERY) == []
 
 
 def test_random_networks_are_worth_comparing() -> None:
     """Among a few of them, every row is quantizable, forbidden and unspecified somewhere."""
-    networks = (pytest_amct.read_onnx(random_model(Random(seed))) for seed in range(250))
-    answers = [pytest_amct.answer(layer) for network in networks for layer in network.layers]
-    seen = {(answer.row, answer.verdict) for answer in answers}
-    verdicts = ("quantizable", "forbidden", "unspecified")
-    assert {(row, verdict) for row in ROWS for verdict in verdicts} - seen == set()
+    seen: Seen = defaultdict(set)
+    for seed in range(250):
+        assert differences(random_model(Random(seed)), [*PLAIN, *few(seed)], seen) == [], seed
+    assert {what for _, what in unseen(seen, "onnx")} <= set().union(*seen.values())
+    assert {what for release, what in unseen(seen, "onnx") if release == "cann-7.0.0"} == set()
+
+
+@pytest.mark.slow
+def test_random_networks_are_worth_comparing_under_every_release() -> None:
+    """Each condition is violated, and each row has each possible verdict."""
+    seen: Seen = defaultdict(set)
+    for seed in range(500):
+        assert differences(random_model(Random(seed)), EVERY, seen) == [], seed
+    assert unseen(seen, "onnx") == set()

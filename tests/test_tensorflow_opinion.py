@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from itertools import product
+from collections.abc import Iterable
 from random import Random
 from typing import Any
 
 import pytest
-from comparing import agree, answers, told
+from comparing import DECLARED, EVERY, PLAIN, Pair, Seen, agree, compared, few, told, unseen
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from releases import RELEASES, Done
+from releases import RELEASES
 from second_opinion_tensorflow import Reader, opinions
 from tensorflow_graphs import random_graph
 from tensorflow_weight_sources import CONSTANTS, DYNAMIC
 from tiny_graphs import one
 
 import pytest_amct
+from pytest_amct.cases.catalog import gate_cases, groups
+from pytest_amct.graphs.tensorflow.files import parse_tensorflow
 from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 from pytest_amct.graphs.tensorflow.schema import schema
 
@@ -27,27 +28,21 @@ FUZZ = int(os.environ.get("AMCT_FUZZ", "300"))
 ROWS = [r.id for r in pytest_amct.load_spec().rows if r.id.startswith("uniform/tensorflow/")]
 
 
-def differences(
-    made: Any,
-    treatments: Sequence[Done] = (Done(),),
-    releases: Iterable[str] = ("cann-7.0.0",),
-    seen: defaultdict[str, set[str]] | None = None,
-) -> list[str]:
+def differences(made: Any, pairs: Iterable[Pair] = PLAIN, seen: Seen | None = None) -> list[str]:
     """Both answers on each layer on which the two disagree."""
     network, read = read_tensorflow(made), Reader(made)
     found = []
-    for release, done in product(releases, treatments):
+    for pair in pairs:
+        release, done = pair
         others = opinions(read, done, RELEASES[release])
         assert [layer.name for layer in network.layers] == [other.name for other in others]
-        for layer, ours, other in answers(network.layers, others, done, release):
-            if seen is not None:
-                broken = {reason.condition for reason in ours.broken}
-                seen[release] |= broken | {f"{ours.row} {ours.verdict}"}
+        for layer, ours, other in compared(network.layers, others, pair, seen):
             if not agree(ours, other):
-                found.append(f"{release} {done}: {told(layer, ours, other)}")
+                found.append(told(pair, layer, ours, other))
     return found
 
 
+@pytest.mark.slow
 @settings(
     max_examples=FUZZ,
     derandomize=True,
@@ -55,20 +50,35 @@ def differences(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(st.randoms(use_true_random=False), st.sampled_from([None, True]))
-def test_two_implementations_agree_on_drawn_graphs(random: Random, shift: bool | None) -> None:
-    assert differences(random_graph(random), [Done(shift=shift)]) == []
+@given(st.randoms(use_true_random=False))
+def test_two_implementations_agree_on_drawn_graphs(random: Random) -> None:
+    assert differences(random_graph(random), EVERY) == []
 
 
 def test_two_implementations_agree_on_random_graphs_of_every_verdict() -> None:
-    seen = set()
+    seen: Seen = defaultdict(set)
     for seed in range(400):
-        made = random_graph(Random(seed))
-        assert differences(made) == [], seed
-        answers = map(pytest_amct.answer, read_tensorflow(made).layers)
-        seen |= {(found.row, found.verdict) for found in answers}
-    verdicts = ("quantizable", "forbidden", "unspecified")
-    assert {(row, verdict) for row in ROWS for verdict in verdicts} - seen == set()
+        assert differences(random_graph(Random(seed)), [*PLAIN, *few(seed)], seen) == [], seed
+    assert {what for _, what in unseen(seen, "tensorflow")} <= set().union(*seen.values())
+    assert {
+        what for release, what in unseen(seen, "tensorflow") if release == "cann-7.0.0"
+    } == set()
+
+
+@pytest.mark.slow
+def test_random_graphs_are_worth_comparing_under_every_release() -> None:
+    """Each condition is violated, and each row has each possible verdict."""
+    seen: Seen = defaultdict(set)
+    for seed in range(600):
+        assert differences(random_graph(Random(seed)), EVERY, seen) == [], seed
+    assert unseen(seen, "tensorflow") == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", groups(DECLARED, ("tensorflow",)))
+def test_two_implementations_agree_on_gate_cases(group: str) -> None:
+    for case in gate_cases(group, DECLARED):
+        assert differences(parse_tensorflow(case.build().data), EVERY) == [], case.id
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf import text_format
+from releases import DEFAULT, Done, Release, Verdict, close_by_float16, settings, unlisted
 
 from pytest_amct.graphs.caffe.schema import message
 
@@ -44,18 +45,6 @@ OLD_NAMES = {  # V0 and V1 names of the types that `caffe_nets` writes
     "DATA": "Data",
     "HDF5_DATA": "HDF5Data",
 }
-
-
-@dataclass(frozen=True)
-class Done:
-    """The treatment of a layer beyond quantization; ``None`` = not shown."""
-
-    scheme: str = "uniform"
-    data: bool | None = None
-    weights: bool | None = None
-    channel_wise: bool | None = None
-    asymmetric: bool | None = None
-    shift: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -96,22 +85,24 @@ class Item:
         return self.reads[0].rank if self.reads else None
 
 
-@dataclass
-class Verdict:
-    broken: dict[str, str] = field(default_factory=dict)  # id -> basis
-    unknown: list[str] = field(default_factory=list)
-
-    def wrong(self, id_: str, basis: str = "stated") -> None:
-        self.broken[id_] = basis
-
-    def open(self, why: str) -> None:
-        self.unknown.append(why)
-
-
 def opinions(
-    prototxt: str, caffemodel: bytes | None = None, done: Done | None = None
+    prototxt: str,
+    caffemodel: bytes | None = None,
+    done: Done | None = None,
+    release: Release = DEFAULT,
 ) -> list[Opinion]:
     """Return an opinion on each layer in the TEST phase, without input layers."""
+    return judged(read(prototxt, caffemodel), done or Done(), release)
+
+
+def judged(layers: list[Item], done: Done, release: Release) -> list[Opinion]:
+    """Return an opinion on each layer of a net that was read before."""
+    fires = float16(layers, release)
+    return [opinion(item, layers, fires, done, release) for item in layers]
+
+
+def read(prototxt: str, caffemodel: bytes | None) -> list[Item]:
+    """Return the layers of a net, with what is known of the blobs between them."""
     net = message("NetParameter")
     text_format.Parse(prototxt, net, allow_unknown_field=True)
     stored: dict[str, list[Any]] = {}
@@ -134,9 +125,7 @@ def opinions(
     share_ranks(items)
     for item in items:
         follow(item)
-    layers = [item for item in items if item.type not in FEEDS]
-    rule = float16(layers)
-    return [opinion(item, layers, rule, done or Done()) for item in layers]
+    return [item for item in items if item.type not in FEEDS]
 
 
 def unknown_fields(prototxt: str) -> dict[str, set[str]]:
@@ -338,73 +327,84 @@ def is_float16(blob: Any) -> bool:
     return bool(blob.raw_data_type == 2 and not len(blob.data) and not len(blob.double_data))
 
 
-def float16(layers: list[Item]) -> str:
-    """Return ``fires``, ``free`` or ``unknown`` (Float16 in places that the document ignores)."""
-    found = "free"
+def has_weight(item: Item, release: Release) -> bool:
+    return item.type in WEIGHTED and release.letter("caffe", item.type) != "-"
+
+
+def float16(layers: list[Item], release: Release) -> bool | None:
+    """Return whether the rule fires, None for Float16 in places that the document ignores."""
+    found: bool | None = False
     for item in layers:
         for i, blob in enumerate(item.blobs):
             if is_float16(blob):
-                if i == 0 and item.type in WEIGHTED:
-                    return "fires"
-                found = "unknown"
+                if i == 0 and has_weight(item, release):
+                    return True
+                found = None
     return found
 
 
 # --- the tables -----------------------------------------------------------------------------------
 
 
-def opinion(item: Item, layers: list[Item], rule: str, done: Done) -> Opinion:
-    verdict = Verdict()
-    table = done.scheme
-    if table == "uniform":
-        uniform(item, layers, rule, done, verdict)
-    elif table == "nonuniform":
-        nonuniform(item, layers, verdict)
+def opinion(
+    item: Item, layers: list[Item], fires: bool | None, done: Done, release: Release
+) -> Opinion:
+    found = Verdict()
+    if not release.has_table(done.table, "caffe"):
+        found.open("the release does not show this table")
+    elif done.table == "uniform":
+        uniform(item, layers, fires, done, release, found)
+    elif done.table == "nonuniform":
+        nonuniform(item, layers, done, release, found)
     else:
-        weight_only(item, rule, done, verdict)
+        weight_only(item, fires, done, release, found)
     if item.type in WEIGHTED and sharers(item, layers):
-        verdict.open("a weight that two layers share")
-    answer = "forbidden" if verdict.broken else "unspecified" if verdict.unknown else "quantizable"
-    basis = "inferred" if verdict.broken and "stated" not in verdict.broken.values() else "stated"
-    why = f"broken {sorted(verdict.broken)}, unknown {verdict.unknown}"
-    return Opinion(item.name, item.type, answer, frozenset(verdict.broken), basis, why)
+        found.open("a weight that two layers share")
+    broken = frozenset(found.broken)
+    return Opinion(item.name, item.type, found.answer, broken, found.basis, found.why)
 
 
-def uniform(item: Item, layers: list[Item], rule: str, done: Done, verdict: Verdict) -> None:
+def uniform(
+    item: Item,
+    layers: list[Item],
+    fires: bool | None,
+    done: Done,
+    release: Release,
+    found: Verdict,
+) -> None:
     row = f"uniform/caffe/{item.type}"
-    if item.type == "InnerProduct":
-        inner_product(item, row, verdict)
+    rows = (*WEIGHTED, "Pooling", "Eltwise")
+    letter = release.letter("caffe", item.type) if item.type in rows else "-"
+    if letter == "-":
+        unlisted(found, release, done, "caffe", item.type)
+    elif item.type == "InnerProduct":
+        inner_product(item, row, found)
     elif item.type == "Convolution":
-        rank_of_four(item, layers, row, verdict)
+        if letter == "B":
+            dilation_of_one(item, row, found)
+        rank_of_four(item, layers, row, found)
     elif item.type == "Deconvolution":
-        dilation_of_one(item, row, verdict)
-        rank_of_four(item, layers, row, verdict)
+        dilation_of_one(item, row, found)
+        rank_of_four(item, layers, row, found)
     elif item.type == "Pooling":
-        closed_by_float16(item, rule, verdict)
-        pooling(item, row, done, verdict)
+        close_by_float16(found, release, fires, "caffe/Pooling", False)
+        settings(found, release, done, "caffe/Pooling", True)
+        pooling(item, letter, row, done, found)
     elif item.type == "Eltwise":
-        closed_by_float16(item, rule, verdict)
+        close_by_float16(found, release, fires, "caffe/Eltwise", False)
         held = item.raw.eltwise_param
         if may_change(item, "operation"):
-            verdict.open("a field that Caffe does not have")
-        elif held.HasField("operation") and held.operation != 1:
-            verdict.wrong(f"{row}/operation")
+            found.open("a field that Caffe does not have")
+        elif letter == "A" and held.HasField("operation") and held.operation != 1:
+            found.wrong(f"{row}/operation")
         if any(c != 1 for c in held.coeff):
-            verdict.open("coefficients other than 1")
-        if done.weights:
-            verdict.wrong(f"{row}/weights")
-    else:
-        verdict.wrong(f"uniform/caffe/unlisted/{item.type}")
+            found.open("coefficients other than 1")
+        if done.treats_weights:
+            found.wrong(f"{row}/weights")
 
 
-def closed_by_float16(item: Item, rule: str, verdict: Verdict) -> None:
-    if rule == "fires":
-        verdict.wrong(f"float16/caffe/{item.type}")
-    elif rule == "unknown":
-        verdict.open("Float16 that is neither an input nor a weight")
-
-
-def pooling(item: Item, row: str, done: Done, verdict: Verdict) -> None:
+def pooling(item: Item, letter: str, row: str, done: Done, found: Verdict) -> None:
+    """Say what the cell says: A has a line for each of two modes, B and the guide's that of AVE."""
     if item.v0:
         mode, covers_all = item.raw.pool if item.raw.HasField("pool") else 0, False
     else:
@@ -412,71 +412,75 @@ def pooling(item: Item, row: str, done: Done, verdict: Verdict) -> None:
         mode = held.pool if held.HasField("pool") else 0
         covers_all = held.HasField("global_pooling") and held.global_pooling
     if may_change(item, "mode"):
-        verdict.open("a field that Caffe does not have")
+        found.open("a field that Caffe does not have")
     elif mode == 1:
         if covers_all:
-            verdict.wrong(f"{row}/global_pooling")
-        if done.shift:
-            verdict.wrong(f"{row}/shift")
+            found.wrong(f"{row}/global_pooling")
+        if done.shift and letter != "G":
+            found.wrong(f"{row}/shift")
+    elif letter != "A":
+        found.wrong(f"{row}/average", "inferred" if letter == "G" else "stated")
     elif mode == 0:
-        if done.weights:
-            verdict.wrong(f"{row}/weights")
+        if done.treats_weights:
+            found.wrong(f"{row}/weights")
     else:
-        verdict.wrong(f"{row}/mode")
-    if done.data and done.channel_wise:
-        verdict.wrong("settings/caffe/Pooling/channel_wise")
-    if done.data and done.asymmetric:
-        verdict.wrong("settings/caffe/Pooling/asymmetric")
+        found.wrong(f"{row}/mode")
 
 
-def inner_product(item: Item, row: str, verdict: Verdict) -> None:
+def inner_product(item: Item, row: str, found: Verdict) -> None:
     if item.v0:
         return
     if may_change(item, "transpose and axis"):
-        verdict.open("a field that Caffe does not have")
+        found.open("a field that Caffe does not have")
         return
     held = item.raw.inner_product_param
     if held.HasField("transpose") and held.transpose:
-        verdict.wrong(f"{row}/transpose")
+        found.wrong(f"{row}/transpose")
     if held.HasField("axis") and held.axis < 0:
         if item.rank is not None and item.rank + held.axis != 1:
-            verdict.wrong(f"{row}/axis")
+            found.wrong(f"{row}/axis")
         else:
-            verdict.open("an axis counted from the end")
+            found.open("an axis counted from the end")
     elif held.HasField("axis") and held.axis != 1:
-        verdict.wrong(f"{row}/axis")
+        found.wrong(f"{row}/axis")
 
 
-def rank_of_four(item: Item, layers: list[Item], row: str, verdict: Verdict) -> None:
+def rank_of_four(item: Item, layers: list[Item], row: str, found: Verdict) -> None:
     rank = weight_rank(item, layers)
     if rank is None:
-        verdict.open("the rank of the weight")
+        found.open("the rank of the weight")
     elif rank != 4:
-        verdict.wrong(f"{row}/weight_rank")
+        found.wrong(f"{row}/weight_rank")
 
 
-def dilation_of_one(item: Item, row: str, verdict: Verdict) -> None:
+def dilation_of_one(item: Item, row: str, found: Verdict) -> None:
     if may_change(item, "dilation"):
-        verdict.open("a field that Caffe does not have")
+        found.open("a field that Caffe does not have")
     elif not item.v0 and any(d != 1 for d in item.raw.convolution_param.dilation):
-        verdict.wrong(f"{row}/dilation")
+        found.wrong(f"{row}/dilation")
 
 
-def nonuniform(item: Item, layers: list[Item], verdict: Verdict) -> None:
+def nonuniform(
+    item: Item, layers: list[Item], done: Done, release: Release, found: Verdict
+) -> None:
     row = f"nonuniform/caffe/{item.type}"
+    if release.clustered == "gone" or item.type not in ("Convolution", "InnerProduct"):
+        unlisted(found, release, done, "caffe", item.type)
+        return
+    found.weak = release.clustered == "english"
     if item.type == "Convolution":
-        dilation_of_one(item, row, verdict)
-        rank_of_four(item, layers, row, verdict)
-    elif item.type == "InnerProduct":
-        inner_product(item, row, verdict)
+        dilation_of_one(item, row, found)
+        rank_of_four(item, layers, row, found)
     else:
-        verdict.wrong(f"nonuniform/caffe/unlisted/{item.type}")
+        inner_product(item, row, found)
 
 
-def weight_only(item: Item, rule: str, done: Done, verdict: Verdict) -> None:
-    if item.type == "Pooling":
-        closed_by_float16(item, rule, verdict)
-        if done.weights:
-            verdict.wrong("weight_only/caffe/Pooling/mode")
+def weight_only(
+    item: Item, fires: bool | None, done: Done, release: Release, found: Verdict
+) -> None:
+    if item.type == "Pooling" and release.pools:
+        close_by_float16(found, release, fires, "caffe/Pooling", False)
+        if done.treats_weights:
+            found.wrong("weight_only/caffe/Pooling/mode")
     else:
-        verdict.wrong(f"weight_only/caffe/unlisted/{item.type}", "inferred")
+        unlisted(found, release, done, "caffe", item.type)

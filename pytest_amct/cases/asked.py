@@ -17,7 +17,7 @@ def is_asked(id_: ConditionId, spec: Spec) -> bool:
     if id_.framework not in spec.frameworks:
         return False
     if id_.is_unlisted:
-        cut_off = id_.table == "uniform" and id_.framework in spec.cut_off
+        cut_off = id_.table == "uniform" and spec.ends.get(id_.framework) == "no"
         listed = (id_.table, id_.framework, id_.name) in spec.by_type
         return id_.table in spec.lists and not listed and not cut_off
     if id_.table == "settings" and id_.name not in WEIGHT_SETTINGS:

@@ -177,7 +177,7 @@ def _unlisted(parts: ConditionId, spec: Spec) -> str:
         return "not seen"
     if row := spec.by_type.get((parts.table, parts.framework, parts.name)):
         return f"listed by {row.id}"
-    if parts.table == "uniform" and parts.framework in spec.cut_off:
+    if parts.table == "uniform" and spec.ends.get(parts.framework) == "no":
         return "not decided: the last rows were not seen"
     return f"a type that no row lists is forbidden ({spec.lists[parts.table]})"
 

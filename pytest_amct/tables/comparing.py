@@ -145,7 +145,7 @@ def presence(spec: Spec, id_: str) -> Presence:
         return "english" if english else "whole"
     if row is not None:
         return "unseen" if row.seen == "no" else row.seen
-    cut_off = parts.table == "uniform" and parts.framework in spec.cut_off
+    cut_off = parts.table == "uniform" and spec.ends.get(parts.framework) == "no"
     return "unseen" if cut_off or parts.table not in spec.lists else "absent"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Sequence
 from itertools import pairwise, product
 from pathlib import Path
@@ -26,7 +27,7 @@ from pytest_amct.reports.pages import ids, page, tools
 from pytest_amct.tables import comparing
 from pytest_amct.tables.comparing import compare, row_ids, variants
 from pytest_amct.tables.kinds import KINDS
-from pytest_amct.tables.loader import LATEST_RELEASE, load_spec, parse_spec, published
+from pytest_amct.tables.loader import LATEST_RELEASE, load_spec, published, read_document
 from pytest_amct.tables.model import Spec
 
 ROOT = Path(__file__).parents[1]
@@ -243,7 +244,7 @@ def own(text: str, *changes: tuple[str, str]) -> Spec:
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)
-    return parse_spec(text.encode(), "own.toml")
+    return read_document(tomllib.loads(text), "own.toml")
 
 
 CELL = one_row('{ attribute = "transA", equals = 0, default = 0 }')

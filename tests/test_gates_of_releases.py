@@ -214,7 +214,7 @@ C = "uniform/onnx/Conv"
     [
         # not seen
         ("Conv", (f"{C}/weight_source", f"{C}/dilation_d"), "cann-9.0.0", "cann-7.0.0"),
-        ("MatMul", ("uniform/onnx/MatMul/second_input",), "cann-8.0.RC1", "cann-7.0.0"),
+        ("ConvTranspose", ("uniform/onnx/ConvTranspose/dilation",), "cann-9.0.0", "cann-7.0.0"),
         ("Mul", ("uniform/onnx/unlisted/Mul",), "cann-8.5.0", "ge-2026-08"),
         # the cell is silent
         ("Conv", (f"{C}/dilation_d",), "cann-6.0.1", "cann-6.3.RC1"),

@@ -69,6 +69,25 @@ def test_a_request_is_made_once_for_all_releases(adds: ToyRepository) -> None:
     assert counts[0] == counts[1]
 
 
+def test_a_quantizer_that_declares_a_release_is_asked_for_each(adds: ToyRepository) -> None:
+    asked = adds.path / "releases"
+    adds.write(
+        "toy.py",
+        f"""
+class Toy:
+    spec = None
+    def quantize(self, model, request):
+        with open({str(asked)!r}, "a") as log:
+            print(self.spec.release, file=log)
+        return []
+toy = Toy()
+""",
+    )
+    adds.ini(quantizer="toy:toy")
+    adds.amct(f"--amct-spec={OLD}", f"--amct-spec={NEW}", f"--amct-select={CHEAP}@1")
+    assert set(asked.read_text().split()) == {"7.0.0", "9.2.0.beta1"}
+
+
 def test_all_names_every_release_that_speaks_of_the_framework(adds: ToyRepository) -> None:
     adds.amct("--amct-spec=all", f"--amct-select={CHEAP}", "--amct-report=rep")
     report = adds.report()

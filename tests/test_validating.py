@@ -137,7 +137,7 @@ def test_the_report_counts_what_was_not_validated(tmp_path: Path) -> None:
     collected = Collected(complete=True)
     for group in ("uniform/onnx/Conv/dilation_d", "uniform/onnx/MaxPool"):
         collected.add(json.loads(runner.check(group).to_json()))
-    report = assemble(collected, load_spec(), settings, "tool", {"select": []})
+    report = assemble(collected, (load_spec(),), settings, "tool", {"select": []})
     jsonschema.validate(report, schema())
     (kernel, given) = report["unvalidated"]["reasons"]
     assert kernel["reason"].startswith("the validator cannot run it")

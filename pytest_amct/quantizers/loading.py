@@ -24,13 +24,13 @@ from pytest_amct.quantizers.programs import PREFIXES, load_program
 from pytest_amct.quantizers.protocol import SETTINGS, Quantizer
 from pytest_amct.quantizers.replay import PREFIX, load_recorded
 from pytest_amct.quantizers.running import words
-from pytest_amct.tables.model import Scheme
+from pytest_amct.tables.model import Scheme, Spec
 
 GROUP = "pytest_amct.quantizers"
 """The entry-point group. The built-in quantizers register there as well."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class FunctionQuantizer:
     """A plain function (or an object with parts of the protocol) as a quantizer."""
 
@@ -55,11 +55,14 @@ class FunctionQuantizer:
         found = getattr(self.owner, "quantize_batch", None)
         return found
 
-    def __getattr__(self, name: str) -> Any:
-        """Return the owner's `spec`, if it has one: only then is it asked for each release."""
-        if name == "spec" and self.owner is not None:
-            return getattr(self.owner, name)
-        raise AttributeError(name)
+    @property
+    def spec(self) -> Any:
+        """The owner's release. An owner without one is not asked for each release."""
+        return self.owner.spec
+
+    @spec.setter
+    def spec(self, spec: Spec) -> None:
+        self.owner.spec = spec
 
     @property
     def settings(self) -> tuple[str, ...]:

@@ -74,18 +74,23 @@ def ask(
     """Call the quantizer on a model and return the outcome under each release.
 
     `network` is the same model, if it has been read already. `options` goes into the `Request`,
-    which does not name a release. A quantizer that has an attribute `spec` is called for each
-    release, with the attribute set to it. Whatever the quantizer raises is in the outcomes. Only
-    `KeyboardInterrupt` is passed on.
+    which does not name a release. A quantizer whose attribute `spec` is a release or ``None`` is
+    called for each release, with the attribute set to it. Whatever the quantizer raises is in the
+    outcomes. Only `KeyboardInterrupt` is passed on.
     """
     network = network or model.network()
-    if not hasattr(quantizer, "spec"):
+    if not _takes_a_release(quantizer):
         return _asked(quantizer, model, network, options, specs)
     found: list[Outcome] = []
     for spec in specs:
-        quantizer.spec = spec
+        quantizer.spec = spec  # type: ignore[attr-defined]
         found += _asked(quantizer, model, network, options, (spec,))
     return tuple(found)
+
+
+def _takes_a_release(quantizer: Quantizer) -> bool:
+    """Return whether the quantizer has an attribute `spec` for a release, and not for other use."""
+    return isinstance(getattr(quantizer, "spec", ""), Spec | None)
 
 
 def _asked(
@@ -120,7 +125,7 @@ def ask_batch(
     The outcomes are empty if there is no result. The list is empty if the whole call failed. The
     caller then retries these models one at a time.
     """
-    if hasattr(quantizer, "spec") and len(specs) > 1:
+    if _takes_a_release(quantizer) and len(specs) > 1:
         return []  # each release needs a call of its own
     networks = [model.network() for model, _ in models]
     assert quantizer.quantize_batch is not None

@@ -176,7 +176,7 @@ def statements(spec: Spec, id_: str) -> Statements:
     if row is None:
         return {}
     of_settings = ConditionId.parse(id_).table == SETTINGS
-    if row.seen == "no" and not of_settings:
+    if "weight_only" not in spec.lists if of_settings else row.seen == "no":
         return {}
     said = [Said(c, but=[form.when for form in row.forms]) for c in row.conditions]
     said += [Said(c, form=form.when) for form in row.forms for c in form.row.conditions]

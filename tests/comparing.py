@@ -105,6 +105,12 @@ def unseen(seen: Seen, framework: str) -> set[tuple[str, str]]:
     return wanted - {(release, what) for release, several in seen.items() for what in several}
 
 
+def nowhere(seen: Seen, framework: str) -> set[str]:
+    """Return what was unseen under every release, and what was unseen under CANN 7.0.0."""
+    missing, found = unseen(seen, framework), set[str]().union(*seen.values())
+    return {what for release, what in missing if what not in found or release == "cann-7.0.0"}
+
+
 def _possible(release: str, framework: str) -> set[str]:
     spec, found = load_spec(release), set[str]()
     for row in (row for row in spec.rows if row.framework == framework):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable
-from functools import cache
 from itertools import count
 
 import pytest
 from caffe_nets import caffe_nets
-from comparing import DECLARED, EVERY, Pair, Seen, agree, compared, few, told, unseen
+from comparing import DECLARED, EVERY, Pair, Seen, agree, compared, few, nowhere, told, unseen
 from hypothesis import HealthCheck, given, settings
 from releases import RELEASES
 from second_opinion_caffe import judged, read
@@ -39,7 +38,6 @@ def differences(
     return found
 
 
-@cache
 def seen_in_nets(every: bool) -> Seen:
     """Compare the two on many nets, under all releases or some; return what was seen."""
     seen: Seen = defaultdict(set)
@@ -67,9 +65,8 @@ def test_drawn_nets_are_worth_comparing_under_every_release() -> None:
 
 
 def test_drawn_nets_are_worth_comparing() -> None:
-    seen = seen_in_nets(False)
-    assert {what for _, what in unseen(seen, "caffe")} <= set().union(*seen.values())
-    assert {what for release, what in unseen(seen, "caffe") if release == "cann-7.0.0"} == set()
+    """Each condition is violated, and each row has each verdict that it can have."""
+    assert nowhere(seen_in_nets(False), "caffe") == set()
 
 
 @pytest.mark.slow

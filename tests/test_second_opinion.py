@@ -110,18 +110,8 @@ def test_random_networks(model: ModelProto) -> None:
 
 
 def test_random_networks_are_worth_comparing() -> None:
-    """Among a few of them, every row is quantizable, forbidden and unspecified somewhere."""
+    """Among a few, each condition is violated, and each row has each verdict that it can have."""
     seen: Seen = defaultdict(set)
-    for seed in range(250):
+    for seed in range(150):
         assert differences(random_model(Random(seed)), [*PLAIN, *few(seed)], seen) == [], seed
-    assert {what for _, what in unseen(seen, "onnx")} <= set().union(*seen.values())
-    assert {what for release, what in unseen(seen, "onnx") if release == "cann-7.0.0"} == set()
-
-
-@pytest.mark.slow
-def test_random_networks_are_worth_comparing_under_every_release() -> None:
-    """Each condition is violated, and each row has each possible verdict."""
-    seen: Seen = defaultdict(set)
-    for seed in range(500):
-        assert differences(random_model(Random(seed)), EVERY, seen) == [], seed
     assert unseen(seen, "onnx") == set()

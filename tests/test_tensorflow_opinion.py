@@ -9,7 +9,19 @@ from random import Random
 from typing import Any
 
 import pytest
-from comparing import DECLARED, EVERY, PLAIN, Pair, Seen, agree, compared, few, told, unseen
+from comparing import (
+    DECLARED,
+    EVERY,
+    PLAIN,
+    Pair,
+    Seen,
+    agree,
+    compared,
+    few,
+    nowhere,
+    told,
+    unseen,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from releases import RELEASES
@@ -55,23 +67,21 @@ def test_two_implementations_agree_on_drawn_graphs(random: Random) -> None:
     assert differences(random_graph(random), EVERY) == []
 
 
-def test_two_implementations_agree_on_random_graphs_of_every_verdict() -> None:
+def compared_graphs(count: int) -> Seen:
     seen: Seen = defaultdict(set)
-    for seed in range(400):
+    for seed in range(count):
         assert differences(random_graph(Random(seed)), [*PLAIN, *few(seed)], seen) == [], seed
-    assert {what for _, what in unseen(seen, "tensorflow")} <= set().union(*seen.values())
-    assert {
-        what for release, what in unseen(seen, "tensorflow") if release == "cann-7.0.0"
-    } == set()
+    return seen
+
+
+def test_two_implementations_agree_on_random_graphs_of_every_verdict() -> None:
+    """Among a few, each condition is violated, and each row has each verdict that it can have."""
+    assert nowhere(compared_graphs(300), "tensorflow") == set()
 
 
 @pytest.mark.slow
-def test_random_graphs_are_worth_comparing_under_every_release() -> None:
-    """Each condition is violated, and each row has each possible verdict."""
-    seen: Seen = defaultdict(set)
-    for seed in range(600):
-        assert differences(random_graph(Random(seed)), EVERY, seen) == [], seed
-    assert unseen(seen, "tensorflow") == set()
+def test_random_graphs_have_every_verdict_under_every_release() -> None:
+    assert unseen(compared_graphs(450), "tensorflow") == set()
 
 
 @pytest.mark.slow

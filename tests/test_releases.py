@@ -24,8 +24,8 @@ from pytest_amct.tables.model import DataFormat
 # --- small models ---------------------------------------------------------------------------------
 
 WEIGHTS = (
-    "<float[4, 4] w = {}, float[1, 4, 4] w3 = {}, float[4, 4, 3] k3 = {}, float[4, 4, 1, 1] k4 = {},"
-    " float[4, 4, 1, 1, 1] k5 = {}>"
+    "<float[4, 4] w = {}, float[1, 4, 4] w3 = {}, float[4, 4, 3] k3 = {},"
+    " float[4, 4, 1, 1] k4 = {}, float[4, 4, 1, 1, 1] k5 = {}>"
 )
 
 

@@ -135,6 +135,26 @@ def test_a_record_shows_offsets(offset: int, wrong: bool) -> None:
     assert found(PRODUCT, read_record(record)) == expected
 
 
+@pytest.mark.parametrize(("offset", "wrong"), [(0.0, False), (3.0, True)])
+def test_a_deploy_model_shows_offsets(offset: float, wrong: bool) -> None:
+    result = parsed(PRODUCT)
+    product = result.graph.node[-1]
+    for name, value in (("a", 0.0), ("b", offset)):
+        made = onnx.helper.make_node(
+            "AscendQuant", [name], [f"{name}_q"], scale=9.0, offset=value, dst_type="INT8"
+        )
+        result.graph.node.insert(len(result.graph.node) - 1, made)
+        product.input[:] = [f"{name}_q" if given == name else given for given in product.input]
+    product.output[:] = ["sums"]
+    result.graph.initializer.append(numpy_helper.from_array(np.uint64([1 << 24]), "factors"))
+    result.graph.node.append(onnx.helper.make_node("AscendDequant", ["sums", "factors"], ["y"]))
+    decision = decided(PRODUCT, result)
+    assert isinstance(decision, Decision)
+    assert decision.formats == (DataFormat(0, 8, False), DataFormat(1, 8, wrong))
+    expected = [("over-quantized", "uniform/onnx/MatMul/two_variables")] if wrong else []
+    assert found(PRODUCT, result) == expected
+
+
 # --- sums -----------------------------------------------------------------------------------------
 
 

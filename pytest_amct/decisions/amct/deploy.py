@@ -19,6 +19,7 @@ from pytest_amct.decisions.amct.ascend import (
 )
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.onnx.doubts import doubt_at
+from pytest_amct.decisions.onnx.inputs import is_of_inputs
 from pytest_amct.decisions.onnx.integers import is_constant
 from pytest_amct.decisions.onnx.layers import Decided, sorted_out
 from pytest_amct.decisions.onnx.pairs import trace
@@ -29,7 +30,7 @@ from pytest_amct.graphs import walk
 from pytest_amct.graphs.network import Layer, Network, Tensor
 from pytest_amct.once import once
 from pytest_amct.tables.answers import find_row
-from pytest_amct.tables.model import Row, Spec
+from pytest_amct.tables.model import DataFormat, Row, Spec
 
 _Kind = Literal["quantized", "summed"]
 """What a tensor of a deploy model holds: quantized data, or sums that AscendDequant converts."""
@@ -80,9 +81,25 @@ def _decide(before: Layer, after: Layer, spec: Spec) -> Decision | str | None:
         weights=weights,
         weight_bits=8 if weights else None,
         shift=factors.shift if factors is not None else None,
+        formats=tuple(_format(p, after.input(p)) for p in inputs if is_of_inputs(row)),
         evidence="inferred" if _explained(after, spec) else "stated",
         seen="AscendQuant precedes it",
     )
+
+
+def _format(port: int, tensor: Tensor | None) -> DataFormat:
+    """Return how data was quantized, as the AscendQuant before it says."""
+    for _ in range(_VISITS):
+        layer = tensor.producer if tensor is not None else None
+        if layer is None or not (quantizes_data(layer) or layer.type in _PASSES):
+            break
+        if quantizes_data(layer):
+            named, offset = layer.attribute("dst_type"), layer.attribute("offset")
+            bits = bits_of(named.lower()) if isinstance(named, str) else None
+            is_number = isinstance(offset, int | float)
+            return DataFormat(port, bits, bool(offset) if is_number else None)
+        tensor = layer.input(0)
+    return DataFormat(port)
 
 
 def _doubt(before: Layer, after: Layer, ports: tuple[int, ...]) -> str | None:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -38,7 +38,7 @@ class Measured:
 def main() -> int:
     """Measure everything, print it, and return 1 if a bound is not met, else 0."""
     measured = [pytest_start(), *case_cost(), *reference_gates(), share_of_onnxruntime()]
-    measured += [explored(), large_network(), imports()]
+    measured += [explored(), large_network(), *releases(), imports()]
     width = max(len(m.what) for m in measured)
     for m in measured:
         sign = ">=" if m.at_least else "<="
@@ -236,6 +236,59 @@ def share_of_onnxruntime() -> Measured:
         runner = Runner(Timed(), load_spec(), settings)  # type: ignore[arg-type]
         whole = _seconds(lambda: [runner.check(g) for g in runner.gate.groups])
     return Measured("time inside onnxruntime / gate", spent / whole, 0.8, "", at_least=True)
+
+
+def releases() -> list[Measured]:
+    """Measure what further releases add to a run with onnxruntime, and to answering alone."""
+    from pytest_amct.calls import Calls
+    from pytest_amct.cases import catalog
+    from pytest_amct.choosing import with_releases
+    from pytest_amct.options import Settings
+    from pytest_amct.quantizers.loading import load_quantizer
+    from pytest_amct.runner import Runner
+    from pytest_amct.tables.answers import answer
+    from pytest_amct.tables.loader import load_spec
+
+    tool = load_quantizer("onnxruntime")
+    one = Settings("onnxruntime", max_examples=0, frameworks=("onnx",))
+    several = with_releases(replace(one, spec="all"), tool)
+    specs = tuple(map(load_spec, several.specs))
+    groups = [g for g in catalog.groups() if g.startswith("uniform/onnx/Conv")]
+
+    def each(settings: Settings) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            settings = replace(settings, scratch=Path(folder))
+            mine = tuple(map(load_spec, settings.specs))
+            calls = Calls(tool, mine, settings)
+            runners = [Runner(tool, spec, settings, None, calls) for spec in mine]
+
+            def judge() -> None:
+                for group in groups:
+                    for runner in runners:
+                        if group in runner.gate.every_group:
+                            runner.check(group)
+
+            return _seconds(judge) / len(calls.known)
+
+    built = [c.build() for g in groups for c in catalog.gate_cases(g)]
+
+    def first() -> float:
+        return _seconds(lambda: [answer(x) for b in built for x in b.native.network().layers])
+
+    def further() -> float:
+        networks = [b.native.network() for b in built]
+        layers = [layer for network in networks for layer in network.layers]
+        for layer in layers:
+            answer(layer)
+        answers = _seconds(lambda: [answer(x, spec=s) for s in specs[1:] for x in layers])
+        return answers / len(specs[1:])
+
+    asked = [each(several) / each(one) for _ in range(3)]
+    answered = [further() / first() for _ in range(5)]
+    return [
+        Measured(f"{len(specs)} releases / one, with onnxruntime", median(asked), 1.15, ""),
+        Measured("answering a further release / the first", median(answered), 0.15, ""),
+    ]
 
 
 def explored() -> Measured:

@@ -18,8 +18,9 @@ from pytest_amct import SpecError, Treatment, answer, load_spec, read_onnx
 from pytest_amct.graphs.caffe.reader import read_caffe
 from pytest_amct.graphs.network import Layer
 from pytest_amct.graphs.tensorflow.reader import read_tensorflow
+from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.loader import read_document, releases
-from pytest_amct.tables.model import DataFormat
+from pytest_amct.tables.model import DataFormat, Ports
 
 # --- small models ---------------------------------------------------------------------------------
 
@@ -284,7 +285,7 @@ EXAMPLES: dict[str, list[Example]] = {
         (onnx("MatMul(x, w3)"), {}, "quantizable"),
         (onnx("MatMul(x, k4)"), {}, "forbidden constant_rank_2_or_3"),
         (VARIABLES, {"formats": (DataFormat(0, 16),)}, "forbidden two_variables"),
-        # a shift is no condition; GlobalAveragePool has no row; there is no Float16 rule
+        # a shift is not a condition; GlobalAveragePool has no row; there is no Float16 rule
         (POOL, {"shift": True}, "quantizable"),
         (POOL_16, {}, "unspecified AveragePool"),
         (onnx("GlobalAveragePool(x)", IMAGE), {}, "forbidden (inferred) GlobalAveragePool"),
@@ -350,6 +351,28 @@ def test_a_file_of_a_user_extends_a_release(tmp_path: Path) -> None:
     assert said(own, gemm("transA = 1")) == "forbidden trans_a"
     assert said(own, gemm("transA = 1"), **CLUSTERED) == "unspecified scheme"
     assert said("cann-7.0.0", gemm("transB = 1")) == "quantizable"
+
+
+def test_a_file_without_pages_takes_them_from_its_base(tmp_path: Path) -> None:
+    text = OWN.replace("cann-7.0.0", "cann-8.5.0").partition("[lists]")[0]
+    own = write(tmp_path, "own.toml", text)
+    assert load_spec(own).notes == load_spec("cann-8.5.0").notes != ()
+    for judged, done, expected in EXAMPLES["cann-8.5.0"]:
+        assert said(own, judged, **done) == expected
+    # The base's patterns may match nothing here.
+    own = write(tmp_path, "own.toml", text + 'absent = ["*/onnx/*"]\n[lists]\nuniform = "stated"\n')
+    assert said(own, GEMM) == "forbidden Gemm"
+
+
+def test_the_ports_of_a_form(tmp_path: Path) -> None:
+    guide = load_spec("amct-tensorflow-9.0.0.beta2")
+    for judged, ports in ((BATCH_RANK_2, Ports((0,), 1)), (BATCH_RANK_3, Ports((0, 1)))):
+        row = find_row(judged, guide)
+        assert row is not None and row.ports == ports
+    pages = '[[page]]\nurl = "https://x"\nlanguage = "en"\nrows = ["*"]\n'
+    english = OWN.replace("cann-7.0.0", "cann-9.2.0.beta1").replace("[lists]", f"{pages}[lists]")
+    own = write(tmp_path, "own.toml", english)
+    assert said(own, VARIABLES, inputs=(0,)) == "forbidden (inferred) two_variables"
 
 
 def test_a_path_begins_at_the_folder_of_the_file_that_names_it(

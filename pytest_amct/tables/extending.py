@@ -12,8 +12,11 @@ from pytest_amct.tables.fields import WHOLE, Fields
 Document = Mapping[str, Any]
 """A parsed table file."""
 
-_OWN = ("release", "title", "page", "unseen", "notes")
+_OWN = ("release", "title")
 """Keys that a file has for itself and never inherits."""
+
+_OF_PAGES = ("page", "unseen", "notes")
+"""Keys that a file with pages of its own does not inherit."""
 
 
 def whole_document(chain: Sequence[tuple[Document, str]]) -> Document:
@@ -38,7 +41,8 @@ def whole_document(chain: Sequence[tuple[Document, str]]) -> Document:
 def _extended(base: Document, document: Document, source: str) -> Document:
     """Return what a document and its base say together."""
     top = Fields(document, source, WHOLE)
-    made = {key: value for key, value in base.items() if key not in _OWN}
+    own = (*_OWN, *_OF_PAGES) if "page" in document else _OWN
+    made = {key: value for key, value in base.items() if key not in own}
     made |= {k: v for k, v in document.items() if k not in ("extends", "absent", "row")}
     rows = {entry["id"]: entry for entry in base.get("row", [])}
     changed: set[str] = set()

@@ -19,7 +19,7 @@ from pytest_amct.tables.extending import Document, whole_document
 from pytest_amct.tables.fields import WHOLE, Fields
 from pytest_amct.tables.kinds import KINDS, PORT
 from pytest_amct.tables.model import Condition, Form, Ports, Row, Spec
-from pytest_amct.tables.seen import Page, as_seen
+from pytest_amct.tables.seen import Page, as_seen, unmatched
 from pytest_amct.typed import describe, is_of
 from pytest_amct.wording import instead, written
 
@@ -220,6 +220,9 @@ def _read(chain: Sequence[tuple[Document, str]]) -> Spec:
     )
     if not set(spec.frameworks) <= set(_FRAMEWORKS):
         raise top.error(f"'frameworks' must be some of {', '.join(_FRAMEWORKS)}")
+    for key, patterns in (("unseen", unseen), *(("page", page.rows) for page in pages)):
+        if key in chain[0][0] and (left := unmatched(spec, patterns)):
+            raise top.error(f"{key!r} names {left!r}, which is not a row of the tables")
     spec = as_seen(spec, pages, unseen, top)
     for table in (top, float16, lists):
         table.done()

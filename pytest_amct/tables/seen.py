@@ -19,21 +19,19 @@ class Page:
     english: bool = False
 
 
+def unmatched(spec: Spec, patterns: Sequence[str]) -> str | None:
+    """Return the first pattern that matches neither a row nor a condition, if there is one."""
+    ids = [condition_id(row, condition) for row in spec.rows for condition in row.conditions]
+    ids += [row.id for row in spec.rows]
+    return next((p for p in patterns if not any(matches(id_, p) for id_ in ids)), None)
+
+
 def as_seen(spec: Spec, pages: Sequence[Page], unseen: Sequence[str], top: Fields) -> Spec:
     """Return the tables as far as they were seen (docs/reading.md, "Other releases").
 
     What was seen in English only is `inferred`. A row that was not seen keeps its types, and says
-    nothing. Raise `SpecError` for patterns that match nothing, and for rows without a page.
+    nothing. Raise `SpecError` for rows without a page.
     """
-    ids = [row.id for row in spec.rows]
-    settings = [condition_id(r, c) for r in spec.rows for c in r.conditions]
-    for key, patterns, known in (
-        ("unseen", unseen, ids),
-        *(("page", page.rows, [*ids, *settings]) for page in pages),
-    ):
-        for pattern in patterns:
-            if not any(matches(id_, pattern) for id_ in known):
-                raise top.error(f"{key!r} names {pattern!r}, which is not a row of the tables")
     made = []
     for row in spec.rows if "weight_only" in spec.lists else map(_without_settings, spec.rows):
         page = _page_of(row.id, pages)

@@ -72,7 +72,7 @@ def test_drawn_nets_are_worth_comparing() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("group", groups(DECLARED, ("caffe",)))
 def test_gate_cases(group: str) -> None:
-    for case in gate_cases(group, DECLARED):
+    for number, case in enumerate(gate_cases(group, DECLARED)):
         built = case.build()
         blobs = built.files[BLOBS_FILE]
-        assert differences(built.data.decode(), blobs, EVERY) == [], case.id
+        assert differences(built.data.decode(), blobs, few(number)) == [], case.id

@@ -11,8 +11,9 @@ from random import Random
 
 import onnx
 import pytest
-from comparing import DECLARED, EVERY, PLAIN, Pair, Seen, agree, compared, few, told, unseen
+from comparing import DECLARED, PLAIN, Pair, Seen, agree, compared, few, told, unseen
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from onnx import ModelProto
 from random_graphs import random_model, random_models
 from releases import RELEASES
@@ -61,8 +62,8 @@ def test_gate_cases(group: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("group", groups(DECLARED))
 def test_gate_cases_under_every_release(group: str) -> None:
-    for case in gate_cases(group, DECLARED):
-        assert differences(case.build().model, EVERY) == [], case.id
+    for number, case in enumerate(gate_cases(group, DECLARED)):
+        assert differences(case.build().model, few(number)) == [], case.id
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -104,9 +105,9 @@ def test_the_onnx_wheel_contains_networks() -> None:
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(random_models())
-def test_random_networks(model: ModelProto) -> None:
-    assert differences(model, EVERY) == []
+@given(random_models(), st.integers(0, 6))
+def test_random_networks(model: ModelProto, number: int) -> None:
+    assert differences(model, few(number)) == []
 
 
 def test_random_networks_are_worth_comparing() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from comparing import (
     DECLARED,
-    EVERY,
     PLAIN,
     Pair,
     Seen,
@@ -62,9 +61,9 @@ def differences(made: Any, pairs: Iterable[Pair] = PLAIN, seen: Seen | None = No
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(st.randoms(use_true_random=False))
-def test_two_implementations_agree_on_drawn_graphs(random: Random) -> None:
-    assert differences(random_graph(random), EVERY) == []
+@given(st.randoms(use_true_random=False), st.integers(0, 6))
+def test_two_implementations_agree_on_drawn_graphs(random: Random, number: int) -> None:
+    assert differences(random_graph(random), few(number)) == []
 
 
 def compared_graphs(count: int) -> Seen:
@@ -81,14 +80,14 @@ def test_two_implementations_agree_on_random_graphs_of_every_verdict() -> None:
 
 @pytest.mark.slow
 def test_random_graphs_have_every_verdict_under_every_release() -> None:
-    assert unseen(compared_graphs(450), "tensorflow") == set()
+    assert unseen(compared_graphs(500), "tensorflow") == set()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("group", groups(DECLARED, ("tensorflow",)))
 def test_two_implementations_agree_on_gate_cases(group: str) -> None:
-    for case in gate_cases(group, DECLARED):
-        assert differences(parse_tensorflow(case.build().data), EVERY) == [], case.id
+    for number, case in enumerate(gate_cases(group, DECLARED)):
+        assert differences(parse_tensorflow(case.build().data), few(number)) == [], case.id
 
 
 @pytest.mark.parametrize(

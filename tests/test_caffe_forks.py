@@ -290,6 +290,18 @@ def test_an_unknown_field_must_be_well_formed(rest: str) -> None:
         read_caffe(f"{INPUT}layer {{\n {rest}")
 
 
+def test_a_string_without_end_is_refused_before_it_is_parsed() -> None:
+    text = INPUT + layer("ReLU", f'of: "{"x" * (1 << 20)}"')
+    with pytest.raises(ModelError, match=r"line 2, column \d+: a string of 1048578 characters"):
+        read_caffe(text)
+
+
+def test_an_error_repeats_little_of_the_text() -> None:
+    with pytest.raises(ModelError) as caught:
+        read_caffe(INPUT + f"layer {{ name: {'x' * 100_000} }}")
+    assert len(str(caught.value)) < 500
+
+
 def test_errors_behind_an_unknown_field_name_their_line() -> None:
     text = INPUT + layer("ReLU", "of { a: 1\n\n b: 2 }") + "layer {\n name: 3 }"
     with pytest.raises(ModelError, match="line 6"):

@@ -121,7 +121,7 @@ EXAMPLES: dict[str, list[Example]] = {
         # Pooling: mode 1 alone
         (caffe(pool("pool: MAX")), {}, "forbidden average"),
         (caffe(AVE), {"shift": True}, "forbidden shift"),
-        # there is no Float16 rule
+        # a Float16 rule is not on the page
         (POOL_16, {}, "unspecified AveragePool"),
         # a rank-2 constant is asked for, and nothing is said of the weight's source
         (VARIABLES, {}, "forbidden second_input"),
@@ -243,7 +243,7 @@ EXAMPLES: dict[str, list[Example]] = {
         (caffe(AVE), {"shift": True}, "quantizable"),
         (caffe(pool("pool: AVE global_pooling: true")), {}, "forbidden global_pooling"),
         (caffe(pool("pool: MAX")), {}, "forbidden (inferred) average"),
-        # the list is closed, and there is no Float16 rule
+        # the list is closed, and a Float16 rule is not on the page
         (caffe(PROD), {}, "forbidden (inferred) Eltwise"),
         (AVE_16, {}, "unspecified Pooling"),
         (RELU, {}, "unspecified Relu"),
@@ -285,7 +285,7 @@ EXAMPLES: dict[str, list[Example]] = {
         (onnx("MatMul(x, w3)"), {}, "quantizable"),
         (onnx("MatMul(x, k4)"), {}, "forbidden constant_rank_2_or_3"),
         (VARIABLES, {"formats": (DataFormat(0, 16),)}, "forbidden two_variables"),
-        # a shift is not a condition; GlobalAveragePool has no row; there is no Float16 rule
+        # a shift is not a condition; GlobalAveragePool has no row; the page lacks a Float16 rule
         (POOL, {"shift": True}, "quantizable"),
         (POOL_16, {}, "unspecified AveragePool"),
         (onnx("GlobalAveragePool(x)", IMAGE), {}, "forbidden (inferred) GlobalAveragePool"),

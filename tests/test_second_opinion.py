@@ -113,6 +113,6 @@ def test_random_networks(model: ModelProto, number: int) -> None:
 def test_random_networks_are_worth_comparing() -> None:
     """Among a few, each condition is violated, and each row has each verdict that it can have."""
     seen: Seen = defaultdict(set)
-    for seed in range(150):
+    for seed in range(330):
         assert differences(random_model(Random(seed)), [*PLAIN, *few(seed)], seen) == [], seed
     assert unseen(seen, "onnx") == set()

@@ -209,3 +209,15 @@ def test_reading_costs_little_and_imports_no_tensorflow() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ""
+
+
+def test_outputs_that_nothing_reads_are_few() -> None:
+    split = node("Split", "s", "axis", "x", T="float32", num_split=5000)
+    unknown = node("IdentityN", "i", "x")
+    last = node("Relu", "r", "s:4000", T="float32")
+    first = (fed("x", 4), ints("axis", 0))
+    network = read_tensorflow(graph(*first, split, unknown, last))
+    assert len(network.layer("s").outputs) == 4001
+    assert len(network.layer("i").outputs) == 1
+    alone = read_tensorflow(graph(*first, split))
+    assert len(alone.layer("s").outputs) < 100

@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,22 +58,40 @@ def read_outcome(original: Network, result: object, spec: Spec | None = None) ->
     have weights; the default is CANN 7.0.0. Raises `OutputError` if `result` does not fit the model
     or cannot be read.
     """
+    return read_outcomes(original, result, (spec or load_spec(),))[0]
+
+
+def read_outcomes(
+    original: Network, result: object, specs: tuple[Spec, ...]
+) -> tuple[Outcome, ...]:
+    """Return the decisions that `result` shows under each release, see `read_outcome`.
+
+    The result is read once.
+    """
+    under = _read(original, result)
+    return tuple(map(under, specs))
+
+
+def _read(original: Network, result: object) -> Callable[[Spec], Outcome]:
+    """Read a result. Return a function of the release that says what it shows."""
     if isinstance(result, Mapping):
         given: Mapping[Any, Any] = result
         decided = _listed(lambda: [(name, decision) for name, decision in given.items()], result)
-        return _named(original, {_name(n, result): _decision(n, d) for n, d in decided})
+        named = _named(original, {_name(n, result): _decision(n, d) for n, d in decided})
+        return lambda spec: named
     if isinstance(result, AmctDecisions):
-        return read_layers(original, result, spec or load_spec())
+        return partial(read_layers, original, result)
     if isinstance(result, str | os.PathLike):
         result = _path(result)
         text = read_text_form(result)
         if text is not None:
-            return read_layers(original, text, spec or load_spec())
+            return partial(read_layers, original, text)
     if isinstance(result, ModelProto | bytes | bytearray | memoryview | str | os.PathLike):
-        return _from_model(original, _model(result), spec or load_spec())
+        return _from_model(original, _model(result))
     if isinstance(result, Iterable):
         names = _listed(lambda: result, result)
-        return _named(original, {_name(n, result): Decision() for n in names})
+        listed = _named(original, {_name(n, result): Decision() for n in names})
+        return lambda spec: listed
     raise OutputError(f"the quantizer returned {_described(result)}: {_ALLOWED}")
 
 
@@ -138,7 +157,7 @@ def _model(result: Any) -> bytes | str | ModelProto:
     return model
 
 
-def _from_model(original: Network, model: bytes | str | ModelProto, spec: Spec) -> Outcome:
+def _from_model(original: Network, model: bytes | str | ModelProto) -> Callable[[Spec], Outcome]:
     if original.framework != "onnx":
         raise OutputError(
             f"the quantizer returned a model, but only models of ONNX are read: for a model of"
@@ -146,17 +165,21 @@ def _from_model(original: Network, model: bytes | str | ModelProto, spec: Spec) 
             " (.json) or record (.txt)"
         )
     result, calls = read_result(original, model)
-    counterparts = match_layers(original, result, spec, calls)
     read = read_deploy if is_deploy(result) else read_decisions
-    decided = read(original, counterparts, spec)
-    missing = [i for i in range(len(original.layers)) if i not in counterparts]
-    replaced = in_place_of(original, result, missing)
-    return Outcome(
-        "decided",
-        decisions=decided.decisions,
-        unmatched=frozenset(missing) - replaced.keys(),
-        untold={**decided.untold, **replaced},
-    )
+
+    def under(spec: Spec) -> Outcome:
+        counterparts = match_layers(original, result, spec, calls)
+        decided = read(original, counterparts, spec)
+        missing = [i for i in range(len(original.layers)) if i not in counterparts]
+        replaced = in_place_of(original, result, missing)
+        return Outcome(
+            "decided",
+            decisions=decided.decisions,
+            unmatched=frozenset(missing) - replaced.keys(),
+            untold={**decided.untold, **replaced},
+        )
+
+    return under
 
 
 # --- names -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import onnx
 
 from pytest_amct.decisions.decision import Outcome
 from pytest_amct.decisions.plain import described, said
-from pytest_amct.decisions.read import TEXT_FORMS, read_outcome
+from pytest_amct.decisions.read import TEXT_FORMS, read_outcomes
 from pytest_amct.errors import AmctError, ModelError, OutputError
 from pytest_amct.frameworks import BLOBS_FILE
 from pytest_amct.graphs.network import Network, Tensor
@@ -243,7 +243,7 @@ def _read(
 ) -> tuple[Outcome, ...] | Outcome:
     """Return what a result means under each release, one outcome if it cannot be used."""
     try:
-        outcomes = tuple(read_outcome(network, result, spec) for spec in specs)
+        outcomes = read_outcomes(network, result, specs)
         why = _validate(quantizer, request, result)
         return tuple(replace(outcome, unvalidated=why) for outcome in outcomes)
     except (OutputError, ModelError) as error:

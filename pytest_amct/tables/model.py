@@ -71,6 +71,11 @@ class Treatment:
             raise UsageError(
                 f"Treatment: inputs is {written(ports)}: it must be a tuple of ports or None"
             )
+        formats = self.formats
+        if not isinstance(formats, tuple) or not all(isinstance(f, DataFormat) for f in formats):
+            raise UsageError(
+                f"Treatment: formats is {written(formats)}: it must be a tuple of DataFormat"
+            )
         if self.weights is None and self.scheme in ("nonuniform", "weight_only"):
             object.__setattr__(self, "weights", True)
 

@@ -21,6 +21,12 @@ Text = str | bytes | os.PathLike[str]
 Stored = bytes | str | os.PathLike[str]
 """A caffemodel: its bytes, or the path of a file."""
 
+_LONGEST = 1 << 20
+"""The most characters of a string; protobuf's parser keeps more than a hundred bytes for each."""
+
+_MOST_WORDS = 300
+"""The most characters of the parser's own words that an error repeats."""
+
 _TEXT = re.compile(r'[{}"\n]|^\s*$')
 #: matches strings too, so that braces inside strings are skipped
 _BRACES = re.compile(rf"{STRING}|[{{}}<>]")
@@ -43,6 +49,8 @@ class Prototxt:
 def parse_prototxt(prototxt: Text, name: str = "") -> Prototxt:
     """Parse a prototxt. Raise `ModelError`."""
     text, name = _read_text(prototxt, name)
+    if len(text) > _LONGEST:
+        _check_strings(text, name)
     known, unknown = known_part(text)
     net = message("NetParameter")
     try:
@@ -107,7 +115,17 @@ def _what_is_wrong(text: str, error: text_format.ParseError) -> str:
         return unmatched
     words = _QUOTED_LINE.sub("", _PLACE.sub("", str(error)))
     words = " ".join(words.replace('"caffe.', '"').split()).removesuffix(".")
+    words = words if len(words) <= _MOST_WORDS else f"{words[:_MOST_WORDS]}..."
     return f"line {error.GetLine()}, column {error.GetColumn()}: {words}: correct the prototxt"
+
+
+def _check_strings(text: str, name: str) -> None:
+    """Raise `ModelError` for a string so long that protobuf's parser would take all memory."""
+    for found in re.finditer(STRING, text):
+        length = found.end() - found.start()
+        if length > _LONGEST:
+            place = _place(text, found.start())
+            raise ModelError(f"{name}: {place}: a string of {length} characters: shorten it")
 
 
 def _unmatched_brace(text: str) -> str | None:

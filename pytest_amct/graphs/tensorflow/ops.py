@@ -110,6 +110,7 @@ class Argument:
 
 #: a bound above the outputs of any operator
 _MOST = 1 << 14
+_MOST_UNREAD = 64
 
 Signature = tuple[tuple[Argument, ...], tuple[Argument, ...]]
 
@@ -185,25 +186,40 @@ def expanded(arguments: Sequence[Argument], layer: Layer) -> Iterator[tuple[Argu
         if not argument.listed and not argument.count:  # nearly all arguments
             yield argument, 0
             continue
-        count: Any
-        if argument.listed:
-            types = layer.attribute(argument.type)
-            count = len(types) if isinstance(types, tuple) else None
-        else:
-            count = layer.attribute(argument.count)
-        count = count if isinstance(count, int) and 0 <= count < _MOST else _MOST
-        yield from ((argument, index) for index in range(count))
+        count = _length(argument, layer)
+        yield from ((argument, index) for index in range(_MOST if count is None else count))
+
+
+def _length(argument: Argument, layer: Layer) -> int | None:
+    """Return how many ports an argument has, ``None`` if the attributes do not tell."""
+    if not argument.listed and not argument.count:
+        return 1
+    count: Any
+    if argument.listed:
+        types = layer.attribute(argument.type)
+        count = len(types) if isinstance(types, tuple) else None
+    else:
+        count = layer.attribute(argument.count)
+    return count if isinstance(count, int) and 0 <= count < _MOST else None
 
 
 def output_count(layer: Layer) -> int:
-    """Return the number of a layer's outputs; 1 if it is unknown."""
+    """Return the number of a layer's outputs, 1 if it is unknown.
+
+    Only the first `_MOST_UNREAD` of many are counted: others exist if a layer reads them.
+    """
     if layer.type in NO_OUTPUT:
         return 0
     known = signature(layer.type)
     if known is None:
         return 1
-    total = sum(1 for _ in expanded(known[1], layer))
-    return total if total < _MOST else 1
+    total = 0
+    for argument in known[1]:
+        length = _length(argument, layer)
+        if length is None:
+            return 1
+        total += length
+    return min(total, _MOST_UNREAD)
 
 
 class TensorflowOps:

@@ -91,6 +91,8 @@ def excuse(mutant: Mutant, spec: Spec | None = None) -> str:
         return f"implied by {condition.implied_by}"
     if condition.unobservable and not condition.on_treatment:
         return condition.unobservable
+    if mutant.way == "guard-ignored" and "weight_node" in condition.require:
+        return "what the guard excludes is not quantizable by this form of the row"
     refuses = mutant.way in ("default-lost", "guard-ignored")
     if refuses and row.id.startswith("nonuniform/"):
         return "table 2 expects no layer"

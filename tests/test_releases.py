@@ -439,6 +439,7 @@ TOP, END = "[lists]", 'uniform = "stated"\n'
 MISTAKES = {
     "absent": (TOP, f'absent = ["uniform/onnx/Gem"]\n{TOP}', "'absent' names 'uniform/onnx/Gem'"),
     "absent, pattern": (TOP, f'absent = ["*/torch/*"]\n{TOP}', "'absent' names '*/torch/*'"),
+    "absent, all": (TOP, f'absent = ["*"]\n{TOP}', "it has no [[row]]: add one"),
     "absent, type": (TOP, f"absent = 7\n{TOP}", "'absent' must be a list of strings"),
     "unseen": (TOP, f'unseen = ["uniform/onnx/Gem"]\n{TOP}', "'unseen' names 'uniform/onnx/Gem'"),
     "unseen, another table": (

@@ -67,6 +67,10 @@ def test_layers_without_the_inputs_of_their_row_are_unspecified() -> None:
     )
     for name in ("no_weight", "no_second", "short"):
         assert answer(network.layer(name)).verdict == "unspecified", name
+    for release in ("cann-6.3.RC1", "cann-8.0.RC1", "amct-tensorflow-9.0.0.beta2"):
+        for name in ("no_weight", "no_second"):
+            found = answer(network.layer(name), spec=load_spec(release))
+            assert found.verdict == "unspecified", (name, release)
 
 
 def test_dilations_passed_to_a_function_are_unknown() -> None:

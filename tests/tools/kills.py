@@ -93,6 +93,10 @@ def excuse(mutant: Mutant, spec: Spec | None = None) -> str:
         return condition.unobservable
     if mutant.way == "guard-ignored" and "weight_node" in condition.require:
         return "what the guard excludes is not quantizable by this form of the row"
+    wanted = condition.require
+    violates = "equals" in wanted and wanted.get("default") != wanted["equals"]
+    if mutant.way == "default-lost" and violates:
+        return "without the attribute the layer is not quantizable anyway"
     refuses = mutant.way in ("default-lost", "guard-ignored")
     if refuses and row.id.startswith("nonuniform/"):
         return "table 2 expects no layer"

@@ -132,14 +132,13 @@ def origin(tensor: Tensor) -> Tensor:
 
 def copied(tensor: Tensor) -> Tensor:
     """Return the tensor behind any number of Identity alone, perhaps the tensor itself."""
-    while True:
+    seen: set[Tensor | None] = {None}
+    while tensor not in seen:
+        seen.add(tensor)
         layer = tensor.producer
-        if layer is None or layer.domain or layer.network.ops.role(layer) is not Role.IDENTITY:
-            return tensor
-        before = layer.input(0)
-        if before is None:
-            return tensor
-        tensor = before
+        copies = layer and not layer.domain and layer.network.ops.role(layer) is Role.IDENTITY
+        tensor = (layer.input(0) if layer and copies else None) or tensor
+    return tensor
 
 
 def _handed_on(tensor: Tensor) -> Sequence[Tensor]:

@@ -114,9 +114,8 @@ def closed_by_float16(row: Row, spec: Spec) -> bool:
 
 def may_be_closed(row: Row, spec: Spec) -> bool:
     """Return whether the Float16 rule closes a row's layers of any form."""
-    if spec.float16_basis == "open":
-        return False
-    return any(closed_by_float16(r, spec) for r in (row, *(form.row for form in row.forms)))
+    forms = (row, *(form.row for form in row.forms))
+    return spec.float16_basis != "open" and any(closed_by_float16(r, spec) for r in forms)
 
 
 def _combine(row: str | None, reasons: tuple[Reason, ...]) -> Answer:

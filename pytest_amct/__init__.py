@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_amct.tables.answers import answer as answer
     from pytest_amct.tables.loader import load_spec as load_spec
     from pytest_amct.tables.model import Answer as Answer
+    from pytest_amct.tables.model import DataFormat as DataFormat
     from pytest_amct.tables.model import Reason as Reason
     from pytest_amct.tables.model import Treatment as Treatment
     from pytest_amct.verdicts import Finding as Finding
@@ -45,6 +46,7 @@ _HOME = {
     "Answer": "tables.model",
     "CaffeModel": "quantizers.protocol",
     "Case": "cases.plan",
+    "DataFormat": "tables.model",
     "Decision": "decisions.decision",
     "Finding": "verdicts",
     "ModelError": "errors",

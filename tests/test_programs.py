@@ -12,12 +12,15 @@ import jsonschema
 import pytest
 
 from pytest_amct.cases.catalog import parse_case
+from pytest_amct.decisions.decision import Decision
+from pytest_amct.errors import OutputError
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.loading import load_quantizer
 from pytest_amct.quantizers.messages import DECISIONS, read_decisions_message, request_message
 from pytest_amct.quantizers.protocol import InputSpec, Request
 from pytest_amct.runner import Runner
 from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.model import DataFormat
 from pytest_amct.verdicts import Record
 
 PLAIN, BROKEN = "uniform/onnx/Gemm/trans_a@0", "uniform/onnx/Gemm/trans_a@1"
@@ -192,6 +195,19 @@ def test_decisions_are_read_by_field() -> None:
     assert [found[name].quantized for name in ("conv", "pool", "gemm")] == [True, False, True]
 
 
+def test_decisions_say_how_data_was_quantized() -> None:
+    formats = [{"port": 1, "bits": 8, "asymmetric": True}, {"port": 0, "bits": None}]
+    text = message(both={"inputs": [0, 1], "formats": formats}, unknown={"formats": [{"port": 3}]})
+    jsonschema.validate(json.loads(text), schema("decisions"))
+    found = read_decisions_message(text, "it")
+    assert found is not None
+    assert found["both"].formats == (DataFormat(1, 8, True), DataFormat(0))
+    assert found["unknown"].formats == (DataFormat(3),)
+    assert found["unknown"].inputs is None
+    silent = read_decisions_message(message(conv={"inputs": [0], "formats": None}), "it")
+    assert silent == {"conv": Decision(inputs=(0,))}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -205,10 +221,58 @@ def test_decisions_are_read_by_field() -> None:
     ],
 )
 def test_a_broken_message_names_the_place(text: str, words: str) -> None:
-    from pytest_amct.errors import OutputError
-
     with pytest.raises(OutputError, match=words):
         read_decisions_message(text, "it")
+
+
+@pytest.mark.parametrize(
+    ("formats", "words"),
+    [
+        ({"port": 0}, ": must be a list of objects, one for each port"),
+        ([0], "[0]: must be an object with a 'port': name the input port"),
+        ([{"bits": 8}], "[0]: must be an object with a 'port': name the input port"),
+        (
+            [{"port": 0, "offset": 1}],
+            "[0]: 'offset' is not a field of a format: port, bits, asymmetric",
+        ),
+        ([{"port": None}], "[0].port: None must be an integer from 0 to 2147483647"),
+        (
+            [{"port": 0, "bits": "8"}],
+            "[0].bits: '8' must be an integer from 1 to 64, or null if it is not known",
+        ),
+        (
+            [{"port": 0, "asymmetric": 0}],
+            "[0].asymmetric: 0 must be true or false, or null if it is not known",
+        ),
+        (
+            [{"port": 0}, {"port": 0, "bits": 4}],
+            "[1].port: 0 is listed twice: give each port one format",
+        ),
+        (
+            [{"port": 1}],
+            "[0].port: 1 is not one of the quantized inputs [0]: add it to inputs, or leave its"
+            " format out",
+        ),
+    ],
+)
+def test_a_broken_format_is_one_sentence(formats: Any, words: str) -> None:
+    with pytest.raises(OutputError) as error:
+        read_decisions_message(message(conv={"inputs": [0], "formats": formats}), "it")
+    assert str(error.value) == f"it: layers.conv.formats{words}"
+
+
+def test_a_program_shows_an_offset_that_a_release_forbids(tmp_path: Path) -> None:
+    """Both inputs of a product of two variables must be INT8 without an offset."""
+    case = parse_case("uniform/onnx/MatMul/two_variables@input")
+    found = {}
+    for offset in (False, True):
+        formats = [{"port": port, "bits": 8, "asymmetric": offset} for port in (0, 1)]
+        product = {"inputs": [0, 1], "weights": False, "formats": formats}
+        mode = f"return {{n.name: {product} for n in model.graph.node if n.op_type == 'MatMul'}}"
+        made = program(tmp_path, mode)
+        runner = Runner(made.quantizer, load_spec("cann-9.2.0.beta1"), made.settings)
+        found[offset] = [f.condition for f in runner.record(case).findings]
+    assert found == {False: [], True: ["uniform/onnx/MatMul/two_variables"]}
 
 
 # --- isolation --------------------------------------------------------------------------------

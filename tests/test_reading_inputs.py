@@ -207,15 +207,21 @@ def test_an_input_behind_a_quantized_layer_cannot_be_told() -> None:
     [
         ("INT8", "must be a list of DataFormat"),
         ([8], "must be a list of DataFormat"),
-        ([DataFormat("a", 8, False)], "has a field of a wrong type"),  # type: ignore[arg-type]
-        ([DataFormat(0, "8", False)], "has a field of a wrong type"),  # type: ignore[arg-type]
-        ([DataFormat(0, 8, 1)], "has a field of a wrong type"),  # type: ignore[arg-type]
-        ([DataFormat(True, 8, None)], "has a field of a wrong type"),
+        ([DataFormat("a", 8, False)], r"formats\[0\].port: 'a' must be an integer"),  # type: ignore[arg-type]
+        ([DataFormat(0, "8", False)], r"formats\[0\].bits: '8' must be an integer"),  # type: ignore[arg-type]
+        ([DataFormat(0, 8, 1)], r"formats\[0\].asymmetric: 1 must be true or false"),  # type: ignore[arg-type]
+        ([DataFormat(True, 8, None)], r"formats\[0\].port: True must be an integer"),
+        ([DataFormat(2, 8, None)], r"port: 2 is not one of the quantized inputs \[0, 1\]"),
     ],
 )
 def test_formats_of_a_decision_are_checked(formats: Any, words: str) -> None:
     with pytest.raises(OutputError, match=words):
         decided(PRODUCT, {"y": Decision(inputs=(0, 1), formats=formats)})
+
+
+def test_a_format_names_an_input_that_the_layer_has() -> None:
+    with pytest.raises(OutputError, match=r"has the inputs \(2,\), but the layer has 2"):
+        decided(PRODUCT, {"y": Decision(formats=(DataFormat(2, 8),))})
 
 
 def test_a_decision_shows_its_formats() -> None:

@@ -12,7 +12,7 @@ from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Basis
 from pytest_amct.tables.model import DataFormat
-from pytest_amct.typed import is_of
+from pytest_amct.typed import describe, is_of
 from pytest_amct.wording import written
 
 PORTS = range(2**31)
@@ -29,7 +29,14 @@ FIELDS: Mapping[str, Any] = {
 }
 """The fields of a decision that a message may hold, with their types. Each may be null."""
 
-assert set(FIELDS) < {f.name for f in fields(Decision)}
+FORMATS = "formats"
+"""The one field with members of its own: a list, one entry for each port."""
+
+FORMAT_FIELDS: Mapping[str, Any] = {"port": PORTS, "bits": range(1, 65), "asymmetric": bool}
+"""What an entry of `FORMATS` may hold, with the types. `port` is needed, the others may be null."""
+
+assert {*FIELDS, FORMATS} < {f.name for f in fields(Decision)}
+assert set(FORMAT_FIELDS) == {f.name for f in fields(DataFormat)}
 
 
 def read_layers_message(layers: Any, source: str) -> dict[str, Decision]:
@@ -52,20 +59,44 @@ def checked_decision(decision: Decision, place: str) -> Decision:
     if not isinstance(decision.evidence, str) or decision.evidence not in get_args(Basis):
         raise OutputError(f"{place}.evidence: {written(decision.evidence)} has the wrong type")
     checked = _checked(values, place)
-    formats = _formats(decision.formats, f"{place}.formats")
-    return Decision(**checked, formats=formats, evidence=decision.evidence, seen=str(decision.seen))
+    formats = decision.formats
+    if not isinstance(formats, list | tuple) or not all(isinstance(f, DataFormat) for f in formats):
+        raise OutputError(f"{place}.{FORMATS}: {written(formats)} must be a list of DataFormat")
+    given = [{key: _plain(getattr(f, key)) for key in FORMAT_FIELDS} for f in formats]
+    found = _formats(given, checked.get("inputs"), f"{place}.{FORMATS}")
+    return Decision(**checked, formats=found, evidence=decision.evidence, seen=str(decision.seen))
 
 
-def _formats(value: Any, place: str) -> tuple[DataFormat, ...]:
-    """Return checked formats of data. Raises `OutputError` for anything else."""
-    if not isinstance(value, list | tuple) or not all(isinstance(f, DataFormat) for f in value):
-        raise OutputError(f"{place}: {written(value)} must be a list of DataFormat")
-    found = [DataFormat(_plain(f.port), _plain(f.bits), _plain(f.asymmetric)) for f in value]
-    for each in found:
-        known = is_of(each.port, PORTS) and (each.bits is None or is_of(each.bits, int))
-        if not known or not (each.asymmetric is None or is_of(each.asymmetric, bool)):
-            raise OutputError(f"{place}: {written(each)} has a field of a wrong type")
-    return tuple(found)
+def _formats(value: Any, inputs: Any, place: str) -> tuple[DataFormat, ...]:
+    """Return checked formats of data. Raises `OutputError` if they are wrong or contradict."""
+    if not isinstance(value, list):
+        raise OutputError(f"{place}: must be a list of objects, one for each port")
+    found: dict[int, DataFormat] = {}
+    for number, entry in enumerate(value):
+        here = f"{place}[{number}]"
+        if not isinstance(entry, dict) or "port" not in entry:
+            raise OutputError(f"{here}: must be an object with a 'port': name the input port")
+        for key, member in entry.items():
+            if key not in FORMAT_FIELDS:
+                raise OutputError(
+                    f"{here}: {written(key)} is not a field of a format: {', '.join(FORMAT_FIELDS)}"
+                )
+            if is_of(member, FORMAT_FIELDS[key]) or (member is None and key != "port"):
+                continue
+            unless = "" if key == "port" else ", or null if it is not known"
+            raise OutputError(
+                f"{here}.{key}: {written(member)} must be {describe(FORMAT_FIELDS[key])}{unless}"
+            )
+        port = entry["port"]
+        if port in found:
+            raise OutputError(f"{here}.port: {port} is listed twice: give each port one format")
+        if inputs is not None and port not in inputs:
+            raise OutputError(
+                f"{here}.port: {port} is not one of the quantized inputs {[*inputs]}: add it to"
+                " inputs, or leave its format out"
+            )
+        found[port] = DataFormat(**entry)
+    return tuple(found.values())
 
 
 def _plain(value: Any) -> Any:
@@ -77,14 +108,19 @@ def _decision(value: Any, place: str) -> Decision:
         return Decision() if value else Decision.float()
     if not isinstance(value, dict):
         raise OutputError(f"{place}: must be true, false or an object of fields")
-    return Decision(**_checked(value, place))
+    checked = _checked({key: v for key, v in value.items() if key != FORMATS}, place)
+    if value.get(FORMATS) is None:
+        return Decision(**checked)
+    formats = _formats(value[FORMATS], checked.get("inputs"), f"{place}.{FORMATS}")
+    return Decision(**checked, formats=formats)
 
 
 def _checked(value: Mapping[str, Any], place: str) -> Mapping[str, Any]:
     for key, found in value.items():
         if key not in FIELDS:
             raise OutputError(
-                f"{place}: {written(key)} is not a field of a decision: {', '.join(FIELDS)}"
+                f"{place}: {written(key)} is not a field of a decision:"
+                f" {', '.join((*FIELDS, FORMATS))}"
             )
         if found is None or is_of(found, FIELDS[key]):
             continue

@@ -195,9 +195,10 @@ def _named(original: Network, decisions: Mapping[str, Decision | None]) -> Outco
             raise unknown_name(name, original)
         if len(indices) == 1 and decision is not None:
             ports = len(original.layers[indices[0]].inputs)
-            if any(not 0 <= port < ports for port in decision.inputs or ()):
+            named = decision.inputs or tuple(f.port for f in decision.formats)
+            if any(not 0 <= port < ports for port in named):
                 raise OutputError(
-                    f"the quantizer's decision on {name!r} has the inputs {decision.inputs}, but"
+                    f"the quantizer's decision on {name!r} has the inputs {named}, but"
                     f" the layer has {ports}: count them from 0"
                 )
             found[indices[0]] = decision

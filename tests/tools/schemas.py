@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pytest_amct.decisions.messages import FIELDS
+from pytest_amct.decisions.messages import FIELDS, FORMAT_FIELDS, FORMATS
 from pytest_amct.quantizers.folders import FORMAT
 from pytest_amct.quantizers.messages import DECISIONS
 from pytest_amct.quantizers.replay import (
@@ -31,6 +31,7 @@ NOTES = {
     "crashed": "how the tool ended on this model, a signal for instance",
     "errored": "what the tool raised",
     "export": "a digest of the ids of the models, the same in the manifest and the results",
+    "formats": "how the data of these inputs was quantized, as far as it is known",
     "file": "a quantized model, or a configuration or record of AMCT, relative to this file",
     "id": "a digest of the model and the request",
     "inputs": "ports of the data inputs that were quantized; [] = none",
@@ -116,6 +117,12 @@ def _noted(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 def _layers() -> dict[str, Any]:
     fields = {name: _or_null(json_schema(kind)) for name, kind in FIELDS.items()}
     fields["inputs"] = _noted("inputs", fields["inputs"])
+    members = {
+        name: json_schema(kind) if name == "port" else _or_null(json_schema(kind))
+        for name, kind in FORMAT_FIELDS.items()
+    }
+    formats = {"type": "array", "items": _object(members, ["port"])}
+    fields[FORMATS] = _noted(FORMATS, _or_null(formats))
     decision = {"anyOf": [{"type": "boolean"}, _object(fields, [])]}
     return _noted("layers", {"type": "object", "additionalProperties": decision})
 

@@ -82,6 +82,7 @@ def tell(
     from pytest_amct.options import settings_from
     from pytest_amct.reports.assembly import assemble
     from pytest_amct.reports.json_report import write_report
+    from pytest_amct.reports.pages import with_pages
     from pytest_amct.results import Collected
     from pytest_amct.tables.loader import load_spec
 
@@ -106,7 +107,8 @@ def tell(
         specs = tuple(map(load_spec, settings.specs))
         report = assemble(collected, specs, settings, quantizer, begun["selection"])
         try:
-            sentence += f"; what was judged is in {write_report(report, settings.report)}"
+            path = write_report(with_pages(report, specs), settings.report)
+            sentence += f"; what was judged is in {path}"
         except AmctError as error:
             sentence += f"; {error}"
     if len(cases) == 1:

@@ -38,6 +38,7 @@ from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.quantizers.running import words
 from pytest_amct.reports.assembly import assemble
 from pytest_amct.reports.json_report import remove_report, write_report
+from pytest_amct.reports.pages import with_pages
 from pytest_amct.reports.terminal import seen, summary_lines
 from pytest_amct.results import Collected, Result, policy_of
 from pytest_amct.runner import Runner
@@ -378,7 +379,8 @@ class Suite:
             self.sentence = f"amct: stopped by {stopped_by()}: the quantizer is not blamed"
         if self.settings.report:
             try:
-                path = write_report(self.report(), self.settings.report)
+                report = with_pages(self.report(), self.specs)
+                path = write_report(report, self.settings.report)
                 self.sentence += f"; what was judged is in {path}" if stopped_by() else ""
             except AmctError as error:
                 self.sentence = str(error)

@@ -79,6 +79,7 @@ def test_the_report_contains_what_was_judged_and_the_finding(
     assert report["cases"] == 6
     (finding,) = repository.findings(kind(way))
     assert (finding["case"], finding["condition"], finding["status"]) == (BROKEN, CHEAP, "failed")
+    assert [*report["pages"]] == [CHEAP]
     assert report["selection"]["select"][0] == CHEAP
     assert not list((repository.path / ".pytest_cache").rglob("journal-*"))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from own_tables import one_row
 from pytest_amct.fixtures.wrong_quantizers import WRONG
 
 from pytest_amct import Decision, Refused, Unsupported
@@ -18,10 +19,11 @@ from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.reports.assembly import assemble
 from pytest_amct.reports.json_report import schema, write_report
+from pytest_amct.reports.pages import page, with_pages
 from pytest_amct.reports.terminal import summary_lines
 from pytest_amct.results import Collected, Result
 from pytest_amct.runner import Runner
-from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.loader import load_spec, published
 from pytest_amct.verdicts import NEIGHBOURS, Finding, not_quantized
 
 SPEC = load_spec()
@@ -296,3 +298,53 @@ def test_a_crashed_case_can_be_waived(tmp_path: Path) -> None:
     ):
         (finding,) = assemble(collected, (SPEC,), settings, "it", {})["findings"]
         assert (finding["kind"], finding["case"], finding["status"]) == ("crashed", case, status)
+
+
+# --- pages --------------------------------------------------------------------------------------
+
+
+def with_findings(*conditions: str, others: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A report with two findings on each condition; `others` are those of a further release."""
+    findings = [{"condition": c, "case": f"{c}@{n}"} for c in conditions for n in (1, 2)]
+    of_others = [{"findings": [{"condition": c}]} for c in others]
+    return {"findings": findings, **({"releases": of_others} if others else {})}
+
+
+def test_each_condition_with_a_finding_has_its_page_once(tmp_path: Path) -> None:
+    groups = ["uniform/onnx/Gemm/trans_a", "uniform/onnx/Gemm"]
+    report = with_pages(report_of(*run("trans-a-ignored", tmp_path, groups)), (SPEC,))
+    jsonschema.validate(report, schema())
+    assert len(report["findings"]) > 1
+    specs = {name: load_spec(name) for name in published()}
+    id_ = "uniform/onnx/Gemm/trans_a"
+    assert report["pages"] == {id_: page(id_, specs)}
+    assert "# uniform/onnx/Gemm/trans_a\n" in report["pages"][id_]
+    fine = with_pages(report_of(*run("trans-a-ignored", tmp_path, ["uniform/onnx/Add"])), (SPEC,))
+    jsonschema.validate(fine, schema())
+    assert fine["pages"] == {}
+
+
+def test_findings_under_other_releases_have_pages_too() -> None:
+    row, add = "uniform/onnx/Conv", "uniform/onnx/Add/one_input"
+    skipped, sigmoid = "settings/onnx/Conv/skip_layers", "uniform/onnx/unlisted/Sigmoid"
+    given = with_findings(sigmoid, row, "networks/onnx", "metamorphic/onnx/rename", skipped)
+    found = with_pages({**given, **with_findings(row, others=(add,))}, (SPEC,))
+    assert [*found["pages"]] == [add, row]
+    assert [*with_pages(given, (SPEC,))["pages"]] == [skipped, row, sigmoid]
+
+
+def test_the_pages_speak_of_the_releases_of_the_run(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(one_row('{ attribute = "transA", equals = 0, default = 0 }'))
+    id_ = "uniform/onnx/Gemm/c"
+    assert with_pages(with_findings(id_), (SPEC,))["pages"] == {}
+    told = with_pages(with_findings(id_), (SPEC, load_spec(own)))["pages"][id_]
+    assert "- One row: transA must be 0" in told
+    again = with_pages(with_findings("uniform/onnx/Conv"), (SPEC, load_spec("latest")))
+    assert str(again["pages"]).count(SPEC.title) == 1  # a published release is not listed twice
+
+
+def test_a_type_of_a_foreign_model_does_not_break_its_page() -> None:
+    id_ = "uniform/onnx/unlisted/a\n# b::c"
+    told = with_pages(with_findings(id_), (SPEC,))["pages"][id_]
+    assert told.startswith("# uniform/onnx/unlisted/a\\n# b::c\n\n- ")

@@ -44,6 +44,7 @@ def test_the_first_release_decides(adds: ToyRepository) -> None:
     (other,) = report["releases"]
     assert other["spec"]["release"] == "9.2.0.beta1"
     assert {f["condition"] for f in other["findings"] if f["status"] == "failed"} == {ADD}
+    assert "at most 1 input may be quantized" in report["pages"][ADD]
     swapped = adds.amct(f"--amct-spec={NEW}", f"--amct-spec={OLD}", select)
     assert swapped.code == 1, swapped.text
     assert "  by CANN 7.0.0: no violations" in swapped.out

@@ -29,7 +29,7 @@ from pytest_amct.tables.comparing import (
     statements,
 )
 from pytest_amct.tables.float16 import FLOAT16_REQUIRED
-from pytest_amct.tables.loader import DEFAULT_RELEASE, LATEST_RELEASE
+from pytest_amct.tables.loader import DEFAULT_RELEASE, LATEST_RELEASE, load_spec, published
 from pytest_amct.tables.model import (
     Condition,
     DataFormat,
@@ -38,7 +38,7 @@ from pytest_amct.tables.model import (
     Treatment,
     condition_id,
 )
-from pytest_amct.wording import instead, written
+from pytest_amct.wording import instead, printable, written
 
 FLOAT16 = "float16"
 """The first part of the ids of the Float16 rule."""
@@ -74,21 +74,45 @@ def page(id_: str, specs: Mapping[str, Spec]) -> str:
     Raise `UsageError` for an id that none of these releases knows.
     """
     id_ = condition_of(id_)
-    parts = ConditionId.parse(id_)
-    if parts.table == SETTINGS and parts.name in _OF_REQUESTS:
+    if not has_page(id_, specs):
+        known = [*ids(specs), *row_ids([*specs.values()])]
+        raise UsageError(f"rule: {written(id_)} is not a condition{instead(id_, known)}")
+    parts, title = ConditionId.parse(id_), f"# {printable(id_)}"
+    if _is_of_request(parts):
         return (
-            f"# {id_}\n\nNo table says this. A request may use the option `{parts.name}`, and a"
+            f"{title}\n\nNo table says this. A request may use the option `{parts.name}`, and a"
             " quantizer that declares it must obey: see docs/quantizers.md."
         )
     if parts.is_row and any(find_row(spec, id_) for spec in specs.values()):
         return _row_page(id_, specs)
-    if not _is_known(parts, specs):
-        known = [*ids(specs), *row_ids([*specs.values()])]
-        raise UsageError(f"rule: {written(id_)} is not a condition{instead(id_, known)}")
-    lines = [f"# {id_}", "", *_says(id_, specs), "", *_layers(id_, specs)]
+    lines = [title, "", *_says(id_, specs), "", *_layers(id_, specs)]
     if found := [*_tools(parts)]:
         lines += ["## What tools get wrong", "", *found, ""]
     return "\n".join([*lines, "## The cure", "", _cure(id_, specs)])
+
+
+def has_page(id_: str, specs: Mapping[str, Spec]) -> bool:
+    """Return whether one of these releases knows a condition or a row."""
+    parts = ConditionId.parse(id_)
+    if parts.is_row and any(find_row(spec, id_) for spec in specs.values()):
+        return True
+    return _is_of_request(parts) or _is_known(parts, specs)
+
+
+def with_pages(report: Mapping[str, Any], judged: Sequence[Spec]) -> dict[str, Any]:
+    """Return a report with the page of each condition and row that it has a finding about.
+
+    The pages speak of all published releases, and of the releases of the run.
+    """
+    specs = {name: load_spec(name) for name in published()}
+    specs |= {spec.source: spec for spec in judged if spec not in specs.values()}
+    sections = [report, *report.get("releases", ())]
+    found = sorted({f["condition"] for section in sections for f in section["findings"]})
+    return {**report, "pages": {id_: page(id_, specs) for id_ in found if has_page(id_, specs)}}
+
+
+def _is_of_request(parts: ConditionId) -> bool:
+    return parts.table == SETTINGS and parts.name in _OF_REQUESTS
 
 
 def _is_known(parts: ConditionId, specs: Mapping[str, Spec]) -> bool:
@@ -290,7 +314,9 @@ def _cases(id_: str) -> Iterator[Case]:
     row = str(ConditionId.parse(id_).restricts)
     groups = catalog.groups(_EVERY, FRAMEWORKS)
     own = [group for group in groups if group == id_]
-    for group in [*own, *(g for g in groups if g != id_ and is_within(g, row))]:
+    others = [group for group in groups if group != id_ and is_within(group, row)]
+    # Cases of another type without a row never show this one.
+    for group in own if ConditionId.parse(id_).is_unlisted else [*own, *others]:
         for deviation in catalog.deviations(group):
             yield catalog.make_case(group, deviation)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_amct.audit import check_model
+from pytest_amct.ids import METAMORPHIC, NETWORKS, ConditionId
 from pytest_amct.results import Result
 from pytest_amct.runner import Runner
 
@@ -51,17 +52,19 @@ def test_quantizes_something(amct: Runner, report: Report, framework: str) -> No
 
 def test_metamorphic(explorer: Explorer, report: Report, change: str) -> None:
     """A change that no table distinguishes changes no decision."""
-    report(explorer.check_metamorphic(change))
+    group = str(ConditionId(METAMORPHIC, "onnx", change))
+    report(explorer.everywhere(lambda mine: mine.check_metamorphic(change), group))
 
 
 def test_explore(explorer: Explorer, report: Report, condition: str) -> None:
     """`test_condition` on examples from Hypothesis: single layers and networks."""
-    report(explorer.check(condition))
+    report(explorer.everywhere(lambda mine: mine.check(condition), condition))
 
 
 def test_networks(explorer: Explorer, report: Report, framework: str) -> None:
     """In networks of many layers, no layer that the tables forbid is quantized."""
-    report(explorer.check_networks(framework))
+    group = str(ConditionId(NETWORKS, framework))
+    report(explorer.everywhere(lambda mine: mine.check_networks(framework), group))
 
 
 def test_condition(amct: Runner, report: Report, condition: str) -> None:

@@ -21,6 +21,9 @@ from pytest_amct.tables.model import Spec
 Outcomes = tuple[Outcome, ...]
 """The outcomes of one call, one for each release."""
 
+Given = dict[tuple[str, int], Outcomes]
+"""The outcomes of examples, by the id of a case and the number of the call that it makes."""
+
 
 class Calls:
     """The calls of one quantizer in one process. Runners of several releases share them."""

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 from hypothesis.errors import Flaky
 
+from pytest_amct.calls import Given
 from pytest_amct.cases import catalog
 from pytest_amct.cases.metamorphic import MetamorphicCase, condition
 from pytest_amct.cases.networks import AnyCase, NetworkCase
@@ -68,12 +69,21 @@ class Search(Generic[T]):
 
 
 class Explorer:
-    """Explores for one runner. `explained`: try the gate's minimal cases before shrinking."""
+    """Explores for one runner, and in one test: it gives each example to the quantizer once.
+
+    `explained`: try the gate's minimal cases before shrinking.
+    """
 
     def __init__(
-        self, runner: Runner, progress: Progress = lambda text: None, explained: bool = True
+        self,
+        runner: Runner,
+        progress: Progress = lambda text: None,
+        explained: bool = True,
+        given: Given | None = None,
     ) -> None:
         self.runner, self.progress, self.explained = runner, progress, explained
+        #: the outcomes of the examples of this test, under any release
+        self._given: Given = {} if given is None else given
         #: distinct records of this test
         self._kept: dict[object, Record] = {}
         #: expected deviations that were left in float
@@ -81,6 +91,17 @@ class Explorer:
         #: the deviations of the current example, by the layer's text
         self._places: dict[str, _Place] = {}
         self._failed: list[Finding] = []
+
+    def everywhere(self, check: Callable[[Explorer], Result], group: str) -> Result:
+        """Return the result of a test, with its results under the other releases.
+
+        Each release has its own search. All begin with the same examples, until one of them fails.
+        """
+
+        def under(runner: Runner) -> Result:
+            return check(Explorer(runner, self.progress, self.explained, self._given))
+
+        return self.runner.everywhere(under, group)
 
     # --- tests --------------------------------------------------------------------------------
 
@@ -109,13 +130,13 @@ class Explorer:
         """Judge pairs of models that every table treats alike."""
         group, runner = condition(change), self.runner
         if not runner.gate.is_whole(group):
-            return check_pairs(runner, runner.gate.pairs(group))
+            return check_pairs(runner, runner.gate.pairs(group), self._given)
         if (stopped := runner.stopped("onnx")) is not None:
             return stopped
         search = self.search_metamorphic(change)
         if search.shrunk is None:
             return self._explored(Result((), tuple(search.findings)), "onnx", search)
-        result = check_pairs(runner, [search.shrunk])
+        result = check_pairs(runner, [search.shrunk], {})
         failed = [f for f in search.findings if f.status == "failed"]
         if result.failure is None:  # it depends on earlier calls
             message = f"{failed[0].message} (not reproduced on a second run)"
@@ -135,7 +156,9 @@ class Explorer:
 
         def findings(case: MetamorphicCase) -> list[Finding]:
             trial = case.build()
-            return look(self.runner, case.id, change, trial) if trial is not None else []
+            if trial is None:
+                return []
+            return look(self.runner, case.id, change, trial, self._given)
 
         opset = change == "opset"
         cases = st.builds(
@@ -209,6 +232,8 @@ class Explorer:
         chosen = self.runner.settings
         wanted: tuple[str, str] | None = None
         next_line = time.monotonic() + _PAUSE
+        spec = self.runner.spec
+        by = "" if spec is self.runner.calls.specs[0] else f" by {spec.title}"
 
         def judge(case: T) -> None:
             nonlocal wanted, next_line
@@ -218,7 +243,7 @@ class Explorer:
                 doing = (
                     f"{search.examples} of {chosen.max_examples}" if wanted is None else "shrinking"
                 )
-                self.progress(f"{group}: {doing}")
+                self.progress(f"{group}{by}: {doing}")
             found = findings(case)
             failed = [f for f in found if f.status == "failed"]
             if wanted is not None:
@@ -266,10 +291,12 @@ class Explorer:
         self.progress("")
 
     def _database(self, group: str) -> ExampleDatabase | None:
+        """Return where failing examples of a test are kept: Hypothesis drops what does not fail."""
         folder = self.runner.settings.database
         if folder is None:
             return None
-        return DirectoryBasedExampleDatabase(folder / re.sub(r"[^\w.-]+", "-", group))
+        name = f"{self.runner.spec.source}/{group}"
+        return DirectoryBasedExampleDatabase(folder / re.sub(r"[^\w.-]+", "-", name))
 
     # --- examples -----------------------------------------------------------------------------
 
@@ -278,7 +305,7 @@ class Explorer:
         runner = self.runner
         built = case.build()
         network = built.native.network()
-        outcome = runner.call(case.id, built.native, network, built.options)
+        outcome = runner.call(case.id, built.native, network, built.options, self._given)
         records = runner.judge(case, built, network, outcome)
         left = [r.layer for r in records if r.expected and r.decided == "float"]
         self._places = {}

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pytest_amct.alive import came_back, newest_opset, nothing_came_back, plain_cases
-from pytest_amct.calls import Calls
+from pytest_amct.calls import Calls, Given
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import AnyCase, NetworkCase, parse_case
 from pytest_amct.cases.plan import Built, Case, known_as, target_layers
@@ -244,10 +244,22 @@ class Runner:
         return self.calls.once(case, model, network, options)[self._index]
 
     def call(
-        self, case: str, model: ModelFiles, network: Network, options: RequestOptions
+        self,
+        case: str,
+        model: ModelFiles,
+        network: Network,
+        options: RequestOptions,
+        given: Given,
+        number: int = 0,
     ) -> Outcome:
-        """Give a model to the quantizer, even if it has seen it before."""
-        return self.calls.again(case, model, network, options)[self._index]
+        """Give an example to the quantizer, unless `given` has its outcomes.
+
+        The quantizer may have seen the same model as another example.
+        """
+        key = case, number
+        if key not in given:
+            given[key] = self.calls.again(case, model, network, options)
+        return given[key][self._index]
 
     def judge_layer(
         self, case: str, group: str, layer: Layer, outcome: Outcome, options: RequestOptions

@@ -208,7 +208,11 @@ class Suite:
         chosen = self.settings
         if chosen.profile != "explore":
             return None
-        return f"amct: explore, {chosen.max_examples} examples a test, --amct-seed={chosen.seed}"
+        count = len(self.specs)
+        each = f" under each of {count} releases" if count > 1 else ""
+        return (
+            f"amct: explore, {chosen.max_examples} examples a test{each}, --amct-seed={chosen.seed}"
+        )
 
     def progress(self, text: str) -> None:
         """Show the progress of a long test on a terminal, unless ``-q`` is given."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
+from pytest_amct.calls import Given
 from pytest_amct.cases import metamorphic
 from pytest_amct.cases.metamorphic import Call, MetamorphicCase, Trial
 from pytest_amct.decisions.decision import Decision, Outcome, layer_index
@@ -28,13 +29,13 @@ _TOLD = ("seen", "evidence")
 """Fields that say how a decision is known, not what it is."""
 
 
-def look(runner: Runner, case: str, change: str, trial: Trial) -> list[Finding]:
+def look(runner: Runner, case: str, change: str, trial: Trial, given: Given) -> list[Finding]:
     """Give the models of a trial to the quantizer; return findings on the first and the last."""
-    networks, outcomes = _calls(runner, case, trial)
+    networks, outcomes = _calls(runner, case, trial, given)
     return _compared(runner, case, change, trial, networks, outcomes)
 
 
-def check_pairs(runner: Runner, pairs: list[MetamorphicCase]) -> Result:
+def check_pairs(runner: Runner, pairs: list[MetamorphicCase], given: Given) -> Result:
     """Judge selected pairs of models, save those that fail, and report the first."""
     findings: list[Finding] = []
     text: list[str] = []
@@ -42,7 +43,7 @@ def check_pairs(runner: Runner, pairs: list[MetamorphicCase]) -> Result:
         trial = case.build()
         if trial is None:
             continue
-        networks, outcomes = _calls(runner, case.id, trial)
+        networks, outcomes = _calls(runner, case.id, trial, given)
         found = _compared(runner, case.id, case.change, trial, networks, outcomes)
         if any(f.status == "failed" for f in found):
             saved = save_pair(case, trial, runner.folder)
@@ -66,7 +67,7 @@ def check_pair(runner: Runner, path: Path, note: Note) -> Result:
     except OSError as error:
         raise ModelError(f"{path}: a model of the pair cannot be read: {error}") from None
     trial = Trial(tuple(calls), note.same)
-    networks, outcomes = _calls(runner, note.case, trial)
+    networks, outcomes = _calls(runner, note.case, trial, {})
     change = ConditionId.parse(note.condition).row
     found = _compared(runner, note.case, change, trial, networks, outcomes)
     failed = any(f.status == "failed" for f in found)
@@ -74,11 +75,13 @@ def check_pair(runner: Runner, path: Path, note: Note) -> Result:
     return Result((), tuple(found), "\n".join(lines) or None)
 
 
-def _calls(runner: Runner, case: str, trial: Trial) -> tuple[list[Network], list[Outcome]]:
+def _calls(
+    runner: Runner, case: str, trial: Trial, given: Given
+) -> tuple[list[Network], list[Outcome]]:
     networks = [read_onnx(call.data) for call in trial.calls]
     outcomes = [
-        runner.call(case, ModelFiles("onnx", call.data, call.files), network, PLAIN)
-        for call, network in zip(trial.calls, networks, strict=True)
+        runner.call(case, ModelFiles("onnx", call.data, call.files), network, PLAIN, given, number)
+        for number, (call, network) in enumerate(zip(trial.calls, networks, strict=True))
     ]
     return networks, outcomes
 

@@ -345,7 +345,7 @@ def test_a_finding_counts_though_its_model_cannot_be_saved(
         result = runner.check("uniform/onnx/Gemm/trans_a")
     else:
         network = NetworkCase((Item("uniform/onnx/Conv", "default"),))
-        result = check_pairs(runner, [MetamorphicCase(network, "twice", 0)])
+        result = check_pairs(runner, [MetamorphicCase(network, "twice", 0)], {})
     assert result.failure is not None and "case  " in result.failure
     assert "again  " not in result.failure
     assert {f.model for f in result.findings} == {None}

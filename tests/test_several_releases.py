@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import jsonschema
 import pytest
 from toy_repository import CHEAP, ToyRepository
 
+from pytest_amct.calls import Calls
+from pytest_amct.cases.networks import NetworkCase, parse_case
+from pytest_amct.decisions.decision import Decision
+from pytest_amct.explore import Explorer
+from pytest_amct.graphs.onnx.reader import read_onnx
+from pytest_amct.options import Settings
+from pytest_amct.quantizers.builtin.reference import Reference
+from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.reports.json_report import schema
+from pytest_amct.results import Result
+from pytest_amct.runner import Runner
+from pytest_amct.tables.loader import load_spec
 
 ADD = "uniform/onnx/Add/one_input"
 OLD, NEW = "cann-7.0.0", "cann-9.2.0.beta1"
@@ -134,3 +149,106 @@ def test_results_of_workers_hold_every_release(adds: ToyRepository) -> None:
     adds.amct("-n2", *both, f"--amct-select={ADD}", "--amct-report=rep")
     (other,) = adds.report()["releases"]
     assert ADD in {f["condition"] for f in other["findings"]}
+
+
+# --- explore ------------------------------------------------------------------------------------
+
+
+def exploring(quantize: Any, folder: Path, *names: str, **given: Any) -> Explorer:
+    """An explorer for the first of these releases, with runners for the others."""
+    settings = Settings("it", profile="explore", scratch=folder, **given)
+    tool, specs = FunctionQuantizer("it", quantize), [*map(load_spec, names)]
+    calls = Calls(tool, specs, settings)
+    others = tuple(Runner(tool, spec, settings, None, calls) for spec in specs[1:])
+    return Explorer(Runner(tool, specs[0], settings, None, calls, others))
+
+
+def behind_a_reshape(model: Any, request: Any) -> Any:
+    """Obeys CANN 7.0.0, but quantizes both inputs of an Add only behind a Reshape.
+
+    No case of the gate has such a layer.
+    """
+    network = read_onnx(model)
+    decisions = Reference().decide(network, request)
+    for layer in network.layers:
+        if layer.type == "Add" and layer.name in decisions and decisions[layer.name].quantized:
+            makers = {t.producer.type for t in layer.inputs if t and t.producer}
+            ports = (0, 1) if "Reshape" in makers else (0,)
+            decisions[layer.name] = Decision(inputs=ports, weights=False)
+    return decisions
+
+
+def test_explore_judges_by_all_and_the_first_decides(adds: ToyRepository) -> None:
+    given = (
+        "--amct-profile=explore",
+        "--amct-seed=1",
+        "--amct-max-examples=20",
+        "--amct-report=rep",
+        f"--amct-select={ADD}",
+        f"--amct-select={CHEAP}",
+    )
+    both = (f"--amct-spec={OLD}", f"--amct-spec={NEW}", *given)
+    run = adds.amct(*both)
+    assert run.code == 0, run.text
+    assert "amct: explore, 20 examples a test under each of 2 releases, --amct-seed=1" in run.out
+    assert "  by CANN 9.2.0.beta1: " in run.out and f"{ADD} (" in run.out
+    report = adds.report()
+    jsonschema.validate(report, schema())
+    assert not any(f["status"] == "failed" for f in report["findings"])
+    (other,) = report["releases"]
+    assert {f["condition"] for f in other["findings"] if f["status"] == "failed"} == {ADD}
+    alone = adds.amct(f"--amct-spec={NEW}", *given)
+    assert alone.code == 1, alone.text
+    of_new = adds.report()
+    assert other["findings"] == of_new["findings"]
+    assert other["rows"] == of_new["rows"]
+    strict = adds.amct(*both, "--amct-spec-all-must-pass")
+    assert strict.code == 1, strict.text
+    assert "by CANN 9.2.0.beta1: over-quantized: Add" in strict.out
+
+
+@pytest.mark.parametrize("group", ["uniform/onnx/Add", "networks/onnx", "metamorphic/onnx/twice"])
+def test_explore_makes_each_call_once_for_all_releases(group: str, tmp_path: Path) -> None:
+    def seen_under(*names: str) -> list[bytes]:
+        seen: list[bytes] = []
+
+        def quantize(model: Any, request: Any) -> Any:
+            seen.append(request.model_bytes)
+            return []
+
+        found = exploring(quantize, tmp_path, *names, max_examples=15, seed=4)
+        checks: dict[str, Callable[[Explorer], Result]] = {
+            "networks/onnx": lambda mine: mine.check_networks("onnx"),
+            "metamorphic/onnx/twice": lambda mine: mine.check_metamorphic("twice"),
+        }
+        result = found.everywhere(checks.get(group, lambda mine: mine.check(group)), group)
+        assert [r.examples for r in (result, *result.others.values())] == [15] * len(names)
+        return seen
+
+    assert len(seen_under(OLD)) > 15
+    assert seen_under(OLD) == seen_under(OLD, NEW, "cann-8.0.0")
+
+
+def test_what_only_another_release_forbids_is_shrunk_and_saved(tmp_path: Path) -> None:
+    group, both = "uniform/onnx/Add", (OLD, NEW)
+    found = exploring(behind_a_reshape, tmp_path, *both, max_examples=20, seed=6)
+    result = found.everywhere(lambda mine: mine.check_networks("onnx"), "networks/onnx")
+    assert (result.failure, result.findings) == (None, ())
+    (other,) = result.others.values()
+    (finding,) = (f for f in other.findings if f.status == "failed")
+    assert (finding.condition, finding.row) == (f"{group}/one_input", group)
+    shrunk = parse_case(finding.case)
+    assert isinstance(shrunk, NetworkCase) and len(shrunk.items) <= 3
+    assert finding.model is not None and (tmp_path / finding.model).is_file()
+
+
+def test_failing_examples_of_one_release_survive_a_search_under_another(tmp_path: Path) -> None:
+    def examples(name: str, seed: int) -> int:
+        """The number of examples until one fails."""
+        given = {"seed": seed, "max_examples": 20, "database": tmp_path / "db"}
+        found = exploring(behind_a_reshape, tmp_path, name, **given)
+        return found.check_networks("onnx").examples
+
+    assert 1 < examples(NEW, seed=6) < 20
+    assert examples(OLD, seed=3) == 20
+    assert examples(NEW, seed=3) == 1

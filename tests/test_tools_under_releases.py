@@ -40,6 +40,24 @@ CAFFE = (
     "uniform/caffe/unlisted/ReLU",
 )
 
+TENSORFLOW = (
+    "uniform/tensorflow/Conv2D/weight_source",
+    "uniform/tensorflow/Conv2D/weight_node",
+    "uniform/tensorflow/DepthwiseConv2dNative",
+    "uniform/tensorflow/DepthwiseConv2dNative/dilation",
+    "uniform/tensorflow/MatMul/transpose_a",
+    "settings/tensorflow/MatMul/channel_wise",
+    "uniform/tensorflow/BatchMatMulV2/second_input",
+    "uniform/tensorflow/BatchMatMulV2/constant_rank",
+    "uniform/tensorflow/BatchMatMulV2/two_variables",
+    "uniform/tensorflow/Add/one_input",
+    "float16/tensorflow/Add",
+    "float16/tensorflow/BatchMatMulV2",
+    "uniform/tensorflow/unlisted/BiasAdd",
+    "uniform/tensorflow/unlisted/AvgPool",
+    "uniform/tensorflow/unlisted/Add",
+)
+
 
 def violated(name: str, folder: Path, groups: Iterable[str]) -> dict[str, list[str]]:
     """The conditions that a tool violates, by release; those that only warn have a ``~``."""
@@ -78,3 +96,8 @@ def test_nncf(tmp_path: Path, snapshot: Any) -> None:
 def test_opencv(tmp_path: Path, snapshot: Any) -> None:
     pytest.importorskip("cv2")
     assert violated("opencv", tmp_path, CAFFE) == snapshot
+
+
+def test_tflite(tmp_path: Path, snapshot: Any) -> None:
+    pytest.importorskip("tensorflow")
+    assert violated("tflite", tmp_path, TENSORFLOW) == snapshot

@@ -22,6 +22,7 @@ from pytest_amct.quantizers.loading import load_quantizer
 from pytest_amct.quantizers.running import run_quantizer
 from pytest_amct.runner import Runner
 from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.model import DataFormat
 from pytest_amct.verdicts import layer_index
 
 T = "uniform/tensorflow"
@@ -60,6 +61,18 @@ def test_what_int8_conversion_does_to_plain_layers(
         weights,
         channel_wise,
     )
+
+
+@WITH_TENSORFLOW
+def test_both_inputs_of_a_product_of_variables_are_data() -> None:
+    """Some releases allow it if both are INT8 without an offset (docs/reading.md)."""
+    found = decided(f"{T}/BatchMatMulV2/two_variables", "input")
+    assert found is not None
+    assert (found.inputs, found.weights) == ((0, 1), False)
+    assert found.formats == (DataFormat(0, 8, True), DataFormat(1, 8, False))
+    constant = decided(f"{T}/BatchMatMulV2", "default")
+    assert constant is not None
+    assert (constant.inputs, constant.weights, constant.formats) == ((0,), True, ())
 
 
 @WITH_TENSORFLOW

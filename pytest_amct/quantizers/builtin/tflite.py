@@ -19,10 +19,13 @@ from pytest_amct.quantizers.builtin.onnxruntime import quiet
 from pytest_amct.quantizers.protocol import Request, Unsupported
 from pytest_amct.tables.answers import find_row
 from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.model import DataFormat
 
 _NO_LAYERS = ("Placeholder", "Const")
 
 _INTEGERS = ("INT8", "INT16", "UINT8")
+
+_PRODUCTS = ("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
 
 _OPERATORS: Mapping[str, tuple[str, ...]] = {
     "Conv2D": ("CONV_2D",),
@@ -250,6 +253,8 @@ def _decision(layer: Layer, operator: Operator | None) -> Decision | None:
     """Return the decision on a layer that became an operator."""
     if operator is None:
         return None
+    if layer.type in _PRODUCTS and _is_variable(layer, 1):
+        return _product(operator)
     row = find_row(layer, load_spec())
     if row is None or row.ports.weight is None:
         return _plain(operator)
@@ -264,6 +269,32 @@ def _plain(operator: Operator) -> Decision:
     ports = tuple(range(len(data)))
     seen = f"{operator.type} on {data[0].type}"
     return Decision(inputs=ports, weights=False, shift=0, nonuniform=False, seen=seen)
+
+
+def _is_variable(layer: Layer, port: int) -> bool:
+    tensor = layer.input(port)
+    return tensor is not None and source(tensor).kind == "dynamic"
+
+
+def _product(operator: Operator) -> Decision:
+    """Decide on a product whose second input can change: both are data, whatever the release."""
+    data = {p: t for p, t in enumerate(operator.inputs[:2]) if t is not None and t.quantized}
+    if not data:
+        return Decision.float()
+    return Decision(
+        inputs=tuple(data),
+        weights=False,
+        shift=0,
+        nonuniform=False,
+        formats=tuple(_format(port, tensor) for port, tensor in data.items()),
+        seen=f"{operator.type} on {' and '.join(t.type for t in data.values())}",
+    )
+
+
+def _format(port: int, tensor: Tensor) -> DataFormat:
+    middle = 128 if tensor.type == "UINT8" else 0
+    bits = 16 if tensor.type == "INT16" else 8
+    return DataFormat(port, bits, any(point != middle for point in tensor.zero_points))
 
 
 def _weighted(operator: Operator, ports: tuple[int, ...]) -> Decision | None:

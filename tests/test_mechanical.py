@@ -9,27 +9,13 @@ import os
 from pathlib import Path
 
 import pytest
-from kills import excuse, kill
+from kills import excuse, kill, of_releases
 from pytest_amct.fixtures.mechanical import WAYS, Mutant, mechanical
 
-from pytest_amct.tables.loader import load_spec, releases
+from pytest_amct.tables.loader import load_spec
 
 FULL = os.environ.get("AMCT_PROOF") == "full"
 EVERY = [m for f in ("onnx", "tensorflow", "caffe") for m in mechanical(f)]
-KNOWN = {m.condition for m in EVERY}
-
-
-def of_releases() -> list[tuple[str, Mutant]]:
-    """Return those about conditions that the default release does not have, once each."""
-    found: dict[str, tuple[str, Mutant]] = {}
-    for release in releases():
-        spec = load_spec(release)
-        for mutant in (m for f in spec.frameworks for m in mechanical(f, spec)):
-            if mutant.condition not in KNOWN:
-                found.setdefault(mutant.name, (release, mutant))
-    return list(found.values())
-
-
 NEW = of_releases()
 PART_OF_NEW = NEW if FULL else NEW[len(NEW) % 6 :: 6]
 PART = EVERY if FULL else EVERY[len(EVERY) % 6 :: 6]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 
 import accusations
@@ -73,3 +74,20 @@ def test_the_kill_table_is_made(
     monkeypatch.setattr(prove, "mechanical", lambda framework: [])
     assert prove.main(["kills", "--seeds", "1", "--framework", "caffe", "--processes", "1"]) == 0
     assert "The gate kills 3 of 3 wrong quantizers" in capsys.readouterr().out
+
+
+def test_the_kill_table_of_other_releases_is_made(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = {n: w for n, w in prove.WRONG_RELEASES.items() if w.frameworks == ("caffe",)}
+    monkeypatch.setattr(prove, "WRONG_RELEASES", dict(list(wrong.items())[:3]))
+    monkeypatch.setattr(prove, "of_releases", list)
+    given = ["releases", "--framework", "caffe", "--processes", "1"]
+    assert prove.main(given) == 0
+    out = capsys.readouterr().out
+    assert "The gates of the other releases kill 3 of 3 wrong quantizers" in out
+    # Under the default release nothing of this is a mistake of the same kind.
+    harmless = {n: replace(w, release="cann-7.0.0") for n, w in prove.WRONG_RELEASES.items()}
+    monkeypatch.setattr(prove, "WRONG_RELEASES", harmless)
+    assert prove.main(given) == 1
+    assert "**survives**" in capsys.readouterr().out

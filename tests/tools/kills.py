@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_amct.fixtures.mechanical import Mutant
+from pytest_amct.fixtures.mechanical import Mutant, mechanical
 
+from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.runner import Runner
-from pytest_amct.tables.loader import load_spec
+from pytest_amct.tables.loader import load_spec, releases
 from pytest_amct.tables.model import Condition, Row, Spec, condition_id
 from pytest_amct.verdicts import Finding, Record, not_quantized
 
@@ -39,6 +40,18 @@ class Killed:
         if self.cases:
             return "over-quantized" if self.failed else "over-quantized (warned)"
         return "not-quantized" if self.not_quantized else ""
+
+
+def of_releases() -> list[tuple[str, Mutant]]:
+    """Return those wrong by rule about conditions that the default release lacks, once each."""
+    known = {mutant.condition for framework in FRAMEWORKS for mutant in mechanical(framework)}
+    found: dict[str, tuple[str, Mutant]] = {}
+    for release in releases():
+        spec = load_spec(release)
+        for mutant in (m for f in spec.frameworks for m in mechanical(f, spec)):
+            if mutant.condition not in known:
+                found.setdefault(mutant.name, (release, mutant))
+    return list(found.values())
 
 
 def runner_of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import permutations
 from typing import Any, NamedTuple
@@ -25,8 +24,11 @@ _LARGEST = 1 << 20
 _BUDGET = 1 << 25
 """The total number of elements to compare. If it is not enough, nothing is matched by weight."""
 
-_GLANCE = 16
-"""The cost of comparing two corners, in elements."""
+_GLANCES = 16
+"""How many corners are compared at the cost of an element."""
+
+_CALL = 2048
+"""The cost of comparing two weights besides that of their elements, in elements."""
 
 _SLACK = 1.01
 """A factor that allows for rounded steps."""
@@ -48,7 +50,18 @@ class _Weight(NamedTuple):
     #: first and last element: transposing does not move them
     first: float
     last: float
+    mean: float
     layer: Layer
+
+
+class _Group(NamedTuple):
+    """Weights of the same dimensions, sorted by their first elements."""
+
+    weights: Sequence[_Weight]
+    firsts: NDArray[np.float64]
+    lasts: NDArray[np.float64]
+    #: the largest difference to a float weight that rounding explains
+    reach: float
 
 
 def same_weights(
@@ -71,17 +84,14 @@ def same_weights(
         wanted = None if port is None else _plain(layer, port)
         if wanted is None:
             continue
-        corners, weights = found.get(_dims(wanted.values), ((), ()))
-        reach = max((w.step for w in weights), default=0.0) * _SLACK
-        start = bisect_left(corners, wanted.first - reach)
-        end = bisect_right(corners, wanted.first + reach)
+        group = found.get(_dims(wanted.values))
         matches = []
-        for weight in weights[start:end]:
-            budget -= _GLANCE
-            if abs(weight.last - wanted.last) <= reach and alike(layer, weight.layer):
-                budget -= wanted.values.size
+        for weight in _near(wanted, group) if group is not None else ():
+            if alike(layer, weight.layer):
+                budget -= wanted.values.size + _CALL
                 if budget >= 0 and _agree(wanted.values, weight):
                     matches.append(weight.layer)
+        budget -= len(group.weights) // _GLANCES if group is not None else 0
         if budget < 0:
             return
         for match in matches:
@@ -92,9 +102,7 @@ def same_weights(
     yield from ((owners[0], match) for match, owners in claims.items() if len(owners) == 1)
 
 
-def _by_dims(
-    candidates: Sequence[Layer], spec: Spec
-) -> Mapping[tuple[int, ...], tuple[Sequence[float], Sequence[_Weight]]]:
+def _by_dims(candidates: Sequence[Layer], spec: Spec) -> Mapping[tuple[int, ...], _Group]:
     groups: dict[tuple[int, ...], list[_Weight]] = {}
     for layer in candidates:
         weight = _weight(layer, spec)
@@ -102,7 +110,23 @@ def _by_dims(
             groups.setdefault(_dims(weight.values), []).append(weight)
     for group in groups.values():
         group.sort(key=lambda weight: weight.first)
-    return {dims: ([w.first for w in group], group) for dims, group in groups.items()}
+    return {dims: _grouped(group) for dims, group in groups.items()}
+
+
+def _grouped(weights: Sequence[_Weight]) -> _Group:
+    firsts, lasts = np.array([w.first for w in weights]), np.array([w.last for w in weights])
+    return _Group(weights, firsts, lasts, max(w.step for w in weights) * _SLACK)
+
+
+def _near(wanted: _Weight, group: _Group) -> Iterator[_Weight]:
+    """Yield the weights of a group whose corners and mean rounding explains."""
+    start = np.searchsorted(group.firsts, wanted.first - group.reach, "left")
+    end = np.searchsorted(group.firsts, wanted.first + group.reach, "right")
+    near = np.abs(group.lasts[start:end] - wanted.last) <= group.reach
+    for index in np.flatnonzero(near):
+        weight = group.weights[int(start + index)]
+        if abs(weight.mean - wanted.mean) <= group.reach:
+            yield weight
 
 
 def _dims(array: NDArray[Any]) -> tuple[int, ...]:
@@ -155,7 +179,8 @@ def _stored(layer: Layer, tensor: Tensor | None) -> _Weight | None:
 def _measured(array: NDArray[Any], step: float, layer: Layer) -> _Weight | None:
     if not np.isfinite(array).all():
         return None
-    return _Weight(array, step, float(array.flat[0]), float(array.flat[-1]), layer)
+    first, last = float(array.flat[0]), float(array.flat[-1])
+    return _Weight(array, step, first, last, float(array.mean(dtype=np.float64)), layer)
 
 
 def _dequantized(
@@ -193,12 +218,10 @@ def _floats(proto: TensorProto | None) -> NDArray[Any] | None:
 
 
 def _agree(wanted: NDArray[Any], weight: _Weight) -> bool:
-    for order in permutations(range(weight.values.ndim)):
-        turned = weight.values.transpose(order)
-        if turned.shape != wanted.shape:
-            continue
-        with np.errstate(all="ignore"):
-            if _within(turned - wanted, weight.step * _SLACK):
+    with np.errstate(all="ignore"):
+        for order in permutations(range(weight.values.ndim)):
+            turned = weight.values.transpose(order)
+            if turned.shape == wanted.shape and _within(turned - wanted, weight.step * _SLACK):
                 return True
     return False
 

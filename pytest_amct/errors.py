@@ -1,8 +1,15 @@
 """The errors that users see: each message names the thing, the place and the cure."""
 
+_LONGEST = 4000
+"""The most characters of a message: files may hold names of any length."""
+
 
 class AmctError(Exception):
-    """The base class of all errors of this package."""
+    """The base class of all errors of this package. A message that is too long is cut."""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 class UsageError(AmctError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from itertools import islice
 
@@ -12,13 +12,21 @@ _LONGEST = 200
 _LONGEST_LINE = 1000
 """The most characters of a line that are shown."""
 
+_MOST_ENTRIES = 32
+"""The most entries of a list that are shown."""
+
 _MOST_COMPARED = 5000
 _MOST_LISTED = 8
 
 
+def cut(text: str) -> str:
+    """Return a text without its end if it is longer than a line that messages show."""
+    return text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]} ..."
+
+
 def printable(text: str) -> str:
     """Return a text as one printable line: escape other characters, cut the end if too long."""
-    text = text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]} ..."
+    text = cut(text)
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
@@ -26,8 +34,25 @@ def printable(text: str) -> str:
 
 def written(value: object) -> str:
     """Return a value as messages quote it: its `repr` on one line, cut if too long."""
+    if type(value) in (str, bytes, tuple, list):
+        value = value[: _LONGEST + 1]  # type: ignore[index]
     text = repr(value)
     return printable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
+
+
+def word(value: object) -> str:
+    """Return a value as table files write it, ``true`` or ``[1, 2]``; cut what is too long."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple | list) and type(value) in (tuple, list):
+        listed = [*map(word, value[:_MOST_ENTRIES]), *["..."][: len(value) > _MOST_ENTRIES]]
+        return f"[{', '.join(listed)}]"
+    return cut(str(value))
+
+
+def told(words: str, values: Sequence[object]) -> str:
+    """Return a sentence with values in it, each as `word` writes it."""
+    return words.format(*map(word, values)) if values else words
 
 
 def instead(word: object, known: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Basis
 from pytest_amct.tables.model import DataFormat
 from pytest_amct.typed import describe, is_of
-from pytest_amct.wording import written
+from pytest_amct.wording import cut, written
 
 PORTS = range(2**31)
 """Input ports of a layer."""
@@ -43,7 +43,9 @@ def read_layers_message(layers: Any, source: str) -> dict[str, Decision]:
     """Read the member ``layers`` of a message. Raises `OutputError` if it is malformed."""
     if not isinstance(layers, dict):
         raise OutputError(f"{source}: 'layers' must be an object of layer names")
-    return {name: _decision(value, f"{source}: layers.{name}") for name, value in layers.items()}
+    return {
+        name: _decision(value, f"{source}: layers.{cut(name)}") for name, value in layers.items()
+    }
 
 
 def checked_decision(decision: Decision, place: str) -> Decision:

@@ -30,6 +30,7 @@ from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Network
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
+from pytest_amct.wording import written
 
 T = TypeVar("T")
 
@@ -198,8 +199,8 @@ def _named(original: Network, decisions: Mapping[str, Decision | None]) -> Outco
             named = decision.inputs or tuple(f.port for f in decision.formats)
             if any(not 0 <= port < ports for port in named):
                 raise OutputError(
-                    f"the quantizer's decision on {name!r} has the inputs {named}, but"
-                    f" the layer has {ports}: count them from 0"
+                    f"the quantizer's decision on {written(name)} has the inputs {written(named)},"
+                    f" but the layer has {ports}: count them from 0"
                 )
             found[indices[0]] = decision
         else:
@@ -228,13 +229,13 @@ def _name(name: object, result: object) -> str:
 
 def _decision(name: object, value: object) -> Decision | None:
     if isinstance(value, Decision):
-        return checked_decision(value, f"the quantizer's decision on {name!r}")
+        return checked_decision(value, f"the quantizer's decision on {written(name)}")
     if isinstance(value, str) and value == UNMATCHED:
         return None
     if isinstance(value, bool):
         return Decision() if value else Decision.float()
     raise OutputError(
-        f"the quantizer returned a mapping whose value for {name!r} is {_described(value)}: "
+        f"the quantizer returned a mapping whose value for {written(name)} is {_described(value)}: "
         "each must be a Decision, a bool, or 'unmatched'"
     )
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from pytest_amct.graphs.caffe.ops import parameters
 from pytest_amct.graphs.network import Layer, Network, Tensor, Unknown
 from pytest_amct.graphs.walk import dtype
-from pytest_amct.wording import printable
+from pytest_amct.wording import cut, printable
 
 _MOST_LINES = 40
 _MOST_ATTRIBUTES = 30
+_MOST_OPERANDS = 100
+"""The most inputs, outputs, dimensions and list entries that a line shows."""
 
 
 def network_text(network: Network, marked: frozenset[Layer] = frozenset()) -> str:
@@ -19,45 +21,37 @@ def network_text(network: Network, marked: frozenset[Layer] = frozenset()) -> st
 
     Cut long networks, around the first arrow if there is one.
     """
-    lines = [*_inputs(network), *(_line(layer, layer in marked) for layer in network.layers)]
-    if len(lines) > _MOST_LINES:
-        first = next((i for i, line in enumerate(lines) if line.startswith("->")), 0)
-        start = max(0, min(first - _MOST_LINES // 2, len(lines) - _MOST_LINES))
-        cut = len(lines) - _MOST_LINES
-        lines = [
-            f"   ... {cut} of {len(lines)} lines left out ...",
-            *lines[start : start + _MOST_LINES],
-        ]
-    return "\n".join(map(printable, lines))
+    shown: Sequence[Tensor | Layer] = [*network.inputs, *network.layers]
+    count, cut_line = len(shown), []
+    if count > _MOST_LINES:
+        first = next((i for i, item in enumerate(shown) if item in marked), 0)
+        start = max(0, min(first - _MOST_LINES // 2, count - _MOST_LINES))
+        cut_line = [f"   ... {count - _MOST_LINES} of {count} lines left out ..."]
+        shown = shown[start : start + _MOST_LINES]
+    return "\n".join(map(printable, [*cut_line, *(_line(item, marked) for item in shown)]))
 
 
-def _inputs(network: Network) -> Iterator[str]:
-    for tensor in network.inputs:
-        yield f"   input {_typed(tensor)}"
-
-
-def _line(layer: Layer, marked: bool) -> str:
-    given = ", ".join(_operand(t) for t in layer.inputs)
-    made = ", ".join(t.name if t else "_" for t in layer.outputs)
-    name = f"{layer.name}: " if layer.name else ""
-    where = f"[{layer.where}] " if layer.where else ""
-    call = f"{layer.qualified_type}({given}){_attributes(layer)}"
-    return f"{'->' if marked else '  '} {where}{name}{made} = {call}"
+def _line(item: Tensor | Layer, marked: frozenset[Layer]) -> str:
+    if isinstance(item, Tensor):
+        return f"   input {_typed(item)}"
+    given = ", ".join(_operand(t) for t in islice(item.inputs, _MOST_OPERANDS))
+    made = ", ".join(cut(t.name) if t else "_" for t in islice(item.outputs, _MOST_OPERANDS))
+    name = f"{cut(item.name)}: " if item.name else ""
+    where = f"[{cut(item.where)}] " if item.where else ""
+    call = f"{cut(item.qualified_type)}({given}){_attributes(item)}"
+    return f"{'->' if item in marked else '  '} {where}{name}{made} = {call}"
 
 
 def _operand(tensor: Tensor | None) -> str:
     if tensor is None:
         return "_"
-    return _typed(tensor) if tensor.origin in ("constant", "overridable") else tensor.name
+    return _typed(tensor) if tensor.origin in ("constant", "overridable") else cut(tensor.name)
 
 
 def _typed(tensor: Tensor) -> str:
-    dims = (
-        "?"
-        if tensor.shape is None
-        else "x".join("?" if n is None else str(n) for n in tensor.shape)
-    )
-    return f"{tensor.name}<{dtype(tensor) or '?'} {dims}>"
+    entries = (tensor.shape or ())[:_MOST_OPERANDS]
+    dims = "x".join("?" if n is None else str(n) for n in entries)
+    return f"{cut(tensor.name)}<{dtype(tensor) or '?'} {'?' if tensor.shape is None else dims}>"
 
 
 def _attributes(layer: Layer) -> str:
@@ -65,7 +59,7 @@ def _attributes(layer: Layer) -> str:
     for name in islice(_names(layer), _MOST_ATTRIBUTES):
         value = layer.attribute(name)
         if isinstance(value, tuple):
-            value = list(value)
+            value = list(value[:_MOST_OPERANDS])
         if isinstance(value, (int, float, str, list)) and len(str(value)) < 60:
             shown.append(f"{name}={value}")
         else:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_amct.graphs.caffe.schema import is_repeated, message
 
-STRING = r"""(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
+STRING = r"""(?P<string>"(?:[^"\\\n]++|\\.)*+"|'(?:[^'\\\n]++|\\.)*+')"""
 """A pattern for a string in the text format of protobuf."""
 
 FOUND = "unknown_fields"

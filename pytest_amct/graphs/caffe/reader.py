@@ -24,6 +24,7 @@ from pytest_amct.graphs.caffe.schema import Message
 from pytest_amct.graphs.caffe.shapes import fed_shape, infer
 from pytest_amct.graphs.caffe.upgrade import by_phase, upgraded
 from pytest_amct.graphs.network import Layer, Network, Shape, Tensor
+from pytest_amct.wording import written
 
 _FLOAT16 = 2
 """The number of FLOAT16 in the enum ``Type`` of NVIDIA's fork."""
@@ -112,7 +113,7 @@ class _Reader:
         shapes = list(raw.input_param.shape) if raw.type == "Input" else []
         if len(shapes) > 1 and len(shapes) != len(raw.top):
             raise self.error(
-                f"layer {raw.name!r} has {len(raw.top)} tops and {len(shapes)} shapes: "
+                f"layer {written(raw.name)} has {len(raw.top)} tops and {len(shapes)} shapes: "
                 "give one for each, or one for all"
             )
         for i, name in enumerate(raw.top):
@@ -122,18 +123,18 @@ class _Reader:
 
     def input(self, name: str, shape: Shape | None) -> None:
         if name in self.tensors:
-            raise self.error(f"blob {name!r} is produced twice: give each a different name")
+            raise self.error(f"blob {written(name)} is produced twice: give each a different name")
         tensor = Tensor(name, "input", "float32", shape)
         self.tensors[name] = tensor
         self.network.inputs.append(tensor)
 
     def layer(self, raw: Message, stored: Sequence[Message] | None) -> None:
         if not raw.type:
-            raise self.error(f"layer {raw.name!r} has no type: give it one")
+            raise self.error(f"layer {written(raw.name)} has no type: give it one")
         layer = Layer(self.network, raw.name, raw.type, "", 0, "", raw)
         bottoms = [self.bottom(raw, name) for name in raw.bottom]
         if not bottoms and raw.type in _ROWS:
-            raise self.error(f"layer {raw.name!r} of type {raw.type} has no bottom")
+            raise self.error(f"layer {written(raw.name)} of type {raw.type} has no bottom")
         held = self.blobs(raw, stored)
         layer.inputs = (*bottoms[:1], *held, *bottoms[1:])
         for tensor in layer.inputs:
@@ -153,8 +154,9 @@ class _Reader:
         elif maker is raw:
             why = "which it produces itself: a net must not have cycles"
         else:
-            why = f"which only the later layer {maker.name!r} produces: reorder them, remove cycles"
-        raise self.error(f"layer {raw.name!r} reads blob {name!r}, {why}")
+            later = written(maker.name)
+            why = f"which only the later layer {later} produces: reorder them, remove cycles"
+        raise self.error(f"layer {written(raw.name)} reads blob {written(name)}, {why}")
 
     def missing(self, name: str) -> Tensor:
         """Return a blob that only a layer of another phase produces, as in a net for training."""
@@ -167,8 +169,8 @@ class _Reader:
         bottoms = layer.raw.bottom
         if name in self.tensors and (port >= len(bottoms) or bottoms[port] != name):
             raise self.error(
-                f"layer {layer.name!r} produces blob {name!r}, which another layer already"
-                " produces: rename one"
+                f"layer {written(layer.name)} produces blob {written(name)}, which another layer"
+                " already produces: rename one"
             )
         tensor = Tensor(name, "layer", "float32", producer=layer)
         self.tensors[name] = tensor
@@ -181,7 +183,7 @@ class _Reader:
         shapes = [_shape(blob) for blob in blobs]
         why = _misfit(raw, blobs, shapes)
         if why:
-            raise ModelError(f"{where}: layer {raw.name!r}: {why}: is it from another net?")
+            raise ModelError(f"{where}: layer {written(raw.name)}: {why}: is it from another net?")
         held: list[Tensor | None] = [
             self.parameter(raw, i, blob, shape)
             for i, (blob, shape) in enumerate(zip(blobs, shapes, strict=True))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pytest_amct.graphs.caffe.extensions import FOUND
 from pytest_amct.graphs.caffe.files import Complain
 from pytest_amct.graphs.caffe.schema import Message, is_repeated, message
+from pytest_amct.wording import written
 
 _TYPES = (
     "AbsVal Accuracy ArgMax BNLL Concat ContrastiveLoss Convolution Deconvolution Data Dropout "
@@ -65,7 +66,9 @@ def upgraded(net: Message, complain: Complain) -> Message:
     for old in net.layers:
         if old.HasField("layer") and old.layer.type == "padding":
             if len(old.bottom) != 1 or len(old.top) != 1:
-                raise complain(f"padding layer {old.layer.name!r} must have one bottom and one top")
+                raise complain(
+                    f"padding layer {written(old.layer.name)} must have one bottom and one top"
+                )
             padded[old.top[0]] = (old.bottom[0], old.layer.pad)
         else:
             made = new.layer.add()
@@ -92,7 +95,9 @@ def _upgrade(
         elif pad and new.type == "Pooling":
             new.pooling_param.pad = pad
         elif pad:
-            raise complain(f"layer {new.name!r} reads a padding layer, but a {new.type} cannot pad")
+            raise complain(
+                f"layer {written(new.name)} reads a padding layer, but a {new.type} cannot pad"
+            )
     for name in old.top:
         padded.pop(name, None)
 
@@ -107,7 +112,8 @@ def _upgrade_type(old: Message, new: Message, complain: Complain) -> None:
         newer = "".join(part.capitalize() for part in old.unknown_type.split("_"))
         known = _V1_TYPES.get(type_.replace("_", ""), newer or None)
     if known is None:
-        raise complain(f"layer {new.name!r}: {type_ or 'NONE'!r} is not a type of old Caffe layers")
+        found = written(type_ or "NONE")
+        raise complain(f"layer {written(new.name)}: {found} is not a type of old Caffe layers")
     new.type = known
 
 
@@ -144,17 +150,20 @@ def by_phase(net: Message, complain: Complain) -> tuple[list[Message], list[Mess
     """Return the layers of the TEST phase, at the net's own level and stages, and the others."""
     running: list[Message] = []
     others: list[Message] = []
+    stages = frozenset(net.state.stage)
     for layer in net.layer:
         if layer.include and layer.exclude:
-            raise complain(f"layer {layer.name!r} has both 'include' and 'exclude': keep one")
+            raise complain(
+                f"layer {written(layer.name)} has both 'include' and 'exclude': keep one"
+            )
         rules = layer.include or layer.exclude
-        met = any(_meets(net.state, rule) for rule in rules)
+        met = any(_meets(net.state, stages, rule) for rule in rules)
         runs = met == bool(layer.include) or not rules
         (running if runs else others).append(layer)
     return running, others
 
 
-def _meets(state: Message, rule: Message) -> bool:
+def _meets(state: Message, stages: frozenset[str], rule: Message) -> bool:
     test = rule.DESCRIPTOR.fields_by_name["phase"].enum_type.values_by_name["TEST"].number
     if rule.HasField("phase") and rule.phase != test:
         return False
@@ -162,5 +171,4 @@ def _meets(state: Message, rule: Message) -> bool:
         return False
     if rule.HasField("max_level") and state.level > rule.max_level:
         return False
-    stages = set(state.stage)
     return stages.issuperset(rule.stage) and stages.isdisjoint(rule.not_stage)

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
-from pytest_amct.wording import printable
+from pytest_amct.once import once
+from pytest_amct.wording import cut, printable, written
 
 Shape = tuple[int | str | None, ...]
 """The dimensions of a tensor: a number, a symbol if it can change, ``None`` if unknown."""
@@ -76,12 +78,18 @@ class Tensor:
     #: the arguments that call sites pass (of a ``parameter`` or ``carried`` tensor)
     bound: Sequence[Tensor | None] = ()
 
+    def __str__(self) -> str:
+        return written(self.name)
+
     def bind(self, actual: Tensor | None) -> None:
         """Add the argument of one more call site."""
         # Most tensors need no list. A list for each would slow down the garbage collector.
         if not isinstance(self.bound, list):
             self.bound = []
         self.bound.append(actual)
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -102,7 +110,9 @@ class Layer:
     parameters: tuple[Tensor, ...] = ()
     body: tuple[Tensor | None, ...] = ()
     #: in a function body: the attributes that call sites pass, by the function's names
-    given: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    #: see `folding.role_of`
+    role: Role | None = None
 
     @property
     def framework(self) -> str:
@@ -128,9 +138,9 @@ class Layer:
 
     def __str__(self) -> str:
         first = next((t.name for t in self.outputs if t is not None), "")
-        label = f"{self.qualified_type} {self.name!r}" if self.name else self.qualified_type
-        label = label if self.name else f"{label} (output {first!r})"
-        return printable(f"{label} in {self.where}" if self.where else label)
+        label, shown = cut(self.qualified_type), repr(cut(self.name or first))
+        label = f"{label} {shown}" if self.name else f"{label} (output {shown})"
+        return printable(f"{label} in {cut(self.where)}" if self.where else label)
 
 
 @dataclass(slots=True, eq=False)
@@ -195,7 +205,14 @@ class Network:
 
     def layer(self, name: str) -> Layer:
         """Return the layer of this name. Raise `KeyError` if there is not exactly one."""
-        found = [layer for layer in self.layers if layer.name == name]
+        found = once(self, _by_name).get(name, [])
         if len(found) != 1:
-            raise KeyError(f"{len(found)} layers are named {name!r}")
+            raise KeyError(f"{len(found)} layers are named {written(name)}")
         return found[0]
+
+
+def _by_name(network: Network) -> dict[str, list[Layer]]:
+    found: dict[str, list[Layer]] = {}
+    for layer in network.layers:
+        found.setdefault(layer.name, []).append(layer)
+    return found

@@ -8,121 +8,130 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from pytest_amct.graphs.folding import fold, network_of, port_of, present
+from pytest_amct.graphs.calls import (
+    Place,
+    Reach,
+    arguments,
+    places,
+    positions,
+    returned_by,
+    taken_apart,
+)
+from pytest_amct.graphs.folding import fold, is_call, network_of, present, role_of, sibling
 from pytest_amct.graphs.network import Basis, Layer, Network, Role, Tensor
 from pytest_amct.graphs.walk import shape
 from pytest_amct.once import once
+from pytest_amct.wording import told
 
 Kind = Literal["constant", "dynamic", "unknown"]
 
 _RANK: dict[Kind, int] = {"constant": 0, "unknown": 1, "dynamic": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a value comes from (docs/reading.md, "Weight source"), with the reason in words."""
+class Source(NamedTuple):
+    """Where a value comes from (docs/reading.md, "Weight source")."""
 
     kind: Kind
-    why: str
+    words: str
     basis: Basis = "stated"
-    #: the parameters of enclosing functions that the value depends on
-    parameters: frozenset[Tensor] = frozenset()
+    #: what is put into the words when somebody reads them: nobody reads most
+    values: tuple[object, ...] = ()
+
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return told(self.words, self.values)
+
+    def __str__(self) -> str:
+        return self.why
 
 
 def source(tensor: Tensor) -> Source:
     """Return the source of a tensor. In a function body, all call sites must agree on it."""
-    return _settle(_summary(tensor))
+    if tensor.origin == "constant":  # nearly all weights
+        return _leaf(tensor)
+    layer = tensor.producer
+    if layer is not None and role_of(layer) is Role.CONSTANT:
+        return Source("constant", "constant {}", values=(tensor,))
+    known = _known(tensor).sources
+    return known[tensor] if tensor in known else fold(tensor, known, _needs, _source_of, _CYCLE)
 
 
 @dataclass(slots=True)
 class _Known:
     """The answers that are known in one network."""
 
-    sources: dict[Tensor, Source] = field(default_factory=dict)
-    #: of the parameters of functions
-    parameters: dict[Tensor, Source] = field(default_factory=dict)
+    reach: Reach
+    sources: dict[Place, Source] = field(default_factory=dict)
+    #: whether the parameters of functions with several calls matter for a tensor
+    open: dict[Tensor, bool] = field(default_factory=dict)
 
 
 def _nothing_known(network: Network) -> _Known:
-    return _Known()
+    return _Known(Reach(_values_behind, positions(network)))
 
 
 def _known(tensor: Tensor) -> _Known:
     network = network_of(tensor)
-    return _Known() if network is None else once(network, _nothing_known)
+    return _Known(Reach(_values_behind, {})) if network is None else once(network, _nothing_known)
 
 
 _CYCLE = Source("unknown", "a cycle")
 
 
-def _summary(tensor: Tensor) -> Source:
-    return fold(tensor, _known(tensor).sources, _source_needs, _source_of, _CYCLE)
-
-
 def _only_argument(tensor: Tensor) -> Tensor | None:
     """Return the argument for a parameter of a function that has a single call."""
-    once = tensor.origin == "parameter" and len(tensor.bound) == 1
-    return tensor.bound[0] if once else None
+    single = tensor.origin == "parameter" and len(tensor.bound) == 1
+    return tensor.bound[0] if single else None
 
 
-def _settle(summary: Source) -> Source:
-    """Replace the parameters of a function by the sources of their arguments."""
-    if not summary.parameters:
-        return summary
-    body = Source(summary.kind, summary.why, summary.basis)
-    return _join([body, *(_at_call_sites(p) for p in summary.parameters)])
-
-
-def _at_call_sites(parameter: Tensor) -> Source:
-    return fold(parameter, _known(parameter).parameters, _parameter_needs, _parameter_of, _CYCLE)
-
-
-def _parameter_needs(parameter: Tensor) -> Sequence[Tensor]:
-    return [p for actual in parameter.bound if actual for p in _summary(actual).parameters]
-
-
-def _parameter_of(parameter: Tensor, enclosing: Sequence[Source]) -> Source:
-    found, values = [], iter(enclosing)
-    for actual in parameter.bound:
-        if actual is None:
-            found.append(Source("unknown", f"function parameter {parameter.name!r}, left out"))
-            continue
-        summary = _summary(actual)
-        body = Source(summary.kind, summary.why, summary.basis)
-        found.append(_join([body, *(next(values) for _ in summary.parameters)]))
-    if not found:
-        return Source("unknown", f"parameter {parameter.name!r} of a function that nothing calls")
-    if len({s.kind for s in found}) > 1:
-        return Source("unknown", f"function parameter {parameter.name!r}, whose call sites differ")
-    return found[0]
-
-
-def _source_needs(tensor: Tensor) -> Sequence[Tensor]:
+def _needs(place: Place) -> Sequence[Place]:
+    tensor, inside = taken_apart(place)
     layer = tensor.producer
     if layer is None:
-        only = _only_argument(tensor)
-        if only is not None:
-            return [only]
-        return [t for t in tensor.bound if t] if tensor.origin == "carried" else ()
-    role = layer.network.ops.role(layer)
-    if role in (Role.OPERATOR, Role.FOREIGN):
-        return present(layer, _ports_that_matter(layer))
+        if inside and tensor.origin == "parameter" and _only_argument(tensor) is None:
+            return ()
+        inside = inside or tensor.origin == "carried"
+        return places((t for t in tensor.bound if t is not None), inside)
+    role = role_of(layer)
+    if role is Role.OPERATOR or role is Role.FOREIGN:
+        if (other := sibling(layer, tensor)) is not None:
+            return places((other,), inside)
+        takes = layer.network.ops.takes(layer)
+        if not takes:
+            return places((t for t in layer.inputs if t is not None), inside)
+        return [(t,) if inside or takes.get(p) == "shape" else t for p, t in _that_matter(layer)]
+    if role is Role.IDENTITY:
+        return places(present(layer, (0,)), inside)
+    body = returned_by(tensor) if role is Role.CALL else None
+    if body is None:
+        return ()
+    passed = arguments(layer, _known(tensor).reach.of(body))
+    return [(body,), *places((t for t in passed if t is not None), inside)]
+
+
+def _that_matter(layer: Layer) -> Iterable[tuple[int, Tensor]]:
+    """Yield the inputs whose values or shapes the operator uses; a type is always constant."""
+    takes = layer.network.ops.takes(layer)
+    for port, tensor in enumerate(layer.inputs):
+        if tensor is not None and takes.get(port) != "type":
+            yield port, tensor
+
+
+def _values_behind(tensor: Tensor) -> Sequence[Tensor]:
+    """Return the tensors of which a tensor is computed; not those of which only the shape is."""
+    layer = tensor.producer
+    role = role_of(layer) if layer is not None else None
+    if layer is None or role not in (Role.OPERATOR, Role.FOREIGN, Role.IDENTITY):
+        return ()
     if role is Role.IDENTITY:
         return present(layer, (0,))
-    if role is Role.CALL:
-        port = port_of(layer, tensor)
-        body = layer.body[port] if port < len(layer.body) else None
-        return [*([body] if body else []), *present(layer, range(len(layer.inputs)))]
-    return ()
-
-
-def _ports_that_matter(layer: Layer) -> Iterable[int]:
-    """Return the inputs whose values or shapes the operator uses; a type is always constant."""
-    ports = range(len(layer.inputs))
+    if (other := sibling(layer, tensor)) is not None:
+        return [other]
     takes = layer.network.ops.takes(layer)
-    return [p for p in ports if takes.get(p) != "type"] if takes else ports
+    return [t for p, t in _that_matter(layer) if takes.get(p) != "shape"]
 
 
 _LEAVES: dict[str, tuple[Kind, str]] = {
@@ -131,55 +140,73 @@ _LEAVES: dict[str, tuple[Kind, str]] = {
     "overridable": ("unknown", "initializer {} that is also a graph input"),
     "carried": ("unknown", "loop-carried value {}"),
     "absent": ("unknown", "tensor {} without a producer"),
+    "parameter": ("constant", "parameter {}"),
 }
 
 
-def _source_of(tensor: Tensor, found: Sequence[Source]) -> Source:
+def _leaf(tensor: Tensor) -> Source:
+    kind, words = _LEAVES[tensor.origin]
+    return Source(kind, words, tensor.basis, (tensor,))
+
+
+def _source_of(place: Place, found: Sequence[Source]) -> Source:
+    tensor, inside = taken_apart(place)
     layer = tensor.producer
     if layer is None:
-        if tensor.origin == "parameter":
-            if _only_argument(tensor) is not None:
-                return found[0]
-            return Source("constant", f"parameter {tensor.name!r}", parameters=frozenset({tensor}))
-        if tensor.origin == "carried" and any(s.kind == "dynamic" for s in found):
-            return _join(found)
-        kind, words = _LEAVES[tensor.origin]
-        return Source(kind, words.format(repr(tensor.name)), tensor.basis)
-    role = layer.network.ops.role(layer)
+        if tensor.origin == "parameter" and not (inside and _only_argument(tensor) is None):
+            return _argument(tensor, found)
+        carried = tensor.origin == "carried" and any(s.kind == "dynamic" for s in found)
+        return _join(found) if carried else _leaf(tensor)
+    role = role_of(layer)
     if role is Role.CONSTANT:
-        return Source("constant", f"constant {tensor.name!r}")
+        return Source("constant", "constant {}", values=(tensor,))
     if role is Role.RANDOM:
-        return Source("dynamic", f"random values of {layer}")
-    if role is Role.OPEN:
-        return Source("unknown", f"the result of {layer}")
+        return Source("dynamic", "random values of {}", values=(layer,))
+    if role is Role.OPEN or (role is Role.CALL and not found):
+        return Source("unknown", "the result of {}", values=(layer,))
     if role is Role.CALL:
-        return _call(layer, found)
+        return _call(tensor, layer, found)
+    if sibling(layer, tensor) is not None:
+        return found[0]
     joined = _join(_taken(layer, found) if layer.network.ops.takes(layer) else found)
     if role is Role.FOREIGN and joined.kind == "constant":
-        why = f"the result of {layer}, which may change even on constant inputs"
-        return Source("unknown", why, parameters=joined.parameters)
+        why = "the result of {}, which may change even on constant inputs"
+        return Source("unknown", why, values=(layer,))
     return joined
+
+
+def _argument(parameter: Tensor, found: Sequence[Source]) -> Source:
+    """Return the source of a function's parameter, given those of its arguments."""
+    if not parameter.bound:
+        why = "parameter {} of a function that nothing calls"
+        return Source("unknown", why, values=(parameter,))
+    if None in parameter.bound:
+        left_out = Source("unknown", "function parameter {}, left out", values=(parameter,))
+        found = [*found, left_out]
+    if len({s.kind for s in found}) > 1:
+        why = "function parameter {}, whose call sites differ"
+        return Source("unknown", why, values=(parameter,))
+    return found[0]
 
 
 def _join(found: Sequence[Source]) -> Source:
     """Return the source of a value computed from all of these: the most dynamic one decides."""
+    if len(found) == 1:
+        return found[0]
     if not found:
         return Source("constant", "constants only")
     worst = max(found, key=lambda s: (_RANK[s.kind], s.basis == "stated"))
-    basis = worst.basis
     if worst.kind == "constant" and any(s.basis == "inferred" for s in found):
-        basis = "inferred"
-    parameters = frozenset[Tensor]().union(*(s.parameters for s in found))
-    return Source(worst.kind, worst.why, basis, parameters)
+        return worst._replace(basis="inferred")
+    return worst
 
 
 def _taken(layer: Layer, found: Sequence[Source]) -> list[Source]:
     """Return the sources of what an operator uses, given the sources of its inputs' values."""
     takes = layer.network.ops.takes(layer)
-    given = [(p, t) for p in _ports_that_matter(layer) if (t := layer.input(p)) is not None]
     taken = [
         _shape_of(layer, tensor, value) if takes.get(port) == "shape" else value
-        for (port, tensor), value in zip(given, found, strict=True)
+        for (port, tensor), value in zip(_that_matter(layer), found, strict=True)
     ]
     if any(what == "shape" and layer.input(port) is None for port, what in takes.items()):
         taken.append(_shape_of(layer, None, Source("unknown", "an input that is left out")))
@@ -188,35 +215,50 @@ def _taken(layer: Layer, found: Sequence[Source]) -> list[Source]:
 
 def _shape_of(layer: Layer, tensor: Tensor | None, value: Source) -> Source:
     if value.kind == "constant":
-        if not value.parameters:
+        if tensor is None or not _is_open(tensor):
             return value
-        why = f"{layer} of a function argument, whose shape depends on the call"
-        return Source("unknown", why)
+        why = "{} of a function argument, whose shape depends on the call"
+        return Source("unknown", why, values=(layer,))
     entries = shape(tensor)
     if tensor is None or entries is None:
-        return Source("unknown", f"{layer} of a tensor whose shape is unknown")
-    where = repr(tensor.name)
+        return Source("unknown", "{} of a tensor whose shape is unknown", values=(layer,))
     first, last = layer.attribute("start"), layer.attribute("end")
     used = entries[first if isinstance(first, int) else 0 : last if isinstance(last, int) else None]
+    kind: Kind = "unknown"
     if any(isinstance(entry, str) for entry in used):
-        return Source("dynamic", f"{layer} of {where}, which has a symbolic dimension")
-    if None in used:
-        return Source("unknown", f"{layer} of {where}, which has an unknown dimension")
-    if used != entries:
-        return Source("unknown", f"{layer} of the static entries of {where}")
-    return Source("unknown", f"{layer} of {where}, whose shape is static")
+        kind, why = "dynamic", "{} of {}, which has a symbolic dimension"
+    elif None in used:
+        why = "{} of {}, which has an unknown dimension"
+    elif used != entries:
+        why = "{} of the static entries of {}"
+    else:
+        why = "{} of {}, whose shape is static"
+    return Source(kind, why, values=(layer, tensor))
 
 
-def _call(layer: Layer, found: Sequence[Source]) -> Source:
-    """Return the source of a call's output: the summary of the body, with the call's arguments."""
-    if len(found) == len(present(layer, range(len(layer.inputs)))):
-        return Source("unknown", f"the result of {layer}")
-    body, arguments = found[0], iter(found[1:])
-    by_port = {i: next(arguments) for i, t in enumerate(layer.inputs) if t is not None}
-    left_out = Source("unknown", f"an input that {layer} leaves out")
-    passed = [
-        by_port.get(i, left_out) for i, p in enumerate(layer.parameters) if p in body.parameters
-    ]
-    # Parameters of functions further out stay open: their own calls settle them.
-    further = body.parameters.difference(layer.parameters)
-    return _join([Source(body.kind, body.why, body.basis, further), *passed])
+def _is_open(tensor: Tensor) -> bool:
+    """Return whether a tensor depends on parameters of a function that has several calls."""
+    known = _known(tensor)
+
+    def needs(t: Tensor) -> Sequence[Tensor]:
+        only, layer = _only_argument(t), t.producer
+        if only is not None or layer is None or not is_call(t):
+            return [only] if only is not None else _values_behind(t)
+        body = returned_by(t)
+        passed = arguments(layer, known.reach.of(body)) if body is not None else ()
+        return [a for a in passed if a is not None]
+
+    def combine(t: Tensor, found: Sequence[bool]) -> bool:
+        return any(found) or (t.origin == "parameter" and not found)
+
+    return fold(tensor, known.open, needs, combine, False)
+
+
+def _call(tensor: Tensor, layer: Layer, found: Sequence[Source]) -> Source:
+    """Return the source of a call's output, from those of the body's result and its arguments."""
+    body = returned_by(tensor)
+    assert body is not None
+    if None in arguments(layer, _known(tensor).reach.of(body)):
+        left_out = Source("unknown", "an input that {} leaves out", values=(layer,))
+        found = [*found, left_out]
+    return _join(found)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Basis, Layer
@@ -11,22 +12,23 @@ from pytest_amct.ids import UNLISTED, ConditionId
 from pytest_amct.once import once
 from pytest_amct.tables.facts import Facts, facts_of
 from pytest_amct.tables.float16 import FLOAT16_REQUIRED
-from pytest_amct.tables.kinds import Given, Seen, kind_of, weight_rank_of
+from pytest_amct.tables.kinds import Given, Predicate, Seen, kind_of, weight_rank_of
 from pytest_amct.tables.loader import spec_or_default
 from pytest_amct.tables.model import (
     Answer,
     Condition,
+    Ports,
     Reason,
     Row,
     Spec,
     State,
     Treatment,
+    Verdict,
     condition_id,
 )
 from pytest_amct.tables.plainly import Step, hold, steps
 from pytest_amct.tables.rows import find_row as find_row
-from pytest_amct.tables.rows import see
-from pytest_amct.wording import written
+from pytest_amct.wording import cut, written
 
 
 def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None = None) -> Answer:  # noqa: B008
@@ -49,45 +51,8 @@ def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None =
     if row is None:
         return _unlisted(layer, table, spec)
     facts = facts_of(layer.network, spec)
-    if _plainly(layer, row, treatment, facts):
-        explained = partial(_explained, layer, row, treatment, facts)
-        return Answer("quantizable", "stated", row.id, explained)
-    return _combine(row.id, _explained(layer, row, treatment, facts))
-
-
-def _explained(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> tuple[Reason, ...]:
-    return tuple(_reasons(layer, row, treatment, facts))
-
-
-def _checks(spec: Spec) -> dict[int, tuple[tuple[Step, ...] | None, bool]]:
-    """Return the checks of each row and form, and whether the Float16 rule closes its type."""
-    rows = (r for row in spec.rows for r in (row, *(form.row for form in row.forms)))
-    return {id(row): (steps(row), closed_by_float16(row, spec)) for row in rows}
-
-
-def _plainly(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> bool:
-    """Return whether the fast path shows that all conditions hold with basis `stated`."""
-    spec = facts.spec
-    checks, closed = once(spec, _checks)[id(row)]
-    if checks is None or layer.type not in row.types or layer.body or layer.parameters:
-        return False
-    if not _says_nothing(treatment):
-        return False
-    if closed and (layer.type != row.types[0] or not facts.float16.holds):
-        return False
-    return hold(layer, row, checks, facts)
-
-
-def _says_nothing(treatment: Treatment) -> bool:
-    """Return whether the conditions on the treatment are vacuous because it shows nothing."""
-    return (
-        treatment.shift is None
-        and treatment.weights is None
-        and treatment.weight_channel_wise is None
-        and treatment.weight_asymmetric is None
-        and treatment.inputs is None
-        and not treatment.formats
-    )
+    verdict, basis = _verdict(layer, row, treatment, facts)
+    return Answer(verdict, basis, row.id, partial(_reasons, layer, row, treatment, facts))
 
 
 def ir_types(layer: Layer, row: Row) -> tuple[str, ...]:
@@ -99,7 +64,7 @@ def ir_types(layer: Layer, row: Row) -> tuple[str, ...]:
 
 def unlisted_id(table: str, layer: Layer) -> str:
     """Return the id for a layer type that no row of a table lists."""
-    return str(ConditionId(table, layer.framework, UNLISTED, layer.qualified_type))
+    return str(ConditionId(table, layer.framework, UNLISTED, cut(layer.qualified_type)))
 
 
 def float16_id(row: Row) -> str:
@@ -118,84 +83,189 @@ def may_be_closed(row: Row, spec: Spec) -> bool:
     return spec.float16_basis != "open" and any(closed_by_float16(r, spec) for r in forms)
 
 
-def _combine(row: str | None, reasons: tuple[Reason, ...]) -> Answer:
-    broken = [r for r in reasons if r.state == "broken"]
-    if broken:
-        stated = any(r.basis == "stated" for r in broken)
-        return Answer("forbidden", "stated" if stated else "inferred", row, reasons)
-    if any(r.state == "unknown" for r in reasons):
-        return Answer("unspecified", "stated", row, reasons)
-    inferred = any(r.basis == "inferred" and r.state == "holds" for r in reasons)
-    return Answer("quantizable", "inferred" if inferred else "stated", row, reasons)
+# --- what is checked --------------------------------------------------------------------------
+
+
+class _Check(NamedTuple):
+    """A condition of a row, with what it takes to check it."""
+
+    id: str
+    condition: Condition
+    required: str
+    predicate: Predicate
+    guard: Predicate | None
+
+
+class _RowChecks(NamedTuple):
+    """The checks of a row, and the id of the Float16 rule if it closes a type of the row."""
+
+    float16: str
+    every: Sequence[_Check]
+    #: those on the layer alone, with those that can forbid something first
+    on_layer: Sequence[_Check]
+    #: shortcuts for these, ``None`` if one of them has none
+    plain: tuple[Step, ...] | None
+
+
+def _checks(spec: Spec) -> dict[int, _RowChecks]:
+    """Return the checks of each row and form, by `id`: the spec keeps them alive."""
+    found = {}
+    rows = [r for row in spec.rows for r in (row, *(form.row for form in row.forms))]
+    for row in rows:
+        checks = [_check(row, condition) for condition in row.conditions]
+        float16 = float16_id(row) if closed_by_float16(row, spec) else ""
+        on_layer = [check for check in checks if not check.condition.on_treatment]
+        on_layer.sort(key=lambda check: check.condition.open)
+        found[id(row)] = _RowChecks(float16, checks, on_layer, steps(row))
+    return found
+
+
+def _check(row: Row, condition: Condition) -> _Check:
+    kind = kind_of(condition.require)
+    guard = kind_of(condition.when).predicate if condition.when is not None else None
+    id_, required = condition_id(row, condition), kind.required(condition.require)
+    return _Check(id_, condition, required, kind.predicate, guard)
+
+
+_Judged = tuple[State, Basis, Sequence[Seen]]
+"""What a check found: the state of the condition, the basis, and what was seen."""
+
+_VERDICTS: Sequence[tuple[Verdict, Basis]] = (
+    ("quantizable", "stated"),
+    ("quantizable", "inferred"),
+    ("unspecified", "stated"),
+    ("forbidden", "inferred"),
+    ("forbidden", "stated"),
+)
+_WORST = len(_VERDICTS) - 1
+_RANKS: Mapping[tuple[State, Basis], int] = {
+    ("holds", "inferred"): 1,
+    ("unknown", "stated"): 2,
+    ("unknown", "inferred"): 2,
+    ("broken", "inferred"): 3,
+    ("broken", "stated"): _WORST,
+}
+"""The verdict to which a condition alone leads. All others leave the layer quantizable."""
+
+
+def _verdict(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> tuple[Verdict, Basis]:
+    """Return what all checks say together. Nothing is put into words: most answers need none."""
+    checks = once(facts.spec, _checks)[id(row)]
+    silent = not treatment.shows_something
+    if silent and _plainly(layer, row, checks, facts):
+        return "quantizable", "stated"
+    chosen = checks.on_layer if silent else checks.every
+    given, spelling, ports = Given(treatment, facts.sharing), layer.type in row.spellings, row.ports
+    worst = 0
+    for _, (state, basis, _) in _rules(layer, row, checks.float16, facts):
+        worst = max(worst, _RANKS.get((state, basis), 0))
+    for check in chosen:
+        if worst == _WORST:
+            break
+        state, basis, _ = _judge(check, layer, ports, given, spelling)
+        if state != "holds" or basis != "stated":
+            worst = max(worst, _RANKS.get((state, basis), 0))
+    return _VERDICTS[worst]
+
+
+def _plainly(layer: Layer, row: Row, checks: _RowChecks, facts: Facts) -> bool:
+    """Return whether the fast path shows that all conditions on the layer hold."""
+    if checks.plain is None or layer.type not in row.types or layer.body or layer.parameters:
+        return False
+    if checks.float16 and (layer.type != row.types[0] or not facts.float16.holds):
+        return False
+    return hold(layer, row, checks.plain, facts)
+
+
+def _reasons(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> tuple[Reason, ...]:
+    checks = once(facts.spec, _checks)[id(row)]
+    given, spelling = Given(treatment, facts.sharing), layer.type in row.spellings
+    found = [*_rules(layer, row, checks.float16, facts)]
+    for check in checks.every:
+        judged = _judge(check, layer, row.ports, given, spelling)
+        found.append(((check.id, check.required), judged))
+    return tuple(
+        Reason(id_, state, ", ".join(s.observed for s in seen), required, basis, row.id)
+        for (id_, required), (state, basis, seen) in found
+    )
 
 
 def _unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
-    known = facts_of(layer.network, spec).unlisted
-    key = (table, layer.qualified_type)
-    if key not in known:
-        known[key] = _answer_unlisted(layer, table, spec)
-    return known[key]
+    explained = partial(_why_unlisted, layer, table, spec)
+    if _not_seen(layer, table, spec):
+        return Answer("unspecified", "stated", None, explained)
+    return Answer("forbidden", _basis_of_list(layer, table, spec), None, explained)
 
 
-def _answer_unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
-    id_, basis = unlisted_id(table, layer), spec.lists[table]
-    end = spec.ends.get(layer.framework, "whole") if table == "uniform" else "whole"
-    unseen = None
+def _not_seen(layer: Layer, table: str, spec: Spec) -> str:
+    """Return why a type may have a row that was not seen in this release, ``""`` if it has none."""
     if layer.framework not in spec.frameworks:
-        unseen = f"{spec.title} does not speak of {layer.framework}"
-    elif end == "no":
-        unseen = f"the last rows of {layer.framework} were not seen in {spec.title}"
+        return f"{spec.title} does not speak of {layer.framework}"
+    if table == "uniform" and spec.ends.get(layer.framework) == "no":
+        return f"the last rows of {layer.framework} were not seen in {spec.title}"
+    return ""
+
+
+def _basis_of_list(layer: Layer, table: str, spec: Spec) -> Basis:
+    """Return on which basis a type without a row is forbidden."""
+    english = table == "uniform" and spec.ends.get(layer.framework) == "english"
+    return "inferred" if english else spec.lists[table]
+
+
+def _why_unlisted(layer: Layer, table: str, spec: Spec) -> tuple[Reason, ...]:
+    id_, unseen = unlisted_id(table, layer), _not_seen(layer, table, spec)
     if unseen:
         required = "must be read in another release"
-        unknown = Reason(id_, "unknown", unseen, required, "stated", "")
-        return Answer("unspecified", "stated", None, (unknown,))
-    basis = "inferred" if end == "english" else basis
-    why = f"no row lists {layer.qualified_type}"
-    reason = Reason(id_, "broken", why, "must stay in float", basis, "")
-    return Answer("forbidden", basis, None, (reason,))
+        return (Reason(id_, "unknown", unseen, required, "stated", ""),)
+    why, basis = f"no row lists {cut(layer.qualified_type)}", _basis_of_list(layer, table, spec)
+    return (Reason(id_, "broken", why, "must stay in float", basis, ""),)
 
 
-def _reasons(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> Iterator[Reason]:
+def _rules(
+    layer: Layer, row: Row, float16: str, facts: Facts
+) -> Iterator[tuple[tuple[str, str], _Judged]]:
+    """Check what is about rows of all kinds; yield ids and what is required, with what was found.
+
+    `float16` is the id of the Float16 rule if it closes a type of the row.
+    """
     spelling = layer.type in row.spellings
-    spec, given = facts.spec, Given(treatment, facts.sharers)
     # The rule names Ascend IR types. The document gives one only for the row's first type and,
     # by inference, for its spellings.
-    if closed_by_float16(row, spec) and (spelling or layer.type == row.types[0]):
-        seen = facts.float16
-        holds = None if spec.float16_basis == "open" and not seen.holds else seen.holds
+    if float16 and (spelling or layer.type == row.types[0]):
+        spec, holds = facts.spec, facts.float16.holds
+        holds = None if spec.float16_basis == "open" and not holds else holds
         # The IR type was read from the row.
         plain = spec.float16_basis == "stated" and row.seen == "whole"
         basis: Basis = "inferred" if spelling or not (holds or plain) else "stated"
-        yield Reason(float16_id(row), _state(holds), seen.observed, FLOAT16_REQUIRED, basis, row.id)
+        yield (float16, FLOAT16_REQUIRED), (_state(holds), basis, (facts.float16,))
     if spelling:
-        why, required = f"{layer.type} is not named; {row.types[0]} is", "must be a named type"
-        yield Reason(f"{row.id}/spelling", "unknown", why, required, "inferred", row.id)
+        seen = Seen(None, f"{layer.type} is not named; {row.types[0]} is")
+        yield (f"{row.id}/spelling", "must be a named type"), ("unknown", "inferred", (seen,))
     if layer.body or layer.parameters:
-        why = f"the model defines a function of the name {layer.type}"
-        required = "must be an operator"
-        yield Reason(f"{row.id}/function", "unknown", why, required, "stated", row.id)
-    for condition in row.conditions:
-        yield _reason(layer, row, condition, given, spelling)
+        seen = Seen(None, f"the model defines a function of the name {layer.type}")
+        yield (f"{row.id}/function", "must be an operator"), ("unknown", "stated", (seen,))
 
 
-def _reason(layer: Layer, row: Row, condition: Condition, given: Given, spelling: bool) -> Reason:
-    id_, kind = condition_id(row, condition), kind_of(condition.require)
-    required = kind.required(condition.require)
-    guard = see(layer, row, condition.when, given) if condition.when else Seen(True, "")
-    if guard.holds is False:
-        return Reason(id_, "vacuous", guard.observed, required, condition.basis, row.id)
-    seen = see(layer, row, condition.require, given)
-    observed = f"{guard.observed}, {seen.observed}" if guard.observed else seen.observed
+_ALLOWED = Seen(True, "")
+
+
+def _judge(check: _Check, layer: Layer, ports: Ports, given: Given, spelling: bool) -> _Judged:
+    condition, guard = check.condition, _ALLOWED
+    if check.guard is not None and condition.when is not None:
+        guard = check.guard(layer, ports, given, condition.when)
+        if guard.holds is False:
+            return "vacuous", condition.basis, (guard,)
+    seen = check.predicate(layer, ports, given, condition.require)
+    said = (seen,) if guard is _ALLOWED else (guard, seen)
     # An implication: if the guard is unknown, only a requirement that holds decides it.
     holds = True if seen.holds else (seen.holds if guard.holds else None)
-    if condition.on_treatment and holds is None:
-        return Reason(id_, "vacuous", observed, required, condition.basis, row.id)
+    if holds is None and condition.on_treatment:
+        return "vacuous", condition.basis, said
     if condition.open and holds is False:
         holds = None
     # The basis of a condition does not weaken the answer for a layer that plainly meets it.
-    weaker = seen.basis == "inferred" or spelling or (not holds and condition.basis == "inferred")
-    basis: Basis = "inferred" if weaker else "stated"
-    return Reason(id_, _state(holds), observed, required, basis, row.id)
+    weaker = spelling or seen.basis == "inferred" or (not holds and condition.basis == "inferred")
+    return _state(holds), "inferred" if weaker else "stated", said
 
 
 def _state(holds: bool | None) -> State:

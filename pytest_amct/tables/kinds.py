@@ -9,30 +9,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pytest_amct.graphs import sources, walk
+from pytest_amct.graphs.ends import Sharing
+from pytest_amct.graphs.folding import role_of
 from pytest_amct.graphs.network import UNKNOWN, Basis, Layer, Role, Tensor, Unknown
 from pytest_amct.tables.model import Ports, Treatment
+from pytest_amct.wording import told, word
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The result of a predicate: the truth value, the observation in words, the basis."""
+class Seen(NamedTuple):
+    """The result of a predicate: the truth value, the observation in words, the basis.
+
+    If there are `values`, they are put into the words when somebody reads them: nobody reads most.
+    """
 
     holds: bool | None
-    observed: str
+    words: str
     basis: Basis = "stated"
+    values: tuple[object, ...] = ()
+
+    @property
+    def observed(self) -> str:
+        """What was observed, in words."""
+        return told(self.words, self.values)
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """The inputs of a predicate other than the layer and its ports."""
 
     #: what was done to the layer
     treatment: Treatment
-    #: the layers that share a stored constant at their weight ports, by that constant
-    sharers: Mapping[Tensor, Sequence[Layer]]
+    #: which layers share their weights
+    sharing: Sharing
 
 
 Parameters = Mapping[str, Any]
@@ -85,18 +95,9 @@ def _kind(
     return register
 
 
-def _word(value: Any) -> str:
-    """Write a value as a table file writes it, lists included."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(map(_word, value))}]"
-    return str(value)
-
-
 def _one_of(values: Sequence[Any]) -> str:
     """Write alternatives: ``2``, ``4 or 5``."""
-    return " or ".join(map(_word, values)) or "nothing"
+    return " or ".join(map(word, values)) or "nothing"
 
 
 def _entry(wanted: Parameters) -> str:
@@ -105,15 +106,15 @@ def _entry(wanted: Parameters) -> str:
 
 def _required_attribute(wanted: Parameters) -> str:
     if "every" in wanted:
-        return f"every entry must be {_word(wanted['every'])}"
+        return f"every entry must be {word(wanted['every'])}"
     if "among" in wanted:
         return f"must be {_one_of(wanted['among'])}"
-    return f"{_entry(wanted)}must be {_word(wanted['equals'])}"
+    return f"{_entry(wanted)}must be {word(wanted['equals'])}"
 
 
 def _required_spatial(wanted: Parameters) -> str:
     which = _entry(wanted) or "every entry "
-    return f"{which}of the spatial axes must be {_word(wanted['equals'])}"
+    return f"{which}of the spatial axes must be {word(wanted['equals'])}"
 
 
 @_kind(
@@ -137,21 +138,22 @@ def attribute(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> S
     value = layer.attribute(name)
     if isinstance(value, Unknown):
         return Seen(None, f"{name} {value.why}")
+    words = "{} = {}"
     if value is None or value == ():
-        value, shown = wanted["default"], f"{name} absent = {_word(wanted['default'])}"
-    else:
-        shown = f"{name} = {_word(value)}"
+        value, words = wanted["default"], "{} absent = {}"
+    said = (name, value)
     entries = value if isinstance(value, tuple) else (value,)
     if "every" in wanted:
-        return Seen(all(e == wanted["every"] for e in entries), shown)
+        holds = all(e == wanted["every"] for e in entries)
+        return Seen(holds, words, values=said)
     if "among" in wanted:
-        return Seen(value in wanted["among"], shown)
+        return Seen(value in wanted["among"], words, values=said)
     index = wanted.get("index", 0) if isinstance(value, tuple) else 0
     if not -len(entries) <= index < len(entries):
-        return Seen(None, shown)
+        return Seen(None, words, values=said)
     expected = wanted["equals"]
     entry = bool(entries[index]) if isinstance(expected, bool) else entries[index]
-    return Seen(entry == expected, shown)
+    return Seen(entry == expected, words, values=said)
 
 
 @_kind("axis", lambda wanted: f"must be {wanted['axis']}", axis=int, default=int)
@@ -190,14 +192,14 @@ def spatial(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> See
     if isinstance(value, Unknown):
         return Seen(None, f"{name} {value.why}")
     if value is None or value == ():
-        shown = f"{name} absent = {_word(wanted['default'])}"
+        shown = f"{name} absent = {word(wanted['default'])}"
         return Seen(wanted["default"] == wanted["equals"], shown)
     if not isinstance(value, tuple) or len(value) < 3:
-        return Seen(None, f"{name} = {value}")
+        return Seen(None, f"{name} = {word(value)}")
     first = {True} if isinstance(layout, str) and layout.startswith("NC") else {False}
     first = {True, False} if layout is UNKNOWN else first
     found = {_meets(value[2:] if front else value[1:-1], wanted) for front in first}
-    shown = f"{name} = {_word(value)}" + (f", {layout}" if isinstance(layout, str) else "")
+    shown = f"{name} = {word(value)}" + (f", {layout}" if isinstance(layout, str) else "")
     return Seen(found.pop() if len(found) == 1 else None, shown)
 
 
@@ -221,19 +223,25 @@ def weight_source(layer: Layer, ports: Ports, given: Given, wanted: Parameters) 
     return _source(weight, "weight")
 
 
+_NO_BIAS = Seen(True, "no bias")
+
+
 @_kind("bias_source", "must be constant", bias_source=Literal["constant"])
 def bias_source(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Check that the bias is constant or absent."""
     bias = _at(layer, ports.bias)
     if bias is None:
-        return Seen(True, "no bias")
+        return _NO_BIAS
     return _source(bias, "bias")
+
+
+_CONSTANT: Mapping[str, bool | None] = {"constant": True, "dynamic": False, "unknown": None}
 
 
 def _source(tensor: Tensor, noun: str) -> Seen:
     found = sources.source(tensor)
-    holds = {"constant": True, "dynamic": False, "unknown": None}[found.kind]
-    return Seen(holds, f"{noun} {tensor.name!r} comes from {found.why}", found.basis)
+    holds = _CONSTANT[found.kind]
+    return Seen(holds, noun + " {} comes from {}", found.basis, (tensor, found))
 
 
 @_kind(
@@ -241,33 +249,37 @@ def _source(tensor: Tensor, noun: str) -> Seen:
 )
 def weight_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Check that the weight has one of these ranks (docs/reading.md, "Defaults and ports")."""
-    rank, how = weight_rank_of(layer, ports)
+    rank, how, values = weight_rank_of(layer, ports)
     if rank is None:
         return Seen(None, how)
-    return Seen(rank in wanted["weight_rank"], f"weight rank {rank} ({how})")
+    holds = rank in wanted["weight_rank"]
+    return Seen(holds, f"weight rank {{}} ({how})", values=(rank, *values))
 
 
-def weight_rank_of(layer: Layer, ports: Ports) -> tuple[int | None, str]:
-    """Return the rank of a layer's weight, ``None`` if unknown, and how the rank was found."""
+def weight_rank_of(layer: Layer, ports: Ports) -> tuple[int | None, str, tuple[object, ...]]:
+    """Return the rank of a layer's weight, ``None`` if unknown, and how the rank was found.
+
+    The last two are words and the values in them, as in `Seen`.
+    """
     weight = _at(layer, ports.weight)
     if weight is not None and (rank := walk.rank(weight)) is not None:
-        return rank, f"dims of {weight.name!r}"
+        return rank, "dims of {}", (weight,)
     for name in ("kernel_shape", "dilations"):
         entries = layer.attribute(name)
         if isinstance(entries, tuple) and entries:
-            return len(entries) + 2, f"from {name}"
+            return len(entries) + 2, "from {}", (name,)
     data = _at(layer, ports.data[0])
     if data is not None and (rank := walk.rank(data)) is not None:
         # A Caffe convolution may name another axis than 1 as its channel axis.
         axis = layer.attribute("axis")
         if isinstance(axis, Unknown):
-            return None, f"the rank of the weight is unknown: axis {axis.why}"
+            return None, f"the rank of the weight is unknown: axis {axis.why}", ()
         axis = axis + rank if isinstance(axis, int) and axis < 0 else axis
         if axis is None or axis == 1:
-            return rank, f"like the data {data.name!r}"
+            return rank, "like the data {}", (data,)
         if 0 <= axis < rank:
-            return rank - axis + 1, f"like the data {data.name!r} from axis {axis} on"
-    return None, "the rank of the weight is unknown"
+            return rank - axis + 1, "like the data {} from axis {} on", (data, axis)
+    return None, "the rank of the weight is unknown", ()
 
 
 @_kind(
@@ -283,17 +295,20 @@ def constant_of_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameter
     second = _at(layer, ports.weight)
     if second is None:
         return Seen(None, "no second input")
-    found, rank = sources.source(second), walk.rank(second)
-    where = f"second input {second.name!r} comes from {found.why}"
+    found, where = sources.source(second), "second input {} comes from {}"
     if found.kind == "dynamic":
-        return Seen(False, where, found.basis)
+        return Seen(False, where, found.basis, (second, found))
+    rank = walk.rank(second)
     if rank is not None and rank != wanted["constant_of_rank"]:
-        return Seen(False, f"second input {second.name!r} has rank {rank}")
+        return Seen(False, "second input {} has rank {}", values=(second, rank))
     origin = walk.origin(second)
     if found.kind == "unknown" or rank is None or not walk.is_constant(origin):
-        return Seen(None, where)
+        return Seen(None, where, values=(second, found))
     basis: Basis = "inferred" if origin is not second or found.basis == "inferred" else "stated"
-    return Seen(True, f"second input {second.name!r} is a constant of rank {rank}", basis)
+    return Seen(True, "second input {} is a constant of rank {}", basis, (second, rank))
+
+
+_NO_STORED_WEIGHT = Seen(True, "no stored weight")
 
 
 @_kind("weight_shared", "must belong to this layer alone", weight_shared=Literal[False])
@@ -301,16 +316,11 @@ def weight_shared(layer: Layer, ports: Ports, given: Given, wanted: Parameters) 
     """Check that no other layer has the same tensor or stored constant at its weight port."""
     weight = _at(layer, ports.weight)
     if weight is None or sources.source(weight).kind != "constant":
-        return Seen(True, "no stored weight")
-    for constant in (weight, *sorted(walk.stored(weight), key=lambda t: t.name)):
-        other = next(
-            (found for found in given.sharers.get(constant, ()) if found is not layer), None
-        )
-        # A single number is not a weight: many layers may share a scale.
-        number = walk.is_constant(constant) and not set(constant.shape or ()) - {1}
-        if other and (constant is weight or not number):
-            return Seen(False, f"weight {constant.name!r} is shared with {other}")
-    return Seen(True, f"weight {weight.name!r} is the layer's own")
+        return _NO_STORED_WEIGHT
+    found = given.sharing.other(layer, weight)
+    if found is not None:
+        return Seen(False, "weight {} is shared with {}", values=found)
+    return Seen(True, "weight {} is the layer's own", values=(weight,))
 
 
 @_kind("pool_rank", lambda wanted: f"the pool must have rank {wanted['pool_rank']}", pool_rank=int)
@@ -318,7 +328,7 @@ def pool_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> S
     """Check the rank of a pool's data: the length of kernel_shape + 2, else the data's rank."""
     kernel = layer.attribute("kernel_shape")
     if isinstance(kernel, tuple):
-        return Seen(len(kernel) + 2 == wanted["pool_rank"], f"kernel_shape = {list(kernel)}")
+        return Seen(len(kernel) + 2 == wanted["pool_rank"], "kernel_shape = {}", values=(kernel,))
     data = _at(layer, ports.data[0])
     rank = None if data is None else walk.rank(data)
     if rank is None:
@@ -332,7 +342,8 @@ def dtype(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     seen = element_types(layer, ports)
     if not seen:
         return Seen(None, "the type of the data is unknown")
-    return Seen(seen <= set(wanted["dtype"]), f"{', '.join(sorted(seen))} data")
+    one = next(iter(seen)) if len(seen) == 1 else ", ".join(sorted(seen))
+    return Seen(seen.issubset(wanted["dtype"]), "{} data", values=(one,))
 
 
 def element_types(layer: Layer, ports: Ports) -> set[str]:
@@ -340,14 +351,24 @@ def element_types(layer: Layer, ports: Ports) -> set[str]:
 
     Every format requires one type for all of them, so one known type is enough.
     """
-    taken = [layer.input(p) for p in (*ports.data, ports.weight, ports.bias) if p is not None]
-    return {found for t in (*taken, layer.output(0)) if (found := walk.dtype(t)) is not None}
+    known, inputs = walk.known_dtypes(layer.network), layer.inputs
+    taken = [inputs[p] for p in ports.every if p < len(inputs)]
+    found = set()
+    for tensor in (*taken, *layer.outputs[:1]):
+        if tensor is not None:
+            dtype = tensor.dtype or known.get(tensor) or walk.dtype(tensor)
+            if dtype is not None:
+                found.add(dtype)
+    return found
+
+
+_IN_MAIN = Seen(True, "in the main graph")
 
 
 @_kind("nested", "must be in the main graph", nested=Literal[False])
 def nested(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> Seen:
     """Check that the layer is in the main graph."""
-    return Seen(not layer.where, f"in {layer.where}" if layer.where else "in the main graph")
+    return Seen(False, "in {}", values=(layer.where,)) if layer.where else _IN_MAIN
 
 
 @_kind(
@@ -366,7 +387,7 @@ def output_used(layer: Layer, ports: Ports, given: Given, wanted: Parameters) ->
 
 @_kind(
     "treatment",
-    lambda wanted: f"must be {_word(wanted['equals'])}",
+    lambda wanted: f"must be {word(wanted['equals'])}",
     treatment=Literal["data", "weights", "weight_channel_wise", "weight_asymmetric", "shift"],
     equals=bool,
 )
@@ -376,7 +397,7 @@ def treated(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> See
     value = getattr(given.treatment, name)
     if value is None:
         return Seen(None, f"{name}: not visible")
-    return Seen(value == wanted["equals"], f"{name} = {_word(value)}")
+    return Seen(value == wanted["equals"], f"{name} = {word(value)}")
 
 
 @_kind(
@@ -435,14 +456,14 @@ def weight_node(layer: Layer, ports: Ports, given: Given, wanted: Parameters) ->
     if weight is None:
         return Seen(None, "no weight")
     if walk.is_constant(weight):
-        return Seen(True, f"weight {weight.name!r} is stored", weight.basis)
+        return Seen(True, f"weight {weight} is stored", weight.basis)
     found = sources.source(weight)
-    where = f"weight {weight.name!r} comes from {found.why}"
+    where = f"weight {weight} comes from {found.why}"
     if found.kind == "dynamic":
         return Seen(False, where, found.basis)
     behind = f"{where}, behind {weight.producer}" if weight.producer else where
     maker = walk.copied(weight).producer
-    computed = maker is not None and maker.network.ops.role(maker) is Role.OPERATOR
+    computed = maker is not None and role_of(maker) is Role.OPERATOR
     if found.kind == "unknown" or not computed:
         return Seen(None, behind)
     return Seen(False, behind, "inferred")
@@ -484,7 +505,7 @@ def distinct_inputs(layer: Layer, ports: Ports, given: Given, wanted: Parameters
     read = [t for port in ports.data if (t := layer.input(port)) is not None]
     if len(set(read)) == len(read):
         return Seen(True, "the inputs are different tensors")
-    return Seen(False, f"{read[0].name!r} is read twice")
+    return Seen(False, f"{read[0]} is read twice")
 
 
 def _all_variable(layer: Layer, ports: Sequence[int]) -> Seen:
@@ -505,7 +526,7 @@ def data_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> S
     rank = None if data is None else walk.rank(data)
     if data is None or rank is None:
         return Seen(None, "the rank of the data is unknown")
-    return Seen(rank in wanted["data_rank"], f"data {data.name!r} of rank {rank}")
+    return Seen(rank in wanted["data_rank"], f"data {data} of rank {rank}")
 
 
 @_kind(
@@ -522,16 +543,16 @@ def constant_rank(layer: Layer, ports: Ports, given: Given, wanted: Parameters) 
     if second is None:
         return Seen(None, "no second input")
     found, rank = sources.source(second), walk.rank(second)
-    where = f"second input {second.name!r} comes from {found.why}"
+    where = f"second input {second} comes from {found.why}"
     if found.kind != "constant" or rank is None:
         return Seen(None, where)
     if rank not in wanted["constant_rank"]:
-        return Seen(False, f"second input {second.name!r} has rank {rank}")
+        return Seen(False, f"second input {second} has rank {rank}")
     origin = walk.origin(second)
     if not walk.is_constant(origin):
         return Seen(None, where)
     basis: Basis = "inferred" if origin is not second or found.basis == "inferred" else "stated"
-    return Seen(True, f"second input {second.name!r} is a constant of rank {rank}", basis)
+    return Seen(True, f"second input {second} is a constant of rank {rank}", basis)
 
 
 @_kind("not_seen_in", "must be read in another release", not_seen_in=str)

@@ -16,6 +16,7 @@ Verdict = Literal["quantizable", "forbidden", "unspecified"]
 State = Literal["holds", "broken", "unknown", "vacuous"]
 Scheme = Literal["uniform", "tensor", "nonuniform", "weight_only"]
 _SCHEMES: tuple[str, ...] = get_args(Scheme)
+_NOTHING = (None, None, None, None)
 _SHOWN = ("data", "weights", "weight_channel_wise", "weight_asymmetric", "shift")
 
 
@@ -78,6 +79,13 @@ class Treatment:
             )
         if self.weights is None and self.scheme in ("nonuniform", "weight_only"):
             object.__setattr__(self, "weights", True)
+
+    @property
+    def shows_something(self) -> bool:
+        """Whether anything is known. Conditions on what is not known are vacuous."""
+        shown = (self.data, self.weights, self.weight_channel_wise, self.weight_asymmetric)
+        known = self.shift is not None or self.inputs is not None or bool(self.formats)
+        return known or shown != _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +179,18 @@ def condition_id(row: Row, condition: Condition) -> str:
     return condition.id if "/" in condition.id else f"{row.id}/{condition.id}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ports:
     """The input ports of a row's layers: data, weight, bias."""
 
     data: tuple[int, ...]
     weight: int | None = None
     bias: int | None = None
+
+    @cached_property
+    def every(self) -> tuple[int, ...]:
+        """All of these ports."""
+        return tuple(p for p in (*self.data, self.weight, self.bias) if p is not None)
 
 
 @dataclass(frozen=True, slots=True)

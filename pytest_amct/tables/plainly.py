@@ -1,8 +1,8 @@
-"""A fast path for layers whose conditions plainly hold: it builds no reasons.
+"""A fast path for layers whose conditions plainly hold.
 
 It is enough for most layers of a network. Each check is a shortcut for the predicate of the same
 name in ``kinds``. It returns true or false only if the predicate returns the same with basis
-`stated`, and ``None`` for everything else. ``tests/test_plainly.py`` compares the two.
+`stated`, and ``None`` for everything else. ``tests/test_answers.py`` compares the two.
 """
 
 from __future__ import annotations
@@ -68,8 +68,7 @@ def _weight_shared(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters)
     if ports.weight is None:
         return True
     weight = _constant(layer, ports.weight)
-    mine = weight is not None and facts.owners.get(weight) is layer
-    return True if mine and weight not in facts.sharers else None
+    return True if weight is not None and facts.sharing.is_own(weight) else None
 
 
 def _dtype(layer: Layer, ports: Ports, facts: Facts, wanted: Parameters) -> bool | None:

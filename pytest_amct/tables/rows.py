@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_amct.graphs.ends import Sharing
 from pytest_amct.graphs.network import Layer
 from pytest_amct.tables.kinds import Given, Seen, kind_of
 from pytest_amct.tables.model import Row, Spec, Treatment
 
-_SHOWN_NOTHING = Given(Treatment(), {})
+_SHOWN_NOTHING = Given(Treatment(), Sharing(()))
 
 
 def find_row(layer: Layer, spec: Spec, table: str = "uniform") -> Row | None:

@@ -51,7 +51,7 @@ OPERATORS = {
 TESTS = (
     "pinned pinned_values kinds table_corners verdicts tables matching onnx_reading caffe_reading"
     " api caffe_opinion tensorflow_tables tensorflow_weights tensorflow_functions"
-    " tensorflow_reading tensorflow_opinion plainly"
+    " tensorflow_reading tensorflow_opinion answers"
 )
 """Tests of this code, the quick ones first; the long gates would find little more."""
 

@@ -123,15 +123,24 @@ def _schema(type_: str, domain: str, version: int) -> defs.OpSchema | None:
         return None
 
 
-@lru_cache(_REMEMBERED)
-def _type_rule(
-    type_: str, domain: str, version: int, port: int
-) -> tuple[str | int | None, tuple[int, ...]]:
+_Rule = tuple[str | int | None, tuple[int, ...]]
+
+
+def _type_rule(layer: Layer, port: int) -> _Rule:
     """Return the dtype rule of an output and the input ports of the same type, by the schema."""
+    rules = _rules(layer.type, layer.domain, layer.version)
+    return rules[port] if port < len(rules) else rules[-1]
+
+
+@lru_cache(_REMEMBERED)
+def _rules(type_: str, domain: str, version: int) -> Sequence[_Rule]:
     schema = _schema(type_, domain, version)
     if schema is None or not schema.outputs:
-        return None, (0,)
-    formal = schema.outputs[min(port, len(schema.outputs) - 1)]
+        return [(None, (0,))]
+    return [_rule(schema, formal) for formal in schema.outputs]
+
+
+def _rule(schema: defs.OpSchema, formal: defs.OpSchema.FormalParameter) -> _Rule:
     if not formal.is_homogeneous:  # loops: each output has its own type
         return None, (0,)
     same = [i for i, given in enumerate(schema.inputs) if given.type_str == formal.type_str]
@@ -224,7 +233,7 @@ class OnnxOps:
             if to is UNKNOWN:
                 return None
             return DTYPES.get(to, 1 if layer.version >= 19 else "float32")
-        return _type_rule(layer.type, layer.domain, layer.version, port)[0]
+        return _type_rule(layer, port)[0]
 
     def types(self, layer: Layer) -> Collection[str]:
         """Return no types: each type that an attribute names is the dtype of an output."""
@@ -236,7 +245,7 @@ class OnnxOps:
             return ()
         if layer.type in _FIRST_OPERAND:
             return (0,)
-        same = _type_rule(layer.type, layer.domain, layer.version, port)[1]
+        same = _type_rule(layer, port)[1]
         return same[: len(layer.inputs)]
 
 

@@ -34,8 +34,11 @@ from pytest_amct.graphs.onnx.shapes import infer
 _MAX_DEPTH = 64
 """The deepest nesting of graphs; protobuf itself reads 100 messages, three for each graph."""
 
-_MOST_PASSED = 1_000_000
-"""The most passed attributes that are compared; beyond it, all attributes are `UNKNOWN`."""
+_MOST_ENTRIES = 256
+"""The most entries of a list, or bytes of a text, that the calls of a function pass."""
+
+_LONGEST_PLACE = 1000
+"""The most characters of the path of a nested graph; of a longer one, only the end is kept."""
 
 _NESTING = (AttributeProto.GRAPH, AttributeProto.GRAPHS, AttributeProto.UNDEFINED)
 """The attribute types that may hold graphs. Some files omit the type."""
@@ -78,6 +81,7 @@ class _Reader:
         self.calls: dict[_FunctionKey, list[Layer]] = {key: [] for key in self.bodies}
         self.callers: dict[_FunctionKey, set[_FunctionKey]] = {key: set() for key in self.bodies}
         self.inside: _FunctionKey | None = None
+        self.newest = onnx.defs.onnx_opset_version()
 
     def graph(
         self,
@@ -160,36 +164,39 @@ class _Reader:
         where: str,
         versions: dict[str, int],
     ) -> None:
-        layers, newest, tensors = [], onnx.defs.onnx_opset_version(), scopes[-1]
-        for node in nodes:
-            name, type_, domain, overload = node.name, node.op_type, node.domain, node.overload
-            taken, made = [*node.input], [*node.output]
-            texts, nests = [name, type_, domain, overload, *taken, *made], False
-            for held in node.attribute:
-                texts += (held.name, held.ref_attr_name)
-                nests |= held.type in _NESTING
-            for text in texts:
-                if type(text) is not str:
-                    self.check_text(text)
-            domain = normal_domain(domain)
-            version = versions.get(domain) or newest
-            layer = Layer(self.network, name, type_, domain, version, where, node)
-            if self.bodies and (key := (domain, type_, overload)) in self.bodies:
-                self.calls[key].append(layer)
-                if self.inside is not None:
-                    self.callers[key].add(self.inside)
-            layer.outputs = tuple([self.produce(layer, output, tensors) for output in made])
-            layers.append((layer, taken, nests))
-        for layer, taken, nests in layers:
-            found = [self.find(input_, scopes) if input_ else None for input_ in taken]
+        made = [self.layer(node, scopes[-1], where, versions) for node in nodes]
+        known = scopes[-1].get
+        for layer in made:  # a node may read what a later one produces
+            node = layer.raw
+            found = [known(name) for name in node.input]
+            if None in found or len(scopes) > 1:
+                found = [self.find(name, scopes) if name else None for name in node.input]
+            layer.inputs = tuple(found)
             for tensor in found:
                 if tensor is not None:
                     tensor.consumers.append(layer)
-            layer.inputs = tuple(found)
             self.network.layers.append(layer)
-            if nests:
-                for held in layer.raw.attribute:
+            for held in node.attribute:
+                self.check_text(held.name, held.ref_attr_name)
+                if held.type in _NESTING:
                     self.graphs(held, layer, scopes, versions)
+
+    def layer(
+        self, node: NodeProto, tensors: dict[str, Tensor], where: str, versions: dict[str, int]
+    ) -> Layer:
+        """Return the layer of a node with its outputs; the inputs are set later."""
+        name, type_, domain = node.name, node.op_type, node.domain
+        if not type(name) is type(type_) is type(domain) is str:
+            self.check_text(name, type_, domain)
+        domain = normal_domain(domain)
+        version = versions.get(domain) or self.newest
+        layer = Layer(self.network, name, type_, domain, version, where, node)
+        if self.bodies and (key := (domain, type_, node.overload)) in self.bodies:
+            self.calls[key].append(layer)
+            if self.inside is not None:
+                self.callers[key].add(self.inside)
+        layer.outputs = tuple([self.produce(layer, output, tensors) for output in node.output])
+        return layer
 
     def graphs(
         self,
@@ -213,7 +220,8 @@ class _Reader:
         versions: dict[str, int],
     ) -> None:
         label = owner.name or next((t.name for t in owner.outputs if t), owner.type)
-        where = ".".join(part for part in (owner.where, label, attribute_name) if part)
+        parts = (owner.where, label[-_LONGEST_PLACE:], attribute_name[-_LONGEST_PLACE:])
+        where = ".".join(part for part in parts if part)[-_LONGEST_PLACE:]
         tensors = self.graph(graph, scopes, where, versions)
         if owner.domain or owner.type not in ("Loop", "Scan", "SequenceMap"):
             return  # ONNX does not define what other operators pass to a body
@@ -230,14 +238,18 @@ class _Reader:
             return None
         tensor = tensors.get(name)
         if tensor is None or tensor.origin != "absent":
-            tensor = tensors[name] = Tensor(name, "absent")
-        tensor.origin, tensor.producer = "layer", layer
+            if type(name) is not str:
+                self.check_text(name)
+            tensor = tensors[name] = Tensor(name, "layer", None, None, layer)
+        else:
+            tensor.origin, tensor.producer = "layer", layer
         if layer.type == "Constant" and not layer.domain:
             _describe_constant(tensor, layer)
         return tensor
 
     def find(self, name: str, scopes: Sequence[dict[str, Tensor]]) -> Tensor:
         # A nested graph may declare a tensor that an outer graph produces: skip the declaration.
+        self.check_text(name)
         for tensors in reversed(scopes):
             if name in tensors and tensors[name].origin != "absent":
                 return tensors[name]
@@ -247,10 +259,14 @@ class _Reader:
         """Read the bodies of local functions, and connect each call to its body."""
         read = {key: self.function(key, body) for key, body in self.bodies.items()}
         for function in read.values():
+            fewest = len(function.parameters)
             for layer in function.calls:
                 layer.parameters, layer.body = function.parameters, function.body
-                for i, parameter in enumerate(layer.parameters):
-                    parameter.bind(layer.input(i))
+                fewest = min(fewest, len(layer.inputs))
+                for parameter, argument in zip(layer.parameters, layer.inputs, strict=False):
+                    parameter.bind(argument)
+            for parameter in function.parameters[fewest:]:  # that some call leaves out
+                parameter.bind(None)
         try:
             order = list(TopologicalSorter(self.callers).static_order())
         except CycleError:  # recursion, which is invalid: pass nothing on
@@ -291,25 +307,36 @@ class _Reader:
 def _given(function: Function) -> dict[str, _Passed]:
     """Return the attributes that the calls of a function pass; `UNKNOWN` if the calls differ."""
     defaults = {found.name: found for found in function.raw.attribute_proto}
-    names = [*function.raw.attribute, *defaults]
-    if len(names) * len(function.calls) > _MOST_PASSED:
-        return dict.fromkeys(names, UNKNOWN)
-    given: dict[str, _Passed] = {}
-    for name in names:
-        values = [_passed(call, name, defaults.get(name)) for call in function.calls]
-        agreed = bool(values) and all(v is values[0] or v == values[0] for v in values)
-        given[name] = values[0] if agreed else UNKNOWN
-    return given
+    names = dict.fromkeys([*function.raw.attribute, *defaults])
+    values: dict[str, list[_Passed]] = {name: [] for name in names}
+    for call in function.calls:
+        passed = {found.name: found for found in reversed(call.raw.attribute)}
+        for name in values.keys() & passed.keys():
+            values[name].append(_resolved(passed[name], call))
+    for name, found in values.items():
+        if len(found) < len(function.calls):
+            found.append(defaults.get(name))
+    return {name: _agreed(found) for name, found in values.items()}
 
 
-def _passed(call: Layer, name: str, default: _Passed) -> _Passed:
-    for found in call.raw.attribute:
-        if found.name == name:
-            passed: _Passed = found
-            if found.ref_attr_name:
-                passed = call.given.get(found.ref_attr_name, UNKNOWN)
-            return passed
-    return default
+def _resolved(passed: AttributeProto, call: Layer) -> _Passed:
+    found: _Passed = passed
+    if passed.ref_attr_name:
+        found = call.given.get(passed.ref_attr_name, UNKNOWN)
+    return found
+
+
+def _agreed(values: Sequence[_Passed]) -> _Passed:
+    """Return what all calls pass, `UNKNOWN` if they differ.
+
+    A long list is `UNKNOWN`, too: every layer of the function would read it again.
+    """
+    first = values[0] if values else UNKNOWN
+    if isinstance(first, AttributeProto):
+        entries = len(first.ints) + len(first.floats) + len(first.strings) + len(first.s)
+        if entries > _MOST_ENTRIES:
+            return UNKNOWN
+    return first if all(v is first or v == first for v in values) else UNKNOWN
 
 
 def _constant(name: str, value: TensorProto | SparseTensorProto) -> Tensor:

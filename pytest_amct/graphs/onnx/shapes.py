@@ -1,14 +1,15 @@
 """Run onnx's own shape inference on a skeleton of the model.
 
-The skeleton has no large weights, and no functions whose expansion would be too large.
+The skeleton has no large constants, and no functions whose expansion would be too large.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 import onnx
 from onnx import (
@@ -17,7 +18,6 @@ from onnx import (
     GraphProto,
     ModelProto,
     NodeProto,
-    TensorProto,
     helper,
 )
 
@@ -25,21 +25,22 @@ from pytest_amct.graphs.network import Function, Network, Shape, Tensor
 from pytest_amct.graphs.onnx.growth import grows
 from pytest_amct.graphs.onnx.ops import NUMBERS
 from pytest_amct.graphs.onnx.protos import input_shape, normal_domain, value_dtype, value_shape
-
-_SMALL = 1024
-"""The largest constant that is kept, in bytes: shapes are computed from small constants."""
+from pytest_amct.graphs.onnx.skeleton import copy_function, copy_graph, copy_nodes
 
 _Key = tuple[str, str, str]
 _Functions = Mapping[_Key, "_Body"]
 
-_EXPANSION = 20_000
-"""The most nodes after inlining all functions; beyond it, inference runs without functions."""
+_EXPANSION = 4 << 20
+"""The most bytes after inlining all functions; beyond it, inference runs without functions."""
 
-_REQUIRED = {
-    type_: frozenset(n for n, a in onnx.defs.get_schema(type_).attributes.items() if a.required)
-    for type_ in ("If", "Loop", "Scan", "SequenceMap")
-}
-"""Attributes that operators with nested graphs must have."""
+_NODE = 200
+"""What a node costs besides its bytes, in bytes."""
+
+_MOST_BODIES = 1000
+"""The most functions whose bodies are inferred; the shapes in further ones stay unknown."""
+
+_MOST_COPIED = 1 << 24
+"""The most bytes of passed attributes that are copied into a body."""
 
 
 def infer(network: Network) -> None:
@@ -49,7 +50,7 @@ def infer(network: Network) -> None:
     if _expansion(functions, model.graph.node) > _EXPANSION:
         functions = {}
     _fill(network.scopes, lambda: _skeleton(model, functions))
-    for function in network.functions:
+    for function in network.functions[:_MOST_BODIES]:
         for parameter in function.parameters:
             _agree(parameter)
         _fill(function.scopes, partial(_body, function, model.ir_version, functions))
@@ -58,7 +59,7 @@ def infer(network: Network) -> None:
 def _fill(scopes: list[dict[str, Tensor]], make: Callable[[], ModelProto]) -> None:
     try:
         model = make()
-        if grows(model) or _lacks_a_body(model):
+        if grows(model):
             return
         inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except Exception:  # whatever onnx raises on an invalid model, the shapes are unknown
@@ -72,20 +73,6 @@ def _fill(scopes: list[dict[str, Tensor]], make: Callable[[], ModelProto]) -> No
                 tensor.shape = _merged(tensor.shape, value_shape(info))
             if tensor.dtype is None:
                 tensor.dtype = value_dtype(info)
-
-
-def _lacks_a_body(model: ModelProto) -> bool:
-    """Return whether control flow lacks an attribute that its operator requires.
-
-    Shapes behind such a node mean nothing, and not every version of onnx checks for it.
-    """
-    bodies = (model.graph.node, *(function.node for function in model.functions))
-    return any(
-        not _REQUIRED.get(node.op_type, frozenset())
-        <= {a.name for a in node.attribute if not a.ref_attr_name}
-        for body in bodies
-        for node in _all(body)
-    )
 
 
 def _merged(declared: Shape | None, found: Shape | None) -> Shape | None:
@@ -120,49 +107,68 @@ def _body(function: Function, ir_version: int, functions: _Functions) -> ModelPr
         if key in functions and key not in called:
             called.add(key)
             model.functions.append(functions[key].raw)
-            waiting.extend(functions[key].calls)
+            waiting.extend(key for key, _ in functions[key].calls)
     model.opset_import.extend(function.raw.opset_import)
-    model.graph.node.extend(function.raw.node)
+    copy_nodes(function.raw.node, model.graph)
     model.graph.value_info.extend(function.raw.value_info)
     for parameter in function.parameters:
         number = NUMBERS.get(parameter.dtype or "")
         if number is not None:
             info = helper.make_tensor_value_info(parameter.name, number, parameter.shape)
             model.graph.input.append(info)
-    for node in _all(model.graph.node):
+    _pass(function.given, model.graph.node)
+    _spell_domains(model)
+    return model
+
+
+def _pass(given: Mapping[str, Any], nodes: Iterable[NodeProto]) -> None:
+    """Replace references to a function's attributes by what the calls pass."""
+    sizes = {n: p.ByteSize() for n, p in given.items() if isinstance(p, AttributeProto)}
+    left = _MOST_COPIED
+    for node in _all(nodes):
         for index in reversed(range(len(node.attribute))):
             found = node.attribute[index]
             if not found.ref_attr_name:
                 continue
-            passed = function.given.get(found.ref_attr_name)
-            if isinstance(passed, AttributeProto):
+            passed = given.get(found.ref_attr_name)
+            left -= sizes.get(found.ref_attr_name, 0)
+            if isinstance(passed, AttributeProto) and left >= 0:
                 name = found.name
                 found.CopyFrom(passed)
                 found.name = name
             else:
                 del node.attribute[index]
-    _spell_domains(model)
-    return model
 
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """A function with its number of nodes and the functions that it calls."""
+    """A function without large constants."""
 
     raw: FunctionProto
+    #: bytes
     size: int
-    calls: list[_Key]
+    #: how many attributes get their value from the call
+    references: int
+    #: the functions that it calls, and the size of the call
+    calls: list[tuple[_Key, int]]
 
 
 def _functions(model: ModelProto) -> _Functions:
     keys = {(normal_domain(f.domain), f.name, f.overload) for f in model.functions}
     found = {}
     for function in model.functions:
-        called = [_key(node) for node in _all(function.node)]
-        inside = [key for key in called if key in keys]
+        kept = FunctionProto()
+        copy_function(function, kept)
+        nodes = [*_all(kept.node)]
+        references = sum(bool(a.ref_attr_name) for node in nodes for a in node.attribute)
+        size = kept.ByteSize() + _NODE * len(nodes)
         key = (normal_domain(function.domain), function.name, function.overload)
-        found[key] = _Body(function, len(called), inside)
+        found[key] = _Body(kept, size, references, _calls(nodes, keys))
     return found
+
+
+def _calls(nodes: Iterable[NodeProto], functions: Container[_Key]) -> list[tuple[_Key, int]]:
+    return [(key, node.ByteSize()) for node in nodes if (key := _key(node)) in functions]
 
 
 def _key(node: NodeProto) -> _Key:
@@ -199,8 +205,7 @@ def _skeleton(model: ModelProto, functions: _Functions) -> ModelProto:
     skeleton = ModelProto(ir_version=version, opset_import=model.opset_import)
     skeleton.functions.extend(function.raw for function in functions.values())
     kept = skeleton.graph
-    kept.name = graph.name
-    kept.node.extend(graph.node)
+    copy_graph(graph, kept)
     # The shape of a stored value is exact. The declaration of an input of the same name may not be.
     stored = {tensor.name for tensor in graph.initializer}
     kept.input.extend(info for info in graph.input if info.name not in stored)
@@ -213,9 +218,6 @@ def _skeleton(model: ModelProto, functions: _Functions) -> ModelProto:
     # Leave out outputs that are inputs or initializers: onnx would use the output's declaration.
     known = stored.union(info.name for info in graph.input)
     kept.output.extend(info for info in graph.output if info.name not in known)
-    kept.value_info.extend(graph.value_info)
-    kept.initializer.extend(_stripped(t) for t in graph.initializer)
-    kept.sparse_initializer.extend(graph.sparse_initializer)
     if any(normal_domain(entry.domain) != entry.domain for entry in model.opset_import):
         _spell_domains(skeleton)
     return skeleton
@@ -229,26 +231,24 @@ def _spell_domains(model: ModelProto) -> None:
             item.domain = normal_domain(item.domain)
 
 
-def _stripped(tensor: TensorProto) -> TensorProto:
-    if tensor.ByteSize() <= _SMALL and tensor.data_location != TensorProto.EXTERNAL:
-        return tensor
-    return TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type)
-
-
 def _expansion(functions: _Functions, nodes: Iterable[NodeProto]) -> int:
-    """Return how many nodes these nodes and all bodies have after inlining every call.
+    """Return the size of these nodes' calls and of all bodies after inlining every call, in bytes.
 
     Recursive functions give more than `_EXPANSION`.
     """
+    if not functions:
+        return 0
+    calls = {key: {called for called, _ in body.calls} for key, body in functions.items()}
     try:
-        order = list(
-            TopologicalSorter({k: set(f.calls) for k, f in functions.items()}).static_order()
-        )
+        order = list(TopologicalSorter(calls).static_order())
     except CycleError:
         return _EXPANSION + 1
     sizes: dict[_Key, int] = {}
+
+    def inlined(calls: Iterable[tuple[_Key, int]]) -> int:
+        return sum(sizes[key] + functions[key].references * size for key, size in calls)
+
     for key in order:
-        called = functions[key].calls
-        size = functions[key].size + sum(sizes[k] for k in called)
+        size = functions[key].size + inlined(functions[key].calls)
         sizes[key] = min(size, _EXPANSION + 1)  # else numbers of a million digits
-    return sum(sizes.values()) + sum(sizes.get(_key(node), 0) for node in _all(nodes))
+    return sum(sizes.values()) + inlined(_calls(_all(nodes), functions))

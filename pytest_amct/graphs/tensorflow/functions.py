@@ -10,6 +10,9 @@ from typing import Any
 from pytest_amct.graphs.network import UNKNOWN, Function, Layer, Network
 from pytest_amct.graphs.tensorflow import ops
 
+_MOST_ENTRIES = 256
+"""The most entries of a list, or characters of a text, that the calls of a function pass."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Call:
@@ -31,21 +34,12 @@ def tie(network: Network, functions: Mapping[str, Function]) -> list[Function]:
     callers: dict[str, set[str]] = {name: set() for name in functions}
     for name, found in calls.items():
         function = functions[name]
-        signature = function.raw.signature
         for call in found:
             if call.layer.where:
                 callers[name].add(call.layer.where.removeprefix("function:"))
-            if any(_is_list(a) for a in (*signature.input_arg, *signature.output_arg)):
-                continue  # parameters that are lists are not followed
-            for i, parameter in enumerate(function.parameters):
-                parameter.bind(call.layer.input(i + call.first))
-                if call.loops:
-                    function.loops = True
-                    # With other calls of the body, all call sites must agree on the source.
-                    parameter.origin = "carried" if len(found) == 1 else "parameter"
-            if call.returns:
-                function.calls.append(call.layer)
-                call.layer.parameters, call.layer.body = function.parameters, function.body
+        signature = function.raw.signature
+        if not any(_is_list(a) for a in (*signature.input_arg, *signature.output_arg)):
+            _connect(function, found)  # parameters that are lists are not followed
     try:
         order = list(TopologicalSorter(callers).static_order())
     except CycleError:
@@ -56,6 +50,26 @@ def tie(network: Network, functions: Mapping[str, Function]) -> list[Function]:
         for layer in function.layers:
             layer.given = function.given
     return [functions[name] for name in order]
+
+
+def _connect(function: Function, calls: Sequence[_Call]) -> None:
+    """Connect the calls of a function to its body."""
+    fewest = len(function.parameters)
+    for call in calls:
+        arguments = call.layer.inputs[call.first :]
+        fewest = min(fewest, len(arguments))
+        for parameter, argument in zip(function.parameters, arguments, strict=False):
+            parameter.bind(argument)
+        if call.returns:
+            function.calls.append(call.layer)
+            call.layer.parameters, call.layer.body = function.parameters, function.body
+    for parameter in function.parameters[fewest:]:  # that some call leaves out
+        parameter.bind(None)
+    function.loops = any(call.loops for call in calls)
+    if function.loops:
+        # With other calls of the body, all call sites must agree on the source.
+        for parameter in function.parameters:
+            parameter.origin = "carried" if len(calls) == 1 else "parameter"
 
 
 def _calls(network: Network, functions: Mapping[str, Function]) -> dict[str, list[_Call]]:
@@ -82,18 +96,30 @@ def _named(layer: Layer, names: Iterable[str]) -> Iterable[Any]:
 
 def _given(body: Any, calls: Sequence[_Call]) -> dict[str, Any]:
     """Return the attributes that the calls of a function pass; `UNKNOWN` if the calls differ."""
-    given: dict[str, Any] = {}
+    values: dict[str, list[Any]] = {attr.name: [] for attr in body.signature.attr}
+    for call in calls:
+        passed = _Attributes(call.attributes)
+        for name in values.keys() & call.attributes.keys():
+            value = ops.attribute(passed, name, call.layer.given)
+            if value is not None:
+                values[name].append(value)
     for attr in body.signature.attr:
-        values = []
-        for call in calls:
-            passed = _Attributes(call.attributes)
-            value = ops.attribute(passed, attr.name, call.layer.given)
-            if value is None and attr.HasField("default_value"):
-                value = ops.attribute(_Attributes({"": attr.default_value}), "")
-            values.append(UNKNOWN if value is None else value)
-        agreed = bool(values) and all(value == values[0] for value in values)
-        given[attr.name] = values[0] if agreed else UNKNOWN
-    return given
+        if len(values[attr.name]) < len(calls):
+            default = _Attributes({"": attr.default_value})
+            found = ops.attribute(default, "") if attr.HasField("default_value") else None
+            values[attr.name].append(UNKNOWN if found is None else found)
+    return {name: _agreed(found) for name, found in values.items()}
+
+
+def _agreed(values: Sequence[Any]) -> Any:
+    """Return what all calls pass, `UNKNOWN` if they differ.
+
+    A long list is `UNKNOWN`, too: every layer of the function would read it again.
+    """
+    first = values[0] if values else UNKNOWN
+    if isinstance(first, tuple | str) and len(first) > _MOST_ENTRIES:
+        return UNKNOWN
+    return first if all(value == first for value in values) else UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -110,6 +110,8 @@ class Argument:
 
 #: a bound above the outputs of any operator
 _MOST = 1 << 14
+#: the most types whose kind is cached: a hostile model may have any number of types
+_REMEMBERED = 4096
 _MOST_UNREAD = 64
 
 Signature = tuple[tuple[Argument, ...], tuple[Argument, ...]]
@@ -150,9 +152,8 @@ def attribute(node: Any, name: str, given: Mapping[str, Any] | None = None) -> A
     Types become names (``float32``), lists and shapes tuples (an unknown dimension is -1). `given`
     holds the attributes that the calls of the enclosing function pass.
     """
-    if name not in node.attr:  # protobuf's maps create an entry when it is read
-        return None
-    return _value(node.attr[name], given or {})
+    found = node.attr.get(name)  # `attr[name]` would create an entry
+    return None if found is None else _value(found, given or {})
 
 
 def _value(found: Any, given: Mapping[str, Any]) -> Any:
@@ -162,9 +163,15 @@ def _value(found: Any, given: Mapping[str, Any]) -> Any:
     if kind == "placeholder":
         return given.get(found.placeholder, UNKNOWN)
     if kind == "list":
-        field = next(iter(found.list.ListFields()), None)
-        return () if field is None else tuple(_plain(field[0].name, v) for v in field[1])
+        entries, of = _entries(found)
+        return tuple(_plain(of, value) for value in entries)
     return _plain(kind, getattr(found, kind))
+
+
+def _entries(found: Any) -> tuple[Sequence[Any], str]:
+    """Return the entries of a list as protobuf has them, and their kind."""
+    field = next(iter(found.list.ListFields()), None)
+    return ((), "") if field is None else (field[1], field[0].name)
 
 
 def _plain(kind: str, value: Any) -> Any:
@@ -177,30 +184,54 @@ def _plain(kind: str, value: Any) -> Any:
     return value
 
 
-def expanded(arguments: Sequence[Argument], layer: Layer) -> Iterator[tuple[Argument, int]]:
-    """Yield the argument and the index in it for each port, as far as the attributes tell.
+def entry(layer: Layer, name: str, index: int) -> Any:
+    """Return one entry of a list, ``None`` if there is none; any other attribute as it is.
 
-    An argument of unknown length repeats up to `_MOST` times.
+    `attribute` would convert the whole list, again for each output.
     """
-    for argument in arguments:
-        if not argument.listed and not argument.count:  # nearly all arguments
-            yield argument, 0
-            continue
-        count = _length(argument, layer)
-        yield from ((argument, index) for index in range(_MOST if count is None else count))
+    found = layer.raw.attr.get(name)
+    if found is None or found.WhichOneof("value") != "list":
+        whole = layer.attribute(name)
+        if not isinstance(whole, tuple):
+            return whole
+        return whole[index] if index < len(whole) else None
+    entries, of = _entries(found)
+    return _plain(of, entries[index]) if index < len(entries) else None
 
 
 def _length(argument: Argument, layer: Layer) -> int | None:
     """Return how many ports an argument has, ``None`` if the attributes do not tell."""
-    if not argument.listed and not argument.count:
+    if not argument.listed and not argument.count:  # nearly all arguments
         return 1
-    count: Any
-    if argument.listed:
-        types = layer.attribute(argument.type)
-        count = len(types) if isinstance(types, tuple) else None
-    else:
+    if not argument.listed:
         count = layer.attribute(argument.count)
+    else:
+        found = layer.raw.attr.get(argument.type)
+        if found is not None and found.WhichOneof("value") == "list":
+            count = len(_entries(found)[0])
+        else:
+            types = layer.attribute(argument.type)
+            count = len(types) if isinstance(types, tuple) else None
     return count if isinstance(count, int) and 0 <= count < _MOST else None
+
+
+def _ranges(arguments: Sequence[Argument], layer: Layer) -> Iterator[tuple[Argument, range]]:
+    """Yield the ports of each argument. One of unknown length has `_MOST`."""
+    start = 0
+    for argument in arguments:
+        length = _length(argument, layer)
+        stop = start + (_MOST if length is None else length)
+        yield argument, range(start, stop)
+        start = stop
+
+
+def port_named(layer: Layer, name: str, index: int) -> int | None:
+    """Return the port of ``node:name:index``, ``None`` if a known operator has no such output."""
+    known = signature(layer.type)
+    for argument, ports in _ranges(known[1], layer) if known else ():
+        if known and (argument.name == name or len(known[1]) == 1) and index < len(ports):
+            return ports[index]
+    return None
 
 
 def output_count(layer: Layer) -> int:
@@ -264,9 +295,7 @@ class TensorflowOps:
         argument, index = found
         if argument.type in _DTYPE_NAMES:
             return argument.type
-        value = layer.attribute(argument.type)
-        if isinstance(value, tuple):
-            value = value[index] if index < len(value) else None
+        value = entry(layer, argument.type, index)
         if value is UNKNOWN or isinstance(value, str):
             return value if isinstance(value, str) else None
         if argument.default:
@@ -297,20 +326,25 @@ _DTYPE_NAMES = frozenset(DTYPES.values())
 
 
 def _nth(arguments: Sequence[Argument], layer: Layer, port: int) -> tuple[Argument, int] | None:
-    return next((a for i, a in enumerate(expanded(arguments, layer)) if i == port), None)
+    """Return the argument of a port, and the index in it."""
+    found = ((a, port - r.start) for a, r in _ranges(arguments, layer) if port in r)
+    return next(found, None)
 
 
-def _ports_of(arguments: Sequence[Argument], wanted: Argument, layer: Layer) -> tuple[int, ...]:
+def _ports_of(arguments: Sequence[Argument], wanted: Argument, layer: Layer) -> Sequence[int]:
     """Return the input ports whose arguments have the same type as an output's."""
-    ports = zip(range(len(layer.inputs)), expanded(arguments, layer), strict=False)
-    return tuple(i for i, (argument, _) in ports if argument.type == wanted.type)
+    found = [r for a, r in _ranges(arguments, layer) if a.type == wanted.type]
+    cut = [range(r.start, min(r.stop, len(layer.inputs))) for r in found]
+    return cut[0] if len(cut) == 1 else tuple(port for ports in cut for port in ports)
 
 
+@lru_cache(_REMEMBERED)
 def is_dynamic(type_: str) -> bool:
     """Return whether an operator's values come from outside: fed, from iterators or queues."""
     return type_ in NETWORK_INPUTS or _QUEUES.search(type_) is not None
 
 
+@lru_cache(_REMEMBERED)
 def is_network_input(type_: str) -> bool:
     """Return whether the document counts an operator's output as a network input."""
     return type_ in NETWORK_INPUTS or _ITERATES.search(type_) is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
@@ -16,11 +16,16 @@ from pytest_amct.graphs.tensorflow.files import parse_tensorflow
 from pytest_amct.graphs.tensorflow.functions import tie
 from pytest_amct.graphs.tensorflow.schema import DTYPES
 from pytest_amct.graphs.tensorflow.shapes import infer
+from pytest_amct.wording import cut, written
 
 #: operators whose n-th output depends only on the n-th input
 _PARALLEL = frozenset({"IdentityN", "ShapeN"})
 #: a bound above the outputs of any operator
 _MOST_OUTPUTS = 1 << 14
+#: the most outputs of a whole graph, besides first ones, that nothing needs to read
+_MOST_SPARE = 1 << 16
+#: the most ports of a whole graph that nothing reads, below others that are read
+_MOST_UNREAD = 1 << 16
 _BACK = frozenset({"NextIteration", "RefNextIteration"})
 _MERGES = frozenset({"Merge", "RefMerge"})
 
@@ -50,6 +55,14 @@ class _Scope:
     parameters: dict[str, Tensor] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
+    #: the names of the layers whose inputs are known
+    read: set[str] = field(default_factory=set)
+    #: whether all layers so far come after those that they need
+    in_order: bool = True
+    #: what references with a port stand for
+    known: dict[str, Tensor | None] = field(default_factory=dict)
+    #: outputs that exist because a node reads them, by node and port
+    further: dict[str, dict[int, Tensor]] = field(default_factory=dict)
     #: ports assigned to the named outputs of unknown operators
     named: dict[str, dict[tuple[str, int], int]] = field(default_factory=dict)
 
@@ -66,8 +79,13 @@ class _Reader:
         self.bodies: dict[str, Any] = {}
         for body in proto.library.function:
             if body.signature.name in self.bodies:
-                raise self.error(f"two functions are named {body.signature.name!r}: rename one")
+                name = written(body.signature.name)
+                raise self.error(f"two functions are named {name}: rename one")
             self.bodies[body.signature.name] = body
+        #: the ports of the functions' outputs, by name
+        self.ports: dict[str, Mapping[str, int]] = {}
+        #: how many outputs without a reader there may still be, and ports between those with one
+        self.spare, self.unread = _MOST_SPARE, _MOST_UNREAD
 
     def error(self, what: str) -> ModelError:
         return ModelError(f"{self.name}: {what}")
@@ -99,45 +117,82 @@ class _Reader:
     def nodes(self, nodes: Sequence[Any], scope: _Scope) -> list[Layer]:
         """Read the nodes of a scope. Return the layers, producers before consumers."""
         version = self.proto.versions.producer
-        place = f" in {scope.where}" if scope.where else ""
         for node in nodes:
-            if node.name in scope.layers or node.name in scope.parameters:
-                raise self.error(f"two nodes{place} are named {node.name!r}: rename one")
-            layer = Layer(self.network, node.name, node.op, "", version, scope.where, node)
-            scope.layers[node.name] = layer
-        taken = {name: self.references(layer, scope) for name, layer in scope.layers.items()}
-        self.outputs(scope, (ref for refs in taken.values() for ref in refs))
+            name = node.name
+            if name in scope.layers or name in scope.parameters:
+                place = f" in {cut(scope.where)}" if scope.where else ""
+                raise self.error(f"two nodes{place} are named {written(name)}: rename one")
+            layer = Layer(self.network, name, node.op, "", version, scope.where, node)
+            scope.layers[name] = layer
+        for layer in scope.layers.values():
+            count = min(self.count(layer), 1 + self.spare)
+            self.spare -= max(0, count - 1)
+            layer.outputs = tuple([self.produce(layer, port, scope) for port in range(count)])
         for name, layer in scope.layers.items():
-            given = [self.tensor(ref, scope) for ref in taken[name]]
-            layer.inputs = tuple(given)
-            for tensor in given:
-                tensor.consumers.append(layer)
+            layer.inputs = tuple(self.inputs(layer, scope))
+            for tensor in layer.inputs:
+                if tensor is not None:
+                    tensor.consumers.append(layer)
+            scope.read.add(name)
+        for name, further in scope.further.items():
+            layer = scope.layers[name]
+            ports = range(len(layer.outputs), max(further) + 1)
+            self.unread -= len(ports) - len(further)
+            if self.unread < 0:
+                raise self.error(f"node {written(name)} has too many outputs that nothing reads")
+            layer.outputs += tuple(further.get(port) for port in ports)
+        for layer in scope.layers.values():
             if layer.type in _PARALLEL:
                 _split(layer)
             self.network.layers.append(layer)
-        return self.sorted(scope)
+        return list(scope.layers.values()) if scope.in_order else self.sorted(scope)
 
-    def references(self, layer: Layer, scope: _Scope) -> list[tuple[str, int]]:
-        """Return the data inputs of a layer as node (or parameter) and port."""
-        found = []
+    def count(self, layer: Layer) -> int:
+        """Return the number of a layer's outputs; there are more if other layers read them."""
+        if layer.type in self.bodies and ops.signature(layer.type) is None:
+            return len(self.bodies[layer.type].signature.output_arg)
+        return ops.output_count(layer)
+
+    def inputs(self, layer: Layer, scope: _Scope) -> Iterator[Tensor]:
+        """Yield the data inputs of a layer; note whether a later layer produces one of them."""
         for text in layer.raw.input:
-            plain = text.removeprefix("^")
-            name, *rest = plain.split(":")
-            if name in scope.parameters and not text.startswith("^"):
-                found.append((name, -1))
-                continue
-            producer = scope.layers.get(name)
-            known = producer is not None and (not text.startswith("^") or not rest)
-            port = self.port(producer, rest, scope) if producer and known else None
-            if port is None and not (text.startswith("^") and name in scope.parameters):
-                place = scope.where or "the graph"
+            name = text
+            if text.startswith("^"):
+                name, tensor = text[1:], None
+                known = name in scope.layers or name.partition(":")[0] in scope.parameters
+            else:
+                tensor = scope.tensors.get(text) if ":" not in text else scope.known.get(text)
+                if tensor is None:
+                    tensor = scope.known[text] = self.tensor(text, scope)
+                name = text.partition(":")[0]
+                known = tensor is not None
+            if not known:
+                place = cut(scope.where) or "the graph"
                 raise self.error(
-                    f"node {layer.name!r} reads {text!r}, which nothing in {place} produces: "
-                    "export the whole graph again"
+                    f"node {written(layer.name)} reads {written(text)}, which nothing in {place}"
+                    " produces: export the whole graph again"
                 )
-            if not text.startswith("^") and port is not None:
-                found.append((name, port))
-        return found
+            if name not in scope.read and name in scope.layers:
+                leads_back = layer.type in _MERGES and scope.layers[name].type in _BACK
+                scope.in_order = scope.in_order and leads_back
+            if tensor is not None:
+                yield tensor
+
+    def tensor(self, text: str, scope: _Scope) -> Tensor | None:
+        """Return a parameter, or the tensor at a port; ``None`` if nothing produces it."""
+        name, *rest = text.split(":")
+        if name in scope.parameters:
+            return scope.parameters[name]
+        producer = scope.layers.get(name)
+        port = self.port(producer, rest, scope) if producer is not None else None
+        if producer is None or port is None:
+            return None
+        if port < len(producer.outputs):
+            return producer.outputs[port]
+        further = scope.further.setdefault(name, {})
+        if port not in further:
+            further[port] = self.produce(producer, port, scope)
+        return further[port]
 
     def port(self, producer: Layer, rest: Sequence[str], scope: _Scope) -> int | None:
         """Return the output port of ``node``, ``node:1`` or, in functions, ``node:output:1``.
@@ -149,79 +204,69 @@ class _Reader:
         if not re.fullmatch("[0-9]{1,9}", rest[-1]) or len(rest) > 2:
             return None
         index = int(rest[-1])
+        if index >= _MOST_OUTPUTS:
+            return None
         known = ops.signature(producer.type)
         if len(rest) == 1:
             plain = known is not None and producer.type not in self.bodies
             if known and plain and not any(a.count or a.listed for a in known[1]):
                 return index if index < len(known[1]) else None
-            return index if index < _MOST_OUTPUTS else None
+            return index
         if producer.type in self.bodies:
-            names = [a.name for a in self.bodies[producer.type].signature.output_arg]
-            return names.index(rest[0]) + index if rest[0] in names else None
+            first = self.returned(producer.type).get(rest[0])
+            return first + index if first is not None else None
         if known:
-            for port, (argument, i) in enumerate(ops.expanded(known[1], producer)):
-                if i == index and (argument.name == rest[0] or len(known[1]) == 1):
-                    return port
-            return None
+            return ops.port_named(producer, rest[0], index)
         ports = scope.named.setdefault(producer.name, {})
         return ports.setdefault((rest[0], index), len(ports))
 
-    def outputs(self, scope: _Scope, references: Iterable[tuple[str, int]]) -> None:
-        used: dict[str, int] = {}
-        for name, port in references:
-            used[name] = max(used.get(name, 0), port + 1)
-        for name, layer in scope.layers.items():
-            own = len(self.bodies[layer.type].signature.output_arg) if self.is_call(layer) else None
-            count = max(ops.output_count(layer) if own is None else own, used.get(name, 0))
-            layer.outputs = tuple(self.produce(layer, port, scope) for port in range(count))
-
-    def is_call(self, layer: Layer) -> bool:
-        return layer.type in self.bodies and ops.signature(layer.type) is None
+    def returned(self, function: str) -> Mapping[str, int]:
+        """Return the ports of a function's outputs by their names."""
+        if function not in self.ports:
+            outputs = self.bodies[function].signature.output_arg
+            self.ports[function] = {a.name: i for i, a in reversed([*enumerate(outputs)])}
+        return self.ports[function]
 
     def produce(self, layer: Layer, port: int, scope: _Scope) -> Tensor:
         name = f"{layer.name}:{port}" if port else layer.name
-        tensor = scope.tensors[name] = Tensor(name, "layer", producer=layer)
+        tensor = scope.tensors[name] = Tensor(name, "layer", None, None, layer)
         if layer.type in self.bodies:
             return tensor
-        stated = layer.raw.attr
-        declared = layer.attribute("_output_shapes") if "_output_shapes" in stated else None
-        if isinstance(declared, tuple) and port < len(declared):
-            tensor.shape = _shape(declared[port])
+        attributes = layer.raw.attr
+        if "_output_shapes" in attributes:
+            tensor.shape = _shape(ops.entry(layer, "_output_shapes", port))
+        if layer.type in ("Const", "HostConst"):
+            if "value" in attributes:
+                value = attributes["value"].tensor
+                tensor.value, tensor.dtype = value, DTYPES.get(value.dtype)
+                dims = value.tensor_shape
+                entries = None if dims.unknown_rank else tuple([d.size for d in dims.dim])
+                tensor.shape = _shape(entries)
+            return tensor
         dynamic = ops.is_dynamic(layer.type)
         dtype = self.network.ops.dtype(layer, port) if dynamic else None
         # A resource handle stands for a variable: its values are not fed by the caller.
         if dynamic and not (dtype == "resource" and layer.type in ops.NETWORK_INPUTS):
             tensor.origin, tensor.producer = "input", None
             tensor.dtype = dtype if isinstance(dtype, str) else None
-            tensor.shape = self.fed_shape(layer, port, declared)
+            tensor.shape = self.fed_shape(layer, port)
             if ops.is_network_input(layer.type) and not scope.where:
                 self.network.inputs.append(tensor)
-        elif layer.type in ("Const", "HostConst") and "value" in stated:
-            value = stated["value"].tensor
-            tensor.value, tensor.dtype = value, DTYPES.get(value.dtype)
-            dims = value.tensor_shape
-            tensor.shape = _shape(None if dims.unknown_rank else tuple(d.size for d in dims.dim))
         return tensor
 
-    def fed_shape(self, layer: Layer, port: int, declared: Any) -> Shape | None:
+    def fed_shape(self, layer: Layer, port: int) -> Shape | None:
         """Return the shape of a fed tensor; dimensions that the file leaves open are symbolic."""
-        found, listed = layer.attribute("shape"), layer.attribute("output_shapes")
+        found = layer.attribute("shape")
         if found == () and layer.type == "Placeholder" and layer.version < 24:
             found = None  # in old graphs an empty shape means an unknown one
-        for entries in (found, *(x[port] for x in (listed, declared) if _reaches(x, port))):
+        listed = (ops.entry(layer, name, port) for name in ("output_shapes", "_output_shapes"))
+        for entries in (found, *listed):
             if _is_shape(entries):
                 return tuple(n if n >= 0 else f"{layer.name}.{i}" for i, n in enumerate(entries))
         return None
 
-    def tensor(self, reference: tuple[str, int], scope: _Scope) -> Tensor:
-        name, port = reference
-        if port < 0:
-            return scope.parameters[name]
-        found = scope.layers[name].outputs[port]
-        assert found is not None
-        return found
-
     def sorted(self, scope: _Scope) -> list[Layer]:
+        """Return the layers of a file that lists some before their producers, as few files do."""
         needs = {
             name: {
                 source
@@ -231,18 +276,11 @@ class _Reader:
             }
             for name, layer in scope.layers.items()
         }
-        seen: set[str] = set()
-        for name, needed in needs.items():  # nearly all files list producers first
-            if not needed <= seen:
-                break
-            seen.add(name)
-        else:
-            return list(scope.layers.values())
         try:
             return [scope.layers[name] for name in TopologicalSorter(needs).static_order()]
         except CycleError as error:
-            names = " -> ".join(repr(name) for name in error.args[1][:6])
-            place = scope.where or "the graph"
+            names = " -> ".join(map(written, error.args[1][:6]))
+            place = cut(scope.where) or "the graph"
             raise self.error(
                 f"the nodes {names} of {place} form a cycle: only NextIteration may lead back"
             ) from None

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_amct.errors import ModelError
+from pytest_amct.wording import cut as shortened
 
 _LONG = 1 << 12
 """The least number of characters of values that are cut out."""
@@ -44,7 +45,7 @@ def parse_text(text: bytes, message: Any, name: str, partly: bool) -> None:
     except text_format.ParseError as error:
         where = f"line {error.GetLine()}: " if error.GetLine() else ""
         what = str(error).removeprefix(f"{error.GetLine()}:{error.GetColumn()} : ")
-        what = " ".join(what.split())
+        what = shortened(" ".join(what.split()))
         raise ModelError(f"{name}: {where}not the text of a GraphDef: {what}") from None
     except RecursionError:
         raise ModelError(f"{name}: nested too deeply: is it the text of a GraphDef?") from None

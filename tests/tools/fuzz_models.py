@@ -1,11 +1,15 @@
 """Fuzz all readers of files that other programs wrote.
 
     python tests/tools/fuzz_models.py --minutes 5
+    python tests/tools/fuzz_models.py --cost
 
 Real files are mutated and read in a child process. It may use 1 GiB of memory, write no file, and
 open only files of the package. Only errors of `pytest_amct.errors` may be raised, each with a
 message of one line, within two seconds. A failing file is saved with its seed: run it again with
 ``--seed S --only N``.
+
+With ``--cost``, large models that have many of one thing are made, and what reading them costs is
+compared with parsing them (see ``cost``). ``--cost 0.1`` makes them a tenth as large.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cost
 import mutations
 import onnx
 from onnx import ModelProto
@@ -42,6 +47,7 @@ from pytest_amct.decisions.read import read_outcome
 from pytest_amct.decisions.writers.forms import write_form
 from pytest_amct.errors import AmctError, OutputError
 from pytest_amct.graphs import sources, walk
+from pytest_amct.graphs.ends import stored_types
 from pytest_amct.graphs.network import Network
 from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.graphs.text import network_text
@@ -183,7 +189,7 @@ def _ask(network: Network) -> None:
         walk.shape(tensor), walk.dtype(tensor), walk.rank(tensor), walk.origin(tensor)
         sources.source(tensor)
     for tensor in tensors[:: max(1, len(tensors) // _MOST_WALKED)]:
-        walk.stored(tensor), walk.stored_types(tensor)
+        stored_types(tensor)
     for tensor in network.inputs:
         input_spec(tensor)
     assert len(network_text(network, frozenset(network.layers[-1:]))) < 1 << 20
@@ -368,12 +374,16 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--only", type=int, help="read only this example")
+    parser.add_argument("--cost", type=float, nargs="?", const=1.0, metavar="SCALE")
+    parser.add_argument("--kind", default="", help="with --cost: only kinds with this in the name")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir(), "amct-fuzz"))
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--home", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
         child(given.child[0], given.seed, int(given.child[1]), given.home)
+    if given.cost is not None:
+        return _cost(given.cost, given.kind)
     deadline = time.monotonic() + 60 * given.minutes
     with tempfile.TemporaryDirectory(prefix="amct-fuzz-") as home:
         fuzz = Fuzz(real_files(), given.seed, Path(home), given.keep)
@@ -381,6 +391,15 @@ def main() -> int:
     counted = ", ".join(f"{n} {kind}" for kind, n in fuzz.kinds.most_common())
     print(f"seed {given.seed}: {fuzz.count} examples of {len(fuzz.files)} files: {counted}")
     return 1 if fuzz.failures else 0
+
+
+def _cost(scale: float, word: str) -> int:
+    found = []
+    for line, over in cost.rows(scale, word):
+        print(line, flush=True)
+        found.append(over)
+    print(f"{len(found) - 1 - sum(found)} of {len(found) - 1} kinds of models keep to their bounds")
+    return 1 if any(found) else 0
 
 
 if __name__ == "__main__":

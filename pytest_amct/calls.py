@@ -1,12 +1,19 @@
-"""Gives models to one quantizer, each request once, and reads the results under each release."""
+"""Gives models to one quantizer, each request once, and reads the results under each release.
+
+What does not depend on a release is done once for all of them: a case is built, read, given to the
+quantizer and saved once.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from pytest_amct.cases.networks import AnyCase
+from pytest_amct.cases.plan import Built
 from pytest_amct.decisions.decision import Outcome
 from pytest_amct.graphs.network import Network
 from pytest_amct.graphs.reading import ModelFiles
@@ -16,6 +23,7 @@ from pytest_amct.quantizers.isolation import Isolated
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.quantizers.running import ask, ask_batch
 from pytest_amct.request_options import RequestOptions
+from pytest_amct.saved import save_model
 from pytest_amct.tables.model import Spec
 
 Outcomes = tuple[Outcome, ...]
@@ -23,6 +31,18 @@ Outcomes = tuple[Outcome, ...]
 
 Given = dict[tuple[str, int], Outcomes]
 """The outcomes of examples, by the id of a case and the number of the call that it makes."""
+
+_KEPT = 256
+"""How many cases are kept. The releases judge a test in turn, and it has fewer cases than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A case that the quantizer was shown: its model, and what came back."""
+
+    built: Built
+    network: Network
+    outcomes: Outcomes
 
 
 class Calls:
@@ -42,12 +62,28 @@ class Calls:
             self.isolated = isolated or Isolated(
                 settings.quantizer, settings.rootdir, settings.timeout, settings.specs
             )
+        self._folder = settings.folder
         self._known: dict[bytes, Outcomes] = {}
+        #: the paths of saved cases, ``None`` for one that cannot be written
+        self._saved: dict[str, str | None] = {}
+        self.show = lru_cache(_KEPT)(self._show)
 
     @property
     def known(self) -> Mapping[bytes, Outcomes]:
         """The outcomes of the requests that were made, by model and options."""
         return self._known
+
+    def _show(self, case: AnyCase) -> Shown:
+        """Show a case to the quantizer. `show` does so once for all releases."""
+        built = case.build()
+        network = built.native.network()
+        return Shown(built, network, self.once(case.id, built.native, network, built.options))
+
+    def save(self, case: AnyCase, built: Built) -> str | None:
+        """Save the model of a case, unless another release has done so, see `save_model`."""
+        if case.id not in self._saved:
+            self._saved[case.id] = save_model(case, built, self._folder)
+        return self._saved[case.id]
 
     def once(
         self, case: str, model: ModelFiles, network: Network, options: RequestOptions

@@ -77,6 +77,11 @@ class Settings:
         """The releases to judge by, as named; the first decides."""
         return (self.spec, *self.more_specs)
 
+    @property
+    def folder(self) -> Path:
+        """The folder for failing models."""
+        return self.report or self.scratch
+
 
 def settings_from(values: Mapping[str, Any]) -> Settings:
     """Return the settings from their JSON form (``dataclasses.asdict``, paths as text)."""

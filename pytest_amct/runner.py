@@ -28,7 +28,6 @@ from pytest_amct.processes.journal import Journal
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.request_options import RequestOptions
 from pytest_amct.results import Result, policy_of
-from pytest_amct.saved import save_model
 from pytest_amct.tables.answers import answer, find_row
 from pytest_amct.tables.model import Spec
 from pytest_amct.verdicts import Finding, Record, judge_layer, not_quantized
@@ -147,10 +146,13 @@ class Runner:
 
     def _unsaved(self, case: Case) -> tuple[Outcome, tuple[Record, ...]]:
         """Run and judge a case without saving its model."""
-        built = case.build()
-        network = built.native.network()
-        outcome = self.run(case.id, built.native, network, built.options)
+        built, network, outcome = self._shown(case)
         return outcome, self.judge(case, built, network, outcome)
+
+    def _shown(self, case: AnyCase) -> tuple[Built, Network, Outcome]:
+        """Show a case to the quantizer; return its model and what came back under this release."""
+        shown = self.calls.show(case)
+        return shown.built, shown.network, shown.outcomes[self._index]
 
     @cached_property
     def newest_opset(self) -> int:
@@ -168,9 +170,7 @@ class Runner:
         With `stops`, raises `Stopped` if the quantizer gives no usable result for plain layers.
         """
         if case.id not in self._seen:
-            built = case.build()
-            network = built.native.network()
-            outcome = self.run(case.id, built.native, network, built.options)
+            built, network, outcome = self._shown(case)
             if stops and not came_back(outcome):
                 stopped = self.stopped(case.framework)
                 if stopped is not None:
@@ -179,7 +179,7 @@ class Runner:
             if not records:
                 raise AmctError(f"{case.id}: its model holds no layer to judge: report this")
             if any(f.status == "failed" for r in records for f in r.findings):
-                saved = save_model(case, built, self.folder)
+                saved = self.calls.save(case, built)
                 records = tuple(
                     replace(r, findings=tuple(replace(f, model=saved) for f in r.findings))
                     for r in records
@@ -312,7 +312,7 @@ class Runner:
         if first.case not in self._seen:  # explore drew and judged it, but did not keep it
             self.records(parse_case(first.case))
         case, _, outcome = self._seen[first.case]
-        path = self.folder / first.model if first.model else None
+        path = self.settings.folder / first.model if first.model else None
         lines = told(first, case.build(), self.spec.title)
         lines += [f"model      {path}", f"again      {self.again(path)}"] if path else []
         return "\n".join([*lines, *last_words(outcome), *more(group, others)])
@@ -320,11 +320,6 @@ class Runner:
     def again(self, model: Path) -> str:
         """Return the command that judges a saved model again."""
         return f"{self.settings.command} {shlex.quote(f'--amct-model={model}')}"
-
-    @property
-    def folder(self) -> Path:
-        """The folder for failing models."""
-        return self.settings.report or self.settings.scratch
 
 
 def _is_like(one: Finding, other: Finding) -> bool:

@@ -46,12 +46,12 @@ def check_pairs(runner: Runner, pairs: list[MetamorphicCase], given: Given) -> R
         networks, outcomes = _calls(runner, case.id, trial, given)
         found = _compared(runner, case.id, case.change, trial, networks, outcomes)
         if any(f.status == "failed" for f in found):
-            saved = save_pair(case, trial, runner.folder)
+            saved = save_pair(case, trial, runner.settings.folder)
             found = [replace(f, model=saved) for f in found]
             if not text:
                 text = _told(found, trial, networks)
                 if saved is not None:
-                    path = runner.folder / saved
+                    path = runner.settings.folder / saved
                     text += ["", f"models     {path.parent}", f"again      {runner.again(path)}"]
                 text += last_words(outcomes[-1])
         findings += found

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from pytest_amct.cases import catalog, metamorphic
 from pytest_amct.cases.metamorphic import MetamorphicCase, parse_metamorphic
 from pytest_amct.cases.networks import AnyCase, parse_case
+from pytest_amct.cases.plan import Case
 from pytest_amct.errors import UsageError
 from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.ids import NETWORKS, ConditionId, is_case, is_placed, is_within, matches
@@ -119,7 +120,7 @@ class Gate:
 
     def _every_case(self, group: str) -> list[AnyCase]:
         homes = self._homes(group)
-        return [case for home in homes for case in catalog.gate_cases(home, self.declared)]
+        return [case for home in homes for case in _gate_cases(home, self.declared)]
 
     def _homes(self, group: str) -> list[str]:
         """Return the groups whose cases a group runs. Treatment conditions also run their row's."""
@@ -136,6 +137,12 @@ class Gate:
         if "*" not in pattern:
             return _parse(pattern).group in (group, *self._homes(group))
         return any(matches(c.id, pattern) for c in self._every_case(group))
+
+
+@cache
+def _gate_cases(home: str, declared: frozenset[str]) -> tuple[Case, ...]:
+    """Return the enumerated cases of a group, which are the same for each release."""
+    return tuple(catalog.gate_cases(home, declared))
 
 
 def frameworks_of(quantizer: Quantizer, settings: Settings, spec: Spec) -> tuple[str, ...]:

@@ -8,10 +8,11 @@ import stat
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from onnx import ModelProto
 
+from pytest_amct.decisions.alike import alike
 from pytest_amct.decisions.amct.ascend import is_deploy
 from pytest_amct.decisions.amct.config import read_config
 from pytest_amct.decisions.amct.deploy import read_deploy
@@ -67,32 +68,40 @@ def read_outcomes(
 ) -> tuple[Outcome, ...]:
     """Return the decisions that `result` shows under each release, see `read_outcome`.
 
-    The result is read once.
+    The result is read once, and its layers are matched once for all releases that are alike.
     """
-    under = _read(original, result)
-    return tuple(map(under, specs))
+    networks, under = _read(original, result)
+    found = {i: told for part, at in alike(specs, networks) for told in (under(part),) for i in at}
+    return tuple(found[i] for i in range(len(specs)))
 
 
-def _read(original: Network, result: object) -> Callable[[Spec], Outcome]:
-    """Read a result. Return a function of the release that says what it shows."""
+class _Read(NamedTuple):
+    """A result that was read, and what it shows under a release."""
+
+    #: the networks whose layers the release tells apart
+    networks: tuple[Network, ...]
+    under: Callable[[Spec], Outcome]
+
+
+def _read(original: Network, result: object) -> _Read:
     if isinstance(result, Mapping):
         given: Mapping[Any, Any] = result
         decided = _listed(lambda: [(name, decision) for name, decision in given.items()], result)
         named = _named(original, {_name(n, result): _decision(n, d) for n, d in decided})
-        return lambda spec: named
+        return _Read((), lambda spec: named)
     if isinstance(result, AmctDecisions):
-        return partial(read_layers, original, result)
+        return _Read((original,), partial(read_layers, original, result))
     if isinstance(result, str | os.PathLike):
         result = _path(result)
         text = read_text_form(result)
         if text is not None:
-            return partial(read_layers, original, text)
+            return _Read((original,), partial(read_layers, original, text))
     if isinstance(result, ModelProto | bytes | bytearray | memoryview | str | os.PathLike):
         return _from_model(original, _model(result))
     if isinstance(result, Iterable):
         names = _listed(lambda: result, result)
         listed = _named(original, {_name(n, result): Decision() for n in names})
-        return lambda spec: listed
+        return _Read((), lambda spec: listed)
     raise OutputError(f"the quantizer returned {_described(result)}: {_ALLOWED}")
 
 
@@ -158,7 +167,7 @@ def _model(result: Any) -> bytes | str | ModelProto:
     return model
 
 
-def _from_model(original: Network, model: bytes | str | ModelProto) -> Callable[[Spec], Outcome]:
+def _from_model(original: Network, model: bytes | str | ModelProto) -> _Read:
     if original.framework != "onnx":
         raise OutputError(
             f"the quantizer returned a model, but only models of ONNX are read: for a model of"
@@ -180,7 +189,7 @@ def _from_model(original: Network, model: bytes | str | ModelProto) -> Callable[
             untold={**decided.untold, **replaced},
         )
 
-    return under
+    return _Read((original, result), under)
 
 
 # --- names -----------------------------------------------------------------------------------

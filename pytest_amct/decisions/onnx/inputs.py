@@ -14,11 +14,14 @@ from pytest_amct.decisions.onnx.quantized_constants import pair_seen
 from pytest_amct.graphs.network import Layer
 from pytest_amct.tables.model import DataFormat, Row, Spec
 
+OF_INPUTS = frozenset(("most_inputs", "int8_symmetric"))
+"""The kinds of conditions on single inputs."""
+
 
 def is_of_inputs(row: Row | None) -> bool:
     """Return whether a row has conditions on single inputs."""
     kinds = {kind for c in row.conditions for kind in c.require} if row is not None else set()
-    return not kinds.isdisjoint(("most_inputs", "int8_symmetric"))
+    return not OF_INPUTS.isdisjoint(kinds)
 
 
 def read_inputs(before: Layer, after: Layer, row: Row, spec: Spec) -> Decision | str | None:

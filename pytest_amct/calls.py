@@ -32,7 +32,7 @@ Outcomes = tuple[Outcome, ...]
 Given = dict[tuple[str, int], Outcomes]
 """The outcomes of examples, by the id of a case and the number of the call that it makes."""
 
-_KEPT = 256
+KEPT = 256
 """How many cases are kept. The releases judge a test in turn, and it has fewer cases than this."""
 
 
@@ -66,7 +66,7 @@ class Calls:
         self._known: dict[bytes, Outcomes] = {}
         #: the paths of saved cases, ``None`` for one that cannot be written
         self._saved: dict[str, str | None] = {}
-        self.show = lru_cache(_KEPT)(self._show)
+        self.show = lru_cache(KEPT)(self._show)
 
     @property
     def known(self) -> Mapping[bytes, Outcomes]:

@@ -239,7 +239,10 @@ def share_of_onnxruntime() -> Measured:
 
 
 def releases() -> list[Measured]:
-    """Measure what further releases add to a run with onnxruntime, and to answering alone."""
+    """Measure what further releases add to a run with onnxruntime, and to answering alone.
+
+    Both are ratios of processor times, without the waiting for files and other processes.
+    """
     from pytest_amct.calls import Calls
     from pytest_amct.cases import catalog
     from pytest_amct.choosing import with_releases
@@ -268,19 +271,19 @@ def releases() -> list[Measured]:
                         if group in runner.gate.every_group:
                             runner.check(group)
 
-            return _seconds(judge) / len(calls.known)
+            return _processor(judge) / len(calls.known)
 
     built = [c.build() for g in groups for c in catalog.gate_cases(g)]
 
     def first() -> float:
-        return _seconds(lambda: [answer(x) for b in built for x in b.native.network().layers])
+        return _processor(lambda: [answer(x) for b in built for x in b.native.network().layers])
 
     def further() -> float:
         networks = [b.native.network() for b in built]
         layers = [layer for network in networks for layer in network.layers]
         for layer in layers:
             answer(layer)
-        answers = _seconds(lambda: [answer(x, spec=s) for s in specs[1:] for x in layers])
+        answers = _processor(lambda: [answer(x, spec=s) for s in specs[1:] for x in layers])
         return answers / len(specs[1:])
 
     asked = [each(several) / each(one) for _ in range(3)]
@@ -319,6 +322,13 @@ def _seconds(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
+
+
+def _processor(call: Callable[[], object]) -> float:
+    """Return the processor time of a call, which other processes on the machine hardly change."""
+    start = time.process_time()
+    call()
+    return time.process_time() - start
 
 
 if __name__ == "__main__":

@@ -71,8 +71,10 @@ def read_outcomes(
     The result is read once, and its layers are matched once for all releases that are alike.
     """
     networks, under = _read(original, result)
-    found = {i: told for part, at in alike(specs, networks) for told in (under(part),) for i in at}
-    return tuple(found[i] for i in range(len(specs)))
+    found: dict[int, Outcome] = {}
+    for part, positions in alike(specs, networks):
+        found |= dict.fromkeys(positions, under(part))
+    return tuple(found[position] for position in range(len(specs)))
 
 
 class _Read(NamedTuple):

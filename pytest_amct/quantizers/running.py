@@ -110,9 +110,16 @@ def _asked(
     except OSError as error:  # usually no space
         message = f"its files could not be written: {words(error)}"
         outcomes = (Outcome("errored", message=message),) * len(specs)
-    return tuple(
-        replace(o, message=_repeatable(o.message), output=_repeatable(output)) for o in outcomes
-    )
+    output = _repeatable(output)
+    return _each(outcomes, lambda o: replace(o, message=_repeatable(o.message), output=output))
+
+
+def _each(
+    outcomes: tuple[Outcome, ...], change: Callable[[Outcome], Outcome]
+) -> tuple[Outcome, ...]:
+    """Change the outcomes under each release. Most of them are the same object."""
+    changed = {id(outcome): change(outcome) for outcome in outcomes}
+    return tuple(changed[id(outcome)] for outcome in outcomes)
 
 
 def ask_batch(
@@ -150,7 +157,7 @@ def ask_batch(
         raise
     except BaseException:  # the retry reports it
         return []
-    return [tuple(replace(o, message=_repeatable(o.message)) for o in each) for each in found]
+    return [_each(under, lambda o: replace(o, message=_repeatable(o.message))) for under in found]
 
 
 def make_request(
@@ -245,7 +252,7 @@ def _read(
     try:
         outcomes = read_outcomes(network, result, specs)
         why = _validate(quantizer, request, result)
-        return tuple(replace(outcome, unvalidated=why) for outcome in outcomes)
+        return _each(outcomes, lambda outcome: replace(outcome, unvalidated=why))
     except (OutputError, ModelError) as error:
         return Outcome("invalid-output", message=said(error))
     except KeyboardInterrupt:

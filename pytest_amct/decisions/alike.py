@@ -16,7 +16,7 @@ from pytest_amct.tables.model import Condition, Row, Spec
 
 
 def alike(specs: Sequence[Spec], networks: Iterable[Network]) -> list[tuple[Spec, list[int]]]:
-    """Group releases that say the same of the layers of some networks, as far as reading goes.
+    """Group releases that say the same for the layers of some networks, as far as reading goes.
 
     Return for each group what reading needs of it, and the positions of its releases.
     """

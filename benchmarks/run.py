@@ -5,6 +5,7 @@ python benchmarks/run.py            # prints a table; exit status 1 if a bound i
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import tempfile
@@ -326,6 +327,7 @@ def _seconds(call: Callable[[], object]) -> float:
 
 def _processor(call: Callable[[], object]) -> float:
     """Return the processor time of a call, which other processes on the machine hardly change."""
+    gc.collect()  # what earlier calls left behind
     start = time.process_time()
     call()
     return time.process_time() - start

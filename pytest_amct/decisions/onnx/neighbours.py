@@ -113,14 +113,14 @@ def _passes(layer: Layer) -> bool:
 
 def _is_quantized(layer: Layer, spec: Spec) -> bool:
     """Return whether a layer of the result may be quantized. In doubt it is."""
-    known = once(layer.network, _known)
-    if (spec.source, layer) not in known:
-        known[spec.source, layer] = _may_be_quantized(layer, spec)
-    return known[spec.source, layer]
+    _, known = once(layer.network, _known).setdefault(id(spec), (spec, {}))
+    if layer not in known:
+        known[layer] = _may_be_quantized(layer, spec)
+    return known[layer]
 
 
-def _known(network: Network) -> dict[tuple[str, Layer], bool]:
-    return {}  # by table file, too, as each lists other types
+def _known(network: Network) -> dict[int, tuple[Spec, dict[Layer, bool]]]:
+    return {}  # by release, as each lists other types; a release that is kept keeps its `id`
 
 
 def _may_be_quantized(layer: Layer, spec: Spec) -> bool:

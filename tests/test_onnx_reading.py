@@ -11,6 +11,7 @@ from onnx import AttributeProto, NodeProto, TensorProto, helper
 from tiny_models import FLOAT, IMAGE, INT64, answer_of, graph, model, node, numbers, stored, verdict
 
 import pytest_amct
+from pytest_amct.graphs import calls
 
 CONV = node("Conv", ["x", "w"], ["y"], name="conv")
 WEIGHT = (4, 4, 3, 3)
@@ -198,6 +199,23 @@ def test_what_a_call_passes_for_an_attribute_counts_in_the_body() -> None:
     alone, both = (model(*calls[:n], **SMALL, functions=[block]) for n in (1, 2))
     assert answer_of(alone, made="r").verdict == "forbidden"
     assert answer_of(both, made="r").verdict == "unspecified"
+
+
+def test_parameters_beyond_the_bound_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each tensor of a function holds a bit for each parameter; the rest shares one."""
+    add = node("Add", ["p0", "p2"], ["r"])
+    names, imports = ["p0", "p1", "p2"], [helper.make_opsetid("", 21)]
+    sums = helper.make_function("f", "sums", names, ["r"], [add], imports)
+    held: dict[str, Any] = dict.fromkeys("xabc", WEIGHT) | {"functions": [sums]}
+    of_constants, of_data = (
+        [node("sums", ["a", "b", third], ["w"], domain="f"), node("Conv", ["x", "w"], ["y"])]
+        for third in ("c", "x")
+    )
+    assert verdict(*of_constants, **held) == "quantizable"
+    assert verdict(*of_data, **held) == "forbidden"
+    monkeypatch.setattr(calls, "_MOST", 2)
+    assert verdict(*of_constants, **held) == "unspecified"
+    assert verdict(*of_data, **held) == "forbidden"  # the argument of a single call is known
 
 
 def test_a_function_with_the_name_of_an_operator_is_judged_as_neither() -> None:

@@ -14,6 +14,12 @@ from operator import or_
 from pytest_amct.graphs.folding import fold, is_call, port_of, present
 from pytest_amct.graphs.network import Layer, Network, Tensor
 
+_MOST = 1 << 12
+"""The most parameters of a function that are told apart; the arguments of further ones are unknown.
+
+Each tensor of a function holds a bit for each parameter.
+"""
+
 Place = Tensor | tuple[Tensor]
 """A tensor on a way back. In a tuple, the way came into a function through one of its calls.
 
@@ -42,9 +48,9 @@ def returned_by(tensor: Tensor) -> Tensor | None:
 def arguments(call: Layer, parameters: int) -> list[Tensor | None]:
     """Return the arguments of a call for these parameters; bit i stands for parameter i.
 
-    ``None`` at the end stands for all that the call leaves out.
+    ``None`` at the end stands for all that the call leaves out, and for those beyond `_MOST`.
     """
-    given = len(call.inputs)
+    given = min(len(call.inputs), _MOST)
     bits = f"{parameters & ~(-1 << given):b}"[::-1]
     found = [call.inputs[i] for i, bit in enumerate(bits) if bit == "1"]
     return [*found, None] if parameters >> given else found
@@ -73,7 +79,7 @@ class Reach:
 
     def _combine(self, tensor: Tensor, found: Sequence[int]) -> int:
         if tensor.origin == "parameter":
-            return 1 << self.positions[tensor]
+            return 1 << min(self.positions[tensor], _MOST)
         layer = tensor.producer
         if layer is not None and found and is_call(tensor):
             given = dict(zip(present(layer, range(len(layer.inputs))), found[1:], strict=True))

@@ -61,7 +61,9 @@ def _fill(scopes: list[dict[str, Tensor]], make: Callable[[], ModelProto]) -> No
         model = make()
         if grows(model):
             return
-        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        data = model.SerializeToString()
+        del model  # onnx makes three more copies
+        inferred = onnx.shape_inference.infer_shapes(data, data_prop=True)
     except Exception:  # whatever onnx raises on an invalid model, the shapes are unknown
         return
     for tensors, graph in zip(scopes, _graphs(inferred.graph), strict=False):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from pytest_amct.cases.plan import Built, target_layers
@@ -17,14 +18,18 @@ MOST_SHOWN = 5
 """Findings that a failing test lists."""
 
 
-def told(finding: Finding, built: Built, release: str) -> list[str]:
-    """Return the lines that report a finding, with the model that shows it."""
+def told(finding: Finding, built: Built, release: str, spec: str) -> list[str]:
+    """Return the lines that report a finding, with the model that shows it.
+
+    `release` is the title of the tables, `spec` what the user names them by.
+    """
     lines = [sentence(finding), "", f"case       {finding.case}"]
     lines.append(f"condition  {finding.condition}")
     if finding.row:
         lines.append(f"row        {finding.row} of {release}")
     if finding.kind == "over-quantized":
-        lines.append(f"explained  pytest-amct rule {finding.condition}")
+        own = f" {shlex.quote(f'--spec={spec}')}" if spec.endswith(".toml") else ""
+        lines.append(f"explained  pytest-amct rule {finding.condition}{own}")
     network = built.native.network()
     target = target_layers(network, built.targets)
     marked = [layer for layer in target if str(layer) == finding.layer] or target

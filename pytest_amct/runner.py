@@ -313,7 +313,8 @@ class Runner:
             self.records(parse_case(first.case))
         case, _, outcome = self._seen[first.case]
         path = self.settings.folder / first.model if first.model else None
-        lines = told(first, case.build(), self.spec.title)
+        spec = self.settings.specs[self._index]
+        lines = told(first, case.build(), self.spec.title, spec)
         lines += [f"model      {path}", f"again      {self.again(path)}"] if path else []
         return "\n".join([*lines, *last_words(outcome), *more(group, others)])
 

@@ -19,7 +19,8 @@ from pytest_amct.quantizers.protocol import SETTINGS
 from pytest_amct.runner import Runner
 from pytest_amct.tables.loader import load_spec, published
 
-BOTH = tuple(map(load_spec, ("cann-7.0.0", "cann-9.2.0.beta1")))
+OLD, NEW = "cann-7.0.0", "cann-9.2.0.beta1"
+BOTH = (load_spec(OLD), load_spec(NEW))
 EVERYTHING = frozenset({"nonuniform", "weight_only", *SETTINGS})
 
 
@@ -30,7 +31,7 @@ def runners(folder: Path) -> list[Runner]:
         return [node.name for node in model.graph.node]  # type: ignore[attr-defined]
 
     tool = FunctionQuantizer("every", quantize)
-    settings = Settings("every", max_examples=0, scratch=folder)
+    settings = Settings("every", OLD, more_specs=(NEW,), max_examples=0, scratch=folder)
     calls = Calls(tool, BOTH, settings)
     return [Runner(tool, spec, settings, None, calls) for spec in BOTH]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import jsonschema
 import pytest
 from toy_repository import CHEAP, ToyRepository
 
+from pytest_amct import cli
 from pytest_amct.calls import Calls
 from pytest_amct.cases.networks import NetworkCase, parse_case
 from pytest_amct.decisions.decision import Decision
@@ -156,6 +158,7 @@ def test_results_of_workers_hold_every_release(adds: ToyRepository) -> None:
 
 def exploring(quantize: Any, folder: Path, *names: str, **given: Any) -> Explorer:
     """An explorer for the first of these releases, with runners for the others."""
+    given |= {"spec": names[0], "more_specs": names[1:]}
     settings = Settings("it", profile="explore", scratch=folder, **given)
     tool, specs = FunctionQuantizer("it", quantize), [*map(load_spec, names)]
     calls = Calls(tool, specs, settings)
@@ -252,3 +255,14 @@ def test_failing_examples_of_one_release_survive_a_search_under_another(tmp_path
     assert 1 < examples(NEW, seed=6) < 20
     assert examples(OLD, seed=3) == 20
     assert examples(NEW, seed=3) == 1
+
+
+def test_a_failure_by_a_table_file_of_the_repository_names_it(adds: ToyRepository) -> None:
+    own = adds.path / "my tables.toml"
+    own.write_text('release = "own"\ntitle = "Own"\nextends = "cann-7.0.0"\n')
+    adds.quantizer("return {n.name: True for n in model.graph.node}")
+    run = adds.amct(f"--amct-spec={own}", f"--amct-select={CHEAP}")
+    assert run.code == 1, run.text
+    named = shlex.quote(f"--spec={own}")
+    assert f"explained  pytest-amct rule {CHEAP} {named}" in run.text
+    assert cli.main(["rule", CHEAP, f"--spec={own}"]) == 0

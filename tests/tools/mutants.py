@@ -49,9 +49,9 @@ OPERATORS = {
 """One operator for each kind of change. The others change annotations or repeat these."""
 
 TESTS = (
-    "pinned pinned_values kinds table_corners verdicts tables matching onnx_reading caffe_reading"
-    " api caffe_opinion tensorflow_tables tensorflow_weights tensorflow_functions"
-    " tensorflow_reading tensorflow_opinion answers"
+    "pinned pinned_values kinds table_corners releases verdicts tables matching onnx_reading"
+    " caffe_reading reading_inputs diff api caffe_opinion tensorflow_tables tensorflow_weights"
+    " tensorflow_functions tensorflow_reading tensorflow_opinion answers"
 )
 """Tests of this code, the quick ones first; the long gates would find little more."""
 

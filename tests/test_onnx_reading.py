@@ -11,7 +11,7 @@ from onnx import AttributeProto, NodeProto, TensorProto, helper
 from tiny_models import FLOAT, IMAGE, INT64, answer_of, graph, model, node, numbers, stored, verdict
 
 import pytest_amct
-from pytest_amct.graphs import calls
+from pytest_amct.graphs import calls, sources, walk
 
 CONV = node("Conv", ["x", "w"], ["y"], name="conv")
 WEIGHT = (4, 4, 3, 3)
@@ -400,3 +400,38 @@ def test_invalid_locations_of_external_data_are_ignored(tmp_path: Path) -> None:
         assert pytest_amct.judge(path, ["conv"]) == []
     with pytest.raises(pytest_amct.ModelError, match=r"a\\x00b: not the path"):
         pytest_amct.read_onnx("a\0b")
+
+
+def test_the_rank_of_a_pool_is_unknown_or_that_of_its_data() -> None:
+    pool = node("MaxPool", ["x"], ["y"])
+    told = {shape: answer_of(model(pool, x=shape)) for shape in (IMAGE, None)}
+    assert (told[IMAGE].verdict, told[None].verdict) == ("quantizable", "unspecified")
+    assert "data of rank 4" in [r.observed for r in told[IMAGE].reasons]
+    assert "the rank of the pool is unknown" in [r.observed for r in told[None].reasons]
+    assert walk.dtype(None) is walk.shape(None) is None  # an input that is left out
+
+
+def test_a_parameter_that_a_call_leaves_out_is_unknown() -> None:
+    imports = [helper.make_opsetid("", 21)]
+    conv = node("Conv", ["a", "b"], ["r"], name="inside")
+    function = helper.make_function("f", "F", ["a", "b"], ["r"], [conv], imports)
+    calls_ = [node("F", ["x", "w"], ["y"], domain="f"), node("F", ["x"], ["z"], domain="f")]
+    for whole, expected in ((calls_[:1], "stored constant 'w'"), (calls_, "call sites differ")):
+        network = pytest_amct.read_onnx(model(*whole, x=IMAGE, w=WEIGHT, functions=[function]))
+        weight = network.layer("inside").input(1)
+        assert weight is not None and expected in sources.source(weight).why
+
+
+def test_a_shape_behind_an_inner_call_depends_on_the_outer_one() -> None:
+    inner = _function("Inner", node("Identity", ["a"], ["r"]))
+    body = [
+        node("Inner", ["a"], ["v"], domain="local"),
+        node("Shape", ["v"], ["s"]),
+        node("ConstantOfShape", ["s"], ["r"]),
+    ]
+    outer = _function("Outer", *body)
+    one = [node("Outer", ["w"], ["v"], domain="local"), node("Conv", ["x", "v"], ["y"])]
+    two = [node("Outer", ["u"], ["t"], domain="local"), node("Conv", ["x", "t"], ["z"])]
+    held: dict[str, Any] = {"x": IMAGE, "w": WEIGHT, "u": WEIGHT, "functions": [inner, outer]}
+    assert verdict(*one, **held) == "quantizable"
+    assert verdict(*one, *two, **held) == "unspecified"

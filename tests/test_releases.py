@@ -316,6 +316,17 @@ def test_a_release_says_where_it_was_read(release: str) -> None:
     assert spec.title and spec.source == f"{release}.toml"
 
 
+@pytest.mark.parametrize("between", ["Identity(w)", "Transpose(w)"])
+def test_a_constant_of_the_right_rank_behind_another_layer_holds_by_inference(between: str) -> None:
+    stored_at_the_port = onnx("MatMul(x, w)")
+    behind = onnx("MatMul(x, v)", before=f"v = {between}")
+    found = [answer(x, spec=load_spec("cann-9.2.0.beta1")) for x in (stored_at_the_port, behind)]
+    assert [(a.verdict, a.basis) for a in found] == [
+        ("quantizable", "stated"),
+        ("quantizable", "inferred"),
+    ]
+
+
 # --- a file that extends another ------------------------------------------------------------------
 
 OWN = """

@@ -158,7 +158,7 @@ def declarations(n: int) -> ModelProto:
 # --- one tensor, many layers ----------------------------------------------------------------------
 
 
-@kind(60_000, WALKED)
+@kind(60_000)
 def layers_that_share_a_weight(n: int) -> ModelProto:
     made, graph = _model()
     _weight(graph, "w", 4, 4, 1, 1)
@@ -167,7 +167,7 @@ def layers_that_share_a_weight(n: int) -> ModelProto:
     return made
 
 
-@kind(30_000, WALKED)
+@kind(30_000)
 def layers_that_share_a_computed_weight(n: int) -> ModelProto:
     made, graph = _model()
     _weight(graph, "w")
@@ -322,7 +322,7 @@ def nodes_listed_backwards(n: int) -> ModelProto:
     return made
 
 
-@kind(40_000, WALKED)
+@kind(40_000)
 def shapes_of_shapes(n: int) -> ModelProto:
     made, graph = _model()
     for i in range(n // 2):
@@ -443,7 +443,7 @@ def many_branches(n: int) -> ModelProto:
     return made
 
 
-@kind(20_000, WALKED)
+@kind(20_000)
 def large_branches(n: int) -> ModelProto:
     made, graph = _model()
     _declare(graph.input.add(), "c", (), BOOL)
@@ -687,7 +687,7 @@ def weights_that_a_function_gets(n: int) -> ModelProto:
     return made
 
 
-@kind(1_000, CALLED)
+@kind(1_000)
 def calls_with_many_arguments(n: int) -> ModelProto:
     """A function of many parameters that many layers call, each with all arguments."""
     made, graph = _model()

@@ -241,7 +241,7 @@ def a_long_list(n: int) -> Any:
     return made
 
 
-@kind(100_000, WALKED)
+@kind(100_000)
 def a_stored_shape_of_many_dimensions(n: int) -> Any:
     made = _graph()
     _const(made.node, "w", *[1] * n)
@@ -347,7 +347,7 @@ def a_weight_computed_from_data(n: int) -> Any:
     return made
 
 
-@kind(30_000, WALKED)
+@kind(30_000)
 def switches_and_merges(n: int) -> Any:
     made = _graph()
     _add(made.node, "Placeholder", "c", dtype=NUMBERS["bool"])
@@ -390,7 +390,7 @@ def calls_of_one_function(n: int) -> Any:
     return made
 
 
-@kind(300, CALLED)
+@kind(300)
 def attributes_of_calls(n: int) -> Any:
     made = _graph()
     body = _function(made, "F")
@@ -407,7 +407,7 @@ def attributes_of_calls(n: int) -> Any:
     return made
 
 
-@kind(100_000, CALLED)
+@kind(100_000)
 def attributes_that_no_call_passes(n: int) -> Any:
     made = _graph()
     body = _function(made, "F")
@@ -419,7 +419,7 @@ def attributes_that_no_call_passes(n: int) -> Any:
     return made
 
 
-@kind(100_000, CALLED)
+@kind(100_000)
 def a_long_list_that_a_call_passes(n: int) -> Any:
     made = _graph()
     body = _function(made, "F")
@@ -443,7 +443,7 @@ def functions_that_nobody_calls(n: int) -> Any:
     return made
 
 
-@kind(10_000, CALLED)
+@kind(10_000)
 def branches(n: int) -> Any:
     made = _graph()
     _add(made.node, "Placeholder", "c", dtype=NUMBERS["bool"])

@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 from onnx import AttributeProto, NodeProto, TensorProto, helper
 from tiny_models import FLOAT, IMAGE, INT64, answer_of, graph, model, node, numbers, stored, verdict
 
 import pytest_amct
 from pytest_amct.graphs import calls, sources, walk
+from pytest_amct.graphs.onnx.ops import _CONVOLUTIONS, _KEEP_RANK
 
 CONV = node("Conv", ["x", "w"], ["y"], name="conv")
 WEIGHT = (4, 4, 3, 3)
@@ -435,3 +437,39 @@ def test_a_shape_behind_an_inner_call_depends_on_the_outer_one() -> None:
     held: dict[str, Any] = {"x": IMAGE, "w": WEIGHT, "u": WEIGHT, "functions": [inner, outer]}
     assert verdict(*one, **held) == "quantizable"
     assert verdict(*one, *two, **held) == "unspecified"
+
+
+def test_a_rank_behind_operators_that_keep_it_needs_no_inference() -> None:
+    def inferred(network: Any) -> None:
+        asked.append(network)
+
+    asked: list[Any] = []
+    kept = [node("Relu", ["x"], ["a"]), node("Conv", ["a", "w"], ["y"])]
+    network = pytest_amct.read_onnx(model(*kept, x=IMAGE, w=WEIGHT))
+    network.infer_shapes = inferred
+    made = network.layers[-1].outputs[0]
+    assert made is not None and walk.rank(made) == 4
+    assert asked == []
+    turned = pytest_amct.read_onnx(model(node("Flatten", ["x"], ["y"]), x=IMAGE))
+    turned.infer_shapes = inferred
+    flat = turned.layers[-1].outputs[0]
+    assert flat is not None and walk.rank(flat) is None
+    assert asked == [turned]
+
+
+@pytest.mark.parametrize("type_", sorted({*_KEEP_RANK, *_CONVOLUTIONS}))
+def test_onnx_agrees_on_what_keeps_the_rank(type_: str) -> None:
+    """Its own inference gives the first output the rank of the first input."""
+    single = onnx.defs.OpSchema.FormalParameterOption.Single
+    needed = [p for p in onnx.defs.get_schema(type_).inputs if p.option == single]
+    shape = WEIGHT if type_ in _CONVOLUTIONS else (4,)
+    others = [stored(f"p{i}", shape) for i in range(1, len(needed))]
+    dtype = TensorProto.BOOL if type_ == "Not" else FLOAT
+    given: dict[str, Any] = {"Cast": {"to": FLOAT}, "LRN": {"size": 1}}.get(type_, {})
+    if type_ in ("AveragePool", "MaxPool"):
+        given = {"kernel_shape": [1, 1]}
+    operator = node(type_, ["x", *(other.name for other in others)], ["y"], **given)
+    made = model(operator, inputs={"x": (dtype, IMAGE)}, constants=others)
+    del made.graph.output[:]  # it declares another type
+    (info,) = onnx.shape_inference.infer_shapes(made, strict_mode=True).graph.value_info
+    assert len(info.type.tensor_type.shape.dim) == len(IMAGE)

@@ -296,7 +296,7 @@ EXAMPLES: dict[str, list[Example]] = {
 
 
 def test_every_release_has_examples() -> None:
-    assert sorted(EXAMPLES) == releases()
+    assert tuple(sorted(EXAMPLES)) == releases()
     assert min(map(len, EXAMPLES.values())) >= 3
 
 

@@ -171,6 +171,9 @@ class Ops(Protocol):
     def takes(self, layer: Layer) -> Mapping[int, Takes]:
         """Return what the operator uses of each input port of which it does not use the values."""
 
+    def keeps_rank(self, layer: Layer) -> bool:
+        """Return whether the first output surely has the rank of the first input."""
+
     def dtype(self, layer: Layer, port: int) -> str | int | None:
         """Return the dtype of an output: its name, or the input port with the same, or ``None``."""
 

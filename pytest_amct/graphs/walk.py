@@ -113,7 +113,7 @@ def shape(tensor: Tensor | None) -> Shape | None:
 def rank(tensor: Tensor) -> int | None:
     """Return the rank of a tensor, ``None`` if unknown.
 
-    If the file does not declare it, look behind Identity, Transpose and function calls first.
+    If the file does not declare it, look behind function calls and operators that keep it first.
     """
     if tensor.shape is not None:
         return len(tensor.shape)
@@ -127,8 +127,12 @@ def rank(tensor: Tensor) -> int | None:
 def _rank_needs(tensor: Tensor) -> Sequence[Tensor]:
     if tensor.shape is not None:
         return ()
-    body = returned_by(tensor) if is_call(tensor) else None
-    return [body] if body is not None else _handed_on(tensor)
+    layer = tensor.producer
+    if layer is not None and is_call(tensor):
+        body = returned_by(tensor)
+        return [body] if body is not None else ()
+    kept = layer is not None and tensor is layer.outputs[0] and layer.network.ops.keeps_rank(layer)
+    return present(layer, (0,)) if layer is not None and kept else _handed_on(tensor)
 
 
 def _rank_of(tensor: Tensor, found: Sequence[int | None]) -> int | None:

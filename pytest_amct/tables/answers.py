@@ -191,10 +191,16 @@ def _reasons(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> tupl
 
 
 def _unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
-    explained = partial(_why_unlisted, layer, table, spec)
-    if _not_seen(layer, table, spec):
-        return Answer("unspecified", "stated", None, explained)
-    return Answer("forbidden", _basis_of_list(layer, table, spec), None, explained)
+    known, key = once(spec, _of_missing_types), (table, layer.framework)
+    if key not in known:
+        unseen = _not_seen(layer, table, spec)
+        basis = _basis_of_list(layer, table, spec)
+        known[key] = ("unspecified", "stated") if unseen else ("forbidden", basis)
+    return Answer(*known[key], None, partial(_why_unlisted, layer, table, spec))
+
+
+def _of_missing_types(spec: Spec) -> dict[tuple[str, str], tuple[Verdict, Basis]]:
+    return {}
 
 
 def _not_seen(layer: Layer, table: str, spec: Spec) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_amct.graphs import sources, walk
@@ -33,17 +33,36 @@ def facts_of(network: Network, spec: Spec) -> Facts:
     # A spec is not hashable. The facts keep it alive, so no other spec can get the same `id`.
     facts = known.get(id(spec))
     if facts is None:
-        with uncollected():  # the facts stay alive, so there is no garbage to collect
-            weights = [*_weights(network, spec)]
-            constant = ((x, w) for x, w, _ in weights if sources.source(w).kind == "constant")
-            sharing = Sharing(constant)  # nothing else can be shared
-            walk.note_dtypes(network)
-            facts = known[id(spec)] = Facts(spec, sharing, float16_rule(network, weights))
+        weights = [*_weights(network, spec)]
+        # Most releases say the same about the weights of a network.
+        alike = once(network, _of_weights)
+        key = tuple((layer, ports) for layer, _, ports in weights)
+        if key not in alike:
+            alike[key] = _work_out(network, weights)
+        facts = known[id(spec)] = Facts(spec, *alike[key])
     return facts
 
 
 def _known(network: Network) -> dict[int, Facts]:
     return {}
+
+
+def _of_weights(network: Network) -> dict[tuple[tuple[Layer, Ports], ...], tuple[Sharing, Seen]]:
+    return {}
+
+
+def _work_out(
+    network: Network, weights: Sequence[tuple[Layer, Tensor, Ports]]
+) -> tuple[Sharing, Seen]:
+    with uncollected():  # the facts stay alive, so there is no garbage to collect
+        constant = ((x, w) for x, w, _ in weights if sources.source(w).kind == "constant")
+        sharing = Sharing(constant)  # nothing else can be shared
+        once(network, _note_dtypes)
+        return sharing, float16_rule(network, weights)
+
+
+def _note_dtypes(network: Network) -> None:
+    walk.note_dtypes(network)
 
 
 def _weights(network: Network, spec: Spec) -> Iterator[tuple[Layer, Tensor, Ports]]:

@@ -37,12 +37,12 @@ _CONDITION = re.compile(r"[\w.-]+|settings/[\w.-]+/[\w.-]+/[\w.-]+")
 """The form of a condition's id: one word, or the full id of a setting."""
 
 
-def releases() -> list[str]:
+@cache
+def releases() -> tuple[str, ...]:
     """Return the names of the releases that come with this package."""
     folder = resources.files("pytest_amct.tables")
-    return sorted(
-        f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")
-    )
+    files = (file.name for file in folder.iterdir())
+    return tuple(sorted(f.removesuffix(".toml") for f in files if f.endswith(".toml")))
 
 
 def published() -> list[str]:
@@ -68,7 +68,7 @@ def load_spec(name: str | os.PathLike[str] = DEFAULT_RELEASE) -> Spec:
         raise UsageError(f"spec {written(name)}: must be the name of a release or a path")
     text = os.fsdecode(name)
     if not text.endswith(".toml"):
-        return _load(_chain(_release(LATEST_RELEASE if text == LATEST else text)))
+        return _published(LATEST_RELEASE if text == LATEST else text)
     try:
         return _load(_chain(_own(Path(text), text)))
     except (FileNotFoundError, NotADirectoryError):
@@ -78,6 +78,11 @@ def load_spec(name: str | os.PathLike[str] = DEFAULT_RELEASE) -> Spec:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise UsageError(f"spec {text!r}: cannot be read ({why}): name another file") from None
+
+
+@cache
+def _published(name: str) -> Spec:
+    return _load(_chain(_release(name)))
 
 
 def spec_or_default(spec: Spec | None) -> Spec:

@@ -86,6 +86,10 @@ class CaffeOps:
         """Return an empty mapping: every layer uses the values of its bottoms."""
         return {}
 
+    def keeps_rank(self, layer: Layer) -> bool:
+        """Return false: see `ranks`."""
+        return False
+
     def dtype(self, layer: Layer, port: int) -> str | int | None:
         """Return float32, the type of every blob between layers."""
         return "float32"

@@ -61,6 +61,15 @@ _RANDOM = {
 #: operators whose value comes from the first input alone, whatever types the others have
 _FIRST_OPERAND = {"DequantizeLinear", "QuantizeLinear", "Cast", "CastLike", "Clip", "Pad", "Pow"}
 #: the most steps back to a flag, so that the cost of a long chain is not quadratic
+_KEEP_RANK = frozenset(
+    "Abs Acos Acosh Asin Asinh Atan Atanh AveragePool BatchNormalization Cast Ceil Celu Clip Cos"
+    " Cosh Elu Erf Exp Floor Gelu GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish"
+    " InstanceNormalization IsInf IsNaN LRN LeakyRelu Log LogSoftmax MaxPool Mish Neg Not"
+    " Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softmax Softplus Softsign Sqrt Tan"
+    " Tanh ThresholdedRelu".split()
+)
+_CONVOLUTIONS = ("Conv", "ConvTranspose")
+
 _FLAG_HOPS = 100
 #: the largest version that onnx accepts; files may name a larger one
 _LAST_VERSION = 2**31 - 1
@@ -210,6 +219,15 @@ class OnnxOps:
     def takes(self, layer: Layer) -> Mapping[int, Takes]:
         """Return the input ports of which the operator uses only the shape or the type."""
         return _VALUES if layer.domain else _TAKES.get(layer.type, _VALUES)
+
+    def keeps_rank(self, layer: Layer) -> bool:
+        """Return whether the first output has the rank of the first input.
+
+        Of a convolution, onnx infers it only if the shape of the weight is known.
+        """
+        weight = layer.input(1) if layer.type in _CONVOLUTIONS else None
+        kept = layer.type in _KEEP_RANK or (weight is not None and weight.shape is not None)
+        return kept and not layer.domain
 
     def dtype(self, layer: Layer, port: int) -> str | int | None:
         """Return the dtype of an output, by the operator's schema and attributes."""

@@ -286,6 +286,10 @@ class TensorflowOps:
         """Return the input ports of which the operator uses only the shape."""
         return _TAKES.get(layer.type, _VALUES)
 
+    def keeps_rank(self, layer: Layer) -> bool:
+        """Return false: shapes are inferred in one go."""
+        return False
+
     def dtype(self, layer: Layer, port: int) -> str | int | None:
         """Return the dtype of an output, by the operator's signature and attributes."""
         known = signature(layer.type)

@@ -57,12 +57,8 @@ def _work_out(
     with uncollected():  # the facts stay alive, so there is no garbage to collect
         constant = ((x, w) for x, w, _ in weights if sources.source(w).kind == "constant")
         sharing = Sharing(constant)  # nothing else can be shared
-        once(network, _note_dtypes)
+        once(network, walk.note_dtypes)
         return sharing, float16_rule(network, weights)
-
-
-def _note_dtypes(network: Network) -> None:
-    walk.note_dtypes(network)
 
 
 def _weights(network: Network, spec: Spec) -> Iterator[tuple[Layer, Tensor, Ports]]:

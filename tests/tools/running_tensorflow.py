@@ -6,6 +6,7 @@ import os
 import platform
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -13,6 +14,9 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # for scripts; `conftest` explains why
 
 _HAS_ONEDNN = platform.machine() in ("x86_64", "AMD64")
+_HALF = 19
+"""The number of Float16 in TensorFlow's enum ``DataType``."""
+
 _NO_KERNEL = re.compile(
     r"only supports (the )?NHWC|only supported for NHWC"
     r"|not (yet )?support dilation|only supports dilated rates of 1"
@@ -20,9 +24,38 @@ _NO_KERNEL = re.compile(
 
 
 def lacks_kernel(error: Exception) -> bool:
-    """Return whether a graph was imported and fails only because the oneDNN kernels are off."""
+    """Return whether a graph was imported and fails only because a kernel of oneDNN is missing.
+
+    They may be switched off, and those of Float16 exist on some processors only.
+    """
     off = not _HAS_ONEDNN or os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
-    return off and _NO_KERNEL.search(str(error)) is not None
+    if _NO_KERNEL.search(str(error)) is None:
+        return False
+    return off or (_is_of_float16(error) and not has_float16_kernels())
+
+
+def _is_of_float16(error: Exception) -> bool:
+    node = getattr(error, "node_def", None)
+    return node is not None and "T" in node.attr and node.attr["T"].type == _HALF
+
+
+@cache
+def has_float16_kernels() -> bool:
+    """Return whether TensorFlow runs a Float16 convolution in NCHW on this processor."""
+    import numpy as np
+    import tensorflow as tf
+
+    with tf.Graph().as_default() as graph:
+        data, weight = (tf.constant(np.ones((1, 1, 1, 1)), tf.float16) for _ in range(2))
+        made = tf.raw_ops.Conv2D(
+            input=data, filter=weight, strides=[1] * 4, padding="VALID", data_format="NCHW"
+        )
+        try:
+            with tf.compat.v1.Session(graph=graph) as session:
+                session.run(made)
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+            return False
+    return True
 
 
 def run(data: bytes, wanted: str = "") -> tuple[int, ...]:

@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
-from pytest_amct.audit import check_model
 from pytest_amct.cases import catalog
 from pytest_amct.cases.plan import target_layers
 from pytest_amct.cases.tensorflow.builder import Dtype, GraphBuilder
 from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.tflite.matching import matched
+from pytest_amct.decisions.tflite.reader import Operator, Tensor
 from pytest_amct.errors import UsageError
+from pytest_amct.given_model import check_model
 from pytest_amct.graphs.network import Network
 from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 from pytest_amct.options import Settings
-from pytest_amct.quantizers.builtin.tflite import Operator, Tensor, matched
 from pytest_amct.quantizers.loading import load_quantizer
 from pytest_amct.quantizers.running import run_quantizer
 from pytest_amct.runner import Runner
@@ -203,6 +204,7 @@ def operator(type_: str, output: str, weight: str = "w") -> Operator:
         ("c1:Conv2D", [("CONV_2D", "y", "c1")], {"c1": 0}),
         ("b1:BiasAdd", [("CONV_2D", "y", "b1")], {}),
         ("m1:Mul", [("MUL", "y", "m1")], {}),
+        ("e1:Einsum", [("FULLY_CONNECTED", "y", "e1")], {}),
         ("c1:Conv2D c2:Conv2D", [("CONV_2D", "c2", "c1")], {"c2": 0}),
         ("c1:Conv2D c2:Conv2D", [("CONV_2D", "c1"), ("CONV_2D", "y", "c1")], {"c1": 0}),
     ],
@@ -213,7 +215,7 @@ def test_an_operator_belongs_to_one_layer_that_it_can_have_been(
     pairs = [node.split(":") for node in nodes.split()]
     made = [operator(*texts) for texts in operators]
     became = matched(graph(*((name, type_) for name, type_ in pairs)), made)
-    assert {name: made.index(one) for name, one in became.items()} == found
+    assert {layer.name: made.index(one) for layer, one in became.items()} == found
 
 
 def test_layers_computed_from_constants_do_not_match_an_operator() -> None:
@@ -223,7 +225,8 @@ def test_layers_computed_from_constants_do_not_match_an_operator() -> None:
     scale = built.node("Mul", w, given, "m2")
     built.node("Mul", [built.input("float32", (4, 32)), scale], given, "m1")
     made = operator("MUL", "m1;m2")
-    assert matched(read_tensorflow(built.serialize()), [made]) == {"m1": made}
+    network = read_tensorflow(built.serialize())
+    assert matched(network, [made]) == {network.layer("m1"): made}
 
 
 @WITH_TENSORFLOW

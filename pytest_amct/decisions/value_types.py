@@ -26,7 +26,9 @@ SHOWS_NOTHING_ELSEWHERE = frozenset(
     ReLU ReLU6 Clip Flatten Reshape Split Slice Concat Dropout Permute Crop Padding Silence Tile
     Relu Relu6 Identity IdentityN Squeeze ExpandDims Transpose ConcatV2 SplitV StridedSlice Pad
     PadV2 MirrorPad Pack Unpack Gather GatherV2 Maximum Minimum ClipByValue Max Min ArgMax ReverseV2
-    DepthToSpace SpaceToDepth BatchToSpaceND SpaceToBatchND ResizeNearestNeighbor
+    DepthToSpace SpaceToDepth BatchToSpaceND SpaceToBatchND ResizeNearestNeighbor ResizeBilinear
+    GatherNd ScatterNd BroadcastTo ReverseSequence Roll Select SelectV2 Where TopKV2 ArgMin Fill
+    ZerosLike OnesLike Shape ShapeN Size Rank
     """.split()
 )
 """The same for Caffe and TensorFlow: integers that such a layer passes on are not a decision."""

@@ -50,6 +50,7 @@ from pytest_amct.graphs import sources, walk
 from pytest_amct.graphs.ends import stored_types
 from pytest_amct.graphs.network import Network
 from pytest_amct.graphs.onnx.reader import read_onnx
+from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 from pytest_amct.graphs.text import network_text
 from pytest_amct.quantizers.builtin.onnxruntime import dynamic, qoperator, static
 from pytest_amct.quantizers.protocol import Request
@@ -109,8 +110,11 @@ def real_files(quick: bool = False) -> list[Source]:
         found.append(Source(case.id, data, data))
         found += _quantized(case.id, data)
     folder = Path(str(fixtures.__file__)).parent / "forms"
-    plain = (folder / "float.onnx").read_bytes()
-    found += [Source(p.name, p.read_bytes(), plain) for p in folder.iterdir() if p.suffix != ".md"]
+    plain, graph = ((folder / f"float.{suffix}").read_bytes() for suffix in ("onnx", "pb"))
+    for path in folder.iterdir():
+        if path.suffix not in (".md", ".pb"):
+            original = graph if path.suffix == ".tflite" else plain
+            found.append(Source(path.name, path.read_bytes(), original))
     found += _quantized("float.onnx", plain)
     if not quick:
         light = Path(str(onnx.__file__)).parent / "backend" / "test" / "data" / "light"
@@ -143,7 +147,7 @@ def example(files: list[Source], seed: int, number: int) -> Example:
     source, other = rng.choice(texts if rng.random() < 0.1 else files), rng.choice(files)
     if not _is_model(source):
         return Example("text", source, mutations.mutate_text(source.data, other.data, rng))
-    if rng.random() < 0.3:
+    if _is_tflite(source) or rng.random() < 0.3:
         return Example("bytes", source, mutations.mutate_bytes(source.data, other.data, rng))
     data, kind = mutations.mutate_proto(source.data, other.data, rng)
     return Example(kind, source, data)
@@ -153,6 +157,10 @@ def _is_model(source: Source) -> bool:
     return not source.name.endswith((".json", ".txt"))
 
 
+def _is_tflite(source: Source) -> bool:
+    return source.name.endswith(".tflite")
+
+
 # --- reading --------------------------------------------------------------------------------------
 
 
@@ -160,6 +168,8 @@ def look(made: Example) -> str:
     """Pass an example to all of our readers; return what they made of it, in a few words."""
     if not _is_model(made.source):
         return _look_at_text(made)
+    if _is_tflite(made.source):
+        return _judged(read_tensorflow(made.source.original), made.data)
     try:
         network = read_onnx(made.data, "hostile.onnx")
     except AmctError as refused:
@@ -196,9 +206,16 @@ def _ask(network: Network) -> None:
 
 
 def _outcome(original: bytes, result: bytes) -> str:
-    spec = load_spec()
     try:
         network = read_onnx(original)
+    except AmctError as refused:
+        return _told(refused)
+    return _judged(network, result)
+
+
+def _judged(network: Network, result: bytes) -> str:
+    spec = load_spec()
+    try:
         outcome = read_outcome(network, result, spec)
     except AmctError as refused:
         return _told(refused)

@@ -299,7 +299,7 @@ def test_a_layer_in_place_makes_a_tensor_of_the_same_name() -> None:
     assert first is not None and second is not None and first is not second
     assert first.name == second.name == "target"
     assert relu_.inputs == (first,) and after.inputs == (second,)
-    assert first.consumers == [relu_] and second.consumers == [after]
+    assert [*first.consumers] == [relu_] and [*second.consumers] == [after]
     assert second.producer is relu_ and first.producer is before
     assert [t.name for t in network.outputs] == ["pool"]
 

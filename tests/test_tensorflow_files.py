@@ -101,6 +101,8 @@ def test_files_that_are_not_graphs_are_refused(tmp_path: Path) -> None:
     assert "not the text of a GraphDef" in message(path)
     path.write_bytes(b"\x22\x03\x08\x9a\x0e")
     assert "no node" in message(path)
+    path.write_bytes(b"\x08\x01\x10\x01")  # a tensor that was saved alone begins like this
+    assert "neither a GraphDef nor a SavedModel" in message(path)
     (tmp_path / "folder").mkdir()
     assert "saved_model.pb" in message(tmp_path / "folder")
     with pytest.raises(ModelError, match=r"folder: not a model: name a SavedModel's folder, or "):

@@ -1,12 +1,31 @@
-"""Read the file of a model of any format."""
+"""Read files that a user names: reading a pipe or a device could never end."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 from pytest_amct.errors import ModelError
 from pytest_amct.wording import printable
+
+_LARGEST = 1 << 31
+"""The largest file that is read, in bytes (the limit of protobuf)."""
+
+
+def regular_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Return the bytes of a regular file.
+
+    Raise `OSError`, also for any other kind of file and for one of more than 2 GiB. Raise
+    `ValueError` for what is not a path.
+    """
+    about = os.stat(path)
+    if not stat.S_ISREG(about.st_mode) and not stat.S_ISDIR(about.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+    if about.st_size > _LARGEST:
+        raise OSError(errno.EFBIG, "larger than 2 GiB", os.fspath(path))
+    return Path(path).read_bytes()
 
 
 def path_of(model: object, what: str) -> str:
@@ -22,7 +41,7 @@ def path_of(model: object, what: str) -> str:
 def read_bytes(path: str | os.PathLike[str], name: str) -> bytes:
     """Return the bytes of a file; `name` is what errors call it. Raise `ModelError`."""
     try:
-        return Path(path).read_bytes()
+        return regular_bytes(path)
     except OSError as error:
         raise ModelError(f"{name}: cannot be read ({error.strerror})") from None
     except ValueError:  # a null byte, half a surrogate pair

@@ -70,7 +70,7 @@ class Tensor:
     dtype: str | None = None
     shape: Shape | None = None
     producer: Layer | None = None
-    consumers: list[Layer] = field(default_factory=list)
+    consumers: Sequence[Layer] = ()
     is_output: bool = False
     #: the stored constant in the format's own form; its data is never loaded
     value: Any = None
@@ -80,6 +80,16 @@ class Tensor:
 
     def __str__(self) -> str:
         return written(self.name)
+
+    def read_by(self, layer: Layer) -> None:
+        """Add a layer that reads the tensor, once for each of its ports."""
+        # Most tensors have one reader. A list for each would take half as much memory as they do.
+        if not self.consumers:
+            self.consumers = (layer,)
+        elif isinstance(self.consumers, list):
+            self.consumers.append(layer)
+        else:
+            self.consumers = [*self.consumers, layer]
 
     def bind(self, actual: Tensor | None) -> None:
         """Add the argument of one more call site."""

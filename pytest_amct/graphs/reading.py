@@ -51,6 +51,31 @@ def read_network(
     return read_onnx(data, name)
 
 
+def read_model(path: str | os.PathLike[str]) -> Network:
+    """Read the network of a model's file, or of a SavedModel's folder, see `read_files`.
+
+    External data is not opened: the network does not need it. Raise `ModelError`.
+    """
+    path, name = Path(path), os.fspath(path)
+    framework = framework_of(path)
+    if framework == "tensorflow":
+        return read_tensorflow(path, name)
+    if framework == "caffe":
+        blobs = path.with_suffix(".caffemodel")
+        return read_caffe(read_bytes(path, name), blobs if blobs.is_file() else None, name)
+    return read_onnx(path, name)
+
+
+def framework_of(path: Path) -> str:
+    """Return the framework of a model by its suffix. Raise `ModelError` if it is not a model."""
+    if not is_model_file(path):
+        raise ModelError(
+            f"{path}: not a model: name a SavedModel's folder, or a file with a suffix of"
+            f" {', '.join(FRAMEWORK_OF)}"
+        )
+    return FRAMEWORK_OF.get(path.suffix.lower(), "tensorflow")
+
+
 def is_model_file(path: Path) -> bool:
     """Return whether a file name has the suffix of a model, or a folder holds a SavedModel."""
     return path.suffix.lower() in FRAMEWORK_OF or saved_model_in(path) is not None
@@ -63,12 +88,7 @@ def read_files(path: str | os.PathLike[str]) -> ModelFiles:
     Text files and SavedModels give a binary GraphDef. Raise `ModelError` if a file cannot be read.
     """
     path = Path(path)
-    if not is_model_file(path):
-        raise ModelError(
-            f"{path}: not a model: name a SavedModel's folder, or a file with a suffix of"
-            f" {', '.join(FRAMEWORK_OF)}"
-        )
-    framework = FRAMEWORK_OF.get(path.suffix.lower(), "tensorflow")
+    framework = framework_of(path)
     if framework == "tensorflow":
         return ModelFiles(framework, parse_tensorflow(path).SerializeToString(deterministic=True))
     try:

@@ -31,6 +31,11 @@ def network_text(network: Network, marked: frozenset[Layer] = frozenset()) -> st
     return "\n".join(map(printable, [*cut_line, *(_line(item, marked) for item in shown)]))
 
 
+def layer_line(layer: Layer) -> str:
+    """Return a layer as one line: its name, outputs, type, inputs and attributes."""
+    return printable(_line(layer, frozenset()))
+
+
 def _line(item: Tensor | Layer, marked: frozenset[Layer]) -> str:
     if isinstance(item, Tensor):
         return f"   input {_typed(item)}"

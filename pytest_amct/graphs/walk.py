@@ -25,6 +25,9 @@ from pytest_amct.graphs.folding import (
 from pytest_amct.graphs.network import Network, Role, Shape, Tensor
 from pytest_amct.once import once
 
+_STORED = ("constant", "overridable")
+"""Origins of tensors that no data of a network input reaches."""
+
 
 @dataclass(slots=True)
 class _Known:
@@ -55,6 +58,26 @@ def is_fed(tensor: Tensor) -> bool:
         return t.origin == "input" or any(found)
 
     return fold(tensor, _known(tensor).fed, _data_needs, combine, False)
+
+
+def note_fed(network: Network) -> Mapping[Tensor, bool]:
+    """Return for the output of each layer whether it `is_fed`. In document order it is one step."""
+    memo, takes = once(network, _nothing_known).fed, network.ops.takes
+    for layer in network.layers:
+        if len(layer.outputs) > 1:  # each of them may return another input
+            memo.update((made, is_fed(made)) for made in layer.outputs if made is not None)
+            continue
+        unused, fed = takes(layer), False
+        for port, given in enumerate(layer.inputs):
+            if given is not None and given.origin not in _STORED and port not in unused:
+                known = memo.get(given)
+                if is_fed(given) if known is None else known:
+                    fed = True
+                    break
+        for made in layer.outputs:
+            if made is not None:  # an operator of TensorFlow makes the network's inputs
+                memo[made] = fed or made.origin == "input"
+    return memo
 
 
 def _data_needs(tensor: Tensor) -> Sequence[Tensor]:

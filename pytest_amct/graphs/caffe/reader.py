@@ -139,7 +139,7 @@ class _Reader:
         layer.inputs = (*bottoms[:1], *held, *bottoms[1:])
         for tensor in layer.inputs:
             if tensor is not None:
-                tensor.consumers.append(layer)
+                tensor.read_by(layer)
         layer.outputs = tuple(self.top(layer, i, name) for i, name in enumerate(raw.top))
         self.network.layers.append(layer)
 

@@ -31,6 +31,14 @@ def external_files(path: Path, model: ModelProto) -> dict[str, bytes]:
     return found
 
 
+def outside(home: Path | None, model: ModelProto) -> Iterator[str]:
+    """Yield the locations of external data that are not files in a folder; ``None`` has none."""
+    folder = None if home is None else home.resolve()
+    for location in dict.fromkeys(_locations(model)):
+        if folder is None or _beside(folder, location) is None:
+            yield location
+
+
 def _beside(home: Path, location: str | bytes) -> Path | None:
     """Return the file at a location, ``None`` if the folder has no such file."""
     if not isinstance(location, str) or ".." in PurePosixPath(location).parts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
+from sys import intern
 
 import onnx
 from onnx import (
@@ -174,10 +175,12 @@ class _Reader:
             layer.inputs = tuple(found)
             for tensor in found:
                 if tensor is not None:
-                    tensor.consumers.append(layer)
+                    tensor.read_by(layer)
             self.network.layers.append(layer)
             for held in node.attribute:
-                self.check_text(held.name, held.ref_attr_name)
+                name, passed = held.name, held.ref_attr_name
+                if not type(name) is type(passed) is str:
+                    self.check_text(name, passed)
                 if held.type in _NESTING:
                     self.graphs(held, layer, scopes, versions)
 
@@ -190,7 +193,8 @@ class _Reader:
             self.check_text(name, type_, domain)
         domain = normal_domain(domain)
         version = versions.get(domain) or self.newest
-        layer = Layer(self.network, name, type_, domain, version, where, node)
+        # There are few types, and many nodes of each.
+        layer = Layer(self.network, name, intern(type_), domain, version, where, node)
         if self.bodies and (key := (domain, type_, node.overload)) in self.bodies:
             self.calls[key].append(layer)
             if self.inside is not None:

@@ -56,11 +56,12 @@ def parse_tensorflow(model: Any, name: str = "") -> Any:
 def saved_model_in(folder: Path) -> Path | None:
     """Return the file of a SavedModel in a folder, ``None`` if there is none."""
     files = (folder / name for name in SAVED_MODEL)
-    return next((file for file in files if file.is_file()), None)
+    # Unlike `Path.is_file`, this is false for a folder that cannot be read.
+    return next((file for file in files if os.path.isfile(file)), None)
 
 
 def _file(path: Path, name: str) -> Path:
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return path
     file = saved_model_in(path)
     if file is None:
@@ -110,7 +111,8 @@ def _parse_binary(data: bytes, message: Any, name: str) -> None:
 
 def _first_graph(saved: Any, name: str) -> Any:
     if not saved.meta_graphs:
-        raise ModelError(f"{name}: a SavedModel without a MetaGraph: save the model again")
+        # Messages of other kinds begin alike, for example a tensor that was saved alone.
+        raise ModelError(f"{name}: neither a GraphDef nor a SavedModel with a graph: name a model")
     return saved.meta_graphs[0].graph_def
 
 

@@ -132,7 +132,7 @@ class _Reader:
             layer.inputs = tuple(self.inputs(layer, scope))
             for tensor in layer.inputs:
                 if tensor is not None:
-                    tensor.consumers.append(layer)
+                    tensor.read_by(layer)
             scope.read.add(name)
         for name, further in scope.further.items():
             layer = scope.layers[name]

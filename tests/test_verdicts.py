@@ -11,6 +11,7 @@ from tiny_models import gemm, parsed
 
 from pytest_amct import Decision, Treatment, answer, load_spec, read_onnx
 from pytest_amct.decisions.decision import Outcome
+from pytest_amct.graphs.caffe.reader import read_caffe
 from pytest_amct.graphs.network import Layer
 from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 from pytest_amct.request_options import PLAIN, RequestOptions
@@ -416,3 +417,15 @@ def test_unmatched_differs_from_unknown() -> None:
     gone = Outcome("decided", unmatched=frozenset({0}))
     assert judged(gemm(), gone).decided == "unmatched"
     assert judged(gemm(), Outcome("decided")).decided == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("pooling", "expected"), [("pool: AVE", True), ("pool: MAX", False), ("", False)]
+)
+def test_a_row_may_take_data_only_for_some_of_its_layers(pooling: str, expected: bool) -> None:
+    """Data alone is expected of a layer only if the request names it."""
+    net = 'input: "x" input_dim: 1 input_dim: 4 input_dim: 8 input_dim: 8 layer { name: "p"'
+    net += ' type: "Pooling" bottom: "x" top: "p" pooling_param { kernel_size: 2 MODE } }'
+    layer = read_caffe(net.replace("MODE", pooling)).layer("p")
+    assert judged(layer, Decision.float()).expected is expected
+    assert judged(layer, Decision.float(), tensor_quantize=("p",)).expected is True

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from pytest_amct.errors import UsageError
-from pytest_amct.graphs.network import Basis, Layer
+from pytest_amct.graphs.network import Basis, Layer, Network
 from pytest_amct.ids import UNLISTED, ConditionId
 from pytest_amct.once import once
 from pytest_amct.tables.facts import Facts, facts_of
@@ -52,7 +52,7 @@ def answer(layer: Layer, treatment: Treatment = Treatment(), spec: Spec | None =
         return _unlisted(layer, table, spec)
     facts = facts_of(layer.network, spec)
     verdict, basis = _verdict(layer, row, treatment, facts)
-    return Answer(verdict, basis, row.id, partial(_reasons, layer, row, treatment, facts))
+    return Answer(verdict, basis, row.id, _Why(layer, row, treatment, facts))
 
 
 def ir_types(layer: Layer, row: Row) -> tuple[str, ...]:
@@ -103,6 +103,7 @@ class _RowChecks(NamedTuple):
     every: Sequence[_Check]
     #: those on the layer alone, with those that can forbid something first
     on_layer: Sequence[_Check]
+    on_treatment: Sequence[_Check]
     #: shortcuts for these, ``None`` if one of them has none
     plain: tuple[Step, ...] | None
 
@@ -116,7 +117,8 @@ def _checks(spec: Spec) -> dict[int, _RowChecks]:
         float16 = float16_id(row) if closed_by_float16(row, spec) else ""
         on_layer = [check for check in checks if not check.condition.on_treatment]
         on_layer.sort(key=lambda check: check.condition.open)
-        found[id(row)] = _RowChecks(float16, checks, on_layer, steps(row))
+        others = [check for check in checks if check.condition.on_treatment]
+        found[id(row)] = _RowChecks(float16, checks, on_layer, others, steps(row))
     return found
 
 
@@ -151,13 +153,13 @@ _RANKS: Mapping[tuple[State, Basis], int] = {
 def _verdict(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> tuple[Verdict, Basis]:
     """Return what all checks say together. Nothing is put into words: most answers need none."""
     checks = once(facts.spec, _checks)[id(row)]
-    silent = not treatment.shows_something
-    if silent and _plainly(layer, row, checks, facts):
+    silent, plain = not treatment.shows_something, _plainly(layer, row, checks, facts)
+    if silent and plain:
         return "quantizable", "stated"
-    chosen = checks.on_layer if silent else checks.every
+    chosen = checks.on_layer if silent else checks.on_treatment if plain else checks.every
     given, spelling, ports = Given(treatment, facts.sharing), layer.type in row.spellings, row.ports
     worst = 0
-    for _, (state, basis, _) in _rules(layer, row, checks.float16, facts):
+    for _, (state, basis, _) in () if plain else _rules(layer, row, checks.float16, facts):
         worst = max(worst, _RANKS.get((state, basis), 0))
     for check in chosen:
         if worst == _WORST:
@@ -177,30 +179,59 @@ def _plainly(layer: Layer, row: Row, checks: _RowChecks, facts: Facts) -> bool:
     return hold(layer, row, checks.plain, facts)
 
 
-def _reasons(layer: Layer, row: Row, treatment: Treatment, facts: Facts) -> tuple[Reason, ...]:
-    checks = once(facts.spec, _checks)[id(row)]
-    given, spelling = Given(treatment, facts.sharing), layer.type in row.spellings
-    found = [*_rules(layer, row, checks.float16, facts)]
-    for check in checks.every:
-        judged = _judge(check, layer, row.ports, given, spelling)
-        found.append(((check.id, check.required), judged))
-    return tuple(
-        Reason(id_, state, ", ".join(s.observed for s in seen), required, basis, row.id)
-        for (id_, required), (state, basis, seen) in found
-    )
+@dataclass(slots=True, eq=False, repr=False)
+class _Why:
+    """What the answer for a layer of a row rests on."""
+
+    layer: Layer
+    row: Row
+    treatment: Treatment
+    facts: Facts
+
+    def reasons(self) -> tuple[Reason, ...]:
+        """Return a reason for each check."""
+        return tuple(
+            Reason(id_, state, ", ".join(s.observed for s in seen), required, basis, self.row.id)
+            for (id_, required), (state, basis, seen) in self._judged()
+        )
+
+    def states(self) -> Mapping[str, State]:
+        """Return the state of each condition."""
+        return {id_: state for (id_, _), (state, _, _) in self._judged()}
+
+    def _judged(self) -> Iterator[tuple[tuple[str, str], _Judged]]:
+        layer, row, treatment, facts = self.layer, self.row, self.treatment, self.facts
+        checks = once(facts.spec, _checks)[id(row)]
+        given, spelling = Given(treatment, facts.sharing), layer.type in row.spellings
+        yield from _rules(layer, row, checks.float16, facts)
+        for check in checks.every:
+            judged = _judge(check, layer, row.ports, given, spelling)
+            yield (check.id, check.required), judged
 
 
 def _unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
-    known, key = once(spec, _of_missing_types), (table, layer.framework)
+    """Return the answer for a type without a row: the same for all layers of the type."""
+    # A spec is not hashable. It is kept alive here, so no other spec can get the same `id`.
+    _, known = once(layer.network, _of_missing_types).setdefault(id(spec), (spec, {}))
+    key = table, layer.qualified_type
     if key not in known:
-        unseen = _not_seen(layer, table, spec)
-        basis = _basis_of_list(layer, table, spec)
-        known[key] = ("unspecified", "stated") if unseen else ("forbidden", basis)
-    return Answer(*known[key], None, partial(_why_unlisted, layer, table, spec))
+        known[key] = _of_missing_type(layer, table, spec)
+    return known[key]
 
 
-def _of_missing_types(spec: Spec) -> dict[tuple[str, str], tuple[Verdict, Basis]]:
+def _of_missing_types(network: Network) -> dict[int, tuple[Spec, dict[tuple[str, str], Answer]]]:
     return {}
+
+
+def _of_missing_type(layer: Layer, table: str, spec: Spec) -> Answer:
+    id_, unseen = unlisted_id(table, layer), _not_seen(layer, table, spec)
+    if unseen:
+        required = "must be read in another release"
+        reason = Reason(id_, "unknown", unseen, required, "stated", "")
+        return Answer("unspecified", "stated", None, (reason,))
+    why, basis = f"no row lists {cut(layer.qualified_type)}", _basis_of_list(layer, table, spec)
+    reason = Reason(id_, "broken", why, "must stay in float", basis, "")
+    return Answer("forbidden", basis, None, (reason,))
 
 
 def _not_seen(layer: Layer, table: str, spec: Spec) -> str:
@@ -216,15 +247,6 @@ def _basis_of_list(layer: Layer, table: str, spec: Spec) -> Basis:
     """Return on which basis a type without a row is forbidden."""
     english = table == "uniform" and spec.ends.get(layer.framework) == "english"
     return "inferred" if english else spec.lists[table]
-
-
-def _why_unlisted(layer: Layer, table: str, spec: Spec) -> tuple[Reason, ...]:
-    id_, unseen = unlisted_id(table, layer), _not_seen(layer, table, spec)
-    if unseen:
-        required = "must be read in another release"
-        return (Reason(id_, "unknown", unseen, required, "stated", ""),)
-    why, basis = f"no row lists {cut(layer.qualified_type)}", _basis_of_list(layer, table, spec)
-    return (Reason(id_, "broken", why, "must stay in float", basis, ""),)
 
 
 def _rules(
@@ -245,7 +267,7 @@ def _rules(
         basis: Basis = "inferred" if spelling or not (holds or plain) else "stated"
         yield (float16, FLOAT16_REQUIRED), (_state(holds), basis, (facts.float16,))
     if spelling:
-        seen = Seen(None, f"{layer.type} is not named; {row.types[0]} is")
+        seen = Seen(None, f"the document names {row.types[0]}, not {layer.type}")
         yield (f"{row.id}/spelling", "must be a named type"), ("unknown", "inferred", (seen,))
     if layer.body or layer.parameters:
         seen = Seen(None, f"the model defines a function of the name {layer.type}")

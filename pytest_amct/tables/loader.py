@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytest_amct.errors import SpecError, UsageError
+from pytest_amct.graphs.files import regular_bytes
 from pytest_amct.graphs.network import Basis
 from pytest_amct.tables.extending import Document, whole_document
 from pytest_amct.tables.fields import WHOLE, Fields
@@ -136,7 +137,7 @@ def _own(path: Path, name: str) -> _File:
 @cache
 def _parsed(file: _File) -> Document:
     if file.path is not None:
-        return _document(file.path.read_bytes(), file.name)
+        return _document(regular_bytes(file.path), file.name)
     return _document((resources.files("pytest_amct.tables") / file.name).read_bytes(), file.name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from pytest_amct.errors import UsageError
 from pytest_amct.graphs.network import Basis
@@ -103,6 +103,16 @@ class Reason:
     row: str
 
 
+class Why(Protocol):
+    """What an answer rests on, worked out when somebody asks."""
+
+    def reasons(self) -> tuple[Reason, ...]:
+        """Return the reasons, in words."""
+
+    def states(self) -> Mapping[str, State]:
+        """Return the state of each condition, without words."""
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Answer:
     """Whether a treatment is allowed for a layer: the verdict, its basis and its reasons.
@@ -113,15 +123,22 @@ class Answer:
     verdict: Verdict
     basis: Basis
     row: str | None
-    #: the reasons, or a function that builds them: most answers are never asked for reasons
-    explained: tuple[Reason, ...] | Callable[[], tuple[Reason, ...]]
+    #: the reasons, or what builds them: most answers are never asked for reasons
+    explained: tuple[Reason, ...] | Why
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """Every condition that was checked, with the observed value."""
         if not isinstance(self.explained, tuple):
-            self.explained = self.explained()
+            self.explained = self.explained.reasons()
         return self.explained
+
+    @property
+    def states(self) -> Mapping[str, State]:
+        """The state of every condition that was checked, by its id."""
+        if isinstance(self.explained, tuple):
+            return {reason.condition: reason.state for reason in self.explained}
+        return self.explained.states()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Answer):

@@ -26,6 +26,15 @@ def find_row(layer: Layer, spec: Spec, table: str = "uniform") -> Row | None:
     return row if form is None else form.row
 
 
+def takes_data_only(layer: Layer, row: Row) -> bool:
+    """Return whether a layer's row allows to quantize its data only, and nothing like a weight."""
+    found = [c for c in row.conditions if c.require.get("treatment") == "weights"]
+    guards = [c.when for c in found if c.when is not None]
+    if len(guards) < len(found):
+        return True
+    return any(see(layer, row, guard, _SHOWN_NOTHING).holds is not False for guard in guards)
+
+
 def see(layer: Layer, row: Row, require: Mapping[str, Any], given: Given) -> Seen:
     """Return what the predicate of a requirement says of a layer."""
     return kind_of(require).predicate(layer, row.ports, given, require)

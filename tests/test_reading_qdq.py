@@ -367,6 +367,120 @@ def test_a_constant_operand_of_an_unlisted_type_that_stays_float_leaves_a_doubt(
     assert (decision.inputs, decision.evidence) == ((0,), evidence)
 
 
+@pytest.mark.parametrize(
+    ("names", "evidence"),
+    [(["a", "s_dq", "k", "k", "k"], "stated"), (["a", "k", "k", "k", "k"], "inferred")],
+)
+def test_neighbours_do_not_explain_a_pair_on_a_constant_of_an_unlisted_type(
+    names: list[str], evidence: str
+) -> None:
+    def network(pairs: bool) -> ModelProto:
+        given = names if pairs else [name.removesuffix("_dq") for name in names]
+        target = [node("BatchNormalization", given, ["b"], name="target")]
+        made = between("Conv", target, "Conv", pairs)
+        made.graph.initializer.extend([constant("k", 3), constant("s", 3)])
+        for at, made_by in enumerate(pair("s")):
+            made.graph.node.insert(at, made_by)
+        return made
+
+    decision = decisions(network(False), network(True))["target"]
+    assert isinstance(decision, Decision)
+    assert decision.evidence == evidence
+
+
+def test_another_quantized_reader_explains_a_pair_on_a_constant() -> None:
+    def network(pairs: bool) -> ModelProto:
+        shared = "s_dq" if pairs else "s"
+        target = [node("PRelu", ["a", shared], ["b"], name="target")]
+        made = between("Conv", target, "Conv", pairs)
+        made.graph.initializer.append(constant("s", 3, 3, 1, 1))
+        for at, made_by in enumerate(pair("s")):
+            made.graph.node.insert(at, made_by)
+        source = "x_dq" if pairs else "x"
+        made.graph.node.append(node("Conv", [source, shared], ["z"], name="control"))
+        made.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
+        return made
+
+    decision = decisions(network(False), network(True))["target"]
+    assert isinstance(decision, Decision)
+    assert decision.evidence == "inferred"
+
+
+def before_a_sum(behind: list[str], pairs: bool, is_output: bool = False) -> ModelProto:
+    """A quantized Conv, Exp, a Sum, some further types and a pair; without pairs if not `pairs`."""
+    conv = between("Conv", EXP, "Erf", pairs=pairs)
+    del conv.graph.node[-1]  # the Erf
+    given = "b_dq" if pairs else "b"
+    conv.graph.node.append(node("Sum", [given, given], ["c0"], name="sum"))
+    for i, type_ in enumerate(behind):
+        conv.graph.node.append(node(type_, [f"c{i}"], [f"c{i + 1}"], name=f"behind{i}"))
+    last = f"c{len(behind)}"
+    conv.graph.node.extend(pair(last) if pairs else [])
+    conv.graph.node.append(node("Erf", [f"{last}_dq" if pairs else last], ["y"], name="erf"))
+    if is_output:
+        conv.graph.output.append(helper.make_tensor_value_info("c0", TensorProto.FLOAT, None))
+    return conv
+
+
+@pytest.mark.parametrize(
+    ("behind", "is_output", "evidence"),
+    [
+        ([], False, "inferred"),
+        # Tools that quantize a sum with the activation behind it put the pair behind both.
+        (["Relu"], False, "inferred"),
+        (["Relu", "Identity"], False, "inferred"),
+        (["Identity"] * 200, False, "inferred"),  # nobody looks that far: in doubt it is
+        (["Sin"], False, "stated"),
+        (["Relu", "Sin"], False, "stated"),
+        (["Relu"], True, "stated"),  # the sum goes out in float
+    ],
+)
+def test_a_sum_that_is_quantized_with_its_activation_explains_a_pair(
+    behind: list[str], is_output: bool, evidence: str
+) -> None:
+    original, result = (before_a_sum(behind, pairs, is_output) for pairs in (False, True))
+    found = decisions(original, result)
+    decision = found["target"]
+    assert isinstance(decision, Decision)
+    assert decision.evidence == evidence
+    # The sum itself may be quantized or not. It is float if its output goes to a layer in float.
+    if evidence == "stated":
+        assert found["sum"] == Decision.float()
+    elif behind:
+        assert found["sum"] is None
+    else:
+        assert quantized(found["sum"])
+
+
+@pytest.mark.parametrize(("behind", "decision"), [("Relu", None), ("Sin", Decision.float())])
+def test_a_pool_behind_another_pool_may_be_quantized_with_the_activation_behind_it(
+    behind: str, decision: Decision | None
+) -> None:
+    """Some tools let integers pass a MaxPool, without a pair behind it."""
+
+    def network(pairs: bool) -> ModelProto:
+        pool = node("MaxPool", ["a"], ["m"], name="pool", kernel_shape=[2, 2])
+        average = node("AveragePool", ["m"], ["c"], name="target", kernel_shape=[2, 2])
+        made = between("Conv", [pool, average, node(behind, ["c"], ["b"])], "Conv", pairs)
+        return made
+
+    assert decisions(network(False), network(True))["target"] == decision
+
+
+def test_pairs_of_the_original_behind_an_activation_are_not_a_doubt() -> None:
+    original = before_a_sum(["Relu"], True)
+    assert decisions(original, original)["sum"] == Decision.float()
+
+
+def test_a_layer_whose_result_nobody_reads_is_float() -> None:
+    original, result = (before_a_sum(["Relu"], pairs) for pairs in (False, True))
+    for proto in (original, result):
+        proto.graph.node[-1].input[0] = "b_dq" if proto is result else "b"
+    assert decisions(original, result)["sum"] is None  # its pair is there, read or not
+    del result.graph.node[-3:-1]  # the pair
+    assert decisions(original, result)["sum"] == Decision.float()
+
+
 def test_pairs_of_the_original_are_not_evidence() -> None:
     weighted = qdq_conv(SEVERAL, array("wz", [0] * 4, np.int8))
     assert decisions(weighted, weighted)["conv"] is None

@@ -30,10 +30,16 @@ from quantized_models import (
     scalars,
 )
 
+from pytest_amct import load_spec, read_onnx
+from pytest_amct.audit import audit
 from pytest_amct.decisions.decision import Decision
+from pytest_amct.decisions.read import read_outcome
+from pytest_amct.decisions.writers.forms import write_form
 from pytest_amct.errors import OutputError, UsageError
 from pytest_amct.quantizers.builtin import onnxruntime as builtin_onnxruntime
 from pytest_amct.quantizers.loading import load_quantizer
+from pytest_amct.request_options import RequestOptions
+from pytest_amct.verdicts import Policy
 
 
 @pytest.mark.parametrize(
@@ -336,3 +342,29 @@ def test_a_qgemm_without_a_scale_of_its_output_gives_floats(scaled: bool) -> Non
     found = decisions(original, result)
     assert quantized(found["gemm"])
     assert quantized(found["erf"]) is scaled
+
+
+@pytest.mark.parametrize("form", ["qdq", "qoperator"])
+def test_a_weight_that_a_quantized_layer_makes_of_constants_is_not_a_decision(form: str) -> None:
+    """The pair belongs to the Add. The Gemm may be float."""
+    original = model(
+        [
+            node("Add", ["u", "v"], ["w"], "add"),
+            node("Gemm", ["x", "w"], ["y"], "gemm", alpha=0.5),
+        ],
+        [constant("u", 4, 4), constant("v", 4, 4)],
+        [("x", [4, 4])],
+    )
+    network = read_onnx(original)
+    both = {"add": Decision(inputs=(0, 1), weights=False), "gemm": Decision.float()}
+    result = write_form(form, network, both, load_spec())
+    assert any("QuantizeLinear" in each.op_type for each in result.graph.node)
+    outcome = read_outcome(network, result)
+    gemm = outcome.decision(1)
+    assert gemm is None or not gemm.quantized or gemm.evidence == "inferred"
+    spec = load_spec("amct-onnx-9.0.0")
+    assert audit(network, read_outcome(network, result, spec), spec, Policy(), asked).failed == []
+
+
+def asked(layer: object) -> RequestOptions:
+    return RequestOptions()

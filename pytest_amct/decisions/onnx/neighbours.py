@@ -7,6 +7,8 @@ from pytest_amct.decisions.onnx.pairs import (
     VISITS,
     Trace,
     dequantizes,
+    ends_in_pairs,
+    goes_back_to_float,
     goes_to_pairs,
     quantizes,
     trace,
@@ -44,6 +46,27 @@ def has_other_readers(trace: Trace, layer: Layer) -> bool:
         if output is None or output.is_output or any(c not in way for c in output.consumers):
             return True
     return False
+
+
+def made_by_quantized(nearest: Layer, spec: Spec) -> bool:
+    """Return whether a quantized layer made a constant weight, such as an Add of constants.
+
+    The pair may belong to that layer alone.
+    """
+    if goes_back_to_float(nearest):
+        return True
+    source = nearest.input(0)
+    quantizer = source.producer if source is not None else None
+    if quantizer is not None and quantizes(quantizer):
+        source = quantizer.input(0)
+    for _ in range(VISITS):
+        producer = source.producer if source is not None else None
+        if producer is None or _is_quantized(producer, spec):
+            return producer is not None
+        if producer.domain or producer.type not in SHOWS_NOTHING:
+            return False
+        source = producer.input(0)
+    return True
 
 
 def explained_behind(trace: Trace, layer: Layer, spec: Spec) -> bool:
@@ -131,4 +154,4 @@ def _may_be_quantized(layer: Layer, spec: Spec) -> bool:
     row = find_row(layer, spec)
     if row is not None and row.ports.weight is not None:
         return bool(trace(layer.input(row.ports.weight)).pairs)
-    return goes_to_pairs(layer) and any(trace(t).pairs for t in layer.inputs)
+    return any(trace(t).pairs for t in layer.inputs) and ends_in_pairs(layer)

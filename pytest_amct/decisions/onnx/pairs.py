@@ -238,14 +238,39 @@ def goes_to_pairs(layer: Layer) -> bool:
     used = [t for t in layer.outputs if t is not None and (t.consumers or t.is_output)]
     if not used or any(t.is_output for t in used):
         return False
-    for consumer in (c for t in used for c in t.consumers):
-        if is_fake(consumer):
-            continue
-        if not is_quantize(consumer) or (output := consumer.output(0)) is None:
+    return all(_starts_pair(consumer) for t in used for consumer in t.consumers)
+
+
+def ends_in_pairs(layer: Layer) -> bool:
+    """Return whether every output goes to pairs, directly or through types that show nothing.
+
+    Many tools quantize an operator together with the activation behind it, and put the pair behind
+    both. Return ``True`` if the search is cut short.
+    """
+    stack, left = [layer], VISITS
+    while stack:
+        used = [t for t in stack.pop().outputs if t is not None]
+        if any(t.is_output for t in used) or not any(t.consumers for t in used):
             return False
-        if any(is_qoperator(reader) for reader in output.consumers):
-            return False  # integer operators follow: this layer itself is float
+        for consumer in (c for t in used for c in t.consumers):
+            left -= 1
+            if not left:
+                return True
+            if not _starts_pair(consumer):
+                if not _shows_nothing(consumer) or is_quantize(consumer):
+                    return False
+                stack.append(consumer)
     return True
+
+
+def _starts_pair(layer: Layer) -> bool:
+    """Return whether a layer is a one-node quantizer or the first half of a pair."""
+    if is_fake(layer):
+        return True
+    if not is_quantize(layer) or (output := layer.output(0)) is None:
+        return False
+    # If integer operators follow, the layer before it is float.
+    return not any(is_qoperator(reader) for reader in output.consumers)
 
 
 def holds_integers(tensor: Tensor | None) -> bool:

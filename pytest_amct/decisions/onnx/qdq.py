@@ -21,9 +21,11 @@ from pytest_amct.decisions.onnx.neighbours import (
     explained_ahead,
     explained_behind,
     has_other_readers,
+    made_by_quantized,
 )
 from pytest_amct.decisions.onnx.pairs import (
     Trace,
+    ends_in_pairs,
     goes_back_to_float,
     goes_to_pairs,
     is_dequantized_somewhere,
@@ -83,7 +85,7 @@ def read_weighted(before: Layer, after: Layer, row: Row, spec: Spec) -> Decision
             seen = seen._replace(channel_wise=factors_differ(after))
         else:
             seen = pair_seen(nearest)
-        if has_other_readers(weight, after):
+        if has_other_readers(weight, after) or made_by_quantized(nearest, spec):
             evidence = "inferred"
     else:
         evidence = evidence_of_dynamic(after, (*row.ports.data, port), spec)
@@ -153,9 +155,7 @@ def read_data_only(
             return words
     ports = all_ports if goes_to_pairs(after) else ()
     if not ports:
-        if all_ports and any(trace(after.input(port)).pairs for port in all_ports):
-            return unknown_reader(before, after) or Decision.float()
-        return Decision.float()
+        return _without_pairs_behind(before, after, all_ports)
     sides: list[bool] = []  # for each new pair: whether a neighbour explains it
     for port in ports:
         found = trace(after.input(port))
@@ -171,6 +171,8 @@ def read_data_only(
             sides.append(explained_behind(found, after, spec))
     if not goes_to_pairs(before):
         sides.append(explained_ahead(after, spec))
+    if row is None:
+        sides += _sides_of_parameters(before, after, ports, spec)
     if not sides:
         return None
     # A constant operand of Add is data. It may be data of these types as well, and it is float.
@@ -185,6 +187,34 @@ def read_data_only(
         evidence="inferred" if half or all(sides) else "stated",
         seen=_between_pairs(after, ports[0]),
     )
+
+
+def _without_pairs_behind(before: Layer, after: Layer, ports: tuple[int, ...]) -> Decision | str:
+    """Return the decision on a layer whose output does not go to pairs itself."""
+    now, then = ([trace(layer.input(port)) for port in ports] for layer in (after, before))
+    if any(t.pairs for t in now) and (words := unknown_reader(before, after)):
+        return words
+    is_new = [(len(t.pairs), t.maybe) for t in now] != [(len(t.pairs), t.maybe) for t in then]
+    # It may be quantized together with the activation behind it.
+    if is_new and all(t.pairs or t.maybe for t in now) and ends_in_pairs(after):
+        return "its output goes to QuantizeLinear behind a type that clips or joins values"
+    return Decision.float()
+
+
+def _sides_of_parameters(
+    before: Layer, after: Layer, ports: tuple[int, ...], spec: Spec
+) -> list[bool]:
+    """Return for each new pair on a constant, as on the scale of a normalization, if another
+    reader explains it. Only a tool that quantizes the layer puts one there.
+    """
+    sides = []
+    for port, tensor in enumerate(after.inputs):
+        found = trace(tensor)
+        if port in ports or not found.pairs or not is_constant(before.input(port)):
+            continue
+        if is_pair(found.pairs[0]) and len(found.pairs) > len(trace(before.input(port)).pairs):
+            sides.append(explained_behind(found, after, spec))
+    return sides
 
 
 def _between_pairs(after: Layer, port: int) -> str:

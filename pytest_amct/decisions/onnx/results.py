@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from onnx import GraphProto, ModelProto
 
-from pytest_amct.decisions.names import shown
+from pytest_amct.decisions.names import listed, shown
 from pytest_amct.decisions.onnx.inlining import Call, inline_new
 from pytest_amct.errors import ModelError, OutputError
 from pytest_amct.graphs.network import Network
@@ -32,22 +32,31 @@ def read_result(original: Network, model: bytes | str | os.PathLike[str] | Model
         result = read_onnx(model, os.fspath(model) if isinstance(model, os.PathLike) else "")
     except ModelError as error:
         raise OutputError(f"the quantizer returned a model that cannot be read: {error}") from None
-    inputs = {tensor.name for tensor in result.inputs}
-    for tensor in original.inputs:
-        if tensor.name not in inputs and (tensor.consumers or tensor.is_output):
-            raise OutputError(
-                f"the quantized model lost the graph input {shown(tensor.name)}: keep it"
-            )
-    outputs = {tensor.name for tensor in result.outputs}
-    for tensor in original.outputs:
-        if tensor.name not in outputs:
-            raise OutputError(
-                f"the quantized model lost the graph output {shown(tensor.name)}: keep it"
-            )
+    _check_ends(original, result)
     _check_dangling(original, result)
     _check_doubled(original, result)
     inlined, calls = inline_new(original.raw, result.raw)
     return Result(read_onnx(inlined), calls) if calls else Result(result)
+
+
+def _check_ends(original: Network, result: Network) -> None:
+    """Raise `OutputError` if an input that is used or an output of the given model is lost."""
+    inputs = {tensor.name for tensor in result.inputs}
+    outputs = {tensor.name for tensor in result.outputs}
+    used = [t.name for t in original.inputs if t.consumers or t.is_output]
+    lost = [name for name in used if name not in inputs]
+    gone = [t.name for t in original.outputs if t.name not in outputs]
+    if lost and gone and len(lost) + len(gone) == len(used) + len(original.outputs):
+        raise OutputError(
+            "the quantized model belongs to another model: it has none of the inputs and outputs"
+            f" of the given one ({listed([*lost, *gone])}): give the model that it was made of, or"
+            " keep their names"
+        )
+    for what, names in (("input", lost), ("output", gone)):
+        if names:
+            raise OutputError(
+                f"the quantized model lost the graph {what} {shown(names[0])}: keep it"
+            )
 
 
 def _check_dangling(original: Network, result: Network) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Literal
 
 from pytest_amct.decisions.decision import Decision, Outcome, layer_index
@@ -12,9 +13,11 @@ from pytest_amct.decisions.value_types import SHOWS_NOTHING, SHOWS_NOTHING_ELSEW
 from pytest_amct.graphs import sources, walk
 from pytest_amct.graphs.network import Basis, Layer, Tensor
 from pytest_amct.ids import CaseId, ConditionId, is_case, matches
+from pytest_amct.once import once
 from pytest_amct.request_options import RequestOptions
 from pytest_amct.tables.answers import answer, find_row, ir_types
-from pytest_amct.tables.model import Answer, Row, Spec, Treatment, condition_id
+from pytest_amct.tables.model import Answer, Row, Scheme, Spec, Treatment, condition_id
+from pytest_amct.tables.rows import takes_data_only
 
 Kind = Literal[
     "over-quantized",
@@ -24,6 +27,7 @@ Kind = Literal[
     "timed-out",
     "invalid-output",
     "unstable",
+    "corrupted",
 ]
 
 ENDED = ("crashed", "timed-out")
@@ -127,15 +131,21 @@ class Policy:
 
 def requested_treatment(options: RequestOptions, row: Row | None) -> Treatment:
     """Return what a request demands of a layer, as a treatment for the tables to judge."""
-    scheme = options.scheme
-    settings = options.settings
-    has_weight = row is not None and row.ports.weight is not None
+    settings, has_weight = options.settings, row is not None and row.ports.weight is not None
+    channel_wise, asymmetric = settings.get("channel_wise"), settings.get("asymmetric")
+    return _requested(options.scheme, has_weight, channel_wise, asymmetric)
+
+
+@cache
+def _requested(
+    scheme: Scheme, has_weight: bool, channel_wise: bool | None, asymmetric: bool | None
+) -> Treatment:
     return Treatment(
         scheme,
         data=scheme != "weight_only",
         weights=True if has_weight else None,
-        weight_channel_wise=settings.get("channel_wise"),
-        weight_asymmetric=settings.get("asymmetric"),
+        weight_channel_wise=channel_wise,
+        weight_asymmetric=asymmetric,
     )
 
 
@@ -170,9 +180,11 @@ def judge_layer(
             findings.append(
                 Finding("over-quantized", row.id, case, str(layer), "warned", words, row=row.id)
             )
-    elif outcome.status in ("errored", "invalid-output", *ENDED):
+    # A decision may be right, and the model that records it wrong.
+    findings += corrupted(case, group, layer, outcome, spec)
+    if outcome.status in ("errored", "invalid-output", *ENDED):
         findings += _broke(case, group, layer, plain, outcome, options)
-    states = {r.condition: r.state for r in plain.reasons}
+    states: dict[str, str] = {**plain.states}
     if row is not None:
         for setting in ("skip_layers", "skip_layer_types"):
             if getattr(options, setting):
@@ -240,15 +252,16 @@ def is_expected(layer: Layer, row: Row, spec: Spec, options: RequestOptions) -> 
         return False
     if any("int8_symmetric" in c.require for c in row.conditions):
         return False  # products of two variable inputs
-    if name_of(layer) not in options.tensor_quantize and _is_data_only(layer, row, spec):
+    if name_of(layer) not in options.named("tensor_quantize") and takes_data_only(layer, row):
         return False
     inputs = [t for port in row.ports.data if (t := layer.input(port)) is not None]
-    fed = [t for t in inputs if walk.is_fed(t)]
-    if not fed or any(map(_is_quantized_already, fed)):
+    fed = once(layer.network, walk.note_fed)
+    found = [t for t in inputs if (fed[t] if t in fed else walk.is_fed(t))]
+    if not found or any(map(_is_quantized_already, found)):
         return False
-    constant = any(sources.source(t).kind == "constant" for t in inputs)
-    makers = [find_row(made, spec) for t in fed if (made := walk.origin(t).producer) is not None]
-    only_bias = constant and any(m and m.ports.weight is not None for m in makers)
+    makers = [find_row(made, spec) for t in found if (made := walk.origin(t).producer) is not None]
+    behind_weights = any(m and m.ports.weight is not None for m in makers)
+    only_bias = behind_weights and any(sources.source(t).kind == "constant" for t in inputs)
     return not only_bias
 
 
@@ -272,14 +285,6 @@ def _is_quantized_already(tensor: Tensor | None) -> bool:
     return True  # too many hops: give up and assume quantized
 
 
-def _is_data_only(layer: Layer, row: Row, spec: Spec) -> bool:
-    """Return whether the row lists only the layer's data and forbids to quantize a weight."""
-    if not any(c.require.get("treatment") == "weights" for c in row.conditions):
-        return False
-    treated = answer(layer, Treatment(data=True, weights=True), spec)
-    return any(r.condition == f"{row.id}/weights" for r in treated.broken)
-
-
 def _setting_id(row: Row, setting: str) -> str:
     return str(ConditionId("settings", row.framework, row.name, setting))
 
@@ -289,17 +294,17 @@ def _skipped_by(layer: Layer, row: Row | None, options: RequestOptions) -> list[
     if row is None:
         return []
     found = []
-    if name_of(layer) in options.skip_layers:
+    if name_of(layer) in options.named("skip_layers"):
         found.append(_setting_id(row, "skip_layers"))
     # A layer that may have several types is certainly skipped only if all of them are.
-    if set(ir_types(layer, row)) <= set(options.skip_layer_types):
+    if options.named("skip_layer_types").issuperset(ir_types(layer, row)):
         found.append(_setting_id(row, "skip_layer_types"))
     return found
 
 
 def _may_be_skipped(layer: Layer, row: Row, options: RequestOptions) -> bool:
     """Return whether the request skips one of the types that a layer may have."""
-    return not set(ir_types(layer, row)).isdisjoint(options.skip_layer_types)
+    return not options.named("skip_layer_types").isdisjoint(ir_types(layer, row))
 
 
 def _though_skipped(
@@ -398,6 +403,22 @@ def _over_quantized(
     return Finding(
         "over-quantized", reason.condition, case, str(layer), status, message, basis, treated.row
     )
+
+
+def corrupted(case: str, group: str, layer: Layer, outcome: Outcome, spec: Spec) -> list[Finding]:
+    """Return what is wrong with a layer of the quantized model, whatever was decided."""
+    row = find_row(layer, spec)
+    id_, row_id = (row.id, row.id) if row is not None else (group, None)
+    findings = []
+    for found in outcome.corrupted.get(layer_index(layer), ()):
+        level: Level = "failed"
+        message = f"the quantized model is wrong at {layer}: {found.words}"
+        if found.basis == "inferred":
+            level = "warned"
+            message += "; a warning, as a tool may change a weight on purpose"
+        where = (id_, case, str(layer))
+        findings.append(Finding("corrupted", *where, level, message, found.basis, row_id))
+    return findings
 
 
 def _broke(

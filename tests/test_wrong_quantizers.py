@@ -72,6 +72,15 @@ def test_failures_of_a_quantizer_are_reported_by_their_kind(kind: str, tmp_path:
         assert {f.kind for f in result.findings if f.status == "failed"} == {kind}, wrong.name
 
 
+@pytest.mark.parametrize("wrong", of_kind("corrupted", False), ids=lambda w: w.name)
+def test_models_with_other_weights_are_corrupted(wrong: WrongQuantizer, tmp_path: Path) -> None:
+    result = check(wrong, tmp_path)
+    assert result.failure is not None
+    assert result.failure.startswith("corrupted: ")
+    failed = [f for f in result.findings if f.status == "failed"]
+    assert {(f.kind, f.condition) for f in failed} == {("corrupted", wrong.caught_by)}
+
+
 @pytest.mark.parametrize("wrong", of_kind("unstable", False), ids=lambda w: w.name)
 def test_a_decision_that_depends_on_irrelevant_details_is_unstable(
     wrong: WrongQuantizer, tmp_path: Path

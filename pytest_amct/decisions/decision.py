@@ -76,6 +76,15 @@ class Decision:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Corruption:
+    """What is wrong with the weight that a result stores for a layer, or with what it reads."""
+
+    #: ``inferred`` if a tool may have changed the weight on purpose
+    basis: Basis
+    words: str
+
+
 Status = Literal[
     "decided", "refused", "unsupported", "errored", "invalid-output", "crashed", "timed-out"
 ]
@@ -95,6 +104,10 @@ class Outcome:
     unmatched: frozenset[int] = frozenset()
     #: by index of a layer that was found: why the result does not show what was done to it
     untold: Mapping[int, str] = field(default_factory=dict)
+    #: what is wrong with the layers of the quantized model, by index
+    corrupted: Mapping[int, tuple[Corruption, ...]] = field(default_factory=dict)
+    #: why the weight of a quantized layer was not compared with the given one, by index
+    unchecked: Mapping[int, str] = field(default_factory=dict)
     #: why `status` is not ``decided``
     message: str = ""
     #: why the quantizer's validator could not tell whether the result is valid; "" = it could

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from pytest_amct.decisions.near_names import near_names
 from pytest_amct.errors import OutputError
@@ -10,6 +11,9 @@ from pytest_amct.graphs.network import Layer, Network
 
 _LONGEST = 200
 """The largest number of characters of a name that messages quote."""
+
+_MOST_LISTED = 5
+"""The most names that messages list."""
 
 
 def name_of(layer: Layer) -> str:
@@ -70,6 +74,13 @@ def unknown_name(name: str, network: Network) -> OutputError:
     return OutputError(
         f"the quantizer named {shown(name)}, which is not a layer of the model{hint}"
     )
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return some names as messages list them."""
+    rest = len(names) - _MOST_LISTED
+    some = ", ".join(map(shown, names[:_MOST_LISTED]))
+    return f"{some} and {rest} more" if rest > 0 else some
 
 
 def shown(name: str) -> str:

@@ -19,6 +19,7 @@ from pytest_amct.decisions.amct.deploy import read_deploy
 from pytest_amct.decisions.amct.layers import AmctDecisions, read_layers
 from pytest_amct.decisions.amct.other_files import other_file
 from pytest_amct.decisions.amct.record import read_record
+from pytest_amct.decisions.corrupted_weights import find_corruptions
 from pytest_amct.decisions.decision import UNMATCHED, Decision, Outcome
 from pytest_amct.decisions.matching import match_layers
 from pytest_amct.decisions.messages import checked_decision
@@ -27,8 +28,12 @@ from pytest_amct.decisions.onnx.doubts import in_place_of
 from pytest_amct.decisions.onnx.layers import read_decisions
 from pytest_amct.decisions.onnx.results import read_result
 from pytest_amct.decisions.plain import described, refuse_special, said
+from pytest_amct.decisions.tflite.form import is_tflite as is_tflite
+from pytest_amct.decisions.tflite.form import read_tflite
 from pytest_amct.errors import OutputError
+from pytest_amct.graphs.files import regular_bytes
 from pytest_amct.graphs.network import Network
+from pytest_amct.once import once
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
 from pytest_amct.wording import written
@@ -37,8 +42,9 @@ T = TypeVar("T")
 
 _ALLOWED = (
     "return names of quantized layers (a list), a mapping of names to Decision or bool, "
-    "a quantized model (ModelProto, bytes, or the path of an .onnx file), or AMCT's configuration "
-    "or record (the path of a .json or .txt file, or read_config(text), read_record(text))"
+    "a quantized model (ModelProto, bytes, or the path of an .onnx file, and for TensorFlow bytes "
+    "or the path of a .tflite file), or AMCT's configuration or record (the path of a .json or "
+    ".txt file, or read_config(text), read_record(text))"
 )
 
 TEXT_FORMS: Mapping[str, Callable[[str], AmctDecisions]] = {
@@ -54,8 +60,9 @@ def read_outcome(original: Network, result: object, spec: Spec | None = None) ->
 
     `result` is one of: an iterable of names of quantized layers; a mapping of names to `Decision`,
     bool or ``"unmatched"`` (the layer cannot be found again); a quantized ONNX model (QDQ,
-    QOperator or AMCT's deploy form) as proto, bytes or path; AMCT's configuration or record, as a
-    path or already read. A layer's name is its node name, or else the name of one of its output
+    QOperator or AMCT's deploy form) as proto, bytes or path; for a TensorFlow graph, a TensorFlow
+    Lite model as bytes or the path of a ``.tflite`` file; AMCT's configuration or record, as a path
+    or already read. A layer's name is its node name, or else the name of one of its output
     tensors. Layers that share a name are unmatched if a result uses it. `spec` tells which types
     have weights; the default is CANN 7.0.0. Raises `OutputError` if `result` does not fit the model
     or cannot be read.
@@ -98,6 +105,8 @@ def _read(original: Network, result: object) -> _Read:
         text = read_text_form(result)
         if text is not None:
             return _Read((original,), partial(read_layers, original, text))
+    if is_tflite(result):
+        return _Read((original,), read_tflite(original, result))
     if isinstance(result, ModelProto | bytes | bytearray | memoryview | str | os.PathLike):
         return _from_model(original, _model(result))
     if isinstance(result, Iterable):
@@ -122,7 +131,7 @@ def read_text_form(path: str) -> AmctDecisions | None:
             raise OutputError(f"the quantizer returned the path {path!r}, {other}")
         return None
     try:
-        text = Path(path).read_bytes().decode("utf-8")
+        text = regular_bytes(path).decode("utf-8")
     except OSError as error:
         raise OutputError(
             f"the quantizer returned the path {path!r}, which cannot be read ({error.strerror})"
@@ -171,24 +180,28 @@ def _model(result: Any) -> bytes | str | ModelProto:
 
 def _from_model(original: Network, model: bytes | str | ModelProto) -> _Read:
     if original.framework != "onnx":
+        also = " a TensorFlow Lite model (.tflite)," if original.framework == "tensorflow" else ""
         raise OutputError(
             f"the quantizer returned a model, but only models of ONNX are read: for a model of"
-            f" {original.framework} return names of layers, a mapping, or AMCT's configuration"
-            " (.json) or record (.txt)"
+            f" {original.framework} return names of layers, a mapping,{also} or AMCT's"
+            " configuration (.json) or record (.txt)"
         )
     result, calls = read_result(original, model)
-    read = read_deploy if is_deploy(result) else read_decisions
+    read = read_deploy if once(result, is_deploy) else read_decisions
 
     def under(spec: Spec) -> Outcome:
         counterparts = match_layers(original, result, spec, calls)
         decided = read(original, counterparts, spec)
         missing = [i for i in range(len(original.layers)) if i not in counterparts]
         replaced = in_place_of(original, result, missing)
+        corruptions = find_corruptions(original, result, counterparts)
         return Outcome(
             "decided",
             decisions=decided.decisions,
             unmatched=frozenset(missing) - replaced.keys(),
             untold={**decided.untold, **replaced},
+            corrupted=corruptions.found,
+            unchecked=corruptions.unchecked,
         )
 
     return _Read((original, result), under)

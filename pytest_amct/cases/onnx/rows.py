@@ -113,7 +113,8 @@ _MORE_SOURCES = sources(
 )
 """Further ways in which a weight can change."""
 
-PLAIN_ONLY = frozenset(_MORE_SOURCES)
+_WIDE: Changes = {"data": (1, 48, 4, 4), "weight": (32, 48, 2, 2)}
+PLAIN_ONLY = frozenset((*_MORE_SOURCES, "wide-kernel"))
 
 VARIABLE = ("input", "input-identity", "input-transpose", "input-mul", "size-symbolic", "random")
 """Sources of a second factor in products of two variables."""
@@ -171,6 +172,12 @@ _BIAS: Deviations = {
     "bias-input-identity": {"bias": "input-identity"},
 }
 
+_READ_TWICE: Deviations = {
+    "weight-read": {"form": "weight-read"},
+    "weight-captured": {"form": "weight-captured"},
+}
+"""Another operator needs the weight as floats, in the main graph or in a branch of an If."""
+
 DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     "Conv": {
         "": {
@@ -184,6 +191,8 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "rank-3": _RANK3,
             **_BIAS,
             **SHARED,
+            **_READ_TWICE,
+            "wide-kernel": _WIDE,
             **_DTYPES,
             **_FORMS,
             "no-kernel-shape": attributes(kernel_shape=None),
@@ -228,6 +237,8 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "beta": {"bias": "initializer", "attributes": {"beta": 0.5}},
             **_BIAS,
             **SHARED,
+            **_READ_TWICE,
+            "wide": {"data": (4, 48), "weight": (48, 32)},
             **_DTYPES,
             **_FORMS,
         },
@@ -312,6 +323,8 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "rank-4": {"data": (1, 2, 4, 32)},
             "bias-add": {"around": ("bias-add",)},
             **SHARED,
+            **_READ_TWICE,
+            "wide": {"data": (1, 4, 48), "weight": (48, 32)},
             **_DTYPES,
             **_FORMS,
         },

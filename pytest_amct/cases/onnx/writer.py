@@ -67,6 +67,8 @@ class Writer:
             result, target = self._call(plan, inputs, name)
         else:
             result = target = target_layer(g, plan, inputs)
+        if plan.form in ("weight-read", "weight-captured"):
+            self._read(plan, inputs[1], plan.form == "weight-captured")
         if plan.form == "custom":
             self.functions[plan.domain, plan.type] = custom_function(plan, len(inputs))
         self.domains |= dict.fromkeys(domains_of(plan))
@@ -75,6 +77,21 @@ class Writer:
             return target_layer(g, plan, [data, *inputs[1:]])
 
         return Made(result, target, str(g.graph.node[-1].name), again)
+
+    def _read(self, plan: Plan, weight: str, captured: bool) -> None:
+        """Add another reader of a weight, which needs its floats."""
+        g, dtype = self.g, plan.dtype
+        data = g.input(dtype, (1,))
+        if not captured:
+            result = g.node("Div", [data, weight])
+        else:
+            then, otherwise = g.nested(), g.nested()
+            then.output(then.node("Div", [data, weight]), dtype)
+            otherwise.output(neutral(otherwise, dtype, data, True), dtype)
+            branches = {"then_branch": then.graph, "else_branch": otherwise.graph}
+            result = g.node("If", [g.input("bool", ())], branches)
+        g.output(result, dtype)
+        self.ranks[result] = len(plan.weight or ())
 
     def _call(self, plan: Plan, inputs: list[str], name: str) -> tuple[str, str]:
         """Call a function that contains the layer; identical layers share one function.

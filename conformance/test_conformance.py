@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_amct.audit import check_model
+from pytest_amct.given_model import check_model, not_taken
 from pytest_amct.ids import METAMORPHIC, NETWORKS, ConditionId
 from pytest_amct.results import Result
 from pytest_amct.runner import Runner
@@ -21,18 +20,18 @@ Report = Callable[[Result], None]
 
 
 @pytest.fixture(scope="session")
-def amct(request: pytest.FixtureRequest) -> Iterator[Runner]:
+def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
     """Return the runner of this process, which all tests share."""
     with _suite(request).running() as runner:
         yield runner
 
 
 @pytest.fixture
-def explorer(amct: Runner, request: pytest.FixtureRequest) -> Explorer:
+def explorer(runner: Runner, request: pytest.FixtureRequest) -> Explorer:
     """Return an explorer, which draws examples with Hypothesis and shows its progress."""
     from pytest_amct.explore import Explorer
 
-    return Explorer(amct, _suite(request).progress)
+    return Explorer(runner, _suite(request).progress)
 
 
 @pytest.fixture
@@ -45,9 +44,9 @@ def _suite(request: pytest.FixtureRequest) -> Any:
     return request.config.pluginmanager.get_plugin("amct-suite")
 
 
-def test_quantizes_something(amct: Runner, report: Report, framework: str) -> None:
+def test_quantizes_something(runner: Runner, report: Report, framework: str) -> None:
     """The quantizer quantizes at least one plain layer. Otherwise it would violate nothing."""
-    report(amct.check_alive(framework))
+    report(runner.check_alive(framework))
 
 
 def test_metamorphic(explorer: Explorer, report: Report, change: str) -> None:
@@ -67,11 +66,14 @@ def test_networks(explorer: Explorer, report: Report, framework: str) -> None:
     report(explorer.everywhere(lambda mine: mine.check_networks(framework), group))
 
 
-def test_condition(amct: Runner, report: Report, condition: str) -> None:
+def test_condition(runner: Runner, report: Report, condition: str) -> None:
     """No layer that the condition forbids is quantized, and no expected layer is float."""
-    report(amct.everywhere(lambda runner: runner.check(condition), condition))
+    report(runner.everywhere(lambda mine: mine.check(condition), condition))
 
 
-def test_model(amct: Runner, report: Report, model: str) -> None:
+def test_model(runner: Runner, report: Report, request: pytest.FixtureRequest, model: str) -> None:
     """The quantizer treats the layers of the given model as the tables allow."""
-    report(amct.everywhere(lambda runner: check_model(runner, Path(model))))
+    path = _suite(request).models[model]
+    if why := not_taken(runner, path):
+        pytest.skip(why)
+    report(runner.everywhere(lambda mine: check_model(mine, path, model)))

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_amct.tables.model import DataFormat as DataFormat
     from pytest_amct.tables.model import Reason as Reason
     from pytest_amct.tables.model import Treatment as Treatment
+    from pytest_amct.testing import assert_conforms as assert_conforms
     from pytest_amct.verdicts import Finding as Finding
 
 __version__ = "0.1.0"
@@ -59,6 +60,7 @@ _HOME = {
     "Unsupported": "quantizers.protocol",
     "UsageError": "errors",
     "answer": "tables.answers",
+    "assert_conforms": "testing",
     "caffe_cases": "cases.strategies",
     "decisions_of": "api",
     "judge": "api",

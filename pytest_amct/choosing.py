@@ -22,11 +22,10 @@ def with_releases(settings: Settings, quantizer: Quantizer) -> Settings:
     Raise `UsageError` for a release of which no row of the quantizer's frameworks was seen.
     """
     frameworks = wanted_frameworks(quantizer, settings)
-    every = [name for name in published() if seen(load_spec(name), frameworks)[0]]
     names: dict[str, None] = {}
     for name in settings.specs:
         if name == ALL:
-            names |= dict.fromkeys([DEFAULT_RELEASE, *every])
+            names |= dict.fromkeys(every_release(frameworks))
             continue
         spec = load_spec(name)
         if not seen(spec, frameworks)[0]:
@@ -37,6 +36,20 @@ def with_releases(settings: Settings, quantizer: Quantizer) -> Settings:
         names[name] = None
     first, *others = names
     return replace(settings, spec=first, more_specs=tuple(others))
+
+
+def every_release(frameworks: Sequence[str]) -> list[str]:
+    """Return the default release and every other one of which a row of the frameworks was seen."""
+    spoken = [name for name in published() if seen(load_spec(name), frameworks)[0]]
+    return [*dict.fromkeys([DEFAULT_RELEASE, *spoken])]
+
+
+def releases_for(names: Sequence[str], framework: str) -> list[Spec]:
+    """Return the releases to judge one model by, see `load_spec`; ``all`` stands for many."""
+    found: dict[str, None] = {}
+    for name in names:
+        found |= dict.fromkeys(every_release([framework]) if name == ALL else [name])
+    return [load_spec(name) for name in found]
 
 
 def seen(spec: Spec, frameworks: Sequence[str]) -> tuple[int, int]:

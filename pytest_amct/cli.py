@@ -18,6 +18,7 @@ import pytest
 
 from pytest_amct import __version__
 from pytest_amct.cases import catalog
+from pytest_amct.commands import audit, explain
 from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.options import read_declared
@@ -48,11 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "pytest-amct",
-        description="Quantizers that run outside pytest, and the releases of the tables.",
+        description="What the tables say of a model, of a quantizer's result, and of each other.",
     )
     version = f"pytest-amct {__version__}, tables of {load_spec().title}"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    explain.add_parser(commands)
+    audit.add_parser(commands)
     export = commands.add_parser("export", help="write every case of the gate as native files")
     export.set_defaults(run=_export)
     export.add_argument("folder", type=Path, metavar="DIR", help="a new folder")

@@ -121,5 +121,7 @@ def tell(
 def again(settings: Settings, case: str) -> str:
     """Return the command that judges a case again."""
     if settings.model:
-        return f"{settings.command} {shlex.quote(f'--amct-model={settings.model}')}"
+        inside = settings.model / case  # one of the models in a folder
+        path = inside if inside.exists() else settings.model
+        return f"{settings.command} {shlex.quote(f'--amct-model={path}')}"
     return f"{settings.command} {shlex.quote(f'--amct-select={case}')}"

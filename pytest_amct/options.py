@@ -9,6 +9,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from glob import has_magic
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ class Settings:
     #: where explore keeps failing examples; ``None`` = nowhere
     database: Path | None = None
     select: tuple[str, ...] = ()
+    #: models to judge instead of the suite: a file, a folder or a pattern, as an absolute path
     model: Path | None = None
     report: Path | None = None
     strict: bool = False
@@ -127,7 +129,12 @@ def add_options(parser: pytest.Parser) -> None:
         action="append",
         help="judge only these conditions, rows or cases (ids; * matches anything)",
     )
-    add("--amct-model", metavar="FILE", help="judge only this model")
+    add(
+        "--amct-model",
+        metavar="FILE",
+        action="append",
+        help="judge only this model; of a folder or a pattern, each model is a test",
+    )
     add("--amct-report", metavar="DIR", help="write amct-report.json and failing models there")
     add("--amct-strict", action="store_true", help="warnings fail, too")
     ini = parser.addini
@@ -187,8 +194,13 @@ def read_settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(
             "--amct-spec-all-must-pass does nothing with one release: name several, or drop it"
         )
-    model, report = option("--amct-model"), option("--amct-report")
-    if model is not None and not Path(model).exists():
+    models, report = option("--amct-model") or [], option("--amct-report")
+    if len(models) > 1:
+        raise pytest.UsageError(
+            "--amct-model is given twice: name a folder, or a pattern that matches both"
+        )
+    model = models[0] if models else None
+    if model is not None and not Path(model).exists() and not has_magic(model):
         raise pytest.UsageError(f"--amct-model={model}: no such file: name a model")
     if model is not None and option("--amct-select"):
         raise pytest.UsageError("--amct-select does nothing with --amct-model: give one of them")

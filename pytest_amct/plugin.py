@@ -6,12 +6,16 @@ nor hypothesis. What the suite needs is in `session`, which is imported on deman
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_amct.options import add_options, read_settings, refuse_alone
+
+if TYPE_CHECKING:
+    from pytest_amct.testing import Amct
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -60,3 +64,22 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Suite(config, settings), "amct-suite")
     except AmctError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+@pytest.fixture
+def amct(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Amct]:
+    """Return the quantizer that ``amct_quantizer`` names, for tests of one's own.
+
+    ``amct.quantize(model)`` returns what it returns, ``amct.audit(model)`` judges it, and
+    ``amct.assert_conforms(model)`` fails if it violates the tables.
+    """
+    settings = read_settings(request.config)
+    from pytest_amct.errors import AmctError
+    from pytest_amct.testing import configured
+
+    try:
+        found = configured(settings, tmp_path)
+    except AmctError as error:
+        raise pytest.UsageError(str(error)) from None
+    yield found
+    found.quantizer.close()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from pytest_amct.errors import UsageError
+from pytest_amct.graphs.network import Layer
 from pytest_amct.tables.model import Scheme
 from pytest_amct.wording import instead, written
 
@@ -32,6 +33,8 @@ class RequestOptions:
     tensor_quantize: tuple[str, ...] = ()
     skip_layers: tuple[str, ...] = ()
     skip_layer_types: tuple[str, ...] = ()
+    #: the names again as sets: a configuration may name each layer of a large model
+    _named: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the values, and turn lists of names into tuples."""
@@ -54,6 +57,8 @@ class RequestOptions:
                 )
         for argument in _NAMES:
             object.__setattr__(self, argument, _names(argument, getattr(self, argument)))
+        named = {argument: frozenset(getattr(self, argument)) for argument in _NAMES}
+        object.__setattr__(self, "_named", named)
 
     @staticmethod
     def of(given: Mapping[str, Any], others: Iterable[str] = ()) -> RequestOptions:
@@ -61,17 +66,21 @@ class RequestOptions:
 
         Raise `UsageError` for a keyword that is not an option.
         """
-        known = [f.name for f in fields(RequestOptions)]
+        known = [f.name for f in fields(RequestOptions) if f.init]
         for name in given:
             if name not in known:
                 hint = instead(name, [*known, *others])
                 raise UsageError(f"{written(name)} is not a request option{hint}")
         return RequestOptions(**given)
 
+    def named(self, argument: str) -> frozenset[str]:
+        """Return the names that an option lists: ``skip_layers``, ``tensor_quantize`` ..."""
+        return self._named[argument]
+
     @property
     def given(self) -> dict[str, Any]:
         """The options that differ from plain uniform quantization, by field name."""
-        names = [f.name for f in fields(self)]
+        names = [f.name for f in fields(self) if f.init]
         given = {name: getattr(self, name) for name in names}
         return {name: value for name, value in given.items() if value != getattr(PLAIN, name)}
 
@@ -86,6 +95,9 @@ def _names(argument: str, given: Any) -> tuple[str, ...]:
             raise UsageError(f"{argument}: {written(name)} is not a name: give a list of strings")
     return tuple(sorted(given) if isinstance(given, set | frozenset) else given)
 
+
+Asked = Callable[[Layer], RequestOptions]
+"""Says what was asked for a layer of a model."""
 
 PLAIN = RequestOptions()
 """Plain uniform quantization with default settings."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from pytest_amct.ids import condition_of
@@ -26,25 +26,35 @@ class Result:
     newest_opset: int | None = None
     #: by framework: why the test stopped early and nothing else was judged
     stopped: Mapping[str, str] = field(default_factory=dict)
-    #: for a single model: how many layers were judged, and why others were not
+    #: for a given model: how many layers were judged, and why others were not
     model: Mapping[str, Any] | None = None
     #: the results under other releases, by the name of their table file
     others: Mapping[str, Result] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the result as one JSON value, to send it to another process."""
-        return json.dumps(self._values())
+        return json.dumps(self.values())
 
-    def _values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Any]:
+        """Return the result as values that JSON can hold."""
         return {
-            "records": [asdict(r) for r in self.records],
+            "records": [values_of(r) for r in self.records],
             "findings": [asdict(f) for f in self.findings],
             "examples": self.examples,
             "newest_opset": self.newest_opset,
             "stopped": dict(self.stopped),
             "model": self.model,
-            "others": {name: other._values() for name, other in self.others.items()},
+            "others": {name: other.values() for name, other in self.others.items()},
         }
+
+
+_FIELDS = tuple(f.name for f in fields(Record) if f.name != "findings")
+
+
+def values_of(record: Record) -> dict[str, Any]:
+    """Return a record as JSON values. A large model has many: `asdict` would copy each deeply."""
+    values = {name: getattr(record, name) for name in _FIELDS}
+    return {**values, "findings": [asdict(f) for f in record.findings]}
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -68,8 +78,8 @@ class Collected:
     stopped: dict[str, str] = field(default_factory=dict)
     #: the results under other releases, by the name of their table file
     others: dict[str, Collected] = field(default_factory=dict)
-    #: for a run of a single model: how many of its layers were judged
-    model: dict[str, Any] | None = None
+    #: for a run of given models: how many layers of each were judged
+    models: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, result: dict[str, Any]) -> None:
         """Add the result of a test, given as its JSON value."""
@@ -77,7 +87,7 @@ class Collected:
         self.examples += result["examples"]
         self.newest_opset = result["newest_opset"] or self.newest_opset
         self.stopped |= result["stopped"]
-        self.model = result["model"] or self.model
+        self.models += [result["model"]] if result["model"] else []
         self._records(result["records"])
         for values in result["findings"]:
             self._finding(Finding(**values))
@@ -114,11 +124,11 @@ class Collected:
     def _records(self, values: Iterable[dict[str, Any]]) -> None:
         for value in values:
             findings = tuple(Finding(**f) for f in value["findings"])
-            record = Record(**{**value, "findings": findings, "checked": tuple(value["checked"])})
-            known = self.records.get((record.case, record.layer), record)
             # Several tests may run the same case, and each checks what it asserts.
-            checked = tuple(sorted({*record.checked, *known.checked}))
-            self.records[record.case, record.layer] = replace(record, checked=checked)
+            key = value["case"], value["layer"]
+            known = self.records[key].checked if key in self.records else ()
+            checked = tuple(sorted({*value["checked"], *known}))
+            self.records[key] = Record(**{**value, "findings": findings, "checked": checked})
 
     def _finding(self, finding: Finding) -> None:
         if finding.kind != "not-quantized":  # counted once for each row, over all tests

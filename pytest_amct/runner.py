@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from pytest_amct.alive import came_back, newest_opset, nothing_came_back, plain_cases
+from pytest_amct.audit import once_for_all
 from pytest_amct.calls import Calls, Given
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import AnyCase, NetworkCase, parse_case
@@ -27,7 +28,7 @@ from pytest_amct.options import Settings
 from pytest_amct.processes.journal import Journal
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.request_options import RequestOptions
-from pytest_amct.results import Result, policy_of
+from pytest_amct.results import Result, policy_of, values_of
 from pytest_amct.tables.answers import answer, find_row
 from pytest_amct.tables.model import Spec
 from pytest_amct.verdicts import Finding, Record, judge_layer, not_quantized
@@ -192,7 +193,7 @@ class Runner:
         """Write the records of a case to the journal."""
         if self.journal:
             for record in records:
-                self.journal.judged(asdict(record))
+                self.journal.judged(values_of(record))
 
     def judge(
         self, case: AnyCase, built: Built, network: Network, outcome: Outcome
@@ -227,15 +228,7 @@ class Runner:
             return ()
         layers = [layer for layer in network.layers if self.is_judged(layer)]
         may_object = any(answer(x, spec=self.spec).verdict != "quantizable" for x in layers)
-        worst = next((r for r in records if r.verdict != "quantizable"), records[0])
-        objected = " (another layer is not quantizable, so refusing would be right)"
-        findings = tuple(
-            replace(f, status="warned", message=f.message + objected)
-            if may_object and f.kind == "errored" and f.status == "failed"
-            else f
-            for f in worst.findings
-        )
-        return tuple(replace(r, findings=findings if r is worst else ()) for r in records)
+        return once_for_all(records, may_object)
 
     def run(
         self, case: str, model: ModelFiles, network: Network, options: RequestOptions

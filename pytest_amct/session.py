@@ -23,7 +23,7 @@ from pytest_amct.calls import Calls
 from pytest_amct.choosing import groups_of, with_releases
 from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.gate import frameworks_of
-from pytest_amct.graphs.reading import read_files
+from pytest_amct.given_model import check_readable, models_by_name
 from pytest_amct.ids import ConditionId
 from pytest_amct.losses import again, clean_up, tell_worker
 from pytest_amct.options import Settings
@@ -42,7 +42,6 @@ from pytest_amct.reports.pages import with_pages
 from pytest_amct.reports.terminal import seen, summary_lines
 from pytest_amct.results import Collected, Result, policy_of
 from pytest_amct.runner import Runner
-from pytest_amct.saved import read_note
 from pytest_amct.selection import Attendance, options_given
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
@@ -54,7 +53,7 @@ MODULE = "test_conformance.py"
 _OURS = "amct/"
 """The prefix of the ids of the suite's tests."""
 
-_RESULT = pytest.StashKey[str]()
+_RESULT = pytest.StashKey[str | dict[str, Any]]()
 
 
 class SuiteModule(pytest.Module):
@@ -82,8 +81,10 @@ class Suite:
         self.groups = groups_of(self.quantizer, self.specs, settings)
         self.frameworks = [*frameworks_of(self.quantizer, settings, self.spec)]
         _check_rows(settings, self.spec)
-        if settings.model:
-            _check_model(settings.model, self.quantizer, self.frameworks)
+        self.models = models_by_name(settings.model) if settings.model else {}
+        if len(self.models) == 1:
+            (only,) = self.models.values()
+            check_readable(only, self.quantizer, self.frameworks)
         self.folder = _suite_folder()
         self.collected = Collected()
         self.lost = self.stopped = False
@@ -146,14 +147,13 @@ class Suite:
         """Make one test for each condition, framework or model."""
         if isinstance(metafunc.definition.getparent(pytest.Module), SuiteModule):
             name, values = self.tests[metafunc.definition.name]
-            ids = [Path(v).name for v in values] if name == "model" else values
-            metafunc.parametrize(name, values, ids=ids)
+            metafunc.parametrize(name, values, ids=values)
 
     @property
     def tests(self) -> dict[str, tuple[str, list[str]]]:
         """The tests of this run: the argument of each, and its values."""
         if self.settings.model:
-            return {"test_model": ("model", [str(self.settings.model)])}
+            return {"test_model": ("model", [*self.models])}
         conditions = self._conditions()
         if self.settings.select:
             return conditions
@@ -258,7 +258,8 @@ class Suite:
 
     def hand_over(self, item: pytest.Item, result: Result) -> None:
         """Store a test's result, and fail the test if the result says so."""
-        item.stash[_RESULT] = result.to_json()
+        # Text crosses to the controller. In one process, text of a large model would only cost.
+        item.stash[_RESULT] = result.to_json() if self.worker else result.values()
         kinds = sorted({f.kind for f in result.findings if f.status == "failed"})
         item.user_properties.append(("amct_cases", len(result.records)))
         if kinds:
@@ -285,7 +286,7 @@ class Suite:
         result = getattr(report, "amct_result", None)
         name = report.nodeid.removeprefix(f"{_OURS}{MODULE}::")
         if result is not None:
-            self.collected.add(json.loads(result))
+            self.collected.add(json.loads(result) if isinstance(result, str) else result)
             self.attendance.done.add(name)
         elif not report.nodeid.startswith(_OURS) or report.when == "teardown":
             return
@@ -450,22 +451,6 @@ def _close(quantizer: Quantizer) -> str:
     except Exception as error:
         return f"{quantizer.name}: close() raised {words(error)}"
     return ""
-
-
-def _check_model(path: Path, quantizer: Quantizer, frameworks: Sequence[str]) -> None:
-    """Raise an error if the model cannot be read or the quantizer does not take it."""
-    model = read_files(path)
-    network = model.network(str(path))
-    read_note(path)
-    if model.framework not in frameworks:
-        raise UsageError(
-            f"--amct-model={path.name}: a model of {model.framework}, but {quantizer.name} is"
-            f" judged on {', '.join(frameworks)}: set amct_frameworks, or name another model"
-        )
-    if not network.layers:
-        raise UsageError(
-            f"--amct-model={path.name}: has no layer that can be judged: name another model"
-        )
 
 
 def _check_rows(settings: Settings, spec: Spec) -> None:

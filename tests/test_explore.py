@@ -18,7 +18,6 @@ from pytest_amct.fixtures.wrong_quantizers import WRONG
 from toy_repository import ToyRepository
 
 from pytest_amct import answer, onnx_networks
-from pytest_amct.audit import check_model
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import NetworkCase, everything, parse_case
 from pytest_amct.cases.plan import target_layers
@@ -26,6 +25,7 @@ from pytest_amct.decisions.decision import Decision
 from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.explore import Explorer
 from pytest_amct.frameworks import FRAMEWORKS
+from pytest_amct.given_model import check_model
 from pytest_amct.graphs import sources
 from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.ids import Item

@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pytest_amct import answer, onnx_networks
-from pytest_amct.audit import check_model
 from pytest_amct.cases import metamorphic
 from pytest_amct.cases.metamorphic import Call, MetamorphicCase, parse_metamorphic
 from pytest_amct.cases.networks import NetworkCase
 from pytest_amct.errors import UsageError
 from pytest_amct.explore import Explorer
+from pytest_amct.given_model import check_model
 from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.ids import Item
 from pytest_amct.options import Settings

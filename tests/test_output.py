@@ -21,9 +21,9 @@ from syrupy.assertion import SnapshotAssertion
 from toy_repository import BROKEN, CHEAP, ToyRepository
 
 from pytest_amct import Decision, Refused, __version__
-from pytest_amct.audit import check_model
 from pytest_amct.cases import catalog
 from pytest_amct.explore import Explorer
+from pytest_amct.given_model import check_model
 from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference

@@ -275,12 +275,12 @@ def test_judging_a_model_reports_how_much_was_judged_and_why_not_more(
     start = lines.index("m.onnx: 1 of 5 layers judged; 4 were not:")
     assert lines[start + 1] == (
         "2, the first Gemm 'one': weight 'v1' comes from initializer 'v1' that is also a graph"
-        " input: take the initializers out of the graph's inputs"
+        " input: take the initializer out of the graph's inputs"
     )
     assert lines[start + 2].startswith("2, the first Gemm 'tied1': weight 's' is shared with ")
-    assert lines[start + 2].endswith(": give each layer its own weight")
+    assert lines[start + 2].endswith(": give each layer its own copy of the weight")
     assert "1 of 5 layers judged" in run.out
-    assert repository.report()["model"]["judged"] == 1
+    assert repository.report()["models"][0]["judged"] == 1
     jsonschema.validate(repository.report(), schema())
 
 
@@ -308,7 +308,7 @@ def test_judging_a_model_reports_what_the_quantizer_does_not_show(
     model = repository.path / "m.onnx"
     onnx.save(onnx.parser.parse_model(MODEL), model)
     repository.amct(f"--amct-model={model}", "--amct-report=rep")
-    told = repository.report()["model"]
+    (told,) = repository.report()["models"]
     assert (told["layers"], told["judged"]) == (5, judged)
     reasons = [g["reason"] for g in told["not_judged"] if g["first"] == "Gemm 'own'"]
     assert [r[: len(reason or "")] for r in reasons] == ([reason] if reason else [])
@@ -333,7 +333,7 @@ def test_a_model_that_is_not_judged_in_full_says_what_to_do(repository: ToyRepos
     assert "m.pb: 0 of 4 layers judged; 4 were not:" in run.out
     for told in (
         "1, the first MatMul 'm': .*: freeze the variables",
-        "2, the first MatMul 's': .*: give each layer its own weight",
+        "2, the first MatMul 's': .*: give each layer its own copy of the weight",
         "1, the first MatMul 'i' in function:f: .*: inline the functions",
     ):
         assert re.search(f"{told}$", run.out, re.MULTILINE), run.out
@@ -358,7 +358,7 @@ def test_a_net_of_a_fork_names_what_it_does_not_know(repository: ToyRepository) 
     run = repository.amct(f"--amct-model={repository.path / 'm.prototxt'}", "--amct-report=rep")
     note = "fields that Caffe does not have: pooling_param.ceil_mode, layer.smooth"
     assert f"  m.prototxt: {note}\n  m.prototxt: 1 of 1 layer judged" in run.out
-    assert repository.report()["model"]["notes"] == [note]
+    assert repository.report()["models"][0]["notes"] == [note]
 
 
 # --- what was left out --------------------------------------------------------------------------

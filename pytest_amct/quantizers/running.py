@@ -15,7 +15,7 @@ import onnx
 
 from pytest_amct.decisions.decision import Outcome
 from pytest_amct.decisions.plain import described, said
-from pytest_amct.decisions.read import TEXT_FORMS, read_outcomes
+from pytest_amct.decisions.read import TEXT_FORMS, is_tflite, read_outcomes
 from pytest_amct.errors import AmctError, ModelError, OutputError
 from pytest_amct.frameworks import BLOBS_FILE
 from pytest_amct.graphs.network import Network, Tensor
@@ -191,12 +191,12 @@ def _repeatable(text: str) -> str:
 def _call(
     quantizer: Quantizer, request: Request, network: Network, specs: tuple[Spec, ...]
 ) -> tuple[Outcome, ...]:
-    model = _private_copy(request)
+    model = private_copy(request)
     quantize = partial(quantizer.quantize, model, request)
     return _outcomes(quantizer, request, network, specs, quantize)
 
 
-def _private_copy(request: Request) -> Any:
+def private_copy(request: Request) -> Any:
     """Return the model as given to quantizers: an ONNX or TensorFlow proto or a `CaffeModel`."""
     if request.framework == "tensorflow":
         return parse_tensorflow(request.model_bytes)
@@ -309,7 +309,7 @@ def _as_file(result: Any, folder: Path) -> Path | None:
     if isinstance(result, onnx.ModelProto):
         result = result.SerializeToString()
     if isinstance(result, bytes):
-        path = folder / "quantized.onnx"
+        path = folder / ("quantized.tflite" if is_tflite(result) else "quantized.onnx")
         path.write_bytes(result)
         return path
     if isinstance(result, (str, os.PathLike)):
@@ -342,7 +342,8 @@ def words(error: BaseException) -> str:
 
 def input_spec(tensor: Tensor) -> InputSpec:
     """Return the calibration spec of a network input. Symbolic dimensions count as 1."""
-    entries = shape(tensor) or ()
+    # Inference adds nothing to what an input declares, and costs seconds for large models.
+    entries = tensor.shape if tensor.shape is not None else shape(tensor) or ()
     return InputSpec(
         tensor.name,
         dtype(tensor) or "float32",

@@ -22,7 +22,7 @@ from pytest_amct.tables.answers import float16_id, may_be_closed
 from pytest_amct.tables.model import Condition, Row, Spec, condition_id
 from pytest_amct.verdicts import ENDED, Record, is_not_quantized, left_in_float, not_quantized
 
-FORMAT = "pytest-amct-report/2"
+FORMAT = "pytest-amct-report/3"
 """Name and version of the format."""
 
 _PACKAGES = ("pytest-amct", "pytest", "hypothesis", "onnx", "numpy", "onnxruntime")
@@ -61,6 +61,10 @@ def assemble(
     }
 
 
+def _models(collected: Collected) -> list[dict[str, Any]]:
+    return sorted(collected.models, key=lambda model: str(model["name"]))
+
+
 def _judged(collected: Collected, spec: Spec, settings: Settings) -> dict[str, Any]:
     """Return what one release says of the results."""
     records = sorted(collected.records.values(), key=lambda r: (r.case, r.layer))
@@ -97,7 +101,7 @@ def _judged(collected: Collected, spec: Spec, settings: Settings) -> dict[str, A
         "rows": [_row(row, records, policy.is_float_row(row.id)) for row in rows],
         "untold": _untold(records),
         "unvalidated": _unvalidated(records),
-        **({"model": collected.model} if collected.model else {}),
+        **({"models": _models(collected)} if collected.models else {}),
         "findings": [asdict(f) for f in findings],
         "waivers": [
             {"pattern": pattern, "reason": reason, "used": pattern in used}

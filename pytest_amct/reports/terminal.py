@@ -138,9 +138,11 @@ def _headline(report: dict[str, Any], rows: list[_Row]) -> str:
         f"{count['waived']} waived",
         f"{sum(row['quantized'] > 0 for row in eligible)} of {len(eligible)} rows quantized",
     ]
-    model = report.get("model")
-    if model:
-        parts.append(f"{model['judged']} of {_number(model['layers'], 'layer')} judged")
+    models = report.get("models")
+    if models:
+        judged, layers = (sum(model[key] for model in models) for key in ("judged", "layers"))
+        parts.append(f"{judged} of {_number(layers, 'layer')} judged")
+        parts += [_number(len(models), "model")] if len(models) > 1 else []
     else:
         judged, known = sum(r.judged for r in rows), sum(len(r.conditions) for r in rows)
         parts.append(f"{judged} of {_number(known, 'condition')} judged")
@@ -238,9 +240,10 @@ def _short(condition: str) -> str:
 
 def _not_judged(report: dict[str, Any]) -> Iterator[Line]:
     """Yield what could not be judged, and why."""
-    model = report.get("model")
-    if model:
-        yield from _of_model(model)
+    models = report.get("models")
+    if models:
+        for model in models:
+            yield from _of_model(model)
     elif report["untold"]["layers"]:
         untold = report["untold"]
         count = f"{_number(untold['layers'], 'layer')} in {_number(untold['cases'], 'case')}"

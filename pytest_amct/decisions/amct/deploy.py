@@ -7,13 +7,17 @@ from them, as layers that only move or clip values pass integers through.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pytest_amct.decisions.amct.ascend import (
     WEIGHT_QUANT,
     Factors,
     factors_of,
     is_ascend,
+    is_deploy,
     quantizes_data,
     weight_home,
 )
@@ -22,6 +26,7 @@ from pytest_amct.decisions.onnx.doubts import doubt_at
 from pytest_amct.decisions.onnx.inputs import is_of_inputs
 from pytest_amct.decisions.onnx.integers import is_constant
 from pytest_amct.decisions.onnx.layers import Decided, sorted_out
+from pytest_amct.decisions.onnx.moved import NotReadable
 from pytest_amct.decisions.onnx.pairs import trace
 from pytest_amct.decisions.onnx.qdq import data_ports
 from pytest_amct.decisions.onnx.quantized_constants import bits_of, stored, values
@@ -258,3 +263,55 @@ def _explained(layer: Layer, spec: Spec) -> bool:
             if not reader.domain and (reader.type in _PASSES or reader.type in _SELECTS):
                 stack.append(reader.output(0))
     return False
+
+
+# --- stored weights --------------------------------------------------------------------------
+
+
+class DeployWeight(NamedTuple):
+    """A weight of integers, and its scales: one, or one for each output channel."""
+
+    numbers: Tensor
+    scales: NDArray[np.float32]
+    seen: str
+
+
+def stored_weight(after: Layer, port: int) -> DeployWeight | None:
+    """Return the quantized weight of a layer, ``None`` if its weight is not stored as integers.
+
+    AscendDequant multiplies by the scale of the data times that of the weight; the scale of the
+    data is the inverse of AscendQuant's. Raises `NotReadable` if they do not show the weight's.
+    """
+    home, passed = weight_home(after.input(port))
+    if home is None or not is_constant(home) or not _is_integer(walk.dtype(home)):
+        return None
+    factors = _behind(after)
+    if passed or factors is None or factors.asymmetric is not False:
+        raise NotReadable("no AscendDequant shows the scale of its weight")
+    data = _data_scale(after.input(0))
+    if data is None:
+        raise NotReadable("no AscendQuant shows the scale of its data")
+    return DeployWeight(home, factors.scales * np.float32(data), "its weight holds integers")
+
+
+def works_on_integers(layer: Layer) -> bool:
+    """Return whether a layer of a deploy model may take integers."""
+    if not once(layer.network, is_deploy):
+        return False
+    if is_ascend(layer):
+        return True
+    kinds = once(layer.network, _kinds)
+    return any(t in kinds for t in layer.inputs if t is not None) or _behind(layer) is not None
+
+
+def _data_scale(tensor: Tensor | None) -> float | None:
+    """Return the factor of the AscendQuant before a layer, ``None`` if it is not found."""
+    for _ in range(_VISITS):
+        layer = tensor.producer if tensor is not None else None
+        if layer is None or not (quantizes_data(layer) or layer.type in _PASSES):
+            return None
+        if quantizes_data(layer):
+            factor = layer.attribute("scale")
+            return float(factor) if isinstance(factor, int | float) else None
+        tensor = layer.input(0)
+    return None

@@ -24,7 +24,7 @@ _BY_SUFFIX = {
 
 _RECORD_FIELDS = ("record", "prune_record")
 
-_SIMPLIFIED_FIELDS = frozenset(
+SIMPLIFIED_FIELDS = frozenset(
     """
     version batch_num activation_offset joint_quant do_fusion skip_fusion_layers skip_layers
     skip_layer_types fakequant_precision_mode common_config tensor_quantize nuq_config
@@ -36,6 +36,8 @@ _SIMPLIFIED_FIELDS = frozenset(
     compress_ratio ascend_optimized max_prune_ratio test_iteration override_prune_cfg
     """.split()
 )
+
+"""The fields at the top of AMCT's simplified configurations, those of training included."""
 
 _FIRST_FIELD = re.compile(r"(?:\s++|#[^\n]*+)*+(\w+)\s*+[:{<]")
 
@@ -50,7 +52,7 @@ def not_a_configuration(text: str) -> str | None:
     first = _first_field(text)
     if first in _RECORD_FIELDS:
         return "AMCT's record: name its file .txt, or read it with read_record"
-    return _SIMPLIFIED if first in _SIMPLIFIED_FIELDS else None
+    return _SIMPLIFIED if first in SIMPLIFIED_FIELDS else None
 
 
 def not_a_record(text: str) -> str | None:
@@ -58,7 +60,7 @@ def not_a_record(text: str) -> str | None:
     first = _first_field(text)
     if text.lstrip().startswith("{"):
         return "JSON, as AMCT's configuration is: name its file .json, or read it with read_config"
-    if first in _SIMPLIFIED_FIELDS:
+    if first in SIMPLIFIED_FIELDS:
         return _SIMPLIFIED
     if first and first not in _RECORD_FIELDS:
         return f"another text, which begins with {first!r}: return the one that AMCT writes"

@@ -155,7 +155,7 @@ GEMM = parse_case("uniform/onnx/Gemm@default").build().data
             {"skip_layer_types": ["Conv"]},
             "skip_layer_types: 'Conv' is not an Ascend IR type of CANN",
         ),
-        ({"skip_layer_types": ["MatMul"]}, "did you mean 'MatMulV2'"),
+        ({"skip_layer_types": ["MatMul"]}, "did you mean 'BatchMatMulV2'"),
         ({"skip_layer_types": {"MatMulV2": 1}}, "skip_layer_types: {'MatMulV2': 1} is not a list"),
         ({"scheme": "int4"}, "scheme: 'int4' is not a scheme: use one of uniform, nonuniform"),
         ({"scheme": "unifrom"}, "scheme: 'unifrom' is not a scheme, did you mean 'uniform'"),

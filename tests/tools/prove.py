@@ -145,7 +145,7 @@ def _by_hand(wrong: WrongQuantizer, seeds: int, scratch: Path) -> Row:
         if g == wrong.caught_by or (row and g.split("/")[1:3] == place)
     ]
     records = [record for group in groups for record in runner.check(group).records]
-    if wrong.kind in ("errored", "invalid-output"):
+    if wrong.kind in ("errored", "invalid-output", "corrupted"):
         kinds = {f.kind for r in records for f in r.findings if f.status == "failed"}
         return Row(wrong.name, wrong.caught_by, wrong.kind if kinds == {wrong.kind} else "")
     killed: Killed = summed(wrong.caught_by, row, records, runner)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from pytest_amct.graphs.network import Layer
@@ -43,7 +43,7 @@ class Measured:
 def main() -> int:
     """Measure everything, print it, and return 1 if a bound is not met, else 0."""
     measured = [pytest_start(), *case_cost(), *reference_gates(), share_of_onnxruntime()]
-    measured += [explored(), large_network(), *releases(), imports()]
+    measured += [explored(), *releases(), imports()]
     width = max(len(m.what) for m in measured)
     for m in measured:
         sign = ">=" if m.at_least else "<="
@@ -143,43 +143,6 @@ class _Takes:
     """The declaration of a quantizer for these frameworks."""
 
     frameworks: tuple[str, ...]
-
-
-def large_network() -> Measured:
-    """Measure reading and answering 50,000 nodes, relative to loading and a pass over them."""
-    import numpy as np
-    import onnx
-    from onnx import helper, numpy_helper
-
-    from pytest_amct.graphs.onnx.reader import read_onnx
-    from pytest_amct.tables.answers import answer
-
-    nodes, weights, last = [], [], "x"
-    for i in range(50_000 // 3):
-        weight = np.full((4, 4, 1, 1), 1 + i % 7, np.float32)
-        weights.append(numpy_helper.from_array(weight, f"w{i}"))
-        kernel: dict[str, Any] = {"kernel_shape": [1, 1], "dilations": [1, 1], "group": 1}
-        nodes.append(helper.make_node("Conv", [last, f"w{i}"], [f"c{i}"], f"conv{i}", **kernel))
-        nodes.append(helper.make_node("Relu", [f"c{i}"], [f"r{i}"], f"relu{i}"))
-        nodes.append(helper.make_node("Add", [f"r{i}", last], [f"a{i}"], f"add{i}"))
-        last = f"a{i}"
-    infos = [helper.make_tensor_value_info(n, 1, [1, 4, 8, 8]) for n in ("x", last)]
-    graph = helper.make_graph(nodes, "g", infos[:1], infos[1:], weights)
-
-    def a_pass(model: onnx.ModelProto) -> int:
-        seen = 0
-        for node in model.graph.node:
-            seen += len(node.name) + len(node.op_type) + len(node.input) + len(node.output)
-            seen += sum(helper.get_attribute_value(a) is not None for a in node.attribute)
-        return seen
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "m.onnx")
-        path.write_bytes(helper.make_model(graph).SerializeToString())
-        load, model = _cpu(lambda: onnx.load(path))
-        once, _ = _cpu(lambda: a_pass(model))
-        ours, _ = _cpu(lambda: [answer(x).verdict for x in read_onnx(path).layers])
-    return Measured("50,000 nodes / (3 x (load + pass))", ours / (3 * (load + once)), 1.0, "")
 
 
 def imports() -> Measured:

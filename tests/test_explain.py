@@ -650,6 +650,9 @@ def test_links_and_pipes_are_written_to_and_stay(saved: Path, capsys: Any) -> No
     assert os.read(reader, 10) == b"## m.onnx "
     os.close(reader)
     assert stat.S_ISFIFO((saved / "pipe").stat().st_mode)
+    command = [sys.executable, "-m", "pytest_amct", "explain", "m.onnx", "-o", "/dev/stdout"]
+    done = subprocess.run([*command, "--format=json"], capture_output=True, check=True)
+    assert json.loads(done.stdout)["models"][0]["totals"]["layers"] == 8
 
 
 def test_skips_name_the_listed_layers_that_must_stay_in_float(saved: Path) -> None:

@@ -110,8 +110,8 @@ def write_file(path: Path, text: str) -> None:
     part = target.with_name(f".{target.name}.part")
     try:
         # Replacing a device would remove it.
-        if os.path.exists(target) and not os.path.isfile(target):
-            target.write_text(text, encoding="utf-8", errors="backslashreplace")
+        if os.path.exists(path) and not os.path.isfile(path):
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
             return
         part.write_text(text, encoding="utf-8", errors="backslashreplace")
         part.replace(target)

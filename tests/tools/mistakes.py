@@ -88,7 +88,7 @@ class Changeable:
                 for inner in node.body:
                     is_function = isinstance(inner, ast.FunctionDef)
                     yield f"{node.name}.{inner.name}" if is_function else "", inner
-            elif all(isinstance(vars(self.module)[name], PLAIN) for name in _set_in(node)):
+            elif all(isinstance(vars(self.module).get(name, ""), PLAIN) for name in _set_in(node)):
                 yield "", node
 
     def _text(self, part: ast.stmt) -> str:

@@ -22,10 +22,11 @@ def one(mistakes: list[Mistake], was: str, now: str) -> Mistake:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("framework", "least"), [("onnx", 0.5), ("tensorflow", 0.5), ("caffe", 0.5)]
+    ("framework", "least"), [("onnx", 0.8), ("tensorflow", 0.8), ("caffe", 0.6)]
 )
 def test_most_mistakes_are_caught(framework: str, least: float) -> None:
     found = try_all(framework, mistakes_of(framework, 60), 200)
+    assert sum(tried.kind == "killed" for tried in found) >= 8
     assert rate(found) >= least, told(framework, found)
 
 
@@ -34,7 +35,7 @@ def test_each_kind_of_mistake_is_told_apart(caffe: list[Mistake]) -> None:
     wanted = {
         "killed": one(caffe, "elif mode == 0:", "elif mode == 1:"),
         "easy": one(caffe, "items = [", "pass"),
-        "not reached": one(caffe, 'if letter == "B":', "if False:"),
+        "equivalent": one(caffe, 'if letter == "B":', "if False:"),
     }
     found = try_all("caffe", [*wanted.values()], 0)
     assert [tried.kind for tried in found] == [*wanted]
@@ -49,7 +50,7 @@ def test_a_mistake_that_no_test_catches_survives(
     found = try_all("caffe", [mistake], 0)
     assert [tried.kind for tried in found] == ["survivor"]
     assert rate(found) == 0
-    assert "1 survive, which uniform/caffe/Pooling/" in told("caffe", found)
+    assert "1 survive, which settings/caffe/Pooling/tensor_quantize@absent" in told("caffe", found)
 
 
 def test_a_changed_module_is_changed_back(caffe: list[Mistake]) -> None:

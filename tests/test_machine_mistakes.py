@@ -9,6 +9,8 @@ from eager_quantizers import OPINIONATED
 from machine_mistakes import Tried, mistakes_of, rate, told, try_all
 from mistakes import Mistake
 
+pytestmark = pytest.mark.slow  # it takes seconds to make the mistakes
+
 
 @pytest.fixture(scope="module")
 def caffe() -> list[Mistake]:
@@ -20,7 +22,6 @@ def one(mistakes: list[Mistake], was: str, now: str) -> Mistake:
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("framework", "least"), [("onnx", 0.8), ("tensorflow", 0.8), ("caffe", 0.6)]
 )
@@ -30,7 +31,6 @@ def test_most_mistakes_are_caught(framework: str, least: float) -> None:
     assert rate(found) >= least, told(framework, found)
 
 
-@pytest.mark.slow
 def test_each_kind_of_mistake_is_told_apart(caffe: list[Mistake]) -> None:
     wanted = {
         "killed": one(caffe, "elif mode == 0:", "elif mode == 1:"),
@@ -41,7 +41,6 @@ def test_each_kind_of_mistake_is_told_apart(caffe: list[Mistake]) -> None:
     assert [tried.kind for tried in found] == [*wanted]
 
 
-@pytest.mark.slow
 def test_a_mistake_that_no_test_catches_survives(
     caffe: list[Mistake], monkeypatch: pytest.MonkeyPatch
 ) -> None:

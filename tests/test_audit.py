@@ -357,6 +357,7 @@ def test_a_result_of_another_model_says_so_with_the_names(folder: Path, capsys: 
 def test_one_strange_name_among_many_is_a_mistake_in_the_name(folder: Path, capsys: Any) -> None:
     assert run(returned("conv", "second", "produkt")) == 4
     message = capsys.readouterr().err
+    assert "the result names 'produkt', which is not a layer" in message
     assert "did you mean 'product'?; is the result made of this model?" in message
 
 

@@ -6,7 +6,6 @@ import argparse
 import importlib.util
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from pytest_amct.commands.output import (
 )
 from pytest_amct.decisions.amct.simplified import Simplified, read_simplified
 from pytest_amct.decisions.belonging import check_belongs
-from pytest_amct.decisions.decision import Outcome
 from pytest_amct.decisions.read import read_outcomes, read_text_form
 from pytest_amct.errors import OutputError, UsageError
 from pytest_amct.graphs.files import read_bytes
@@ -98,8 +96,12 @@ def run(given: argparse.Namespace) -> int:
     )
     asked = [asked_by(simplified, options, network, spec) for spec in specs]
     policy = _policy(given, specs[0])
-    result = _result(given.result)
-    outcomes = _outcomes(network, result, specs)
+    try:
+        result = _result(given.result)
+        check_belongs(network, result)
+        outcomes = read_outcomes(network, result, tuple(specs))
+    except OutputError as error:
+        raise OutputError(_about_the_result(str(error))) from None
     ran = _run(network, result, specs[0]) if given.runs else None
     found = []
     for spec, outcome, what in zip(specs, outcomes, asked, strict=True):
@@ -115,16 +117,24 @@ def run(given: argparse.Namespace) -> int:
     return _STRANGE if any(auditing.strange(found[0])) else 0
 
 
-def _outcomes(network: Network, result: Any, specs: Sequence[Spec]) -> Sequence[Outcome]:
-    check_belongs(network, result)
-    try:
-        return read_outcomes(network, result, tuple(specs))
-    except OutputError as error:
-        # The message speaks to the author of a quantizer. Here, the files may not fit.
-        fits = not any(words in str(error) for words in ("not a layer of the model", "lost the"))
-        raise (
-            error if fits else OutputError(f"{error}; is the result made of this model?")
-        ) from None
+_SPOKEN = (
+    ("the quantizer returned a model that cannot be read: ", ""),
+    ("the quantizer returned the path ", ""),
+    ("the quantizer returned ", "the result is "),
+    ("the quantizer named ", "the result names "),
+)
+"""How messages to the author of a quantizer begin, and what to say to others instead."""
+
+
+def _about_the_result(message: str) -> str:
+    """Return a message of a reader for somebody who did not write the quantizer."""
+    for theirs, ours in _SPOKEN:
+        if message.startswith(theirs):
+            message = ours + message.removeprefix(theirs)
+            break
+    # A name that is not there, a lost input: the two files may not belong together.
+    doubtful = any(words in message for words in ("not a layer of the model", "lost the"))
+    return f"{message}; is the result made of this model?" if doubtful else message
 
 
 def _run(network: Network, result: Any, spec: Spec) -> Ran:

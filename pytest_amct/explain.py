@@ -6,7 +6,7 @@ An answer rests on the model alone; no quantizer is run.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_amct.cures import cure_of
@@ -153,13 +153,20 @@ def counted(network: Network, specs: Sequence[Spec]) -> tuple[Sequence[Layer], M
         if uncalled.issuperset(function.calls):
             uncalled.update(function.layers)
     for layer in network.layers:
-        if layer in uncalled:
-            aside[layer.qualified_type] += 1
-        elif _computes(layer, fed) or (layer.type in listed and not _is_constant(layer)):
+        if not (uncalled and layer in uncalled) and _is_counted(layer, listed, fed):
             layers.append(layer)
         else:
             aside[layer.qualified_type] += 1
     return layers, aside
+
+
+def _is_counted(layer: Layer, listed: Collection[str], fed: Mapping[Tensor, bool]) -> bool:
+    if layer.type not in listed:
+        return _computes(layer, fed)
+    first = layer.outputs[0] if layer.outputs else None
+    if first is not None and fed[first] and not layer.parameters and not layer.body:
+        return True  # nearly all layers of listed types
+    return _computes(layer, fed) or not _is_constant(layer)
 
 
 def _computes(layer: Layer, fed: Mapping[Tensor, bool]) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 import pytest
 from accusations import models
+from onnx import parser
 
-from pytest_amct import Answer, Treatment, answer
+from pytest_amct import Answer, Treatment, answer, read_onnx
 from pytest_amct.cases import catalog
 from pytest_amct.cases.plan import target_layers
-from pytest_amct.graphs.network import Network
+from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.tables.facts import facts_of
 from pytest_amct.tables.loader import load_spec, releases
 from pytest_amct.tables.model import DataFormat, Reason, Spec
@@ -94,3 +95,17 @@ def test_an_answer_compares_by_what_it_says() -> None:
     assert {*first} == {*second}
     assert first[0] != first[1]
     assert "weight_source" in repr(first[1])
+
+
+def test_types_without_a_row_share_an_answer_unless_their_names_are_long() -> None:
+    """A spec lives as long as the process: it must not keep whatever files hold."""
+    for name, shared in (("Acme", True), ("A" * 150, False)):
+        made = [parsed_layer(name) for _ in range(2)]
+        first, second = map(answer, made)
+        assert first == second and first.verdict == "forbidden"
+        assert (first is second) is shared
+
+
+def parsed_layer(type_: str) -> Layer:
+    text = '<ir_version: 10, opset_import: ["": 21, "com.acme": 1]> g (float[4] x) => (float[4] y)'
+    return read_onnx(parser.parse_model(f"{text} {{ y = com.acme.{type_} (x) }}")).layers[0]

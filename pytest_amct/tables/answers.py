@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pytest_amct.errors import UsageError
-from pytest_amct.graphs.network import Basis, Layer, Network
+from pytest_amct.graphs.network import Basis, Layer
 from pytest_amct.ids import UNLISTED, ConditionId
 from pytest_amct.once import once
 from pytest_amct.tables.facts import Facts, facts_of
@@ -209,17 +209,22 @@ class _Why:
             yield (check.id, check.required), judged
 
 
+_MOST_KNOWN, _LONGEST_KNOWN = 4096, 100
+"""How many types without a row a spec remembers, and the most characters of their names."""
+
+
 def _unlisted(layer: Layer, table: str, spec: Spec) -> Answer:
     """Return the answer for a type without a row: the same for all layers of the type."""
-    # A spec is not hashable. It is kept alive here, so no other spec can get the same `id`.
-    _, known = once(layer.network, _of_missing_types).setdefault(id(spec), (spec, {}))
-    key = table, layer.qualified_type
-    if key not in known:
-        known[key] = _of_missing_type(layer, table, spec)
-    return known[key]
+    known, key = once(spec, _of_missing_types), (table, layer.framework, layer.qualified_type)
+    found = known.get(key)
+    if found is None:
+        found = _of_missing_type(layer, table, spec)
+        if len(known) < _MOST_KNOWN and len(layer.qualified_type) <= _LONGEST_KNOWN:
+            known[key] = found
+    return found
 
 
-def _of_missing_types(network: Network) -> dict[int, tuple[Spec, dict[tuple[str, str], Answer]]]:
+def _of_missing_types(spec: Spec) -> dict[tuple[str, str, str], Answer]:
     return {}
 
 

@@ -174,8 +174,10 @@ class _Reader:
                 found = [self.find(name, scopes) if name else None for name in node.input]
             layer.inputs = tuple(found)
             for tensor in found:
-                if tensor is not None:
+                if tensor is not None and tensor.consumers:
                     tensor.read_by(layer)
+                elif tensor is not None:  # most tensors have one reader: a call for each costs
+                    tensor.consumers = (layer,)
             self.network.layers.append(layer)
             for held in node.attribute:
                 name, passed = held.name, held.ref_attr_name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,13 @@ from pytest_amct.commands.output import (
 )
 from pytest_amct.commands.progress import progress
 from pytest_amct.decisions.amct.simplified import skipping
-from pytest_amct.decisions.names import name_of, unique_names
+from pytest_amct.decisions.names import name_of, unique_name
 from pytest_amct.decisions.near_names import near_names
 from pytest_amct.errors import ModelError, UsageError
 from pytest_amct.explain import Explanation, explain
 from pytest_amct.graphs.finding import models_in
-from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.graphs.network import Layer
 from pytest_amct.graphs.reading import read_model
-from pytest_amct.once import once
 from pytest_amct.reports import explaining
 from pytest_amct.reports.drawn import explanation_drawing
 from pytest_amct.reports.layer_page import layer_sheet
@@ -120,7 +119,7 @@ def _of_layer(explained: Sequence[Sequence[Explanation]], given: argparse.Namesp
         for found in explained
         for release in found
         for at, told in enumerate(release.layers)
-        if given.layer in names_of(told.layer, once(release.network, named))
+        if given.layer in names_of(told.layer)
     ]
     if not asked:
         raise UsageError(f"--layer: {_no_layer(given.layer, explained[0][0])}")
@@ -133,26 +132,20 @@ def _of_layer(explained: Sequence[Sequence[Explanation]], given: argparse.Namesp
     return joined(pages, given)
 
 
-def named(network: Network) -> Mapping[Layer, str]:
-    """Return the name under which each layer is listed."""
-    return dict(zip(network.layers, unique_names(network), strict=True))
-
-
-def names_of(layer: Layer, names: Mapping[Layer, str]) -> set[str]:
+def names_of(layer: Layer) -> set[str]:
     """Return the names under which a layer can be asked for.
 
     They are the one under which it is listed, and its own, or else those of its outputs.
     """
     own = {layer.name} if layer.name else {t.name for t in layer.outputs if t is not None}
-    return own | {names[layer]}
+    return own | {unique_name(layer)}
 
 
 def _no_layer(name: str, found: Explanation) -> str:
-    names = once(found.network, named)
-    aside = [layer for layer in found.network.layers if name in names_of(layer, names)]
+    aside = [layer for layer in found.network.layers if name in names_of(layer)]
     if aside:
         return f"{aside[0]} is not counted as a layer: no data of a network input passes through it"
-    known = [names[told.layer] for told in found.layers]
+    known = [unique_name(told.layer) for told in found.layers]
     near = near_names(name, found.network, known, _LONGEST_NAME)
     hint = f", did you mean {' or '.join(map(repr, near))}?" if near else instead(name, known)
     return f"{found.name} has no layer {written(name)}{hint}"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pytest_amct.decisions.near_names import near_names
 from pytest_amct.errors import OutputError
 from pytest_amct.graphs.network import Layer, Network
+from pytest_amct.once import once
 
 _LONGEST = 200
 """The largest number of characters of a name that messages quote."""
@@ -39,6 +40,15 @@ def unique_names(network: Network) -> list[str]:
             taken.add(name)
         found.append(name)
     return found
+
+
+def unique_name(layer: Layer) -> str:
+    """Return the name of a layer among `unique_names`."""
+    return once(layer.network, _by_layer)[layer]
+
+
+def _by_layer(network: Network) -> dict[Layer, str]:
+    return dict(zip(network.layers, unique_names(network), strict=True))
 
 
 def layers_by_name(network: Network) -> dict[str, list[int]]:

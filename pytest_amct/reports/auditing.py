@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_amct.audit import Audit, not_compared, not_judged
 from pytest_amct.decisions.decision import Decision
-from pytest_amct.decisions.names import unique_names
+from pytest_amct.decisions.names import unique_name
 from pytest_amct.reports.explaining import because, release_name
 from pytest_amct.reports.sheets import Sheet, Table
 from pytest_amct.request_options import Asked
@@ -67,7 +67,7 @@ def sheet(found: Audited) -> Sheet:
 
 def audit_json(found: Audited) -> dict[str, Any]:
     """Return the audit of one release as JSON values."""
-    audit, names = found.audit, unique_names(found.audit.network)
+    audit = found.audit
     return {
         "model": found.model,
         "result": found.result,
@@ -90,7 +90,7 @@ def audit_json(found: Audited) -> dict[str, Any]:
         "notes": [*strange(found), *found.notes, *audit.network.notes],
         "layers": [
             {
-                "name": cut(names[at]),
+                "name": cut(unique_name(layer)),
                 "type": cut(layer.qualified_type),
                 "row": record.row,
                 "answer": record.verdict,
@@ -110,8 +110,8 @@ def how(decision: Decision | None) -> str:
     """Return how a layer was quantized, in words; ``""`` if it was not, or if it is not known."""
     if decision is None or not decision.quantized:
         return ""
-    data = "" if not decision.inputs else "data"
-    parts = [*(["weights"] if decision.weights else []), *([data] if data else [])]
+    parts = ["weights"] if decision.weights else []
+    parts += ["data"] if decision.inputs else []
     if decision.inputs == () and decision.weights:
         parts = ["weights only"]
     told = [" and ".join(parts)] if parts else []
@@ -225,14 +225,14 @@ def _is_shown(record: Record) -> bool:
 
 
 def _layers(found: Audited) -> Table:
-    audit, names, rows = found.audit, unique_names(found.audit.network), []
+    audit, rows = found.audit, []
     for at, (layer, record) in enumerate(zip(audit.network.layers, audit.records, strict=True)):
         if not _is_shown(record):
             continue
         got = "violation" if any(f.status == "failed" for f in record.findings) else record.decided
         rows.append(
             (
-                names[at],
+                unique_name(layer),
                 layer.qualified_type,
                 record.verdict,
                 got,

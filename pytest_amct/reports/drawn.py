@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_amct.audit import Audit
-from pytest_amct.decisions.names import unique_names
+from pytest_amct.decisions.decision import layer_index
+from pytest_amct.decisions.names import unique_name
 from pytest_amct.explain import Explanation, LayerAnswer, counted, groups
 from pytest_amct.graphs import walk
-from pytest_amct.graphs.network import Layer, Network, Tensor
+from pytest_amct.graphs.network import Layer, Tensor
 from pytest_amct.reports import auditing, explaining
 from pytest_amct.reports.drawing import Drawing, Node
 from pytest_amct.verdicts import Record
@@ -25,7 +26,6 @@ _MOST_BOUND = 4
 
 def explanation_drawing(found: Explanation) -> Drawing:
     """Return an explanation as a drawing."""
-    names = _names(found.network)
     about = (
         ("release", found.spec.title),
         ("framework", found.network.framework),
@@ -37,7 +37,7 @@ def explanation_drawing(found: Explanation) -> Drawing:
         sentence=explaining.sentence(found),
         about=about,
         totals=tuple((explaining.group_id(group), group.count) for group in groups(found)),
-        nodes=tuple(_explained(names[told.layer], told) for told in found.layers),
+        nodes=tuple(_explained(told) for told in found.layers),
         edges=tuple(_edges([told.layer for told in found.layers])),
     )
 
@@ -45,9 +45,8 @@ def explanation_drawing(found: Explanation) -> Drawing:
 def audit_drawing(found: auditing.Audited) -> Drawing:
     """Return an audit as a drawing."""
     audit = found.audit
-    network, names = audit.network, _names(audit.network)
+    network = audit.network
     layers, _ = counted(network, [audit.spec])
-    indices = {layer: at for at, layer in enumerate(network.layers)}
     totals: dict[str, int] = {}
     for finding in audit.findings:
         what = f"{finding.kind}: {finding.condition}"
@@ -57,16 +56,12 @@ def audit_drawing(found: auditing.Audited) -> Drawing:
         sentence=auditing.sentence(found),
         about=(("release", audit.spec.title), ("framework", network.framework)),
         totals=tuple(sorted(totals.items(), key=lambda item: -item[1])),
-        nodes=tuple(_audited(names[layer], found, indices[layer]) for layer in layers),
+        nodes=tuple(_audited(found, layer_index(layer)) for layer in layers),
         edges=tuple(_edges(layers)),
     )
 
 
-def _names(network: Network) -> dict[Layer, str]:
-    return dict(zip(network.layers, unique_names(network), strict=True))
-
-
-def _explained(name: str, told: LayerAnswer) -> Node:
+def _explained(told: LayerAnswer) -> Node:
     reason, verdict = told.reason, told.verdict
     details = [("answer", f"{verdict} ({told.basis})")]
     details += [("why", explaining.because(reason))] if reason else []
@@ -76,10 +71,16 @@ def _explained(name: str, told: LayerAnswer) -> Node:
     details += [("row", told.row)] if told.row else []
     details += [("IR type", " or ".join(told.ir))] if told.ir else []
     details += [("in", told.layer.where)] if told.layer.where else []
-    return Node(name, told.layer.qualified_type, verdict, _LABELS[verdict], tuple(details))
+    return Node(
+        unique_name(told.layer),
+        told.layer.qualified_type,
+        verdict,
+        _LABELS[verdict],
+        tuple(details),
+    )
 
 
-def _audited(name: str, found: auditing.Audited, at: int) -> Node:
+def _audited(found: auditing.Audited, at: int) -> Node:
     audit = found.audit
     layer, record = audit.network.layers[at], audit.records[at]
     state, label = _state(audit, record)
@@ -87,7 +88,7 @@ def _audited(name: str, found: auditing.Audited, at: int) -> Node:
     details += [("how, and why", text) for text in auditing.remarks(found, at) if text]
     details += [(f"{f.status}: {f.kind}", f.message) for f in record.findings]
     details += [("row", record.row)] if record.row else []
-    return Node(name, layer.qualified_type, state, label, tuple(details))
+    return Node(unique_name(layer), layer.qualified_type, state, label, tuple(details))
 
 
 def _state(audit: Audit, record: Record) -> tuple[str, str]:

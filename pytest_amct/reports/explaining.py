@@ -7,11 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_amct.decisions.names import unique_names
+from pytest_amct.decisions.names import unique_name
 from pytest_amct.explain import Explanation, Group, LayerAnswer, groups
-from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.ids import ConditionId
-from pytest_amct.once import once
 from pytest_amct.reports.sheets import Sheet, Table
 from pytest_amct.tables.loader import releases
 from pytest_amct.tables.model import Reason, Spec
@@ -83,7 +81,6 @@ def overview(explained: Sequence[Sequence[Explanation]], broken: int) -> Sheet:
 
 def explanation_json(found: Explanation) -> dict[str, Any]:
     """Return the answers of one release for a model as JSON values."""
-    names, indices = _names(found)
     return {
         "model": found.name,
         "framework": found.network.framework,
@@ -101,7 +98,7 @@ def explanation_json(found: Explanation) -> dict[str, Any]:
             for row in _type_rows(found)
         ],
         "reasons": [_group_json(group) for group in groups(found)],
-        "layers": [_layer_json(names[indices[told.layer]], told) for told in found.layers],
+        "layers": [_layer_json(told) for told in found.layers],
         "not_counted": dict(found.aside),
     }
 
@@ -213,21 +210,20 @@ def group_id(group: Group) -> str:
 
 
 def _layers(found: Sequence[Explanation]) -> Table:
-    first, *others = found
-    names, indices = _names(first)
+    several = len(found) > 1
     rows = [
         (
-            names[indices[told.layer]],
+            unique_name(told.layer),
             told.layer.qualified_type,
             " or ".join(told.ir),
             told.verdict,
             remark(told),
-            *([_elsewhere(told, rest)] if others else []),
+            *([_elsewhere(told, rest)] if several else []),
         )
         for told, *rest in zip(*(f.layers for f in found), strict=True)
     ]
     heads = ("layer", "type", "IR type", "answer", "reason")
-    return Table("Layers", (*heads, "elsewhere") if others else heads, rows)
+    return Table("Layers", (*heads, "elsewhere") if several else heads, rows)
 
 
 def _elsewhere(told: LayerAnswer, others: Sequence[LayerAnswer]) -> str:
@@ -237,14 +233,6 @@ def _elsewhere(told: LayerAnswer, others: Sequence[LayerAnswer]) -> str:
         if other.verdict != told.verdict:
             differing.setdefault(other.verdict, []).append(other.spec.title)
     return "; ".join(f"{verdict} by {', '.join(by)}" for verdict, by in differing.items())
-
-
-def _names(found: Explanation) -> tuple[list[str], Mapping[Any, int]]:
-    return once(found.network, unique_names), once(found.network, _indices)
-
-
-def _indices(network: Network) -> Mapping[Layer, int]:
-    return {layer: at for at, layer in enumerate(network.layers)}
 
 
 def remark(told: LayerAnswer) -> str:
@@ -275,12 +263,11 @@ def _group_json(group: Group) -> dict[str, Any]:
 def layer_json(found: Explanation, at: int) -> dict[str, Any]:
     """Return all that one release says of a layer, with each condition, as JSON values."""
     told = found.layers[at]
-    names, indices = _names(found)
     return {
         "model": found.name,
         "release": release_name(found.spec),
         "scheme": found.scheme,
-        **_layer_json(names[indices[told.layer]], told),
+        **_layer_json(told),
         "conditions": [
             {"condition": r.condition, "state": r.state, "basis": r.basis, "why": because(r)}
             for r in told.answer.reasons
@@ -288,10 +275,10 @@ def layer_json(found: Explanation, at: int) -> dict[str, Any]:
     }
 
 
-def _layer_json(name: str, told: LayerAnswer) -> dict[str, Any]:
+def _layer_json(told: LayerAnswer) -> dict[str, Any]:
     reason = told.reason
     return {
-        "name": cut(name),
+        "name": cut(unique_name(told.layer)),
         "type": cut(told.layer.qualified_type),
         "ir": list(told.ir),
         "answer": told.verdict,

@@ -12,6 +12,7 @@ from toy_repository import BROKEN, CHEAP, ToyRepository
 
 from pytest_amct.decisions.decision import Outcome
 from pytest_amct.graphs.reading import ModelFiles
+from pytest_amct.processes.temporary import remove_unused
 from pytest_amct.quantizers.protocol import Refused, Unsupported
 from pytest_amct.quantizers.running import run_quantizer
 from pytest_amct.reports.json_report import write_report
@@ -222,6 +223,7 @@ def no_space(*_: Any, **__: Any) -> Any:
 def test_a_full_disk_costs_one_case(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         if where == "folder":
+            remove_unused()
             patch.setattr("tempfile.mkdtemp", no_space)
         elif where == "model":
             patch.setattr("pathlib.Path.write_bytes", no_space)

@@ -252,6 +252,8 @@ def _name(name: object, result: object) -> str:
 
 
 def _decision(name: object, value: object) -> Decision | None:
+    if value is Decision.float():  # the most frequent decision by far
+        return Decision.float()
     if isinstance(value, Decision):
         return checked_decision(value, f"the quantizer's decision on {written(name)}")
     if isinstance(value, str) and value == UNMATCHED:

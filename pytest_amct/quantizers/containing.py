@@ -34,7 +34,7 @@ def contained(folder: Path) -> Iterator[None]:
     Raises `OSError` if there is no space for the output.
     """
     # By descriptor: the working directory may have been removed.
-    home, environment = os.open(".", os.O_RDONLY), dict(os.environ)
+    home, environment = os.open(".", os.O_RDONLY), dict(os.environb)
     depth = sys.getrecursionlimit()
     try:
         with kept(), no_exit(), recorder().recording():
@@ -43,9 +43,9 @@ def contained(folder: Path) -> Iterator[None]:
     finally:
         os.fchdir(home)
         os.close(home)
-        if dict(os.environ) != environment:
-            os.environ.clear()
-            os.environ.update(environment)
+        if dict(os.environb) != environment:
+            os.environb.clear()
+            os.environb.update(environment)
         sys.setrecursionlimit(depth)
     stop_again()
 
@@ -144,6 +144,8 @@ class Recorder:
             return ""
         fd = self._file.fileno()
         size = os.fstat(fd).st_size
+        if not size:
+            return ""
         data = os.pread(fd, _MOST_READ, max(0, size - _MOST_READ))
         lines = data.decode("utf-8", "backslashreplace").strip().splitlines()
         return "\n".join(line.rstrip() for line in lines[-count:])
@@ -170,12 +172,15 @@ def _warnings_to(stream: IO[str]) -> Iterator[None]:
         yield
 
 
+_LOGGED = logging.Formatter("%(levelname)s: %(message)s")
+
+
 @contextlib.contextmanager
 def _log_to(stream: IO[str]) -> Iterator[None]:
     """Print log warnings to `stream` only. Handlers that are added meanwhile are dropped."""
     handler = logging.StreamHandler(stream)
     handler.setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    handler.setFormatter(_LOGGED)
     root = logging.getLogger()
     before, root.handlers = root.handlers, [handler]
     try:

@@ -49,6 +49,11 @@ class FunctionQuantizer:
         return tuple(getattr(self.owner, "schemes", ("uniform",)))
 
     @property
+    def only_reads(self) -> bool:
+        """Whether it does not change `Request.network`, so that it need not be read once more."""
+        return bool(getattr(self.owner, "only_reads", False))
+
+    @property
     def quantize_batch(self) -> Callable[[Sequence[Any]], Sequence[Any]] | None:
         """The owner's `quantize_batch`, ``None`` if it has none."""
         found: Callable[[Sequence[Any]], Sequence[Any]] | None

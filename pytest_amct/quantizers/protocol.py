@@ -83,28 +83,34 @@ class Request:
     #: Ascend IR types of layers to leave in float
     skip_layer_types: tuple[str, ...] = ()
     _model_path: Path | None = None
+    #: the bytes of the caffemodel, empty if the net has no blobs
+    _blobs: bytes = b""
     _network: Network | None = None
 
     @property
     def model_path(self) -> Path:
-        """The model as a file in `workdir`, written on first use."""
+        """The model as a file in `workdir`, written on first use, for Caffe with its blobs."""
         if self._model_path is None:
-            self.workdir.mkdir(parents=True, exist_ok=True)
-            self._model_path = self.workdir / MAIN_FILE[self.framework]
-            self._model_path.write_bytes(self.model_bytes)
+            self._model_path = self._written(MAIN_FILE[self.framework], self.model_bytes)
+            if self._blobs:
+                self._written(BLOBS_FILE, self._blobs)
         return self._model_path
 
     @property
     def weights_path(self) -> Path | None:
-        """The caffemodel in `workdir`, ``None`` for other frameworks."""
-        path = self.workdir / BLOBS_FILE
-        return path if self.framework == "caffe" and path.is_file() else None
+        """The caffemodel in `workdir`, ``None`` for other frameworks and nets without blobs."""
+        return self.model_path.with_name(BLOBS_FILE) if self._blobs else None
+
+    def _written(self, name: str, content: bytes) -> Path:
+        self.workdir.mkdir(parents=True, exist_ok=True)
+        path = self.workdir / name
+        path.write_bytes(content)
+        return path
 
     @property
     def native(self) -> ModelFiles:
         """The model in its native format, with the files that belong to it."""
-        blobs = self.weights_path
-        files = {BLOBS_FILE: blobs.read_bytes()} if blobs else {}
+        files = {BLOBS_FILE: self._blobs} if self._blobs else {}
         return ModelFiles(self.framework, self.model_bytes, files)
 
     @property
@@ -113,6 +119,10 @@ class Request:
         if self._network is None:
             self._network = self.native.network()
         return self._network
+
+    def show(self, network: Network) -> None:
+        """Show the network that is judged, to a quantizer that surely does not change it."""
+        self._network = network
 
     def calibration(self, n: int = 8) -> Iterator[dict[str, NDArray[Any]]]:
         """Yield `n` feeds of seeded values in (-1, 1), by input name, equal for equal models."""

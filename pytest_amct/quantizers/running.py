@@ -104,6 +104,8 @@ def _asked(
     try:
         with private_folder() as folder:
             request = make_request(model, network, folder, options)
+            if getattr(quantizer, "only_reads", False):
+                request.show(network)
             with contained(folder):
                 outcomes = _call(quantizer, request, network, specs)
         output = recorder().last_lines(_LAST_LINES)
@@ -163,15 +165,17 @@ def ask_batch(
 def make_request(
     model: ModelFiles, network: Network, folder: Path, options: RequestOptions
 ) -> Request:
-    """Write the files of a model to `folder` and return the request for it.
+    """Return the request for a model, and write its external data to `folder`.
 
     `Request.network` is read separately, so changes that a quantizer makes to it are not judged.
     """
+    blobs = model.files.get(BLOBS_FILE, b"")
     for name, content in model.files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
+        if name != BLOBS_FILE:  # few quantizers need that file: the request writes it
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
     inputs = tuple(input_spec(tensor) for tensor in network.inputs)
-    return Request(model.framework, model.data, folder, inputs, **options.given)
+    return Request(model.framework, model.data, folder, inputs, **options.given, _blobs=blobs)
 
 
 def _give(result: Any) -> Any:
@@ -201,8 +205,9 @@ def private_copy(request: Request) -> Any:
     if request.framework == "tensorflow":
         return parse_tensorflow(request.model_bytes)
     if request.framework == "caffe":
-        blobs = request.native.files.get(BLOBS_FILE, b"")
-        return CaffeModel(request.model_bytes.decode("utf-8"), blobs)
+        return CaffeModel(
+            request.model_bytes.decode("utf-8"), request.native.files.get(BLOBS_FILE, b"")
+        )
     model = onnx.ModelProto()
     model.ParseFromString(request.model_bytes)
     return model

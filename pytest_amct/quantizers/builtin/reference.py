@@ -28,6 +28,7 @@ class Reference:
     schemes: tuple[Scheme, ...] = ("uniform", "nonuniform", "weight_only")
     settings = SETTINGS
     quantize_batch = None
+    only_reads = True
 
     def __init__(self, spec: Spec | None = None, form: str = "decisions") -> None:
         if form not in FORMS:

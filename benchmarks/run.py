@@ -1,4 +1,4 @@
-"""Measure the cost of judging. Most figures are ratios within one run, which noise affects less.
+"""Measure the cost of judging. All figures are ratios within one run, which noise affects less.
 
 python benchmarks/run.py            # prints a table; exit status 1 if a bound is not met
 """
@@ -11,49 +11,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
+
+from measured import Measured, show
 
 if TYPE_CHECKING:
     from pytest_amct.graphs.network import Layer
     from pytest_amct.tables.model import Spec
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A figure and its bound."""
-
-    what: str
-    value: float
-    bound: float
-    unit: str
-    at_least: bool = False
-
-    @property
-    def kept(self) -> bool:
-        """Whether the bound holds."""
-        return self.value >= self.bound if self.at_least else self.value <= self.bound
-
 
 def main() -> int:
     """Measure everything, print it, and return 1 if a bound is not met, else 0."""
-    measured = [pytest_start(), *case_cost(), *reference_gates(), share_of_onnxruntime()]
-    measured += [explored(), *releases(), imports()]
-    width = max(len(m.what) for m in measured)
-    for m in measured:
-        sign = ">=" if m.at_least else "<="
-        kept = "" if m.kept else "   <-- not met"
-        print(f"{m.what:<{width}}  {m.value:8.3f} {m.unit:<3} (bound {sign} {m.bound}){kept}")
-    return 0 if all(m.kept for m in measured) else 1
+    measured = [pytest_start(), *case_cost(), reference_gate(), share_of_onnxruntime()]
+    return show([*measured, *releases(), imports()])
 
 
 def pytest_start() -> Measured:
-    """Measure the milliseconds that the plugin adds to an empty pytest run without ``--amct``."""
+    """Measure what the plugin adds to an empty pytest run without ``--amct``."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "test_nothing.py").write_text("def test_nothing():\n    pass\n")
         plain = ["-p", "no:hypothesispytest", "-p", "no:randomly", "-p", "no:xdist"]
@@ -63,8 +40,8 @@ def pytest_start() -> Measured:
         for _ in range(15):
             with_us.append(_seconds(lambda: _run(command, folder)))
             without.append(_seconds(lambda: _run([*command, "-p", "no:amct"], folder)))
-        differences = [a - b for a, b in zip(sorted(with_us), sorted(without), strict=True)]
-    return Measured("added to pytest's start", 1000 * median(differences[:8]), 5.0, "ms")
+    ratio = median(sorted(with_us)[:8]) / median(sorted(without)[:8])
+    return Measured("empty pytest run, with the plugin / without", ratio, 1.03)
 
 
 def case_cost() -> list[Measured]:
@@ -108,67 +85,55 @@ def case_cost() -> list[Measured]:
 
             tool()
             ratios = [_seconds(ours) / _seconds(tool) for _ in range(30)]
-        found.append(Measured(f"ours / quantize_static, {group}", median(ratios), 0.25, ""))
+        found.append(Measured(f"ours / quantize_static, {group}", median(ratios), 0.125))
     return found
 
 
-def reference_gates() -> list[Measured]:
-    """Measure the seconds of the enumerated gates with the reference quantizer."""
-    from pytest_amct.frameworks import FRAMEWORKS
+def reference_gate() -> Measured:
+    """Measure the ONNX gate with the reference, relative to checking and writing its models."""
+    import onnx
+
+    from pytest_amct.cases import catalog
     from pytest_amct.options import Settings
-    from pytest_amct.quantizers.builtin.reference import Reference
-    from pytest_amct.quantizers.loading import FunctionQuantizer
+    from pytest_amct.quantizers.loading import load_quantizer
     from pytest_amct.runner import Runner
     from pytest_amct.tables.loader import load_spec
 
-    spec = load_spec()
+    spec, reference = load_spec(), load_quantizer("reference")
+    settings = Settings("reference", max_examples=0, frameworks=("onnx",))
+    groups = Runner(reference, spec, settings).gate.groups
+    declared = frozenset({*reference.schemes, *reference.settings} - {"uniform"})
+    cases = [c for g in catalog.groups(declared) for c in catalog.gate_cases(g, declared)]
+    models = [case.build().model for case in cases]
 
-    def gate(framework: str) -> None:
-        settings = Settings("reference", max_examples=0, frameworks=(framework,))
-        # Use the requests that every quantizer gets, not those that the reference declares as well.
-        plain = FunctionQuantizer("reference", Reference(spec).quantize, _Takes((framework,)))
-        runner = Runner(plain, spec, settings)
-        for group in runner.gate.groups:
+    def gate() -> None:
+        runner = Runner(reference, spec, settings)
+        for group in groups:
             assert runner.check(group).failure is None
 
-    found = []
-    for framework in FRAMEWORKS:
-        least = min(_seconds(partial(gate, framework)) for _ in range(3))
-        found.append(Measured(f"enumerated gate, {framework}", least, 2.0, "s"))
-    return found
+    def check() -> None:
+        for model in models:
+            onnx.checker.check_model(model.SerializeToString(), full_check=True)
 
-
-@dataclass(frozen=True, slots=True)
-class _Takes:
-    """The declaration of a quantizer for these frameworks."""
-
-    frameworks: tuple[str, ...]
+    ratio = median(_processor(gate) / _processor(check) for _ in range(3))
+    return Measured("gate with the reference / onnx's checks of its models", ratio, 4.0)
 
 
 def imports() -> Measured:
-    """Measure the milliseconds that TensorFlow and Caffe support adds to the import for ONNX."""
+    """Measure what TensorFlow and Caffe support adds to the import for ONNX."""
     ours = "import pytest_amct.graphs.onnx.reader"
     more = "import pytest_amct.graphs.tensorflow.reader as t, pytest_amct.graphs.caffe.reader as c"
     made = "from pytest_amct.graphs.tensorflow.schema import schema"
     made += "; from pytest_amct.graphs.caffe.schema import message"
     used = f"{made}; schema(); message('NetParameter')"
-    timed = f"{ours}; import time; s = time.perf_counter(); {more}; {used}"
-    code = f"{timed}; print(time.perf_counter() - s)"
+    clock = "import time; start = time.perf_counter()"
+    tell = "print((time.perf_counter() - middle) / (middle - start))"
+    code = f"{clock}; {ours}; middle = time.perf_counter(); {more}; {used}; {tell}"
     found = [
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
         for _ in range(7)
     ]
-    return Measured("import of TensorFlow and Caffe", 1000 * min(found), 60.0, "ms")
-
-
-def _cpu(call: Callable[[], T]) -> tuple[float, T]:
-    """Return the least processor time of three calls, and the result of the last one."""
-    times = []
-    for _ in range(3):
-        start = time.process_time()
-        found = call()
-        times.append(time.process_time() - start)
-    return min(times), found
+    return Measured("import of TensorFlow and Caffe / of ONNX", median(found), 0.3)
 
 
 def share_of_onnxruntime() -> Measured:
@@ -203,7 +168,7 @@ def share_of_onnxruntime() -> Measured:
         settings = Settings("onnxruntime", max_examples=0, scratch=Path(folder))
         runner = Runner(Timed(), load_spec(), settings)  # type: ignore[arg-type]
         whole = _seconds(lambda: [runner.check(g) for g in runner.gate.groups])
-    return Measured("time inside onnxruntime / gate", spent / whole, 0.8, "", at_least=True)
+    return Measured("time inside onnxruntime / gate", spent / whole, 0.8, at_least=True)
 
 
 def releases() -> list[Measured]:
@@ -258,29 +223,9 @@ def releases() -> list[Measured]:
     asked = [each(several) / each(one) for _ in range(3)]
     answered = [further() / first() for _ in range(5)]
     return [
-        Measured(f"{len(specs)} releases / one, with onnxruntime", median(asked), 1.15, ""),
-        Measured("answering a further release / the first", median(answered), 0.15, ""),
+        Measured(f"{len(specs)} releases / one, with onnxruntime", median(asked), 1.15),
+        Measured("answering a further release / the first", median(answered), 0.15),
     ]
-
-
-def explored() -> Measured:
-    """Measure the examples that one core explores in a second with an idle quantizer."""
-    from pytest_amct.explore import Explorer
-    from pytest_amct.options import Settings
-    from pytest_amct.quantizers.loading import FunctionQuantizer
-    from pytest_amct.runner import Runner
-    from pytest_amct.tables.loader import load_spec
-
-    idle = FunctionQuantizer("idle", lambda model, request: [])
-    rates = []
-    for group in ("uniform/onnx/Conv/weight_source", "uniform/onnx/Gemm", "float16/onnx/MaxPool"):
-        settings = Settings("idle", profile="explore", max_examples=500, seed=1)
-        explorer = Explorer(Runner(idle, load_spec(), settings))
-        # Measure the time of this process only, not that of other processes on the machine.
-        start = time.process_time()
-        examples = explorer.check(group).examples
-        rates.append(examples / (time.process_time() - start))
-    return Measured("explored examples a second, one core", min(rates), 200, "/s", at_least=True)
 
 
 def _run(command: list[str], folder: str) -> None:

@@ -12,7 +12,7 @@ from pytest_amct.decisions.names import name_of
 from pytest_amct.decisions.value_types import SHOWS_NOTHING, SHOWS_NOTHING_ELSEWHERE
 from pytest_amct.graphs import sources, walk
 from pytest_amct.graphs.network import Basis, Layer, Tensor
-from pytest_amct.ids import CaseId, ConditionId, is_case, matches
+from pytest_amct.ids import CHAIN, CaseId, ConditionId, is_case, matches
 from pytest_amct.once import once
 from pytest_amct.request_options import RequestOptions
 from pytest_amct.tables.answers import answer, find_row, ir_types
@@ -84,6 +84,13 @@ class Record:
     def deviation(self) -> str:
         """The case without its context and variations; the case itself if it has no such id."""
         return str(CaseId.parse(self.case).plain) if is_case(self.case) else self.case
+
+    @property
+    def varied(self) -> str:
+        """The case without its context; the case itself if it has no such id."""
+        if not is_case(self.case):
+            return self.case
+        return str(replace(CaseId.parse(self.case), context=""))
 
     @property
     def context(self) -> str:
@@ -320,13 +327,21 @@ def _though_skipped(
 def left_in_float(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
     """Group the records of expected layers by row and deviation.
 
+    A deviation with variations has a group of its own if it was judged in both contexts.
     Deviations of which nothing is known are left out. `is_not_quantized` judges each group. A
     layer that cannot be told may have been quantized, so its group is never not-quantized.
     """
+    told = [
+        record
+        for record in records
+        if record.expected and record.row is not None and (record.is_known or record.untold)
+    ]
+    contexts = {(record.row, record.varied, record.context) for record in told}
     rows: dict[str, dict[str, list[Record]]] = {}
-    for record in records:
-        if record.expected and record.row is not None and (record.is_known or record.untold):
-            rows.setdefault(record.row, {}).setdefault(record.deviation, []).append(record)
+    for record in told:
+        row, own = str(record.row), record.varied
+        both = (row, own, "") in contexts and (row, own, CHAIN) in contexts
+        rows.setdefault(row, {}).setdefault(own if both else record.deviation, []).append(record)
     return {
         row: {d: found for d, found in by_deviation.items() if any(r.is_known for r in found)}
         for row, by_deviation in rows.items()
@@ -340,8 +355,7 @@ def is_not_quantized(records: list[Record]) -> bool:
 
 
 def _plainest_first(deviation: str) -> tuple[bool, str]:
-    name = CaseId.parse(deviation).deviation if is_case(deviation) else ""
-    return name != "default", deviation
+    return not deviation.endswith("@default"), deviation
 
 
 def not_quantized(records: Iterable[Record], policy: Policy) -> list[Finding]:
@@ -353,7 +367,7 @@ def not_quantized(records: Iterable[Record], policy: Policy) -> list[Finding]:
             continue
         shown = min(left, key=_plainest_first)
         status: Level = "failed" if policy.is_required(row) else "warned"
-        names = ", ".join(sorted(CaseId.parse(d).deviation for d in left if is_case(d))[:8])
+        names = ", ".join(sorted(d.partition("@")[2] for d in left if is_case(d))[:8])
         count = f"{len(left)} of {len(by_deviation)} quantizable layers of {row}"
         message = f"{count} were left in float: {names}"
         first = left[shown][0]

@@ -260,6 +260,21 @@ def test_an_implied_condition_warns_and_says_so() -> None:
     assert finding.message.endswith("the document implies this rather than stating it")
 
 
+def test_a_layer_that_is_left_in_float_only_with_a_variation_is_found() -> None:
+    """If both contexts were judged with it. One alone may be float for another reason."""
+    record = judged(gemm(), Decision())
+
+    def found(*left: str) -> list[str]:
+        names = ("r@one", "r@one:chain", "r@one+bias", "r@one:chain+bias", "r@one+other")
+        ways = [(name, "float" if name in left else "quantized") for name in names]
+        records = [replace(record, case=name, decided=way) for name, way in ways]
+        return [f.message for f in not_quantized(records, Policy())]
+
+    words = "1 of 2 quantizable layers of uniform/onnx/Gemm were left in float: one+bias"
+    assert found("r@one+bias", "r@one:chain+bias") == [words]
+    assert found("r@one+bias", "r@one+other") == []
+
+
 def test_layers_left_in_float_fail_in_a_required_row() -> None:
     def found(left: set[str], **policy: tuple[str, ...]) -> list[tuple[str, str]]:
         record = judged(gemm(), Decision())

@@ -24,10 +24,12 @@ from hypothesis.errors import Flaky
 
 from pytest_amct.calls import Given
 from pytest_amct.cases import catalog
+from pytest_amct.cases.drawing import base_of, is_drawn
 from pytest_amct.cases.metamorphic import MetamorphicCase, condition
 from pytest_amct.cases.networks import AnyCase, NetworkCase
 from pytest_amct.cases.plan import USUAL_OPSET, Built, Case, known_as, target_layers
 from pytest_amct.cases.requests import needs
+from pytest_amct.cases.smaller import smaller
 from pytest_amct.cases.strategies import every_deviation, explored_cases, networks
 from pytest_amct.graphs.network import Network
 from pytest_amct.ids import NETWORKS, ConditionId, framework_of
@@ -126,23 +128,23 @@ class Explorer:
         search, known = self._cases(group, networks(framework, MAX_LAYERS, self._newest(framework)))
         return self._result(group, search, known)
 
-    def check_metamorphic(self, change: str) -> Result:
+    def check_metamorphic(self, change: str, framework: str = "onnx") -> Result:
         """Judge pairs of models that every table treats alike."""
-        group, runner = condition(change), self.runner
+        group, runner = condition(change, framework), self.runner
         if not runner.gate.is_whole(group):
             return check_pairs(runner, runner.gate.pairs(group), self._given)
-        if (stopped := runner.stopped("onnx")) is not None:
+        if (stopped := runner.stopped(framework)) is not None:
             return stopped
-        search = self.search_metamorphic(change)
+        search = self.search_metamorphic(change, framework)
         if search.shrunk is None:
-            return self._explored(Result((), tuple(search.findings)), "onnx", search)
+            return self._explored(Result((), tuple(search.findings)), framework, search)
         result = check_pairs(runner, [search.shrunk], {})
         failed = [f for f in search.findings if f.status == "failed"]
         if result.failure is None:  # it depends on earlier calls
             message = f"{failed[0].message} (not reproduced on a second run)"
             result = Result((), (replace(failed[0], message=message),), f"unstable: {message}")
         failure = f"{result.failure}\n{self._seed_line(group)}"
-        return self._explored(replace(result, failure=failure), "onnx", search)
+        return self._explored(replace(result, failure=failure), framework, search)
 
     # --- searches -----------------------------------------------------------------------------
 
@@ -150,7 +152,7 @@ class Explorer:
         """Search for a failure of a condition or row."""
         return self._conditions(group)[0]
 
-    def search_metamorphic(self, change: str) -> Search[MetamorphicCase]:
+    def search_metamorphic(self, change: str, framework: str = "onnx") -> Search[MetamorphicCase]:
         """Search for a pair of models that the quantizer treats differently."""
         search = Search[MetamorphicCase]()
 
@@ -165,10 +167,10 @@ class Explorer:
             lambda network, number: MetamorphicCase(
                 _older(network) if opset else network, change, number
             ),
-            networks("onnx", _MOST_IN_PAIRS, self._newest("onnx")),
+            networks(framework, _MOST_IN_PAIRS, self._newest(framework)),
             st.integers(0, 255),
         )
-        self._search(condition(change), cases, findings, search)
+        self._search(condition(change, framework), cases, findings, search)
         return search
 
     def _conditions(self, group: str) -> tuple[Search[AnyCase], dict[str, Finding]]:
@@ -214,7 +216,22 @@ class Explorer:
             return new
 
         self._search(group, cases, findings, search, first)
+        self._shrink(findings, search)
         return search, known
+
+    def _shrink(
+        self, findings: Callable[[AnyCase], list[Finding]], search: Search[AnyCase]
+    ) -> None:
+        """Replace the smallest failing example by smaller ones that fail in the same way."""
+        found = search.shrunk
+        while found is not None:
+            found = next((c for c in smaller(found) if self._fails_so(findings(c))), None)
+            search.shrunk = found or search.shrunk
+
+    def _fails_so(self, found: list[Finding]) -> bool:
+        """Return whether a finding is like that of the smallest failing example so far."""
+        wanted = _sort(self._failed[0])
+        return any(f.status == "failed" and _sort(f) == wanted for f in found)
 
     def _search(
         self,
@@ -328,10 +345,12 @@ class Explorer:
     def _minimal(self, case: AnyCase, finding: Finding) -> Finding | None:
         """Return the same finding from an enumerated case of that deviation, if one shows it."""
         place = self._places.get(finding.layer)
-        tried = [*_enumerated(*place)] if place is not None else []
+        tried = [*_enumerated(place[0], base_of(place[1]))] if place is not None else []
+        if place is not None and is_drawn(place[1]):
+            tried += self.runner.gate.enumerated(finding.condition)
         if isinstance(case, Case):
             tried += [
-                catalog.make_case(case.group, case.deviation, case.context, (name,))
+                catalog.make_case(case.group, base_of(case.deviation), case.context, (name,))
                 for name in case.variations
             ]
         for minimal in tried:
@@ -398,7 +417,13 @@ def _places(case: AnyCase, built: Built, network: Network) -> dict[str, _Place]:
 
 @lru_cache(maxsize=1024)
 def _enumerated(group: str, deviation: str) -> tuple[Case, ...]:
-    """Return the gate's cases of a deviation, in each context that it has."""
+    """Return the gate's cases of a deviation, in each context that it has.
+
+    A drawn deviation is not in the gate, but it has such cases, too.
+    """
+    if is_drawn(deviation):
+        contexts = catalog.contexts(group, deviation)
+        return tuple(catalog.make_case(group, deviation, context) for context in contexts)
     declared = needs(catalog.deviations(group)[deviation])
     return tuple(c for c in catalog.gate_cases(group, declared) if c.deviation == deviation)
 

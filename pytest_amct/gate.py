@@ -51,8 +51,11 @@ class Gate:
         # A network or pair that ended the process can be selected in either profile.
         if self.explores or any(map(is_placed, self.select)):
             groups += [str(ConditionId(NETWORKS, f)) for f in self.frameworks]
-            if "onnx" in self.frameworks:
-                groups += [metamorphic.condition(change) for change in metamorphic.changes()]
+            groups += [
+                metamorphic.condition(change, f)
+                for f in self.frameworks
+                for change in metamorphic.changes(f)
+            ]
         return groups
 
     @cached_property
@@ -117,6 +120,11 @@ class Gate:
     def home(self, group: str) -> str:
         """Return the group whose deviations to draw when testing `group`."""
         return group if group in self._catalogued else self.treated[group]
+
+    def enumerated(self, condition: str) -> tuple[Case, ...]:
+        """Return the gate's cases of a condition, none if it has no cases of its own."""
+        catalogued = condition in self._catalogued
+        return _gate_cases(condition, self.declared) if catalogued else ()
 
     def _every_case(self, group: str) -> list[AnyCase]:
         homes = self._homes(group)

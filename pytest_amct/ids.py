@@ -8,7 +8,8 @@ Ids are paths. They are public, and their meaning never changes:
   ``float16/onnx/MaxPool`` for the Float16 rule, ``settings/onnx/Gemm/channel_wise`` for a setting,
   ``networks/onnx`` for tests of whole networks, and ``metamorphic/onnx/<change>``.
 - A case: ``uniform/onnx/Conv/dilation_d@d2-h1-w1:chain+opset17`` is a condition, a deviation, a
-  context, a position in a network (``:in(...)``) and variations.
+  context, a position in a network (``:in(...)``) and variations. A deviation that is drawn and not
+  listed spells its changes: ``default~layer=0.2~source=Mul.w.x`` (see `cases.drawing`).
 """
 
 from __future__ import annotations

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_amct.cases.metamorphic import MetamorphicCase, Trial
+from pytest_amct.cases.metamorphic import MetamorphicCase
 from pytest_amct.cases.networks import AnyCase
 from pytest_amct.cases.plan import Built
+from pytest_amct.cases.trials import Trial
 from pytest_amct.errors import ModelError, UsageError
-from pytest_amct.frameworks import MAIN_FILE
+from pytest_amct.frameworks import BLOBS_FILE, MAIN_FILE
 from pytest_amct.request_options import PLAIN, RequestOptions
 
 _LOG = logging.getLogger(__name__)
@@ -65,22 +66,26 @@ def save_pair(case: MetamorphicCase, trial: Trial, folder: Path) -> str | None:
     Returns ``None`` if they cannot be written, see `save_model`.
     """
     name = f"models/{file_name(case.id)}"
-    calls = [f"{number}.onnx" for number in range(1, len(trial.calls) + 1)]
+    suffix = Path(MAIN_FILE[case.framework]).suffix
+    calls = [f"{number}{suffix}" for number in range(1, len(trial.calls) + 1)]
     files: dict[str, bytes] = {}
     for call, file in zip(trial.calls, calls, strict=True):
-        files |= {file: call.data, **call.files}
+        files[file] = call.data
+        for beside, data in call.files.items():
+            own = beside == BLOBS_FILE  # each net has blobs of its own
+            files[str(Path(file).with_suffix(Path(beside).suffix)) if own else beside] = data
     note = {
         "case": case.id,
         "condition": case.group,
         "targets": [],
-        "framework": "onnx",
+        "framework": case.framework,
         "request": {},
         "calls": calls,
         "same": trial.same,
     }
     files["1.json"] = _text(note)
     written = _write(folder, {f"{name}/{file}": data for file, data in files.items()})
-    return f"{name}/1.onnx" if written else None
+    return f"{name}/{calls[0]}" if written else None
 
 
 def _text(note: Mapping[str, Any]) -> bytes:

@@ -172,7 +172,7 @@ class Suite:
         others = [g for g in self.groups if g not in networks and g not in pairs]
         explores = self.settings.profile == "explore"
         found = {
-            "test_metamorphic": ("change", [ConditionId.parse(g).row for g in pairs]),
+            "test_metamorphic": ("change", [_change(ConditionId.parse(g)) for g in pairs]),
             "test_explore" if explores else "test_condition": ("condition", others),
             "test_networks": ("framework", [ConditionId.parse(g).framework for g in networks]),
         }
@@ -480,3 +480,8 @@ def _suite_folder() -> Path:
     if found is None or not found.submodule_search_locations:
         raise AmctError("pytest_amct.conformance is not installed: install pytest-amct again")
     return Path(found.submodule_search_locations[0])
+
+
+def _change(id_: ConditionId) -> str:
+    """Return what tests call a metamorphic change: its name, after the framework if not ONNX."""
+    return id_.row if id_.framework == "onnx" else f"{id_.framework}/{id_.row}"

@@ -8,15 +8,18 @@ from pathlib import Path
 
 from pytest_amct.calls import Given
 from pytest_amct.cases import metamorphic
-from pytest_amct.cases.metamorphic import Call, MetamorphicCase, Trial
+from pytest_amct.cases.metamorphic import MetamorphicCase
+from pytest_amct.cases.onnx.changing import DATA_FILE
+from pytest_amct.cases.plan import known_as
+from pytest_amct.cases.trials import Call, Trial
 from pytest_amct.decisions.decision import Decision, Outcome, layer_index
 from pytest_amct.errors import ModelError
 from pytest_amct.failures import last_words, sentence
+from pytest_amct.frameworks import BLOBS_FILE
 from pytest_amct.graphs.network import Layer, Network
-from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.graphs.text import network_text
-from pytest_amct.ids import ConditionId
+from pytest_amct.ids import ConditionId, framework_of
 from pytest_amct.request_options import PLAIN
 from pytest_amct.results import Result
 from pytest_amct.runner import Runner
@@ -24,6 +27,8 @@ from pytest_amct.saved import Note, save_pair
 from pytest_amct.tables.answers import answer, find_row, unlisted_id
 from pytest_amct.tables.model import Answer
 from pytest_amct.verdicts import Finding, requested_treatment, untold
+
+_BLOBS = Path(BLOBS_FILE).suffix
 
 _TOLD = ("seen", "evidence")
 """Fields that say how a decision is known, not what it is."""
@@ -60,10 +65,8 @@ def check_pairs(runner: Runner, pairs: list[MetamorphicCase], given: Given) -> R
 
 def check_pair(runner: Runner, path: Path, note: Note) -> Result:
     """Judge a saved pair of models. Raises `ModelError` if a part of it is missing."""
-    beside = path.parent / metamorphic.DATA_FILE
     try:
-        files = {beside.name: beside.read_bytes()} if beside.is_file() else {}
-        calls = [Call((path.parent / name).read_bytes(), files) for name in note.calls]
+        calls = [_saved_call(path.parent / name) for name in note.calls]
     except OSError as error:
         raise ModelError(f"{path}: a model of the pair cannot be read: {error}") from None
     trial = Trial(tuple(calls), note.same)
@@ -75,13 +78,21 @@ def check_pair(runner: Runner, path: Path, note: Note) -> Result:
     return Result((), tuple(found), "\n".join(lines) or None)
 
 
+def _saved_call(path: Path) -> Call:
+    """Return a saved model of a pair with the files that belong to it."""
+    beside = {DATA_FILE: path.parent / DATA_FILE, BLOBS_FILE: path.with_suffix(_BLOBS)}
+    files = {name: file.read_bytes() for name, file in beside.items() if file.is_file()}
+    return Call(path.read_bytes(), files)
+
+
 def _calls(
     runner: Runner, case: str, trial: Trial, given: Given
 ) -> tuple[list[Network], list[Outcome]]:
-    networks = [read_onnx(call.data) for call in trial.calls]
+    models = [ModelFiles(framework_of(case), call.data, call.files) for call in trial.calls]
+    networks = [model.network() for model in models]
     outcomes = [
-        runner.call(case, ModelFiles("onnx", call.data, call.files), network, PLAIN, given, number)
-        for number, (call, network) in enumerate(zip(trial.calls, networks, strict=True))
+        runner.call(case, model, network, PLAIN, given, number)
+        for number, (model, network) in enumerate(zip(models, networks, strict=True))
     ]
     return networks, outcomes
 
@@ -94,7 +105,8 @@ def _compared(
     networks: list[Network],
     outcomes: list[Outcome],
 ) -> list[Finding]:
-    words = metamorphic.changes().get(change, "nothing that matters changed")
+    framework = networks[0].framework
+    words = metamorphic.changes(framework).get(change, "nothing that matters changed")
     first, last = outcomes[0], outcomes[-1]
     layers = [*_layers(runner, trial, networks)]
     if "unsupported" in (first.status, last.status) or not layers:
@@ -110,7 +122,7 @@ def _compared(
     elif broken[0] != broken[1]:
         ways = [f"{o.status} ({o.message})" if o.message else o.status for o in (first, last)]
         message = f"the model was {ways[0]} at first, then {ways[1]}, although only {words}"
-        group = metamorphic.condition(change)
+        group = metamorphic.condition(change, framework)
         findings.append(Finding("unstable", group, case, "", "failed", message))
     return [runner.policy.apply(f) for f in findings]
 
@@ -119,7 +131,7 @@ def _layers(
     runner: Runner, trial: Trial, networks: list[Network]
 ) -> Iterator[tuple[Layer, Layer, Answer]]:
     """Yield the shared layers of the first and last model whose answer is not unspecified."""
-    before, after = (_by_output(network) for network in (networks[0], networks[-1]))
+    before, after = (_by_name(network) for network in (networks[0], networks[-1]))
     for one, other in trial.same:
         if one not in before or other not in after:
             continue
@@ -131,12 +143,9 @@ def _layers(
             yield a, b, told
 
 
-def _by_output(network: Network) -> Mapping[str, Layer]:
-    return {
-        layer.outputs[0].name: layer
-        for layer in network.layers
-        if not layer.where and layer.outputs and layer.outputs[0] is not None
-    }
+def _by_name(network: Network) -> Mapping[str, Layer]:
+    layers = (layer for layer in network.layers if not layer.where)
+    return {name: layer for layer in layers for name in known_as(layer)[:1]}
 
 
 def _answer(runner: Runner, layer: Layer) -> Answer:
@@ -187,7 +196,7 @@ def _told(findings: list[Finding], trial: Trial, networks: list[Network]) -> lis
     before, after = networks[0], networks[-1]
     marked = {x for x in before.layers if str(x) == first.layer}
     same = dict(trial.same)
-    names = {same.get(t.name) for x in marked for t in x.outputs if t is not None}
-    also = {x for x in after.layers if any(t and t.name in names for t in x.outputs)}
+    names = {same.get(name) for x in marked for name in known_as(x)}
+    also = {x for x in after.layers if not names.isdisjoint(known_as(x))}
     lines += ["", "first:", network_text(before, frozenset(marked))]
     return [*lines, "", "then:", network_text(after, frozenset(also))]

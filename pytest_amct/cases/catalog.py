@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from types import MappingProxyType
 
 from pytest_amct.cases.asked import is_asked
 from pytest_amct.cases.caffe.source import CaffeSource
+from pytest_amct.cases.deviations import STANDING
+from pytest_amct.cases.drawing import (
+    base_of,
+    draw_deviation,
+    drawn_changes,
+    is_drawn,
+    smaller_names,
+)
 from pytest_amct.cases.onnx.source import OnnxSource
 from pytest_amct.cases.plan import (
     ADDED,
@@ -135,12 +143,8 @@ def make_case(
     group: str, deviation: str, context: Context = "plain", variations: tuple[str, ...] = ()
 ) -> Case:
     """Return the case of that name. Raises `UsageError` if a part of the name does not exist."""
-    found = _group(group)
-    if deviation not in found.deviations:
-        known = ", ".join(found.deviations)
-        raise UsageError(f"{group!r} has no case {deviation!r}: it has {known}")
-    changes = found.deviations[deviation]
-    plan = found.default
+    changes = changes_of(group, deviation)
+    plan = _group(group).default
     framework = framework_of(group)
     source = source_of(framework)
     of_models, of_layers = source.variations, source.layer_variations
@@ -152,12 +156,64 @@ def make_case(
         variation = of_models.get(name, {}).items()
         plan = plan.with_({k: v for k, v in variation if k in ADDED or k not in changes})
     plan = plan.with_({**changes, "context": context})
+    for drawn in _drawn(group, deviation):
+        plan = plan.with_(drawn)
     for name in (v for v in variations if v in of_layers):
-        found_plan = varied(plan, name, framework)
+        found_plan = None if is_drawn(deviation) else varied(plan, name, framework)
         if found_plan is None:
             raise UsageError(f"{name!r} does not apply to {group}@{deviation}: leave it out")
         plan = found_plan
     return Case(group, deviation, plan, partial(_write, source), context, variations)
+
+
+def changes_of(group: str, deviation: str) -> Changes:
+    """Return the changes of a listed deviation, or of the one of which a drawn one is made.
+
+    Raises `UsageError` if there is no such deviation.
+    """
+    found, base = deviations(group), base_of(deviation)
+    if base not in found:
+        known = ", ".join(found)
+        raise UsageError(f"{group!r} has no case {base!r}: it has {known}")
+    return found[base]
+
+
+@lru_cache(maxsize=4096)
+def _drawn(group: str, deviation: str) -> tuple[Changes, ...]:
+    """Return what the name of a drawn deviation changes besides."""
+    if not is_drawn(deviation):
+        return ()
+    plan = _group(group).default.with_(changes_of(group, deviation))
+    try:
+        return tuple(drawn_changes(deviation, plan, source_of(framework_of(group)).features))
+    except ValueError as error:
+        raise UsageError(f"{group}@{deviation} is not a case: {error}") from None
+
+
+_ABOUT_SOURCES = frozenset(
+    ("weight_source", "weight_node", "second_input", "constant_rank", "two_variables")
+)
+"""Conditions for which the weight's source is always drawn, if the listed deviation leaves it."""
+
+
+def draw(group: str, base: str, numbers: Sequence[int], newest: int) -> str:
+    """Return a drawn deviation, chosen by small numbers; opsets are `newest` at most.
+
+    It is made of the listed deviation `base`, and may be that one itself.
+    """
+    plan = _group(group).default.with_(changes_of(group, base))
+    features = source_of(framework_of(group)).features
+    always = "source" if ConditionId.parse(group).name in _ABOUT_SOURCES else ""
+    return draw_deviation(base, plan, features, numbers, newest, always)
+
+
+def smaller_deviations(group: str, deviation: str) -> Iterator[str]:
+    """Yield names that spell a little less than the name of a drawn deviation does.
+
+    Not all of them are names of deviations.
+    """
+    plan = _group(group).default.with_(changes_of(group, deviation))
+    yield from smaller_names(deviation, plan, source_of(framework_of(group)).features)
 
 
 def _write(source: CaseSource, plan: Plan) -> Built:
@@ -168,7 +224,7 @@ def _write(source: CaseSource, plan: Plan) -> Built:
 
 def contexts(group: str, deviation: str) -> tuple[Context, ...]:
     """Return the contexts of a deviation. Integer layers have no neighbours that take floats."""
-    integers = deviations(group)[deviation].get("dtype") == "int64"
+    integers = changes_of(group, deviation).get("dtype") == "int64"
     return CONTEXTS[:1] if integers else CONTEXTS
 
 
@@ -180,15 +236,24 @@ def with_variation(case: Case, name: str) -> Case | None:
     names, framework = (*case.variations, name), framework_of(case.group)
     if name not in layer_variations(framework):  # model variations apply before the deviation
         return make_case(case.group, case.deviation, case.context, names)
-    plan = varied(case.plan, name, framework)
+    plan = None if is_drawn(case.deviation) else varied(case.plan, name, framework)
     return None if plan is None else replace(case, plan=plan, variations=names)
+
+
+def _with_all_variations(case: Case) -> Case:
+    """Return a case with all variations of its layer, but of its own type, among its neighbours."""
+    for name in layer_variations(framework_of(case.group)):
+        if name not in ("float16", *STANDING):
+            case = with_variation(case, name) or case
+    return case
 
 
 def gate_cases(group: str, declared: Set[str] = frozenset()) -> Iterator[Case]:
     """Yield all enumerated cases of a group that `declared` allows, nearly all in both contexts.
 
     Chosen cases are repeated with each variation of their layer: a layer that violates a condition
-    also violates it with a bias, with groups or with other strides.
+    also violates it with a bias, with groups or with other strides. The conforming layer of a row
+    is repeated in both contexts with all of them together: it still conforms.
     """
     source = source_of(framework_of(group))
     varies = source.varied.get(group, ())
@@ -203,6 +268,12 @@ def gate_cases(group: str, declared: Set[str] = frozenset()) -> Iterator[Case]:
             for name in names if deviation in varies else ():
                 if (case := with_variation(plain, name)) is not None:
                     yield case
+    row = ConditionId.parse(group)
+    if row.table == "uniform" and row.is_row:
+        for context in CONTEXTS:
+            case = _with_all_variations(make_case(group, next(iter(deviations(group))), context))
+            if case.variations:
+                yield case
 
 
 def parse_case(id_: str) -> Case:

@@ -119,6 +119,10 @@ FLOAT16_FACTORS: Deviations = {
 _OTHER_FLOATS = ("float16", "bfloat16", "float64")
 
 
+_OF_FLOAT32 = ("fake-quant", "input-fake-quant", "input-dequantize-range")
+"""Sources with operators of TensorFlow that take only Float32."""
+
+
 def half(*types: str) -> LayerVariation:
     """Return a variation that makes these types Float16, if the deviation is not about dtypes."""
 
@@ -127,7 +131,7 @@ def half(*types: str) -> LayerVariation:
         fits &= plan.dtype == "float32" and not plan.fed_as and plan.opset >= 21
         fits &= not any(branch.dtype in _OTHER_FLOATS for branch in plan.branches)
         # TensorFlow's Dequantize never returns Float16, and ONNX's does not in older opsets.
-        fits &= plan.source not in ("dequantize", "input-dequantize")
+        fits &= plan.source not in ("dequantize", "input-dequantize", *_OF_FLOAT32)
         return {"dtype": "float16"} if fits else None
 
     return change

@@ -8,41 +8,17 @@ alter a decision.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from random import Random
 
-import numpy as np
-import onnx
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper
-from onnx.numpy_helper import to_array
-
-from pytest_amct.cases.catalog import parse_case
+from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import NetworkCase, parse_network
-from pytest_amct.cases.onnx.builder import NUMBERS, value_info
-from pytest_amct.cases.plan import Built
+from pytest_amct.cases.plan import Built, known_as
+from pytest_amct.cases.trials import Call, Change, Trial
 from pytest_amct.errors import UsageError
-from pytest_amct.graphs.onnx.ops import DTYPES
+from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.ids import METAMORPHIC, CaseId, ConditionId
-
-DATA_FILE = "weights.bin"
-"""The file name of external data, in the model's folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A model for the quantizer: its bytes, and the other files in its folder."""
-
-    data: bytes
-    files: Mapping[str, bytes] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """Calls in order, and the pairs of layer outputs that the first and the last call share."""
-
-    calls: tuple[Call, ...]
-    same: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +30,14 @@ class MetamorphicCase:
     seed: int
 
     @property
+    def framework(self) -> str:
+        """``onnx``, ``tensorflow`` or ``caffe``."""
+        return self.network.framework
+
+    @property
     def group(self) -> str:
         """The id of the change, as a path."""
-        return condition(self.change)
+        return condition(self.change, self.framework)
 
     @property
     def id(self) -> str:
@@ -67,272 +48,94 @@ class MetamorphicCase:
     def build(self) -> Trial | None:
         """Return the calls, ``None`` if the change does not apply to this network."""
         built = self.network.build()
-        return _CHANGES[self.change][1](built, Random(self.seed))
+        return _changes(self.framework)[self.change][1](built, Random(self.seed))
 
 
-def condition(change: str) -> str:
+def condition(change: str, framework: str = "onnx") -> str:
     """Return the id under which a change is tested: ``metamorphic/onnx/<change>``."""
-    return str(ConditionId(METAMORPHIC, "onnx", change))
+    return str(ConditionId(METAMORPHIC, framework, change))
 
 
-def changes() -> dict[str, str]:
+def changes(framework: str = "onnx") -> dict[str, str]:
     """Return the changes by name, each with words that complete "although only ...".
 
     Changes that need a quantizer in its initial state come first.
     """
-    return {name: words for name, (words, _) in _CHANGES.items()}
+    return {name: words for name, (words, _) in _changes(framework).items()}
+
+
+def _changes(framework: str) -> Mapping[str, tuple[str, Change]]:
+    if framework not in FRAMEWORKS:
+        return {}
+    return {**_REPEATED, **catalog.source_of(framework).changes}
 
 
 def parse_metamorphic(id_: str) -> MetamorphicCase:
     """Return the pair of an id from a report. Raises `UsageError` if there is no such pair."""
-    case, change = None, ""
+    case, id_of = None, ConditionId("", "")
     with contextlib.suppress(ValueError):
         case = CaseId.parse(id_)
-        change = ConditionId.parse(case.condition).row
-    if case is None or change not in _CHANGES or not (case.deviation.isdigit() and case.position):
+        id_of = ConditionId.parse(case.condition)
+    known = changes(id_of.framework)
+    if case is None or id_of.row not in known or not (case.deviation.isdigit() and case.position):
+        known = known or changes()
+        example = condition("change", id_of.framework if id_of.framework in FRAMEWORKS else "onnx")
         raise UsageError(
-            f"{id_!r} is not a pair of models: use {condition('change')}@seed:in(...) with one of"
-            f" the changes {', '.join(_CHANGES)}"
+            f"{id_!r} is not a pair of models: use {example}@seed:in(...) with one of"
+            f" the changes {', '.join(known)}"
         )
-    return MetamorphicCase(parse_network(case, None), change, int(case.deviation))
+    network = parse_network(case, None)
+    if network.framework != id_of.framework:
+        raise UsageError(f"{id_!r} is not a pair of models: its layers are of another framework")
+    return MetamorphicCase(network, id_of.row, int(case.deviation))
 
 
-def _outputs(model: ModelProto) -> list[str]:
-    return [name for node in model.graph.node for name in node.output if name]
+# --- changes that leave the model as it is --------------------------------------------------------
 
-
-def _pair(built: Built, changed: ModelProto, files: Mapping[str, bytes] | None = None) -> Trial:
-    """Return the calls before and after a change that keeps the names of tensors."""
-    kept = set(_outputs(changed))
-    same = tuple((name, name) for name in _outputs(built.model) if name in kept)
-    changed_bytes = changed.SerializeToString(deterministic=True)
-    return Trial((Call(built.data), Call(changed_bytes, files or {})), same)
-
-
-def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
-    """Yield the nodes of a graph and of its nested graphs."""
-    for node in graph.node:
-        yield node
-        for nested in _nested(node):
-            yield from _nodes(nested)
-
-
-def _nested(node: NodeProto) -> Iterator[GraphProto]:
-    for found in node.attribute:
-        if found.type == AttributeProto.GRAPH:
-            yield found.g
-        yield from found.graphs
-
-
-# --- the changes --------------------------------------------------------------------------------
-
-_BETWEEN = (
-    "float16/onnx/MaxPool@input",
-    "uniform/onnx/Gemm/trans_a@1",
-    "uniform/onnx/Conv@in-if",
-    "uniform/onnx/unlisted/Softmax@plain",
-)
+_BETWEEN: Mapping[str, tuple[str, ...]] = {
+    "onnx": (
+        "float16/onnx/MaxPool@input",
+        "uniform/onnx/Gemm/trans_a@1",
+        "uniform/onnx/Conv@in-if",
+        "uniform/onnx/unlisted/Softmax@plain",
+    ),
+    "tensorflow": (
+        "float16/tensorflow/MaxPool@input",
+        "uniform/tensorflow/MatMul/transpose_a@true",
+        "uniform/tensorflow/Conv2D@in-call",
+        "uniform/tensorflow/unlisted/Softmax@plain",
+    ),
+    "caffe": (
+        "float16/caffe/Pooling@weight-elsewhere",
+        "uniform/caffe/InnerProduct/transpose@true",
+        "uniform/caffe/Convolution/dilation@2",
+        "uniform/caffe/unlisted/Concat@plain",
+    ),
+}
 """Models that the quantizer gets between the first and the last call."""
 
 
 def _order(built: Built, rng: Random) -> Trial:
-    between = rng.sample(_BETWEEN, 2)
-    others = tuple(Call(parse_case(id_).build().data) for id_ in between)
-    same = tuple((name, name) for name in _outputs(built.model))
-    return Trial((Call(built.data), *others, Call(built.data)), same)
+    between = rng.sample(_BETWEEN[built.framework], 2)
+    others = tuple(_call(catalog.parse_case(id_).build()) for id_ in between)
+    return Trial((_call(built), *others, _call(built)), _same(built))
 
 
 def _twice(built: Built, rng: Random) -> Trial:
-    return _pair(built, built.model)
+    return Trial((_call(built), _call(built)), _same(built))
 
 
-def _rename(built: Built, rng: Random) -> Trial:
-    model = built.model
-    tensors: dict[str, str] = {"": ""}
-    taken: set[str] = set()
-
-    def fresh(prefix: str) -> str:
-        while True:
-            name = f"{prefix}{rng.choice('/._')}{rng.randrange(10**6)}"
-            if name not in taken:
-                taken.add(name)
-                return name
-
-    def renamed(name: str) -> str:
-        if name not in tensors:
-            tensors[name] = fresh(rng.choice(("x", "Layer", "conv", "weight", "model/block")))
-        return tensors[name]
-
-    def graph(found: GraphProto) -> None:
-        found.name = fresh("graph")
-        for info in (*found.input, *found.output, *found.value_info):
-            info.name = renamed(info.name)
-        for tensor in found.initializer:
-            tensor.name = renamed(tensor.name)
-        for node in found.node:
-            node.input[:] = [renamed(name) for name in node.input]
-            node.output[:] = [renamed(name) for name in node.output]
-            node.name = fresh("node") if node.name else ""
-            for nested in _nested(node):
-                graph(nested)
-
-    graph(model.graph)
-    same = tuple((name, tensors[name]) for name in _outputs(built.model))
-    return Trial((Call(built.data), Call(model.SerializeToString(deterministic=True))), same)
+def _call(built: Built) -> Call:
+    return Call(built.data, built.files)
 
 
-def _reorder(built: Built, rng: Random) -> Trial:
-    model = built.model
-    nodes = list(model.graph.node)
-    made = {name for node in nodes for name in node.output}
-    needs = [_reads(node) & made for node in nodes]
-    ready: set[str] = set()
-    order: list[NodeProto] = []
-    waiting = list(range(len(nodes)))
-    while waiting:
-        at = rng.choice([i for i in waiting if needs[i] <= ready])
-        waiting.remove(at)
-        order.append(nodes[at])
-        ready.update(nodes[at].output)
-    copies = [NodeProto.FromString(node.SerializeToString()) for node in order]
-    del model.graph.node[:]
-    model.graph.node.extend(copies)
-    return _pair(built, model)
+def _same(built: Built) -> tuple[tuple[str, str], ...]:
+    network = built.native.network()
+    names = (name for layer in network.layers if not layer.where for name in known_as(layer)[:1])
+    return tuple((name, name) for name in names)
 
 
-def _reads(node: NodeProto) -> set[str]:
-    """Return the names that a node and the graphs inside it read."""
-    inner = [n for graph in _nested(node) for n in _nodes(graph)]
-    names = {name for n in (node, *inner) for name in n.input}
-    return names | {info.name for graph in _nested(node) for info in graph.output}
-
-
-def _constants(built: Built, rng: Random) -> Trial | None:
-    """Turn initializers into Constant nodes and the reverse, each at random."""
-    model = built.model
-    graph, listed = model.graph, {info.name for info in model.graph.input}
-    nodes: list[NodeProto] = []
-    initializers: list[TensorProto] = []
-    moved = 0
-    for tensor in graph.initializer:
-        if tensor.name in listed or rng.random() < 0.5:
-            initializers.append(tensor)
-        else:
-            moved += 1
-            nodes.append(helper.make_node("Constant", [], [tensor.name], f"c{moved}", value=tensor))
-    for node in graph.node:
-        value = next((a.t for a in node.attribute if a.name == "value"), None)
-        if node.op_type == "Constant" and value is not None and rng.random() < 0.5:
-            moved += 1
-            stored = TensorProto.FromString(value.SerializeToString())
-            stored.name = node.output[0]
-            initializers.append(stored)
-        else:
-            nodes.append(node)
-    changed = ModelProto.FromString(model.SerializeToString())
-    del changed.graph.initializer[:]
-    del changed.graph.node[:]
-    changed.graph.initializer.extend(initializers)
-    changed.graph.node.extend(nodes)
-    return _pair(built, changed) if moved else None
-
-
-def _storage(built: Built, rng: Random) -> Trial:
-    """Store each constant as raw bytes, as typed values or in a separate file, at random."""
-    model, stored = built.model, bytearray()
-    for tensor in model.graph.initializer:
-        raw = tensor.raw_data or _raw(tensor)
-        # Keep small constants such as shapes: onnx's own tools store externally from 1,024 bytes.
-        forms = ("raw", "typed", "external") if len(raw) >= _LARGE else ("raw", "typed")
-        form = rng.choice(forms)
-        for field_ in ("raw_data", *_TYPED):
-            tensor.ClearField(field_)
-        if form == "typed":
-            _write_typed(tensor, raw)
-        elif form == "external":
-            tensor.data_location = TensorProto.EXTERNAL
-            place = {"location": DATA_FILE, "offset": len(stored), "length": len(raw)}
-            for key, value in place.items():
-                tensor.external_data.add(key=key, value=str(value))
-            stored += raw
-        else:
-            tensor.raw_data = raw
-    return _pair(built, model, {DATA_FILE: bytes(stored)} if stored else {})
-
-
-_LARGE = 1024
-_TYPED = ("float_data", "double_data", "int32_data", "int64_data", "uint64_data")
-_BITS = {"float16": "<u2", "bfloat16": "<u2", "bool": "|u1"}
-
-
-def _raw(tensor: TensorProto) -> bytes:
-    return bytes(to_array(tensor).tobytes())
-
-
-def _write_typed(tensor: TensorProto, raw: bytes) -> None:
-    dtype = DTYPES[tensor.data_type]
-    values = np.frombuffer(raw, _BITS.get(dtype, np.dtype(dtype) if dtype not in _BITS else "u1"))
-    place = {"float32": "float_data", "float64": "double_data", "int64": "int64_data"}
-    getattr(tensor, place.get(dtype, "int32_data")).extend(values.tolist())
-
-
-def _unrelated(built: Built, rng: Random) -> Trial:
-    """Add a branch with a separate input, of an element type that another input already has."""
-    model = built.model
-    floats = ("float32", "float16", "float64")
-    types = [DTYPES.get(i.type.tensor_type.elem_type, "") for i in model.graph.input]
-    dtype = rng.choice([t for t in types if t in floats] or ["float32"])
-    graph, branch = model.graph, f"branch{rng.randrange(1000)}"
-    graph.input.append(value_info(f"{branch}.in", dtype, (4, 32)))
-    last = f"{branch}.in"
-    for i, type_ in enumerate(rng.choice((("Sin", "Cos"), ("Abs", "Sqrt"), ("Exp", "MatMul")))):
-        inputs = [last]
-        if type_ == "MatMul":
-            weight = helper.make_tensor(
-                f"{branch}.w", NUMBERS[dtype], (32, 32), [0.01 * (n % 89 + 1) for n in range(1024)]
-            )
-            graph.initializer.append(weight)
-            inputs.append(weight.name)
-        last = f"{branch}.{i}"
-        graph.node.append(helper.make_node(type_, inputs, [last], f"{branch}.n{i}"))
-    graph.output.append(value_info(last, dtype, (4, 32)))
-    return _pair(built, model)
-
-
-_OPSETS = (17, 19, 21)
-
-
-def _newer_opset(built: Built, rng: Random) -> Trial | None:
-    model = built.model
-    current = next(o.version for o in model.opset_import if not o.domain)
-    newer = [n for n in _OPSETS if n > current]
-    foreign = any(o.domain not in ("", "ai.onnx") for o in model.opset_import)
-    # The converter supports neither other domains, nor functions, nor old models that list
-    # weights as inputs.
-    if not newer or foreign or model.functions or model.ir_version < 4:
-        return None
-    try:
-        changed = onnx.version_converter.convert_version(model, rng.choice(newer))
-    except Exception:  # the converter raises any type of error
-        return None
-    if _signature(changed) != _signature(model):
-        return None
-    return _pair(built, changed)
-
-
-def _signature(model: ModelProto) -> list[list[str]]:
-    return [[info.name for info in infos] for infos in (model.graph.input, model.graph.output)]
-
-
-_Change = Callable[[Built, Random], Trial | None]
-
-_CHANGES: dict[str, tuple[str, _Change]] = {
+_REPEATED: Mapping[str, tuple[str, Change]] = {
     "order": ("other models were quantized in between", _order),
     "twice": ("it was called once more", _twice),
-    "rename": ("names changed", _rename),
-    "reorder": ("its nodes are in another order", _reorder),
-    "constants": ("Constant nodes and initializers were swapped", _constants),
-    "storage": ("constants are stored in another way", _storage),
-    "unrelated": ("an unrelated branch was added", _unrelated),
-    "opset": ("it was converted to a newer opset", _newer_opset),
 }

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from pytest_amct.cases import catalog
+from pytest_amct.cases.drawing import is_drawn
 from pytest_amct.cases.plan import (
     USUAL_OPSET,
     Around,
@@ -86,10 +87,7 @@ class NetworkCase:
 
     def plan(self, item: Item) -> Plan:
         """Return the plan of an item with the variations that apply to it."""
-        plan = _plan(item)
-        for name in self.of_layers:
-            plan = catalog.varied(plan, name, self.framework) or plan
-        return plan
+        return _varied(item.group, item.deviation, self.of_layers)
 
     @property
     def of_layers(self) -> tuple[str, ...]:
@@ -132,7 +130,9 @@ class NetworkCase:
 
     def _placed(self, item: Item, around: tuple[Around, ...]) -> Placed:
         name = f"{item.group}@{item.deviation}" + "".join(f"+{v}" for v in self.of_layers)
-        return Placed(name, self.plan(item).with_({"around": around}), item.back, item.second)
+        plan = self.plan(item)
+        plan = plan.with_({"around": around}) if around else plan
+        return Placed(name, plan, item.back, item.second)
 
     def __repr__(self) -> str:
         return f"<network {self.id}>"
@@ -147,9 +147,17 @@ def plan_of(group: str, deviation: str) -> Plan:
     return catalog.make_case(group, deviation).plan
 
 
+@lru_cache(maxsize=2048)
+def _varied(group: str, deviation: str, variations: tuple[str, ...]) -> Plan:
+    plan = plan_of(group, deviation)
+    for name in variations if not is_drawn(deviation) else ():
+        plan = catalog.varied(plan, name, framework_of(group)) or plan
+    return plan
+
+
 def _least_opset(item: Item) -> int:
     plan = _plan(item)
-    if plan.opset > USUAL_OPSET:
+    if plan.opset > USUAL_OPSET or is_drawn(item.deviation):
         return plan.opset
     return _OTHERS if ConditionId.parse(item.group).is_unlisted else _ROWS
 
@@ -160,13 +168,13 @@ def fits(group: str, deviation: str, target: bool = False) -> bool:
     A deviation that changes the whole model can be part of one only as the `target`, or not at
     all.
     """
-    changes = catalog.deviations(group)[deviation]
+    changes = catalog.changes_of(group, deviation)
     if "ir_version" in changes or changes.get("form") == "unnamed":
         return False
     if "all-float16" in changes.get("switches", ()):
         return False
     older = changes.get("opset", USUAL_OPSET) < USUAL_OPSET
-    return target or not (older or "options" in changes)
+    return target or not (older or "options" in changes or "alone" in changes.get("around", ()))
 
 
 @lru_cache(maxsize=8)

@@ -23,12 +23,62 @@ CONTEXTS: tuple[Context, ...] = ("plain", "chain")
 """``plain``: neighbours that no quantizer touches; ``chain``: quantizable neighbours."""
 
 Around = Literal[
-    "at-input", "at-output", "bias-add", "bias-plus", "relu", "in-place", "identity", "control"
+    "at-input",
+    "at-output",
+    "bias-add",
+    "bias-plus",
+    "relu",
+    "in-place",
+    "identity",
+    "control",
+    "alone",
+    "in-place-before",
+    "layers",
+    "lookalikes",
+    "phases",
+    "pool-beside",
+    "pool-behind",
+    "product",
+    "ranks",
+    "reshaped",
+    "regions",
+    "positions",
+    "sum-beside",
+    "flat",
+    "tiled",
 ]
-"""Surroundings of the target; ``at-input`` means that it has no producer."""
+"""Surroundings of the target; ``at-input`` means that it has no producer.
 
-Switch = Literal["all-float16", "device", "reversed", "input-fields", "legacy-blobs"]
-"""Ways to write the whole model; ``all-float16`` means that every tensor is Float16."""
+``alone`` means that no network has the layer besides its target: many tools cannot run it.
+"""
+
+Switch = Literal[
+    "all-float16",
+    "device",
+    "reversed",
+    "input-fields",
+    "input-dims",
+    "dummy-data",
+    "dummy-dims",
+    "legacy-blobs",
+    "double-blobs",
+    "raw-blobs",
+    "old-blobs",
+    "whole-layers",
+    "scopes",
+    "ports",
+    "dense",
+    "lines",
+    "scoped",
+    "dotted",
+    "digits",
+    "typed",
+]
+"""Ways to write the whole model; ``all-float16`` means that every tensor is Float16.
+
+``typed`` means that half of the constants are stored in another way, and `naming` lists ways to
+name things.
+"""
 
 USUAL_OPSET = 21
 """The opset of ONNX models unless a deviation or a variation names another."""

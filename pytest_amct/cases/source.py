@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from pytest_amct.cases.drawing import Features
 from pytest_amct.cases.plan import Changes, Deviations, LayerVariation, ModelPlan, Plan
+from pytest_amct.cases.trials import Change
 from pytest_amct.cases.writing import ModelWriter
 
 
@@ -39,6 +41,10 @@ class CaseSource(Protocol):
     varied_by: tuple[str, ...]
     #: whether an operand of a layer can be a constant
     has_constants: bool
+    #: what drawn deviations change, see `drawing`
+    features: Features
+    #: changes that no table distinguishes, by name; each with words that complete "although only"
+    changes: Mapping[str, tuple[str, Change]]
 
     def writer(self, model: ModelPlan) -> ModelWriter:
         """Return a writer for one such model."""

@@ -10,6 +10,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from pytest_amct.cases import catalog
+from pytest_amct.cases.choices import Choices
+from pytest_amct.cases.drawing import is_drawn
+from pytest_amct.cases.naming import EXPLORED
 from pytest_amct.cases.networks import (
     AnyCase,
     NetworkCase,
@@ -47,6 +50,7 @@ def _case(
 ) -> Case:
     """Return a case in that context if it fits there, with the variations that are compatible."""
     of_layers = catalog.layer_variations(framework_of(group))
+    names = [name for name in names if name not in of_layers or not is_drawn(deviation)]
     of_model = sorted(name for name in names if name not in of_layers)
     context = context if context in catalog.contexts(group, deviation) else "plain"
     case = catalog.make_case(group, deviation, context, (*opset, *of_model))
@@ -101,7 +105,7 @@ def group_cases(group: str, declared: Set[str] = frozenset()) -> st.SearchStrate
         st.sampled_from([n for n, c in found.items() if needs(c) <= declared]),
         st.sampled_from(CONTEXTS),
         _one_opset(_opsets(group, USUAL_OPSET)),
-        st.sets(st.sampled_from(_others(group))),
+        st.sets(st.sampled_from([n for n in _others(group) if n not in EXPLORED])),
     )
 
 
@@ -122,7 +126,11 @@ def networks(
     framework: str, max_layers: int, newest: int = USUAL_OPSET
 ) -> st.SearchStrategy[NetworkCase]:
     """Generate networks of a framework in opsets up to `newest`, see `onnx_networks`."""
-    layers = st.one_of(_items(neighbours(framework)), _items(everything(framework)))
+    layers = st.one_of(
+        _items(neighbours(framework)),
+        *(_items(everything(framework)) for _ in range(2)),
+        _drawn_items(framework, newest),
+    )
     # Hypothesis prefers short lists: request some long ones.
     least = st.sampled_from((1, 1, 1, max(1, max_layers // 2)))
     any_ = f"uniform/{framework}"
@@ -142,19 +150,54 @@ def explored_cases(
 ) -> st.SearchStrategy[AnyCase]:
     """Generate cases of one condition or row id, alone or among up to six conforming layers.
 
-    `only` restricts them to one deviation, and `newest` the opsets. The three draws are of
-    different types on purpose: Hypothesis copies values between draws of the same type, and would
-    spend most examples on deviations that it has just seen.
+    Half of their deviations are listed, half are drawn. `only` restricts them to one listed
+    deviation, and `newest` the opsets. The draws of an example are of different types on purpose:
+    Hypothesis copies values between draws of the same type, and would spend most examples on
+    deviations that it has just seen.
     """
     names = _allowed_deviations(group, declared)
     # Draw numbers, not names, so that an example of a narrow search can be replayed in a wide one.
     least, most = (0, len(names) - 1) if only is None else (names.index(only),) * 2
-    return st.builds(
+    rest = st.binary(max_size=_MOST_AROUND), _numbers(_width(group))
+    listed = st.builds(
         lambda number, around, options: _explored(group, names[number], around, options, newest),
         st.integers(least, most),
-        st.binary(max_size=_MOST_AROUND),
-        _numbers(_width(group)),
+        *rest,
     )
+    if only is not None:
+        return listed
+
+    def drawn(number: int, numbers: Sequence[int]) -> AnyCase:
+        base, wide = names[number if number < len(names) else 0], -(-_width(group) // 8)
+        choices = Choices(numbers)
+        options = sum(choices.number(256) << 8 * i for i in range(wide))
+        count = choices.of(_AROUND)
+        around = bytes(choices.number(256) for _ in range(max(_AROUND)))[:count]
+        deviation = catalog.draw(group, base, choices.rest, newest)
+        return _explored(group, deviation, around, options, newest)
+
+    # Half of the drawn deviations are made of the conforming layer. All else is one draw, because
+    # Hypothesis repeats an example if it can change parts of it: that makes half of the examples
+    # listed ones, although they are chosen seldom.
+    bases = st.integers(0, 2 * len(names) - 1)
+    lengths = st.one_of([_small_numbers(n // 2, n) for n in (24, 32, 56, 112)])
+    either = (listed, *[st.builds(drawn, bases, lengths)] * _OFTEN)
+    return st.sampled_from(range(len(either))).flatmap(lambda chosen: either[chosen])
+
+
+_OFTEN = 7
+"""How much more often a drawn deviation is chosen."""
+
+_AROUND = (0, 0, 0, 1, 2, 4)
+"""Numbers of neighbours of a drawn layer."""
+
+
+def _small_numbers(least: int, most: int) -> st.SearchStrategy[list[int]]:
+    """Generate lists of numbers below 256, in one draw: each of them is a character."""
+    first = ord("0")  # Hypothesis shrinks characters towards this one
+    characters = st.characters(min_codepoint=first, max_codepoint=first + 255)
+    text = st.text(characters, min_size=least, max_size=most)
+    return text.map(lambda drawn: [ord(character) - first for character in drawn])
 
 
 def _numbers(width: int) -> st.SearchStrategy[int]:
@@ -230,6 +273,18 @@ def _bits(number: int, *widths: int) -> list[int]:
 
 
 _BACK = st.integers(0, 3)
+
+
+def _drawn_items(framework: str, newest: int) -> st.SearchStrategy[Item]:
+    """Generate conforming layers with drawn changes."""
+    pairs = neighbours(framework)
+
+    def drawn(number: int, numbers: Sequence[int], back: int, second: int) -> Item:
+        group, base = pairs[number]
+        return Item(group, catalog.draw(group, base, numbers, newest), back, second)
+
+    numbers = _small_numbers(8, 24)
+    return st.builds(drawn, st.integers(0, len(pairs) - 1), numbers, _BACK, _BACK)
 
 
 def _items(pairs: Sequence[tuple[str, str]]) -> st.SearchStrategy[Item]:

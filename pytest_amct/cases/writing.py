@@ -133,7 +133,10 @@ class _Network:
     def _in_network(self, i: int, layer: Placed) -> Plan:
         own = not 0 < layer.back <= i or bool(layer.plan.fed_as)
         symbolic = own and (self.network.symbolic_batch or layer.plan.symbolic_batch)
-        return replace(layer.plan, opset=self.network.model.opset, symbolic_batch=symbolic)
+        opset = self.network.model.opset
+        if (layer.plan.opset, layer.plan.symbolic_batch) == (opset, symbolic):
+            return layer.plan
+        return replace(layer.plan, opset=opset, symbolic_batch=symbolic)
 
     def built(self) -> Built:
         writer, target = self.writer, self.network.target

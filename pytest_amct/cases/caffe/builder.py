@@ -4,27 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from math import prod
 from typing import Any
 
-import numpy as np
-
-from pytest_amct.cases.values import weight_bytes
-from pytest_amct.graphs.caffe.schema import message
+from pytest_amct.cases.naming import Style, plain
 
 Shape = tuple[int, ...]
-
-_PARAMETERS = {
-    "Deconvolution": "convolution_param",
-    "InnerProduct": "inner_product_param",
-    "BatchNorm": "batch_norm_param",
-}
-_V0_TYPES = {"Convolution": "conv", "InnerProduct": "innerproduct", "Pooling": "pool"}
-_V0_FIELDS = {"kernel_size": "kernelsize", "bias_term": "biasterm"}
-_ENUMS = {"AVE", "MAX", "STOCHASTIC", "SUM", "PROD", "ACROSS_CHANNELS"}
-_FLOAT16 = 2
-"""The number of FLOAT16 in the enum of NVIDIA's fork of Caffe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +18,9 @@ class Blob:
     shape: Shape
     number: int
     dtype: str = "float32"
-    #: whether its shape is written in the four fields of older files
-    legacy: bool = False
+    #: how it is stored: ``""`` as floats, ``legacy`` with its shape in the four fields of older
+    #: files, ``double``, ``raw`` as bytes, ``text`` in the prototxt
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +33,10 @@ class CaffeLayer:
     tops: tuple[str, ...]
     parameters: Mapping[str, Any]
     blobs: tuple[Blob, ...] = ()
-    #: the phase that it belongs to, ``""`` = both
-    phase: str = ""
-    #: the name under which it shares its weight
-    shares: str = ""
+    #: the rules that say in which phases, levels and stages it is, as text
+    rules: str = ""
+    #: the names under which it shares its weight and its bias
+    shares: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -60,18 +45,29 @@ class NetBuilder:
 
     #: 2: ``layer``; 1: ``layers`` with types in capitals; 0: ``layers { layer { ... } }``
     generation: int = 2
-    #: whether inputs are fields of the net, not layers
-    input_fields: bool = False
-    legacy: bool = False
+    #: whether layers and their tops are named like those of real networks
+    scopes: bool = False
+    #: whether all blobs are Float16
+    half: bool = False
+    #: how blobs are stored, see `Blob`
+    storage: str = ""
+    #: the level and the stages of the net, as text
+    state: str = ""
     inputs: list[tuple[str, Shape]] = field(default_factory=list)
     layers: list[CaffeLayer] = field(default_factory=list)
     counter: dict[str, int] = field(default_factory=dict)
+    style: Style = plain
+    #: whether half of the blobs hold doubles
+    doubles: bool = False
 
     def name(self, letter: str) -> str:
         """Return the next name with that letter."""
-        number = self.counter.get(letter, 0)
-        self.counter[letter] = number + 1
-        return f"{letter}{number}"
+        number = self._next(letter)
+        return _scoped(letter, number) if self.scopes else self.style(letter, number)
+
+    def top(self, layer: str) -> str:
+        """Return the name of the first top of a layer, which real networks name like the layer."""
+        return layer if self.scopes else self.name("t")
 
     def input(self, shape: Shape) -> str:
         """Add an input to the net, and return its name."""
@@ -79,12 +75,14 @@ class NetBuilder:
         self.inputs.append((name, shape))
         return name
 
-    def blob(self, shape: Shape, dtype: str = "float32", legacy: bool = False) -> Blob:
+    def blob(self, shape: Shape, dtype: str = "float32", form: str = "") -> Blob:
         """Return a new distinctive constant."""
-        number = self.counter.get("w", 0)
-        self.counter["w"] = number + 1
         # Older files always have four sizes: shorter shapes are padded in front.
-        return Blob(shape, number, dtype, legacy or (self.legacy and len(shape) in (1, 2, 4)))
+        number, half = self._next("w"), self.half or dtype != "float32"
+        fits = self.storage != "legacy" or len(shape) in (1, 2, 4)
+        form = form or (self.storage if fits else "")
+        form = form or ("double" if self.doubles and number % 2 and not half else "")
+        return Blob(shape, number, "float16" if self.half else dtype, form)
 
     def layer(
         self,
@@ -94,116 +92,27 @@ class NetBuilder:
         blobs: Sequence[Blob] = (),
         *,
         tops: Sequence[str] = (),
-        phase: str = "",
-        shares: str = "",
+        rules: str = "",
+        shares: Sequence[str] = (),
         name: str = "",
     ) -> str:
         """Add a layer, and return its first top, which is new unless `tops` are given."""
-        tops = tuple(tops) or (self.name("t"),)
         name = name or self.name("n")
-        given = parameters or {}
+        tops = tuple(tops) or (self.top(name),)
+        given, ends = parameters or {}, (tuple(bottoms), tops)
         self.layers.append(
-            CaffeLayer(name, type_, tuple(bottoms), tops, given, tuple(blobs), phase, shares)
+            CaffeLayer(name, type_, *ends, given, tuple(blobs), rules, tuple(shares))
         )
         return tops[0]
 
-    def prototxt(self) -> bytes:
-        """Return the net without its blobs, as text."""
-        lines, images = ['name: "g"'], all(len(shape) == 4 for _, shape in self.inputs)
-        for top, shape in self.inputs:
-            if self.generation < 2 and images:
-                lines.append(f'input: "{top}" ' + " ".join(f"input_dim: {n}" for n in shape))
-            elif self.generation < 2 or self.input_fields:
-                lines.append(f'input: "{top}" input_shape {{ {_dims(shape)} }}')
-            else:
-                held = f"input_param {{ shape {{ {_dims(shape)} }} }}"
-                lines.append(f'layer {{ name: "{top}" type: "Input" top: "{top}" {held} }}')
-        write = (_v0, _v1, _current)[self.generation]
-        lines += [write(layer) for layer in self.layers]
-        return ("\n".join(lines) + "\n").encode()
-
-    def caffemodel(self) -> bytes:
-        """Return the serialized blobs, by the names of their layers."""
-        # Concatenated messages are one message, so each layer is serialized once for all nets.
-        return b"".join(_stored(layer.name, layer.blobs) for layer in self.layers if layer.blobs)
+    def _next(self, letter: str) -> int:
+        number = self.counter.get(letter, 0)
+        self.counter[letter] = number + 1
+        return number
 
 
-def _dims(shape: Shape) -> str:
-    return " ".join(f"dim: {n}" for n in shape)
-
-
-def _wires(layer: CaffeLayer) -> str:
-    bottoms = [f'bottom: "{name}"' for name in layer.bottoms]
-    return " ".join([*bottoms, *(f'top: "{name}"' for name in layer.tops)])
-
-
-def _fields(parameters: Mapping[str, Any], names: Mapping[str, str] | None = None) -> str:
-    found = []
-    for name, value in parameters.items():
-        label = (names or {}).get(name, name)
-        for entry in value if isinstance(value, list | tuple) else [value]:
-            found.append(f"{label}: {_value(entry)}" if label != "shape" else _shape(value))
-            if label == "shape":
-                break
-    return " ".join(found)
-
-
-def _shape(dims: Sequence[int]) -> str:
-    return f"shape {{ {_dims(tuple(dims))} }}"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value if value in _ENUMS else str(value)
-
-
-def _parameters(layer: CaffeLayer) -> str:
-    if not layer.parameters:
-        return ""
-    name = _PARAMETERS.get(layer.type, f"{layer.type.lower()}_param")
-    return f" {name} {{ {_fields(layer.parameters)} }}"
-
-
-def _phase(layer: CaffeLayer) -> str:
-    return f" include {{ phase: {layer.phase} }}" if layer.phase else ""
-
-
-def _current(layer: CaffeLayer) -> str:
-    shares = f' param {{ name: "{layer.shares}" }}' if layer.shares else ""
-    rest = f"{_phase(layer)}{shares}{_parameters(layer)}"
-    return f'layer {{ name: "{layer.name}" type: "{layer.type}" {_wires(layer)}{rest} }}'
-
-
-def _v1(layer: CaffeLayer) -> str:
-    words = {"InnerProduct": "INNER_PRODUCT"}
-    type_ = words.get(layer.type, layer.type.upper())
-    shares = f' param: "{layer.shares}"' if layer.shares else ""
-    rest = f"{_phase(layer)}{shares}{_parameters(layer)}"
-    return f'layers {{ name: "{layer.name}" type: {type_} {_wires(layer)}{rest} }}'
-
-
-def _v0(layer: CaffeLayer) -> str:
-    type_ = _V0_TYPES.get(layer.type, layer.type.lower())
-    held = _fields(layer.parameters, _V0_FIELDS)
-    return f'layers {{ layer {{ name: "{layer.name}" type: "{type_}" {held} }} {_wires(layer)} }}'
-
-
-@lru_cache(maxsize=4096)
-def _stored(name: str, blobs: tuple[Blob, ...]) -> bytes:
-    net = message("StoredNet")
-    layer = net.layer.add(name=name)
-    for blob in blobs:
-        made = layer.blobs.add()
-        raw = weight_bytes(blob.shape, blob.dtype, blob.number)
-        if blob.legacy:
-            sizes = (*[1] * (4 - len(blob.shape)), *blob.shape)
-            made.num, made.channels, made.height, made.width = sizes
-        else:
-            made.shape.dim.extend(blob.shape)
-        if blob.dtype == "float16":
-            made.raw_data_type, made.raw_data = _FLOAT16, raw
-        else:
-            assert prod(blob.shape) * 4 == len(raw)
-            made.data.extend(np.frombuffer(raw, "<f4").tolist())
-    return bytes(net.SerializeToString(deterministic=True))
+def _scoped(letter: str, number: int) -> str:
+    """Return a name with scopes. Many of them start or end like another, or differ in case."""
+    scope, rest = divmod(number, 6)
+    inner = ("", "/x", "/x_1", "/x.0", "/X", "/x:0")[rest]
+    return f"{letter}_{scope}{inner}" if scope else f"{letter}{inner}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pytest_amct.cases.caffe.builder import NetBuilder
 from pytest_amct.cases.plan import Branch
 
 _SHAPE = (1, 32, 4, 4)
 _CONV = {"num_output": 32, "kernel_size": 1}
+_TRAIN = "include { phase: TRAIN }"
 
 
 def add_branch(branch: Branch, b: NetBuilder) -> None:
@@ -31,6 +32,20 @@ def _inner_product(b: NetBuilder) -> None:
     b.layer("InnerProduct", [data], given, [b.blob((32, 32), "float16")])
 
 
+def _deconvolution(b: NetBuilder) -> None:
+    given = {**_CONV, "bias_term": False}
+    b.layer("Deconvolution", [_data(b)], given, [b.blob((32, 32, 1, 1), "float16")])
+
+
+def _weight_alone(b: NetBuilder) -> None:
+    b.layer("Convolution", [_data(b)], _CONV, [b.blob((32, 32, 1, 1), "float16"), b.blob((32,))])
+
+
+def _legacy_weight(b: NetBuilder) -> None:
+    given = {**_CONV, "bias_term": False}
+    b.layer("Convolution", [_data(b)], given, [b.blob((32, 32, 1, 1), "float16", "legacy")])
+
+
 def _bias(b: NetBuilder) -> None:
     b.layer("Convolution", [_data(b)], _CONV, [b.blob((32, 32, 1, 1)), b.blob((32,), "float16")])
 
@@ -43,7 +58,7 @@ def _train_weight(b: NetBuilder) -> None:
     """Add a layer with a Float16 weight that is not part of the TEST phase."""
     given = {**_CONV, "bias_term": False}
     blobs = [b.blob((32, 32, 1, 1), "float16")]
-    b.layer("Convolution", [_data(b)], given, blobs, phase="TRAIN")
+    b.layer("Convolution", [_data(b)], given, blobs, rules=_TRAIN)
 
 
 def _clutter(b: NetBuilder) -> None:
@@ -57,13 +72,16 @@ def _tail(b: NetBuilder) -> None:
 
 def _train_layers(b: NetBuilder) -> None:
     data = _data(b)
-    b.layer("Eltwise", [data, data], {"operation": "PROD"}, phase="TRAIN")
+    b.layer("Eltwise", [data, data], {"operation": "PROD"}, rules=_TRAIN)
     b.layer("Dropout", [data])
 
 
 _BRANCHES: Mapping[Branch, Callable[[NetBuilder], None]] = {
     Branch("weight", "float16"): _weight,
     Branch("inner-product", "float16"): _inner_product,
+    Branch("deconvolution", "float16"): _deconvolution,
+    Branch("weight-alone", "float16"): _weight_alone,
+    Branch("legacy-weight", "float16"): _legacy_weight,
     Branch("bias", "float16"): _bias,
     Branch("scale", "float16"): _scale,
     Branch("train-weight", "float16"): _train_weight,
@@ -71,3 +89,6 @@ _BRANCHES: Mapping[Branch, Callable[[NetBuilder], None]] = {
     Branch("tail"): _tail,
     Branch("train-layers"): _train_layers,
 }
+
+HOLDS: Sequence[Branch] = tuple(_BRANCHES)
+"""All branches that there are."""

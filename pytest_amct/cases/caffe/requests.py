@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pytest_amct.cases.caffe.rows import DEVIATIONS, FLOAT16
+from pytest_amct.cases.caffe.ranks import RANKS
+from pytest_amct.cases.caffe.rows import DEVIATIONS, FILES, FLOAT16
 from pytest_amct.cases.deviations import attributes, some
 from pytest_amct.cases.plan import Deviations
 from pytest_amct.cases.requests import (
@@ -13,6 +14,7 @@ from pytest_amct.cases.requests import (
     of_schemes,
     settings_of,
 )
+from pytest_amct.tables.loader import load_spec
 
 _NOTES = ("default", "bias", "shared-weight", "float16", "v1", "twin")
 
@@ -26,7 +28,7 @@ def _schemes() -> Requested:
             DEVIATIONS[convolution][""], *_NOTES, "group", "stride"
         ),
         ("nonuniform/caffe/Convolution", "dilation"): dilations,
-        ("nonuniform/caffe/Convolution", "weight_rank"): DEVIATIONS[convolution]["weight_rank"],
+        ("nonuniform/caffe/Convolution", "weight_rank"): RANKS,
         ("nonuniform/caffe/InnerProduct", ""): some(DEVIATIONS[product][""], *_NOTES),
         ("nonuniform/caffe/InnerProduct", "transpose"): DEVIATIONS[product]["transpose"],
         ("nonuniform/caffe/InnerProduct", "axis"): DEVIATIONS[product]["axis"],
@@ -46,24 +48,48 @@ _POOLS: Deviations = {
     "max": attributes(pool="MAX"),
     "absent": attributes(pool=None),
     "max-float16": {**FLOAT16["weight-elsewhere"], **attributes(pool="MAX")},
+    "by-number": attributes(pool=0),
     "global": attributes(pool="MAX", global_pooling=True, kernel_size=None, stride=None),
     "stochastic": attributes(pool="STOCHASTIC"),
 }
 _SUMS: Deviations = {
     "default": {},
     "absent": attributes(operation=None),
+    "by-number": attributes(operation=1),
+    "coeff-1": attributes(coeff=[1.0, 1.0]),
+    "same": {"second": "same"},
+    "three": {"second": "three"},
     "float16": FLOAT16["weight-elsewhere"],
     "prod": attributes(operation="PROD"),
+    **FILES,
 }
 
-REQUESTED: Mapping[tuple[str, str], Deviations] = {
-    **_schemes(),
-    **settings_of(
+_SIMILAR_NAMES: Deviations = {
+    "other-scopes": {"options": {"skip_layers": "other"}, "switches": ("scopes",)}
+}
+_IR = {row.name: row.ir for row in load_spec().rows if row.id.startswith("uniform/caffe/")}
+
+
+def _settings() -> Requested:
+    """Return the deviations for the settings, with similar names and with all other types, too."""
+    found = settings_of(
         "caffe",
         tuple(DEVIATIONS),
         ("Pooling",),
         {"Pooling": _POOLS, "Eltwise": _SUMS},
         ("Deconvolution", "InnerProduct"),
-    ),
-}
+    )
+    every = {type_ for types in _IR.values() for type_ in types}
+    for row, types in _IR.items():
+        others: Deviations = {
+            "others": {"options": {"skip_layer_types": tuple(sorted(every - {*types}))}}
+        }
+        key = f"settings/caffe/{row}", "skip_layer_types"
+        found[key] = {**found[key], **others}
+        key = f"settings/caffe/{row}", "skip_layers"
+        found[key] = {**found[key], **_SIMILAR_NAMES}
+    return found
+
+
+REQUESTED: Mapping[tuple[str, str], Deviations] = {**_schemes(), **_settings()}
 """Deviations by row id and condition (``""`` for the row as a whole)."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pytest_amct.cases.caffe import rows
+from pytest_amct.cases.caffe.changing import CHANGES
+from pytest_amct.cases.caffe.grammar import FEATURES
 from pytest_amct.cases.caffe.requests import REQUESTED
 from pytest_amct.cases.caffe.unlisted import AROUND, UNLISTED
 from pytest_amct.cases.caffe.variations import LAYER_VARIATIONS, VARIATIONS, VARIED, VARIED_BY
@@ -25,6 +27,8 @@ class CaffeSource:
     varied = VARIED
     varied_by = VARIED_BY
     has_constants = False
+    features = FEATURES
+    changes = CHANGES
 
     def writer(self, model: ModelPlan) -> Writer:
         """Return a writer for one such model."""

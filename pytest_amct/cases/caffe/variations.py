@@ -5,19 +5,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
-from pytest_amct.cases.caffe.rows import DEFAULTS
+from pytest_amct.cases.caffe.rows import AS_TRAINED, DEFAULTS
+from pytest_amct.cases.caffe.surroundings import FLATTENS
 from pytest_amct.cases.deviations import standing
-from pytest_amct.cases.plan import Branch, Changes, LayerVariation, Plan
+from pytest_amct.cases.plan import Around, Branch, Changes, LayerVariation, Plan
 
 VARIATIONS: Mapping[str, Changes] = {
     "input-fields": {"switches": ("input-fields",)},
+    "input-dims": {"switches": ("input-dims",)},
     "legacy-blobs": {"switches": ("legacy-blobs",)},
+    "raw-blobs": {"switches": ("raw-blobs",)},
+    "old-blobs": {"switches": ("old-blobs",)},
+    "scopes": {"switches": ("scopes",)},
+    "as-trained": {"switches": AS_TRAINED},
+    "dense": {"switches": ("dense",)},
     "in-place": {"around": ("in-place",)},
     "train-layers": {"branches": (Branch("train-layers"),)},
     "clutter": {"branches": (Branch("clutter"),)},
     "tail": {"branches": (Branch("tail"),)},
+    "scoped": {"switches": ("scoped",)},
+    "dotted": {"switches": ("dotted",)},
+    "digits": {"switches": ("digits",)},
+    "typed": {"switches": ("typed",)},
 }
 
 _CONVOLUTIONS = ("Convolution", "Deconvolution")
@@ -49,24 +60,38 @@ def _first_generation(plan: Plan) -> Changes | None:
     known = {"kernel_size", "stride", "pad", "group", "pool"}
     simple = all(k in known and not isinstance(v, list) for k, v in plan.attributes.items())
     simple &= plan.context == "plain" or len(plan.data) in (2, 4)  # else a neighbour is an Eltwise
+    simple &= _SEVERAL.isdisjoint(plan.around)
     simple &= Branch("train-weight", "float16") not in plan.branches  # they have no phases
     fits = plan.type in ("InnerProduct", "Convolution", "Pooling") and simple
-    return {"form": "v0"} if fits and _is_old(plan) else None
+    return {"form": "v0"} if fits and is_old(plan) else None
 
 
 def _second_generation(plan: Plan) -> Changes | None:
-    return {"form": "v1"} if plan.type in DEFAULTS and _is_old(plan) else None
+    return {"form": "v1"} if plan.type in DEFAULTS and is_old(plan) else None
 
 
-def _is_old(plan: Plan) -> bool:
+def is_old(plan: Plan) -> bool:
     """Return whether older formats can express the net."""
-    return not plan.form and Branch("scale", "float16") not in plan.branches
+    newer = not _NEWER.isdisjoint(plan.around)
+    newer |= plan.source == "text"
+    return not plan.form and not newer and Branch("scale", "float16") not in plan.branches
+
+
+_NEWER: Set[Around] = {"layers", "positions", "ranks", "regions", "tiled", *FLATTENS}
+"""Surroundings with types that older formats lack."""
+_SEVERAL: Set[Around] = {"phases", "lookalikes"}
+"""Surroundings with other layers of the target's type."""
 
 
 def _three(plan: Plan) -> Changes | None:
     # An Eltwise with coefficients has exactly two, one for each operand.
     fits = plan.type == "Eltwise" and plan.second == "branch" and "coeff" not in plan.attributes
     return {"second": "three"} if fits else None
+
+
+def _with_lookalikes(plan: Plan) -> Changes | None:
+    fits = plan.type in DEFAULTS and plan.form not in ("twin", "shared-weight", "v0")
+    return {"around": ("lookalikes",)} if fits and _SEVERAL.isdisjoint(plan.around) else None
 
 
 def _is_apart(plan: Plan) -> bool:
@@ -81,6 +106,7 @@ LAYER_VARIATIONS: Mapping[str, LayerVariation] = {
     "three": _three,
     "v0": _first_generation,
     "v1": _second_generation,
+    "lookalikes": _with_lookalikes,
     "at-input": standing("at-input", unless=_is_apart),
     "at-output": standing("at-output", unless=_is_apart),
 }
@@ -100,4 +126,4 @@ VARIED: Mapping[str, tuple[str, ...]] = {
     "float16/caffe/Eltwise": ("weight-elsewhere",),
 }
 
-VARIED_BY: tuple[str, ...] = ()
+VARIED_BY: tuple[str, ...] = ("as-trained", "dense")

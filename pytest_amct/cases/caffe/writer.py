@@ -6,9 +6,15 @@ from collections.abc import Callable, Mapping
 from math import gcd, prod
 from typing import Any
 
+from pytest_amct.cases.caffe import surroundings
 from pytest_amct.cases.caffe.builder import Blob, NetBuilder, Shape
+from pytest_amct.cases.caffe.caffemodel import caffemodel
 from pytest_amct.cases.caffe.extras import add_branch
-from pytest_amct.cases.plan import Branch, Built, ModelPlan, Placed, Plan
+from pytest_amct.cases.caffe.prototxt import prototxt
+from pytest_amct.cases.caffe.spelling import SPELLINGS, tree
+from pytest_amct.cases.caffe.surroundings import neutral
+from pytest_amct.cases.naming import style_of
+from pytest_amct.cases.plan import Branch, Built, ModelPlan, Placed, Plan, Switch
 from pytest_amct.cases.writing import Made
 from pytest_amct.frameworks import BLOBS_FILE
 from pytest_amct.request_options import RequestOptions
@@ -23,11 +29,17 @@ class Writer:
         self.model = model
         self.b = NetBuilder(
             {"v1": 1, "v0": 0}.get(model.form, 2),
-            input_fields="input-fields" in model.switches,
-            legacy="legacy-blobs" in model.switches,
+            scopes="scopes" in model.switches,
+            half="all-float16" in model.switches,
+            storage=self._chosen(_STORAGE),
+            style=style_of(model.switches),
+            doubles="typed" in model.switches,
         )
         #: what layers may share: blobs, and the name of their weight
         self.stored: dict[tuple[object, ...], tuple[tuple[Blob, ...], str]] = {}
+
+    def _chosen(self, names: Mapping[Switch, str]) -> str:
+        return next((name for switch, name in names.items() if switch in self.model.switches), "")
 
     def fed(self, plan: Plan) -> str:
         return self.input(plan)
@@ -42,7 +54,7 @@ class Writer:
         return quantizable(self.b, data, plan.data if first else result_shape(plan))
 
     def layer(self, plan: Plan, data: str, second: Callable[[], str], name: str = "") -> Made:
-        b, bottoms = self.b, operands(plan, data, second)
+        b, bottoms = self.b, operands(plan, surroundings.before(self.b, plan, data), second)
         twice = plan.form == "shared-weight"
         shares = plan.weight is not None and (self.model.shared or twice)
         key = (plan.weight, plan.source, plan.dtype, plan.bias)
@@ -62,9 +74,7 @@ class Writer:
         return Made(result, label, label, again)
 
     def behind(self, plan: Plan, result: str) -> str:
-        if "in-place" in plan.around:
-            self.b.layer("ReLU", [result], tops=[result])
-        return result
+        return surroundings.behind(self.b, plan, result)
 
     def give(self, plan: Plan, result: str) -> None:
         if "at-output" not in plan.around:
@@ -102,13 +112,27 @@ class Writer:
         return self.b.layer("Reshape", [data], {"shape": list(shape)})
 
     def built(self, target: tuple[str, ...], options: RequestOptions) -> Built:
-        files = {BLOBS_FILE: self.b.caffemodel()}
-        return Built(self.b.prototxt(), target, options, files, "caffe")
+        files = {BLOBS_FILE: caffemodel(self.b, self._chosen(_STORED))}
+        text = prototxt(self.b, self._chosen(_FEEDS))
+        spelled = SPELLINGS.get(self._chosen(_SPELLED))
+        data = spelled(tree(text)) if spelled else text
+        return Built(data.encode(), target, options, files, "caffe")
 
 
-def neutral(b: NetBuilder, data: str, first: bool) -> str:
-    """Add a layer that no table lists, and return its result."""
-    return b.layer("Sigmoid" if first else "TanH", [data])
+_FEEDS: Mapping[Switch, str] = {
+    "input-fields": "fields",
+    "input-dims": "dims",
+    "dummy-data": "dummy",
+    "dummy-dims": "dummy-dims",
+}
+_STORAGE: Mapping[Switch, str] = {
+    "legacy-blobs": "legacy",
+    "double-blobs": "double",
+    "raw-blobs": "raw",
+}
+_STORED: Mapping[Switch, str] = {"old-blobs": "old", "whole-layers": "whole"}
+_SPELLED: Mapping[Switch, str] = {"dense": "dense", "lines": "lines"}
+"""What the switches mean to those who write the parts of a net."""
 
 
 def quantizable(b: NetBuilder, data: str, shape: Shape, give: int = 0) -> str:
@@ -149,19 +173,39 @@ def target_layer(
     given = dict(plan.attributes)
     if plan.type in WEIGHTED:
         given = {"num_output": 32, **given} | ({} if plan.bias else {"bias_term": False})
-    name = b.name("n")
+    name, named = b.name("n"), [shares] if shares else []
+    if plan.form in _NAMED:
+        named = [*_NAMED[plan.form], b.name("p")]
+    if plan.form == "shared-bias":
+        stored = blobs_of(b, plan)
+        neutral(b, b.layer(plan.type, bottoms, given, stored, shares=named), False)
     if plan.form == "twin":  # the layer in its place in the TRAIN phase
         other = {**given, **_OTHERWISE.get(plan.type, {})}
-        made = b.layer(plan.type, bottoms, other, phase="TRAIN")
-    tops = [b.name("t") for _ in range(plan.outputs)]
+        made = b.layer(plan.type, bottoms, other, rules="include { phase: TRAIN }")
+    name = surroundings.like(name) if "lookalikes" in plan.around else name
+    tops = [b.top(name), *(b.name("t") for _ in range(plan.outputs - 1))]
+    rule = ""
     if plan.form == "twin":
-        tops = [made]
-    phase = "TEST" if plan.form == "twin" else ""
-    b.layer(plan.type, bottoms, given, blobs, tops=tops, name=name, shares=shares, phase=phase)
+        tops, rule = [made], "include { phase: TEST }"
+    elif "phases" in plan.around:
+        b.state, rule = surroundings.STATE, surroundings.RULE
+    _others(b, plan, bottoms, name, tops[0], False)
+    b.layer(plan.type, bottoms, given, blobs, tops=tops, name=name, shares=named, rules=rule)
+    _others(b, plan, bottoms, name, tops[0], True)
     for top in tops[1:]:  # tools count only the tops that a layer reads
         neutral(b, top, False)
     return tops[0], name
 
+
+def _others(b: NetBuilder, plan: Plan, bottoms: list[str], name: str, top: str, fit: bool) -> None:
+    if "lookalikes" in plan.around:
+        surroundings.lookalikes(b, plan, name, fit)
+    if "phases" in plan.around:
+        surroundings.in_its_place(b, plan, bottoms, name, top, fit)
+
+
+_NAMED: Mapping[str, tuple[str, ...]] = {"named-weight": (), "shared-bias": ("",)}
+"""Names of what comes before the named one among the blobs of the target."""
 
 _OTHERWISE: Mapping[str, Mapping[str, Any]] = {
     "Convolution": {"kernel_size": [1, 1, 1]},
@@ -173,25 +217,34 @@ _OTHERWISE: Mapping[str, Mapping[str, Any]] = {
 """Parameters that would violate a condition."""
 
 
+_FORMS: Mapping[str, str] = {name: name for name in ("legacy", "double", "raw", "text")}
+"""How a weight is stored, by its source."""
+
+
 def blobs_of(b: NetBuilder, plan: Plan) -> tuple[Blob, ...]:
     """Return the blobs of the target."""
     found = [b.blob((len(values),)) for _, values in plan.extra]
     if plan.weight is not None and plan.source != "none":
-        found.append(b.blob(plan.weight, plan.dtype, plan.source == "legacy"))
+        found.append(b.blob(plan.weight, plan.dtype, _FORMS.get(plan.source, "")))
         if plan.bias:
-            found.append(b.blob((32,), "float16" if plan.bias == "float16" else plan.dtype))
+            dtype = "float16" if plan.bias == "float16" else plan.dtype
+            # A layer has all of its blobs in one file.
+            found.append(b.blob((32,), dtype, "text" if plan.source == "text" else ""))
     return tuple(found)
 
 
 def result_shape(plan: Plan) -> Shape:
     """Return the shape of the target's result."""
-    batch, *rest = plan.data
+    flat = not surroundings.FLATTENS.isdisjoint(plan.around)
+    batch, *rest = plan.data[:2] if flat else plan.data
     given = plan.attributes
     if plan.type == "InnerProduct":
         axis = given.get("axis", 1)
         return (*plan.data[: axis if axis >= 0 else axis + len(plan.data)], 32)
     if plan.type == "Flatten":
         return (batch, prod(rest))
+    if plan.type == "Embed":
+        return (*plan.data, 32)
     if plan.type == "Concat":
         return (batch, 2 * rest[0], *rest[1:])
     if plan.type == "Slice":

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from onnx import (
     AttributeProto,
+    FunctionProto,
     GraphProto,
     ModelProto,
     NodeProto,
@@ -15,6 +17,8 @@ from onnx import (
     helper,
 )
 
+from pytest_amct.cases.naming import Style, converted, plain
+from pytest_amct.cases.plan import USUAL_OPSET
 from pytest_amct.cases.values import weight_bytes
 from pytest_amct.graphs.onnx.ops import DTYPES
 
@@ -31,10 +35,19 @@ class GraphBuilder:
         self.graph = GraphProto(name="g")
         self.counter = counter if counter is not None else [0, 0, 0]
         self.named = named
+        #: functions that its nodes call, by domain and name, and the opset of their bodies
+        self.functions: dict[tuple[str, str], FunctionProto] = {}
+        self.opset = USUAL_OPSET
+        self.style: Style = plain
+        #: whether half of the constants are stored in typed fields
+        self.typed = False
 
     def name(self, kind: int, letter: str) -> str:
+        number = self.counter[kind]
         self.counter[kind] += 1
-        return f"{letter}{self.counter[kind] - 1}"
+        if kind == 0 and self.style not in (plain, converted):
+            letter = "t"  # as in many networks, nodes and tensors have the same names
+        return self.style(letter, number)
 
     def input(self, dtype: str, shape: Shape) -> str:
         """Add a graph input, and return its name."""
@@ -51,7 +64,10 @@ class GraphBuilder:
         number = self.counter[2]
         name = self.name(2, "w")
         raw = weight_bytes(shape, dtype, number)
-        return TensorProto(name=name, dims=shape, data_type=NUMBERS[dtype], raw_data=raw)
+        tensor = TensorProto(name=name, dims=shape, data_type=NUMBERS[dtype], raw_data=raw)
+        if self.typed and number % 2:
+            write_typed(tensor, raw)
+        return tensor
 
     def initializer(self, shape: tuple[int, ...], dtype: str) -> str:
         """Add a constant as an initializer, and return its name."""
@@ -80,6 +96,8 @@ class GraphBuilder:
         """Add an operator, and return the name of its first output."""
         names = [self.name(1, "t") for _ in range(outputs)]
         label = self.name(0, "n") if self.named else ""
+        if self.style is converted:
+            names = [f"{label}:{i}" for i in range(outputs)]
         node = NodeProto(op_type=type_, input=inputs, output=names, name=label, domain=domain)
         node.attribute.extend(_attribute(k, v) for k, v in (attributes or {}).items())
         self.graph.node.append(node)
@@ -87,7 +105,22 @@ class GraphBuilder:
 
     def nested(self) -> GraphBuilder:
         """Return a builder for a graph nested in a node of this graph."""
-        return GraphBuilder(self.counter, self.named)
+        made = GraphBuilder(self.counter, self.named)
+        made.functions, made.opset, made.style = self.functions, self.opset, self.style
+        made.typed = self.typed
+        return made
+
+
+_BITS = {"float16": "<u2", "bfloat16": "<u2", "bool": "|u1"}
+_FIELDS = {"float32": "float_data", "float64": "double_data", "int64": "int64_data"}
+
+
+def write_typed(tensor: TensorProto, raw: bytes) -> None:
+    """Store bytes in the field of the tensor's element type instead of `raw_data`."""
+    dtype = DTYPES[tensor.data_type]
+    values = np.frombuffer(raw, _BITS.get(dtype, np.dtype(dtype) if dtype not in _BITS else "u1"))
+    tensor.ClearField("raw_data")
+    getattr(tensor, _FIELDS.get(dtype, "int32_data")).extend(values.tolist())
 
 
 def _attribute(name: str, value: Any) -> AttributeProto:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder
 from pytest_amct.cases.onnx.sources import build_source
@@ -39,6 +39,36 @@ def _conv_weight(g: GraphBuilder) -> None:
     kernel = {"kernel_shape": [1, 1], "dilations": [1, 1], "group": 1}
     conv = g.node("Conv", [data, g.initializer((32, 32, 1, 1), "float16")], kernel)
     g.output(_to(g, conv, "float32"), "float32")
+
+
+def _gemm_weight(g: GraphBuilder) -> None:
+    data = _to(g, g.input("float32", (4, 32)), "float16")
+    bias = _to(g, g.initializer((32,), "float32"), "float16")
+    gemm = g.node("Gemm", [data, g.initializer((32, 32), "float16"), bias], {"transB": 1})
+    g.output(_to(g, gemm, "float32"), "float32")
+
+
+def _deconvolution_weight(g: GraphBuilder) -> None:
+    data = _to(g, g.input("float32", (1, 32, 4, 4)), "float16")
+    kernel = {"kernel_shape": [1, 1], "dilations": [1, 1], "group": 1}
+    made = g.node("ConvTranspose", [data, g.initializer((32, 32, 1, 1), "float16")], kernel)
+    g.output(_to(g, made, "float32"), "float32")
+
+
+def _sized(g: GraphBuilder) -> None:
+    """Add an input of which only the shape is read."""
+    sizes = _to(g, g.node("Shape", [g.input("float16", (4, 32))]), "float32")
+    g.output(g.node("Cos", [g.node("Sin", [sizes])]), "float32")
+
+
+def _captured(g: GraphBuilder) -> None:
+    """Add an input that only a branch of an If reads."""
+    data, given = g.input("float32", (4, 32)), g.input("float16", (4, 32))
+    then, otherwise = g.nested(), g.nested()
+    then.output(_to(then, given, "float32"), "float32")
+    otherwise.output(otherwise.node("Sin", [data]), "float32")
+    branches = {"then_branch": then.graph, "else_branch": otherwise.graph}
+    g.output(g.node("Cos", [g.node("If", [g.input("bool", ())], branches)]), "float32")
 
 
 def _unread(g: GraphBuilder) -> None:
@@ -94,6 +124,10 @@ _BRANCHES: Mapping[Branch, Callable[[GraphBuilder], None]] = {
     Branch("conv-weight", "float16"): _conv_weight,
     Branch("weight-constant", "float16"): _float16_weight("constant"),
     Branch("weight-transposed", "float16"): _float16_weight("transpose"),
+    Branch("gemm-weight", "float16"): _gemm_weight,
+    Branch("deconvolution-weight", "float16"): _deconvolution_weight,
+    Branch("sized-input", "float16"): _sized,
+    Branch("captured-input", "float16"): _captured,
     Branch("unread-input", "float16"): _unread,
     Branch("bias", "float16"): _bias,
     Branch("scalar", "float16"): _scalar,
@@ -103,3 +137,6 @@ _BRANCHES: Mapping[Branch, Callable[[GraphBuilder], None]] = {
     Branch("clutter"): _clutter,
     Branch("tail"): _tail,
 }
+
+HOLDS: Sequence[Branch] = tuple(_BRANCHES)
+"""All branches that there are."""

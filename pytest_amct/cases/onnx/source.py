@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pytest_amct.cases.onnx import rows
+from pytest_amct.cases.onnx.changing import CHANGES
+from pytest_amct.cases.onnx.float16 import FLOAT16_ROWS
+from pytest_amct.cases.onnx.grammar import FEATURES
 from pytest_amct.cases.onnx.requests import REQUESTED
 from pytest_amct.cases.onnx.unlisted import AROUND, UNLISTED
 from pytest_amct.cases.onnx.variations import LAYER_VARIATIONS, VARIATIONS, VARIED, VARIED_BY
@@ -15,7 +18,7 @@ class OnnxSource:
 
     defaults = rows.DEFAULTS
     deviations = rows.DEVIATIONS
-    float16 = rows.FLOAT16_ROWS
+    float16 = FLOAT16_ROWS
     unlisted = UNLISTED
     around = AROUND
     requested = REQUESTED
@@ -25,6 +28,8 @@ class OnnxSource:
     varied = VARIED
     varied_by = VARIED_BY
     has_constants = True
+    features = FEATURES
+    changes = CHANGES
 
     def writer(self, model: ModelPlan) -> Writer:
         """Return a writer for one such model."""

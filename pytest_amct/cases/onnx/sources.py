@@ -1,4 +1,4 @@
-"""Weight sources in ONNX models: one builder for each name in ``rows.py``."""
+"""Weight sources in ONNX models: one builder for each name in ``weights.py``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from typing import Any
 from onnx import helper
 
 from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder, value_info
+from pytest_amct.cases.onnx.chains import AT_SHAPES, CHAIN_SOURCES, MOVED, through
+from pytest_amct.cases.onnx.language import language
+from pytest_amct.cases.onnx.special import SPECIAL
+from pytest_amct.cases.onnx.storage import STORED
+from pytest_amct.cases.trees import Spec
 from pytest_amct.cases.values import count
 
 Shape = tuple[int, ...]
@@ -16,7 +21,9 @@ _Source = Callable[[GraphBuilder, Shape, str], str]
 
 def build_source(name: str, graph: GraphBuilder, shape: Shape, dtype: str) -> str:
     """Add a weight of that shape and dtype, and return its tensor name."""
-    return _SOURCES[name](graph, shape, dtype)
+    if name in _SOURCES:
+        return _SOURCES[name](graph, shape, dtype)
+    return language().build(name, graph, Spec(shape, dtype))
 
 
 def _permutation(shape: Shape) -> list[int]:
@@ -207,6 +214,8 @@ _SOURCES: dict[str, _Source] = {
     "input-add": lambda g, s, d: g.node("Add", [g.initializer(s, d), g.input(d, s)]),
     "shape-symbolic": _first_size,
     "filled-symbolic": _filled,
+    "shape-symbolic-moved": lambda g, s, d: through(MOVED, g, _first_size(g, s, d), s, d),
+    "shape-symbolic-at-shapes": lambda g, s, d: through(AT_SHAPES, g, _first_size(g, s, d), s, d),
     "size-symbolic": lambda g, s, d: _sized(g, s, d, "n"),
     "size-static": lambda g, s, d: _sized(g, s, d, 2),
     "random": lambda g, s, d: _random(g, s, d),
@@ -222,4 +231,8 @@ _SOURCES: dict[str, _Source] = {
     "loop": _loop,
     "foreign": lambda g, s, d: g.node("Gelu", [g.initializer(s, d)], domain="com.microsoft"),
     "overridable": _overridable,
+    "left-out": lambda g, s, d: "",
+    **STORED,
+    **SPECIAL,
+    **CHAIN_SOURCES,
 }

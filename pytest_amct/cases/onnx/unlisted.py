@@ -14,12 +14,19 @@ from pytest_amct.cases.plan import Plan
 _2D = (1, 32, 4, 4)
 
 UNLISTED: Mapping[str, Plan] = {
-    **{t: Plan(t, _2D, second="branch") for t in ("Mul", "Sub", "Div", "Sum", "Max", "PRelu")},
+    **{
+        t: Plan(t, _2D, second="branch")
+        for t in ("Mul", "Sub", "Div", "Sum", "Max", "PRelu", "Min")
+    },
     "Concat": Plan("Concat", _2D, attributes={"axis": 2}, second="branch"),
     **{
         t: Plan(t, _2D)
         for t in ("Relu", "Sigmoid", "Tanh", "HardSwish", "Softmax", "LeakyRelu", "Softplus")
     },
+    **{t: Plan(t, _2D) for t in ("Elu", "Clip")},
+    "Gather": Plan("Gather", _2D, attributes={"axis": 2}, extra=(("int64", (3.0, 2.0, 1.0, 0.0)),)),
+    "Pad": Plan("Pad", _2D, extra=(("int64", (0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0)),)),
+    "Resize": Plan("Resize", _2D, extra=(("float32", ()), ("float32", (1.0, 1.0, 2.0, 2.0)))),
     "Pow": Plan("Pow", _2D, extra=(("float32", (2.0,)),)),
     "ReduceMean": Plan("ReduceMean", _2D, extra=(("int64", (2.0, 3.0)),)),
     "LpPool": replace(DEFAULTS["MaxPool"], type="LpPool"),
@@ -34,6 +41,7 @@ UNLISTED: Mapping[str, Plan] = {
     ),
     "Einsum": Plan("Einsum", (4, 32), attributes={"equation": "ij,jk->ik"}, weight=(32, 32)),
     "com.acme::Conv": replace(DEFAULTS["Conv"], domain="com.acme", form="custom"),
+    "com.acme::MatMul": replace(DEFAULTS["MatMul"], domain="com.acme", form="custom"),
     "com.acme::MaxPool": replace(DEFAULTS["MaxPool"], domain="com.acme", form="custom"),
 }
 

@@ -21,6 +21,10 @@ VARIATIONS: Mapping[str, Changes] = {
     "batch": {"symbolic_batch": True},
     "clutter": {"branches": (Branch("clutter"),)},
     "tail": {"branches": (Branch("tail"),)},
+    "scoped": {"switches": ("scoped",)},
+    "dotted": {"switches": ("dotted",)},
+    "digits": {"switches": ("digits",)},
+    "typed": {"switches": ("typed",)},
 }
 
 _WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
@@ -36,8 +40,14 @@ def _bias(plan: Plan) -> Changes | None:
     return {"bias": "initializer"} if fits else None
 
 
+def _has_kernel(plan: Plan) -> bool:
+    """Return whether a layer is a convolution whose weight can have another shape."""
+    fixed = plan.weight is None or plan.form == "own-data"
+    return plan.type in _CONVOLUTIONS and not plan.domain and not fixed
+
+
 def _grouped(plan: Plan) -> Changes | None:
-    if plan.type not in _CONVOLUTIONS or plan.domain or plan.weight is None:
+    if not _has_kernel(plan) or plan.weight is None:
         return None
     if plan.attributes.get("group", 1) != 1 or plan.weight[1] != 32:
         return None
@@ -62,7 +72,7 @@ def _of_convolution(**given: int) -> LayerVariation:
 
 def _thin(plan: Plan) -> Changes | None:
     """Return a change to a kernel of size 1, if the weight stays large enough for quantizers."""
-    if plan.type not in _CONVOLUTIONS or plan.domain or plan.weight is None:
+    if not _has_kernel(plan) or plan.weight is None:
         return None
     if plan.weight[0] * plan.weight[1] < 1024:
         return None

@@ -9,9 +9,13 @@ from math import prod
 
 from onnx import FunctionProto, ModelProto, helper, shape_inference
 
+from pytest_amct.cases.naming import converted, style_of
 from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder, make_model
 from pytest_amct.cases.onnx.extras import add_branch
+from pytest_amct.cases.onnx.places import BLOCKS, block_functions, inside_graph
 from pytest_amct.cases.onnx.sources import build_source
+from pytest_amct.cases.onnx.special import named_constant, named_parameter
+from pytest_amct.cases.onnx.twins import TWINS, twin_inputs
 from pytest_amct.cases.plan import Branch, Built, ModelPlan, Placed, Plan
 from pytest_amct.cases.writing import Made, operands
 from pytest_amct.graphs import walk
@@ -19,8 +23,7 @@ from pytest_amct.graphs.network import Shape
 from pytest_amct.graphs.onnx.reader import read_onnx
 from pytest_amct.request_options import PLAIN, RequestOptions
 
-BLOCKS = "local.block"
-"""The domain of functions that contain a layer."""
+_PRODUCTS = ("MatMul", "Gemm", "Einsum")
 
 
 class Writer:
@@ -31,7 +34,10 @@ class Writer:
         self.g = GraphBuilder(named=model.form != "unnamed")
         self.dtype = "float16" if "all-float16" in model.switches else "float32"
         self.weights: dict[tuple[object, ...], str] = {}
-        self.functions: dict[tuple[str, str], FunctionProto] = {}
+        self.g.opset = model.opset
+        self.g.style = converted if model.form == "scoped" else style_of(model.switches)
+        self.g.typed = "typed" in model.switches
+        self.functions: dict[tuple[str, str], list[FunctionProto]] = {}
         self.domains: dict[str, None] = {}
         #: number of dimensions by output name
         self.ranks: dict[str, int] = {}
@@ -51,6 +57,8 @@ class Writer:
 
     def quantizable(self, plan: Plan, data: str, first: bool) -> str:
         width = plan.data[-1] if first else 32
+        if len(plan.data) > 2 and plan.type not in _PRODUCTS:
+            width = plan.data[1] if first else 32
         if not first and plan.type == "MatMul" and len(plan.weight or ()) == 1:
             width = plan.data[-2]
         return quantizable(self.g, plan, data, width)
@@ -58,19 +66,35 @@ class Writer:
     def layer(self, plan: Plan, data: str, second: Callable[[], str], name: str = "") -> Made:
         g, key = self.g, (plan.weight, plan.source, plan.dtype)
         shared = self.weights.get(key, "") if self.model.shared else ""
-        inputs = layer_inputs(g, plan, data, second, shared)
+        if plan.form == "behind-sin":
+            data = g.node("Sin", [data])
+        if plan.form in TWINS:
+            inputs, others = twin_inputs(g, plan, (data, second()))
+            self.give(plan, target_layer(g, plan, others))
+        else:
+            inputs = layer_inputs(g, plan, data, second, shared)
         if plan.weight is not None:
             self.weights[key] = inputs[1]
-        if plan.inside == "if":
-            result, target = inside_if(g, plan, data, inputs)
-        elif plan.inside == "function":
+        if not plan.inside:
+            result = target = target_layer(g, plan, inputs)
+        elif plan.inside.startswith("function"):
             result, target = self._call(plan, inputs, name)
         else:
-            result = target = target_layer(g, plan, inputs)
+            result, target = inside_graph(
+                g,
+                plan,
+                inputs,
+                lambda inner, weight: target_layer(
+                    inner, plan, [inputs[0], weight, *inputs[2:]] if weight else inputs
+                ),
+                lambda inner: neutral(inner, plan.dtype, data, True),
+            )
+        if plan.form == "named-in-function":
+            self._read_by_function(plan, inputs[1])
         if plan.form in ("weight-read", "weight-captured"):
             self._read(plan, inputs[1], plan.form == "weight-captured")
         if plan.form == "custom":
-            self.functions[plan.domain, plan.type] = custom_function(plan, len(inputs))
+            self.functions[plan.domain, plan.type] = [custom_function(plan, len(inputs))]
         self.domains |= dict.fromkeys(domains_of(plan))
 
         def again(data: str) -> str:
@@ -93,6 +117,17 @@ class Writer:
         g.output(result, dtype)
         self.ranks[result] = len(plan.weight or ())
 
+    def _read_by_function(self, plan: Plan, weight: str) -> None:
+        """Call a function in which another tensor has the name of the weight."""
+        g, given = self.g, self.g.input(plan.dtype, (1,))
+        if plan.source == "initializer":
+            name = named_parameter(g, weight)
+        else:
+            name = named_constant(g, weight, g.constant((1,), plan.dtype))
+        called = g.node(name, [given], domain=BLOCKS)
+        g.output(called, plan.dtype)
+        self.ranks[called] = 1
+
     def _call(self, plan: Plan, inputs: list[str], name: str) -> tuple[str, str]:
         """Call a function that contains the layer; identical layers share one function.
 
@@ -101,9 +136,10 @@ class Writer:
         key = (BLOCKS, name)
         if key not in self.functions:
             number = str(len(self.functions)) if name else ""
-            self.functions[key] = block_function(plan, len(inputs), number)
-        function = self.functions[key]
-        return self.g.node(function.name, inputs, domain=BLOCKS), function.output[0]
+            self.functions[key] = block_functions(plan, len(inputs), number)
+        block, called = self.functions[key][0], self.functions[key][-1]
+        given = plan.attributes if called.attribute else {}
+        return self.g.node(called.name, inputs, given, BLOCKS), block.output[0]
 
     def behind(self, plan: Plan, result: str) -> str:
         g = self.g
@@ -126,7 +162,12 @@ class Writer:
         return name
 
     def branch(self, branch: Branch) -> None:
+        before = len(self.g.graph.node)
         add_branch(branch, self.g)
+        if "reversed" in self.model.switches:
+            moved = [*self.g.graph.node[before:], *self.g.graph.node[:before]]
+            del self.g.graph.node[:]
+            self.g.graph.node.extend(moved)
 
     def fitted(self, data: str, maker: Placed, made: Plan, plan: Plan) -> str:
         if made.dtype not in ("float32", plan.dtype):
@@ -161,8 +202,17 @@ class Writer:
         if self.model.ir_version < 4:
             list_initializers(self.g)
         versions = self.model.opset, self.model.ir_version
+        called = (*self.functions, *self.g.functions)
+        self.domains |= {domain: None for domain, _ in called if domain}
         model = make_model(self.g.graph, *versions, [*self.domains])
-        model.functions.extend(self.functions.values())
+        if self.model.form == "imports":  # ai.onnx is not the first
+            model.opset_import.insert(0, helper.make_opsetid("ai.onnx.ml", 3))
+        for functions in self.functions.values():
+            model.functions.extend(functions)
+        for function in self.g.functions.values():
+            if not function.opset_import:
+                function.opset_import.extend(model.opset_import)
+            model.functions.append(function)
         declare_outputs(model, self.ranks)
         return Built(model.SerializeToString(deterministic=True), target, options)
 
@@ -202,7 +252,7 @@ def declare_outputs(model: ModelProto, ranks: Mapping[str, int]) -> None:
 
 def _summed_up(plan: Plan) -> bool:
     """Return whether the matrix product sums over the data's first dimension, not a batch."""
-    return bool(plan.attributes.get("transA")) or plan.form == "constant-first"
+    return bool(plan.attributes.get("transA")) or plan.form in ("constant-first", "own-data")
 
 
 def neutral(g: GraphBuilder, dtype: str, data: str, first: bool) -> str:
@@ -217,9 +267,9 @@ def neutral(g: GraphBuilder, dtype: str, data: str, first: bool) -> str:
 def quantizable(g: GraphBuilder, plan: Plan, data: str, width: int) -> str:
     """Add a layer that is quantizable without doubt, and return its result.
 
-    Its data has `width` features; the result has the same shape.
+    Its data has `width` features or channels; the result has the same shape.
     """
-    if plan.type in ("MatMul", "Gemm", "Einsum"):
+    if plan.type in _PRODUCTS:
         weight = g.initializer((width, width), plan.dtype)
         if plan.type == "MatMul":
             return g.node("MatMul", [data, weight])
@@ -228,7 +278,7 @@ def quantizable(g: GraphBuilder, plan: Plan, data: str, width: int) -> str:
             operands.append(g.initializer((width,), plan.dtype))
         return g.node("Gemm", operands, {"transA": 0, "transB": 0})
     rank = len(plan.data) - 2
-    weight = g.initializer((32, 32, *[1] * rank), plan.dtype)
+    weight = g.initializer((width, width, *[1] * rank), plan.dtype)
     kernel = {"kernel_shape": [1] * rank, "dilations": [1] * rank, "group": 1}
     return g.node("Conv", [data, weight], kernel)
 
@@ -246,6 +296,8 @@ def layer_inputs(
         return [data, *(g.values(dtype, values) for dtype, values in plan.extra)]
     if plan.form == "constant-first":
         return [g.initializer(plan.weight, plan.dtype), data]
+    if plan.form == "own-data":
+        return [data, data]
     weight = weight or build_source(plan.source, g, plan.weight, plan.dtype)
     bias = [build_source(plan.bias, g, (32,), plan.dtype)] if plan.bias else []
     return [data, weight, *bias]
@@ -259,29 +311,12 @@ def target_layer(g: GraphBuilder, plan: Plan, inputs: list[str]) -> str:
     return first
 
 
-def inside_if(g: GraphBuilder, plan: Plan, data: str, inputs: list[str]) -> tuple[str, str]:
-    """Add the target in a branch of an If. Return the output of the If, and of the layer."""
-    then, otherwise = g.nested(), g.nested()
-    target = target_layer(then, plan, inputs)
-    then.output(target, plan.dtype)
-    otherwise.output(neutral(otherwise, plan.dtype, data, True), plan.dtype)
-    branches = {"then_branch": then.graph, "else_branch": otherwise.graph}
-    return g.node("If", [g.input("bool", ())], branches), target
-
-
 def domains_of(plan: Plan) -> list[str]:
     """Return the domains besides ai.onnx that a plan needs."""
     found = [plan.domain] if plan.domain else []
-    found += ["com.microsoft"] if plan.source == "foreign" else []
-    return [*found, BLOCKS] if plan.inside == "function" else found
-
-
-def block_function(plan: Plan, arity: int, number: str) -> FunctionProto:
-    """Return a function that contains a layer with `arity` inputs; `number` makes it unique."""
-    parameters, outputs = [f"x{i}" for i in range(arity)], [f"y{number}"]
-    node = helper.make_node(plan.type, parameters, outputs, name="f0", **plan.attributes)
-    imports = [helper.make_opsetid("", plan.opset)]
-    return helper.make_function(BLOCKS, f"Block{number}", parameters, outputs, [node], imports)
+    words = f"{plan.source}.{plan.bias}".split(".")
+    found += ["com.microsoft"] if {"foreign", "input-foreign"} & {*words} else []
+    return [*found, BLOCKS] if plan.inside.startswith("function") else found
 
 
 def custom_function(plan: Plan, arity: int) -> FunctionProto:

@@ -7,7 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pytest_amct.cases.naming import Style, exported, plain
 from pytest_amct.cases.values import weight_bytes
 from pytest_amct.graphs.dtypes import np_dtype
 from pytest_amct.graphs.tensorflow.schema import NUMBERS, schema
@@ -15,8 +17,33 @@ from pytest_amct.graphs.tensorflow.schema import NUMBERS, schema
 PRODUCER = 1882
 """The producer version of TensorFlow 2.16, which the graphs declare."""
 
-_OUTPUTS = {"MatMul": "product", "Add": "z", "AddV2": "z", "Sub": "z", "Greater": "z", "Sin": "y"}
+_OUTPUTS = {
+    "MatMul": "product",
+    "Add": "z",
+    "AddV2": "z",
+    "Sub": "z",
+    "Greater": "z",
+    "Sin": "y",
+    "Neg": "y",
+    "Cast": "y",
+    "Maximum": "z",
+}
 """Name of an operator's first output in functions, where it is not ``output``."""
+
+_FIELDS = {
+    "float32": "float_val",
+    "float64": "double_val",
+    "float16": "half_val",
+    "bfloat16": "half_val",
+    "int32": "int_val",
+    "int64": "int64_val",
+    "int8": "int_val",
+}
+"""The field of a TensorProto that lists the values of an element type one by one."""
+
+
+_UNSTYLED = frozenset("bf")
+"""Kinds of names that are always plain: of functions, and of nodes in them."""
 
 
 class Dtype(str):
@@ -38,11 +65,20 @@ class GraphBuilder:
         self.constants: list[bytes] = []
         self.device = ""
         self.reversed = False
+        self.style: Style = outer.style if outer else plain
+        #: whether half of the constants list their values one by one
+        self.typed: bool = outer.typed if outer else False
+        #: whether references to first outputs name the port, too
+        self.ports = False
 
     def name(self, letter: str) -> str:
         number = self.counter.get(letter, 0)
         self.counter[letter] = number + 1
-        return f"{letter}{number}"
+        style = plain if letter in _UNSTYLED else self.style
+        if style is exported:  # one count for all kinds
+            number = self.counter.get("", 0)
+            self.counter[""] = number + 1
+        return style(letter, number)
 
     def input(self, dtype: str, shape: Sequence[int]) -> str:
         """Add a Placeholder, and return its name; -1 is an open dimension."""
@@ -52,20 +88,28 @@ class GraphBuilder:
     def constant(self, shape: tuple[int, ...], dtype: str, form: str = "") -> str:
         """Add a distinctive constant, and return its name.
 
-        `form` is ``values`` to list the values one by one, or another element type for the same
-        bytes.
+        `form` is ``values`` to list the values one by one, ``splat`` to list them up to the last
+        one that differs from its successors, or another element type for the same bytes.
         """
         number = self.counter.get("w", 0)
-        self.constants.append(_constant(self.name("w"), shape, dtype, number, form))
-        return f"w{number}"
+        name, form = self.name("w"), form or ("values" if self.typed and number % 2 else "")
+        self.constants.append(_constant(name, shape, dtype, number, form))
+        return name
 
     def values(
-        self, dtype: str, values: Sequence[float], shape: tuple[int, ...] | None = None
+        self,
+        dtype: str,
+        values: Sequence[float],
+        shape: tuple[int, ...] | None = None,
+        form: str = "",
     ) -> str:
-        """Add a small constant with these values (``shape=()``: a scalar), and return its name."""
+        """Add a small constant with these values (``shape=()``: a scalar), and return its name.
+
+        `form` is as for a distinctive constant, and ``content`` for the bytes.
+        """
         name = self.name("w")
         dims = (len(values),) if shape is None else shape
-        self.constants.append(_values(name, dtype, tuple(values), dims))
+        self.constants.append(_values(name, dtype, tuple(values), dims, form))
         return name
 
     def node(
@@ -77,6 +121,8 @@ class GraphBuilder:
     ) -> str:
         """Add an operator, and return its name, which is also that of its first output."""
         name = name or self.name("n")
+        if self.ports:
+            inputs = [text if text[0] == "^" or ":" in text else f"{text}:0" for text in inputs]
         node = self.graph.node.add(name=name, op=op, input=inputs, device=self.device)
         for key, given in (attributes or {}).items():
             _set(node.attr[key], given)
@@ -172,16 +218,31 @@ def _constant(name: str, shape: tuple[int, ...], dtype: str, number: int, form: 
     turned = tuple(shape[axis] for axis in axes)
     first = np.frombuffer(weight_bytes(turned, dtype, number), np_dtype(dtype))
     values = first.reshape(turned).transpose(np.argsort(axes)) if axes else first
-    if form == "values":
-        return _const(name, dtype, shape, float_val=values.ravel().tolist())
+    if form == "splat":  # the last values are equal
+        values = values.ravel().copy()
+        values[-4:] = values[-1]
+    if form in ("values", "splat"):
+        return _const(name, dtype, shape, **_listed(values.ravel(), dtype, form))
     return _const(name, form or dtype, shape, tensor_content=values.tobytes())
 
 
+def _listed(values: NDArray[Any], dtype: str, form: str) -> dict[str, Any]:
+    """Return values as the field that lists them; ``splat`` lists equal last ones just once."""
+    if form == "splat":
+        (differ,) = np.nonzero(values != values[-1])
+        values = values[: (differ[-1] + 2 if differ.size else 1)]
+    is_half = _FIELDS[dtype] == "half_val"
+    return {_FIELDS[dtype]: (values.view(np.uint16) if is_half else values).tolist()}
+
+
 @lru_cache(maxsize=1024)
-def _values(name: str, dtype: str, values: tuple[float, ...], shape: tuple[int, ...]) -> bytes:
-    if dtype == "int32":
-        return _const(name, dtype, shape, int_val=[int(v) for v in values])
-    return _const(name, dtype, shape, tensor_content=np.array(values, np_dtype(dtype)).tobytes())
+def _values(
+    name: str, dtype: str, values: tuple[float, ...], shape: tuple[int, ...], form: str
+) -> bytes:
+    stored = np.array(values, np_dtype(dtype))
+    if form in ("values", "splat") or (dtype == "int32" and not form):
+        return _const(name, dtype, shape, **_listed(stored, dtype, form))
+    return _const(name, dtype, shape, tensor_content=stored.tobytes())
 
 
 def _const(name: str, dtype: str, shape: tuple[int, ...], **stored: Any) -> bytes:

@@ -13,25 +13,32 @@ from typing import Any
 from pytest_amct.cases.deviations import (
     DTYPES,
     FACTORS,
-    FLOAT16_BOTH,
-    FLOAT16_FACTORS,
-    FLOAT16_INPUT,
-    FLOAT16_NEITHER,
     OPERANDS,
     SHARED,
     SYMBOLIC,
     attributes,
-    elsewhere,
     some,
-    sources,
 )
-from pytest_amct.cases.plan import Branch, Changes, Deviations, Plan
+from pytest_amct.cases.plan import Changes, Deviations, Plan
+from pytest_amct.cases.tensorflow import float16, weights
+from pytest_amct.cases.tensorflow.factors import FACTORS_BY_CONDITION, V1, V3
+from pytest_amct.cases.tensorflow.sources import FED_BY
+from pytest_amct.cases.tensorflow.weights import (
+    FEW_PLACED,
+    FEW_SOURCES,
+    IN_CALL,
+    MORE_SOURCES,
+    PLACED,
+    WEIGHT_SOURCES,
+)
 
 _CONV = {"strides": [1] * 4, "padding": "VALID", "dilations": [1] * 4, "data_format": "NHWC"}
 _CONV3 = {"strides": [1] * 5, "padding": "VALID", "dilations": [1] * 5, "data_format": "NDHWC"}
 _POOL = {"ksize": [1, 2, 2, 1], "strides": [1, 2, 2, 1], "padding": "VALID", "data_format": "NHWC"}
 _2D, _3D = (1, 4, 4, 32), (1, 4, 4, 4, 16)
 _FIRST = (1, 32, 4, 4)
+_THIN = (1, 1, 32, 32)
+_THIN_3D: Changes = {"data": (1, 4, 4, 4, 32), "weight": (1, 1, 1, 32, 32)}
 
 
 def _nchw(**given: Any) -> Changes:
@@ -79,102 +86,35 @@ DEFAULTS: Mapping[str, Plan] = {
     "Add": Plan("Add", _2D, second="branch"),
 }
 
-_WEIGHT_SOURCES = sources(
-    # constant, in every form
-    "const",
-    "const-values",
-    "identity",
-    "identity-twice",
-    "identity-control",
-    "transpose",
-    "reshape",
-    "cast",
-    "mul",
-    "concat",
-    "split",
-    "pack",
-    "fill",
-    "dequantize",
-    "strided-slice",
-    "call",
-    "five-hops",
-    # dynamic
-    "input",
-    "input-default",
-    "input-identity",
-    "input-transpose",
-    "input-cast",
-    "input-split",
-    "input-mul",
-    "input-mul-second",
-    "input-call",
-    "input-five-hops",
-    "shape-symbolic",
-    "size-symbolic",
-    "random",
-    "iterator",
-    "queue",
-    # not decided by the document
-    "variable",
-    "resource",
-    "switch",
-    "merge",
-    "frames",
-    "while",
-    "if",
-    "shape-static",
-    "size-static",
-    "random-seeded",
-    "random-seeded-second",
-    "random-stateless",
-)
-_MORE_SOURCES = sources(
-    "input-ten-hops",
-    "input-concat",
-    "input-pack",
-    "input-fill",
-    "input-dequantize",
-    "input-strided-slice",
-    "input-stop-gradient",
-    "input-identity-n",
-    "filled-symbolic",
-    "random-uniform",
-    "random-truncated",
-)
-"""Further ways in which a weight can change."""
-
-VARIABLE = ("input", "input-identity", "input-transpose", "input-mul", "iterator", "random")
-"""Sources of a second factor in products of two variables."""
-
-PLAIN_ONLY = frozenset(_MORE_SOURCES)
-
-_IN_CALL: Deviations = {"input-in-call": {"inside": "call", "source": "input"}}
-
 _OTHER_DTYPES: Deviations = {"float64": {"dtype": "float64"}, "bfloat16": {"dtype": "bfloat16"}}
 _DTYPES: Deviations = {**DTYPES, **_OTHER_DTYPES}
 
-FLOAT16: Deviations = {
-    **FLOAT16_INPUT,
-    "input-with-default-elsewhere": elsewhere("float16", "default"),
-    "iterator-elsewhere": elsewhere("float16", "iterator"),
-    "weight-elsewhere": elsewhere("float16", "weight"),
-    "weight-identity-elsewhere": elsewhere("float16", "weight-identity"),
-    "weight-cast-elsewhere": elsewhere("float16", "weight-cast"),
-    "weight-transposed-elsewhere": elsewhere("float16", "weight-transposed"),
-    "conv-weight-elsewhere": elsewhere("float16", "conv-weight"),
-    **FLOAT16_BOTH,
-    "first-weight-of-several": {"branches": (Branch("weight", "float16"), Branch("weight"))},
-    "transposed-weight-elsewhere": elsewhere("float16", "backprop-weight"),
-    "second-of-iterator-elsewhere": elsewhere("float16", "iterator-second"),
-    "input-unread": elsewhere("float16", "unread-input"),
-    "input-that-only-controls": elsewhere("float16", "controls"),
-    "weight-in-call": elsewhere("float16", "weight-in-call"),
-    **FLOAT16_NEITHER,
+_NODES: Deviations = {
+    **FEW_SOURCES,
+    **some(WEIGHT_SOURCES, "many-moves", "call-nested", "input-many-moves"),
+    **IN_CALL,
 }
-FLOAT16_ROWS: Mapping[str, Deviations] = {
-    **dict.fromkeys(("AvgPool", "MaxPool", "Add"), FLOAT16),
-    "BatchMatMulV2": FLOAT16_FACTORS,
+"""Sources for the condition that the node at the port is a Const."""
+
+_WRITTEN: Deviations = {
+    "reversed": {"switches": ("reversed", "scopes")},
+    "ports": {"switches": ("ports",), "around": ("control",)},
+    "image": {"fed_as": "uint8"},
 }
+"""Files that are written in other ways, with the same layer."""
+
+_FED: Deviations = {
+    **{name: {"form": name} for name in FED_BY},
+    "resized": {"form": "resized"},
+}
+"""Layers whose data comes from elsewhere."""
+
+PLAIN_ONLY = frozenset(
+    {
+        *weights.PLAIN_ONLY,
+        *float16.PLAIN_ONLY,
+    }
+)
 
 _PLACES: Deviations = {
     "default": {},
@@ -184,7 +124,7 @@ _PLACES: Deviations = {
 }
 _INT64: Deviations = {"int64": {"dtype": "int64"}}
 _BIAS: Deviations = {"bias": {"around": ("bias-add",)}}
-_WEIGHTED: Deviations = {**_PLACES, **_BIAS, **SHARED, **_DTYPES, **SYMBOLIC}
+_WEIGHTED: Deviations = {**_PLACES, **_BIAS, **SHARED, **_DTYPES, **SYMBOLIC, **_WRITTEN}
 
 _CONVOLUTION: Deviations = {
     "padding": attributes(padding="SAME"),
@@ -203,9 +143,7 @@ _POOLING: Deviations = {
     **_OTHER_DTYPES,
     **SYMBOLIC,
 }
-_V2: Changes = {"type": "BatchMatMul", "data": (4, 32)}
-_V3: Changes = {"type": "BatchMatMulV3"}
-
+_ACROSS: Changes = {"data": (32, 4), "attributes": {"transpose_a": True}}
 DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     "MatMul": {
         "": {**_WEIGHTED, "bias-plus": {"around": ("bias-plus",)}, **_INT64},
@@ -213,12 +151,15 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "false": {},
             "absent": attributes(transpose_a=None),
             "absent-both": attributes(transpose_a=None, transpose_b=None),
-            "true": {"data": (32, 4), "attributes": {"transpose_a": True}},
+            "true": _ACROSS,
             "true-square": {"data": (32, 32), "attributes": {"transpose_a": True}},
             "true-transpose_b": {
                 "data": (32, 4),
                 "attributes": {"transpose_a": True, "transpose_b": True},
             },
+            "true-reversed": {**_ACROSS, "switches": ("reversed",)},
+            "true-in-call": {**_ACROSS, "inside": "call"},
+            "true-in-nested": {**_ACROSS, "inside": "nested"},
         },
         "transpose_b": {
             "false": {},
@@ -226,11 +167,13 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "true": {"weight": (64, 32), "attributes": {"transpose_b": True}},
             "true-square": attributes(transpose_b=True),
             "true-identity": {**attributes(transpose_b=True), "source": "identity"},
+            "true-reversed": {**attributes(transpose_b=True), "switches": ("reversed",)},
+            "true-in-call": {**attributes(transpose_b=True), "inside": "call"},
         },
         "weight_source": {
-            **_WEIGHT_SOURCES,
-            **_MORE_SOURCES,
-            **_IN_CALL,
+            **WEIGHT_SOURCES,
+            **MORE_SOURCES,
+            **PLACED,
             **some(FACTORS, "constant-first"),
         },
     },
@@ -242,15 +185,17 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "group": {"weight": (2, 2, 8, 32)},
             "nchw": _nchw(),
             "nchw-dilation": _nchw(dilations=[1, 1, 2, 2]),
+            "dilation-1x1": {"weight": _THIN, **attributes(dilations=[1, 4, 4, 1])},
+            **_FED,
         },
         "weight_source": {
-            **_WEIGHT_SOURCES,
-            **_MORE_SOURCES,
-            **_IN_CALL,
+            **WEIGHT_SOURCES,
+            **MORE_SOURCES,
+            **PLACED,
             "input-nchw": {**_nchw(), "source": "input"},
             "input-group": {"weight": (2, 2, 8, 32), "source": "input"},
         },
-        "weight_node": {**_WEIGHT_SOURCES, **_IN_CALL},
+        "weight_node": _NODES,
     },
     "DepthwiseConv2dNative": {
         "": {
@@ -261,11 +206,11 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "nchw": _depthwise_nchw(),
         },
         "weight_source": {
-            **_WEIGHT_SOURCES,
-            **_IN_CALL,
+            **WEIGHT_SOURCES,
+            **FEW_PLACED,
             "input-nchw": {**_depthwise_nchw(), "source": "input"},
         },
-        "weight_node": {**_WEIGHT_SOURCES, **_IN_CALL},
+        "weight_node": _NODES,
         "dilation": {
             "h1-w1": {},
             "absent": attributes(dilations=None),
@@ -277,6 +222,11 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "h2-w2-identity": {**attributes(dilations=[1, 2, 2, 1]), "source": "identity"},
             "nchw-h2-w2": _depthwise_nchw(dilations=[1, 1, 2, 2]),
             "nchw-h1-w2": _depthwise_nchw(dilations=[1, 1, 1, 2]),
+            "h2-w2-reversed": {
+                **attributes(dilations=[1, 2, 2, 1]),
+                "switches": ("reversed",),
+            },
+            "h2-w2-in-call": {**attributes(dilations=[1, 2, 2, 1]), "inside": "call"},
         },
     },
     "Conv2DBackpropInput": {
@@ -307,14 +257,23 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "nchw-h2-w1": _nchw(dilations=[1, 1, 2, 1]),
             "nchw-h1-w2": _nchw(dilations=[1, 1, 1, 2]),
             "h2-w1-sizes-shape": {**attributes(dilations=[1, 2, 1, 1]), "form": "sizes-shape"},
+            "h1-w1-1x1": {"weight": _THIN},
+            "h2-w2-1x1": {"weight": _THIN, **attributes(dilations=[1, 2, 2, 1])},
+            "h1-w16-1x1": {"weight": _THIN, **attributes(dilations=[1, 1, 16, 1])},
+            "h2-w1-reversed": {
+                **attributes(dilations=[1, 2, 1, 1]),
+                "switches": ("reversed",),
+            },
+            "h2-w1-in-call": {**attributes(dilations=[1, 2, 1, 1]), "inside": "call"},
+            "nchw-h1-w2-in-function": {**_nchw(dilations=[1, 1, 1, 2]), "inside": "function"},
         },
         "weight_source": {
-            **_WEIGHT_SOURCES,
-            **_IN_CALL,
+            **WEIGHT_SOURCES,
+            **FEW_PLACED,
             "input-sizes-shape": {"source": "input", "form": "sizes-shape"},
             "input-nchw": {**_nchw(), "source": "input"},
         },
-        "weight_node": {**_WEIGHT_SOURCES, **_IN_CALL},
+        "weight_node": _NODES,
     },
     "BatchMatMulV2": {
         "": {
@@ -325,57 +284,20 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "adj_y-square": attributes(adj_y=True),
             "no-adj": attributes(adj_x=None, adj_y=None),
             "bias-plus": {"around": ("bias-plus",)},
-            "v1": _V2,
-            "v3": _V3,
+            "v1": V1,
+            "v3": V3,
             **_INT64,
         },
-        "adj_x": {
-            "false": {},
-            "absent": attributes(adj_x=None),
-            "false-adj_y": attributes(adj_x=False, adj_y=True),
-            "true": {"data": (1, 32, 4), "attributes": {"adj_x": True}},
-            "true-square": {"data": (1, 32, 32), "attributes": {"adj_x": True}},
-            "true-identity": {
-                "data": (1, 32, 4),
-                "attributes": {"adj_x": True},
-                "source": "identity",
-            },
-            "true-adj_y": {"data": (1, 32, 4), "attributes": {"adj_x": True, "adj_y": True}},
-            "true-v1": {**_V2, "data": (32, 4), "attributes": {"adj_x": True}},
-            "true-v3": {**_V3, "data": (1, 32, 4), "attributes": {"adj_x": True}},
-            "true-rank-2": {"data": (32, 4), "attributes": {"adj_x": True}},
-        },
-        "second_input": {
-            **_WEIGHT_SOURCES,
-            **_IN_CALL,
-            **some(FACTORS, "identity-transpose"),
-            "adj_y-identity": {**attributes(adj_y=True), "source": "identity"},
-            **some(FACTORS, "rank-3", "rank-3-identity", "rank-3-reshaped", "rank-3-transposed"),
-            **some(FACTORS, "rank-4", "rank-3-data-rank-2", "rank-3-input", "constant-first"),
-            "input-v1": {**_V2, "source": "input"},
-            "input-v3": {**_V3, "source": "input"},
-            "rank-3-v3": {**_V3, "weight": (1, 32, 32)},
-        },
-        "constant_rank": {
-            **some(_WEIGHT_SOURCES, "const", "const-values", "identity", "transpose", "mul"),
-            **some(_WEIGHT_SOURCES, "variable", "switch", "random-seeded"),
-            **some(FACTORS, "identity-transpose"),
-            "adj_y-identity": {**attributes(adj_y=True), "source": "identity"},
-            **some(FACTORS, "rank-3", "rank-3-identity", "rank-3-reshaped", "rank-3-transposed"),
-            **some(FACTORS, "rank-4", "rank-3-data-rank-2", "constant-first"),
-            "rank-3-v1": {**_V2, "data": (1, 4, 32), "weight": (1, 32, 32)},
-            "rank-3-v3": {**_V3, "weight": (1, 32, 32)},
-        },
-        "two_variables": {
-            **some(_WEIGHT_SOURCES, *VARIABLE),
-            **some(FACTORS, "rank-3-input"),
-            "adj_y": {"weight": (64, 32), "attributes": {"adj_y": True}, "source": "input"},
-            "rank-4-input": {"data": (1, 2, 4, 32), "weight": (1, 2, 32, 32), "source": "input"},
-            "input-v1": {**_V2, "source": "input"},
-            "input-v3": {**_V3, "source": "input"},
-        },
+        **FACTORS_BY_CONDITION,
     },
-    "AvgPool": {"": _POOLING},
+    "AvgPool": {
+        "": {
+            **_POOLING,
+            **_WRITTEN,
+            **_FED,
+            "one": attributes(ksize=[1] * 4, strides=[1] * 4),
+        }
+    },
     "Conv3D": {
         "": {
             **_WEIGHTED,
@@ -411,10 +333,28 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "d2-h1-w1-input": {**attributes(dilations=[1, 2, 1, 1, 1]), "source": "input"},
             "ncdhw-d2-h1-w1": _ncdhw(dilations=[1, 1, 2, 1, 1]),
             "ncdhw-d2-h2-w2": _ncdhw(dilations=[1, 1, 2, 2, 2]),
+            "d1-h4-w4-1x1x1": {**_THIN_3D, **attributes(dilations=[1, 1, 4, 4, 1])},
+            "d2-h1-w1-1x1x1": {**_THIN_3D, **attributes(dilations=[1, 2, 1, 1, 1])},
+            "d16-h1-w1-1x1x1": {**_THIN_3D, **attributes(dilations=[1, 16, 1, 1, 1])},
+            "d2-h1-w1-reversed": {
+                **attributes(dilations=[1, 2, 1, 1, 1]),
+                "switches": ("reversed",),
+            },
+            "d2-h1-w1-in-call": {**attributes(dilations=[1, 2, 1, 1, 1]), "inside": "call"},
+            "ncdhw-d2-h1-w1-in-function": {
+                **_ncdhw(dilations=[1, 1, 2, 1, 1]),
+                "inside": "function",
+            },
         },
-        "weight_node": {**_WEIGHT_SOURCES, **_IN_CALL},
+        "weight_node": _NODES,
     },
-    "MaxPool": {"": {**_POOLING, "no-type": {"form": "no-type"}}},
+    "MaxPool": {
+        "": {
+            **_POOLING,
+            "no-type": {"form": "no-type"},
+            "no-type-convolved": {"form": "no-type-convolved"},
+        }
+    },
     "Add": {
         "": {
             **_PLACES,

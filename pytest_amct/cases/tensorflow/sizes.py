@@ -14,7 +14,15 @@ SIZED = ("Conv2DBackpropInput", "DepthwiseConv2dNativeBackpropInput", "Conv3DBac
 
 _POOLS = ("AvgPool", "MaxPool", "MaxPoolV2", "MaxPoolWithArgmax", "AvgPool3D", "MaxPool3D")
 _CONVOLUTIONS = ("Conv", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "_FusedConv2D")
-_MATRICES = ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum", "SparseMatMul")
+_MATRICES = (
+    "MatMul",
+    "BatchMatMul",
+    "BatchMatMulV2",
+    "BatchMatMulV3",
+    "Einsum",
+    "SparseMatMul",
+    "_FusedMatMul",
+)
 
 
 def channels_first(plan: Plan) -> bool:
@@ -38,7 +46,9 @@ def result_shape(plan: Plan) -> Shape:
         kernel = plan.attributes.get("ksize") or plan.extra[0][1]
         sizes = [_window(*axis) for axis in _axes(plan, data, _spatial(plan, kernel))]
         return _with_channels(plan, data, sizes, data[1 if channels_first(plan) else -1])
-    if plan.type == "Mean":
+    if plan.type == "ConcatV2":
+        return (*data[:-1], 2 * data[-1])
+    if plan.type in ("Mean", "Sum", "Max"):
         gone = {int(axis) for axis in plan.extra[0][1]}
         return tuple(n for i, n in enumerate(data) if i not in gone)
     return data

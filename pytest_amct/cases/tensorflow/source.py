@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pytest_amct.cases.plan import ModelPlan
-from pytest_amct.cases.tensorflow import rows
+from pytest_amct.cases.tensorflow import float16, rows
+from pytest_amct.cases.tensorflow.changing import CHANGES
+from pytest_amct.cases.tensorflow.grammar import FEATURES
 from pytest_amct.cases.tensorflow.requests import REQUESTED
 from pytest_amct.cases.tensorflow.unlisted import AROUND, UNLISTED
 from pytest_amct.cases.tensorflow.variations import LAYER_VARIATIONS, VARIATIONS, VARIED, VARIED_BY
@@ -15,7 +17,7 @@ class TensorFlowSource:
 
     defaults = rows.DEFAULTS
     deviations = rows.DEVIATIONS
-    float16 = rows.FLOAT16_ROWS
+    float16 = float16.FLOAT16_ROWS
     unlisted = UNLISTED
     around = AROUND
     requested = REQUESTED
@@ -25,6 +27,8 @@ class TensorFlowSource:
     varied = VARIED
     varied_by = VARIED_BY
     has_constants = True
+    features = FEATURES
+    changes = CHANGES
 
     def writer(self, model: ModelPlan) -> Writer:
         """Return a writer for one such model."""

@@ -17,24 +17,51 @@ _POOL = {"ksize": [1, 2, 2, 1], "strides": [1, 2, 2, 1], "padding": "VALID"}
 _POOL3 = {"ksize": [1, 2, 2, 2, 1], "strides": [1, 2, 2, 2, 1], "padding": "VALID"}
 _NORM = {"epsilon": 0.001, "is_training": False, "data_format": "NHWC", "U": Dtype("float32")}
 _FUSED = {"num_args": 1, "fused_ops": ["BiasAdd"], "TArgs": [Dtype("float32")]}
+_INT = Dtype("int32")
 _ONES, _TENTHS = ("float32", (0.5,) * 32), ("float32", (0.1,) * 32)
 
 UNLISTED: Mapping[str, Plan] = {
     "BiasAdd": Plan("BiasAdd", _2D, extra=(_TENTHS,), attributes={"data_format": "NHWC"}),
     **{
         t: Plan(t, _2D, second="branch")
-        for t in ("Mul", "Sub", "RealDiv", "Maximum", "SquaredDifference")
+        for t in ("Mul", "Sub", "RealDiv", "Maximum", "SquaredDifference", "Minimum")
     },
+    "ConcatV2": Plan(
+        "ConcatV2",
+        _2D,
+        second="branch",
+        extra=(("int32", (-1.0,)),),
+        attributes={"N": 2, "Tidx": _INT},
+    ),
     "AddN": Plan("AddN", _2D, second="branch", attributes={"N": 2}),
     **{
-        t: Plan(t, _2D) for t in ("Relu", "Relu6", "Sigmoid", "Tanh", "Softmax", "LeakyRelu", "Elu")
+        t: Plan(t, _2D)
+        for t in (
+            *("Relu", "Relu6", "Sigmoid", "Tanh", "Softmax", "LeakyRelu", "Elu", "Selu"),
+            *("Softplus", "LogSoftmax", "Exp", "Sqrt", "Rsqrt", "Abs"),
+        )
     },
-    "Mean": Plan(
-        "Mean",
+    **{
+        t: Plan(
+            t,
+            _2D,
+            extra=(("int32", (1.0, 2.0)),),
+            attributes={"keep_dims": False, "Tidx": _INT},
+        )
+        for t in ("Mean", "Sum", "Max")
+    },
+    "Reshape": Plan("Reshape", _2D, extra=(("int32", _2D),)),
+    "Transpose": Plan("Transpose", _2D, extra=(("int32", (0.0, 2.0, 1.0, 3.0)),)),
+    "Slice": Plan(
+        "Slice",
         _2D,
-        extra=(("int32", (1.0, 2.0)),),
-        attributes={"keep_dims": False, "Tidx": Dtype("int32")},
+        extra=(("int32", (0,) * 4), ("int32", _2D)),
+        attributes={"Index": Dtype("int32")},
     ),
+    **{
+        t: Plan(t, _2D, extra=(("int32", (4.0, 4.0)),))
+        for t in ("ResizeBilinear", "ResizeNearestNeighbor")
+    },
     "MaxPoolV2": Plan(
         "MaxPoolV2",
         _2D,
@@ -46,6 +73,20 @@ UNLISTED: Mapping[str, Plan] = {
     "MaxPool3D": Plan("MaxPool3D", _3D, attributes=_POOL3),
     "FusedBatchNormV3": Plan(
         "FusedBatchNormV3", _2D, extra=(_ONES, _TENTHS, _TENTHS, _ONES), attributes=_NORM
+    ),
+    "FusedBatchNorm": Plan(
+        "FusedBatchNorm",
+        _2D,
+        extra=(_ONES, _TENTHS, _TENTHS, _ONES),
+        attributes={"epsilon": 0.001, "is_training": False, "data_format": "NHWC"},
+    ),
+    "_FusedMatMul": Plan(
+        "_FusedMatMul",
+        (4, 32),
+        weight=(32, 32),
+        source="const",
+        extra=(_TENTHS,),
+        attributes={"num_args": 1, "fused_ops": ["BiasAdd"]},
     ),
     "_FusedConv2D": Plan(
         "_FusedConv2D",

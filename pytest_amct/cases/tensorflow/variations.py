@@ -18,11 +18,17 @@ VARIATIONS: Mapping[str, Changes] = {
     "device": {"switches": ("device",)},
     "identity": {"around": ("identity",)},
     "reversed": {"switches": ("reversed",)},
+    "scoped": {"switches": ("scoped",)},
+    "dotted": {"switches": ("dotted",)},
+    "digits": {"switches": ("digits",)},
+    "typed": {"switches": ("typed",)},
+    "scopes": {"switches": ("scopes",)},
+    "ports": {"switches": ("ports",)},
 }
 
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3D")
 _WITH_WEIGHT = (*_CONVOLUTIONS, "MatMul", "BatchMatMulV2")
-_OF_HALVES = ("pack", "concat", "input-pack", "input-concat")
+_OF_HALVES = ("pack", "concat", "input-pack", "input-concat", "input-concat-axis")
 """Weight sources that join two halves."""
 
 
@@ -88,4 +94,4 @@ VARIED: Mapping[str, tuple[str, ...]] = {
     "float16/tensorflow/BatchMatMulV2": ("input",),
 }
 
-VARIED_BY: tuple[str, ...] = ()
+VARIED_BY: tuple[str, ...] = ("control",)

@@ -7,23 +7,19 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from pytest_amct.cases.naming import style_of
 from pytest_amct.cases.plan import Branch, Built, ModelPlan, Placed, Plan
 from pytest_amct.cases.tensorflow.builder import Dtype, Function, GraphBuilder
 from pytest_amct.cases.tensorflow.extras import add_branch
+from pytest_amct.cases.tensorflow.language import build_weight
+from pytest_amct.cases.tensorflow.operators import call, cast, identity, reshape, strided_slice
 from pytest_amct.cases.tensorflow.sizes import (
     SIZED,
     Shape,
     channels_first,
     result_shape,
 )
-from pytest_amct.cases.tensorflow.sources import (
-    build_source,
-    call,
-    cast,
-    identity,
-    reshape,
-    strided_slice,
-)
+from pytest_amct.cases.tensorflow.sources import FED_BY, build_source
 from pytest_amct.cases.writing import Made, operands
 from pytest_amct.request_options import RequestOptions
 
@@ -38,6 +34,8 @@ class Writer:
         self.g = GraphBuilder()
         self.g.device = "/device:CPU:0" if "device" in model.switches else ""
         self.g.reversed = "reversed" in model.switches
+        self.g.style, self.g.typed = style_of(model.switches), "typed" in model.switches
+        self.g.ports = "ports" in model.switches
         self.dtype = "float16" if "all-float16" in model.switches else "float32"
         self.weights: dict[tuple[object, ...], str] = {}
         #: functions that contain a layer, by the layer's name
@@ -45,6 +43,8 @@ class Writer:
 
     def fed(self, plan: Plan) -> str:
         shape = plan.data
+        if plan.form in FED_BY:
+            return build_source(FED_BY[plan.form], self.g, shape, plan.dtype)
         if plan.symbolic_batch and not _summed_up(plan):
             shape = (-1, *shape[1:])
         fed = self.g.input(plan.fed_as or plan.dtype, shape)
@@ -65,6 +65,12 @@ class Writer:
     def layer(self, plan: Plan, data: str, second: Callable[[], str], name: str = "") -> Made:
         g, key = self.g, (plan.weight, plan.source, plan.dtype)
         shared = self.weights.get(key, "") if self.model.shared else ""
+        if plan.form == "resized":  # its type is that of its data; its result is always Float32
+            sizes = g.values("int32", plan.data[1:3])
+            data = g.node("ResizeBilinear", [data, sizes], {"T": Dtype(plan.dtype)})
+            data = data if plan.dtype == "float32" else cast(g, data, "float32", plan.dtype)
+        if plan.form == "no-type-convolved":
+            data = quantizable(g, plan.dtype, data, plan.data, channels_first(plan))
         inputs = layer_inputs(g, plan, data, second, shared)
         if plan.weight is not None:
             self.weights[key] = inputs[1]
@@ -88,6 +94,8 @@ class Writer:
             return call(g, held.function, inputs, held.takes, plan.dtype), held.target
         if plan.inside == "function":
             return g.node(held.function, inputs), held.target
+        if plan.inside == "nested":
+            return call(g, _calling(g, plan, held), inputs, held.takes, plan.dtype), held.target
         return _if(g, plan, held, inputs), held.target
 
     def behind(self, plan: Plan, result: str) -> str:
@@ -183,13 +191,14 @@ def layer_inputs(
     `weight` is the name of an existing weight; ``""`` adds the plan's own weight.
     """
     if plan.second:
-        return operands(plan, data, second, lambda shape: g.constant(shape, plan.dtype))
+        found = operands(plan, data, second, lambda shape: g.constant(shape, plan.dtype))
+        return [*found, *(g.values(dtype, values, ()) for dtype, values in plan.extra)]
     extra = [g.values(dtype, values) for dtype, values in plan.extra]
     if plan.weight is None:
         return [data, *extra]
     if plan.form == "constant-first":
         return [g.constant(plan.data, plan.dtype), data]
-    weight = weight or build_source(plan.source, g, plan.weight, plan.dtype)
+    weight = weight or build_weight(plan.source, g, plan.weight, plan.dtype)
     if plan.type in SIZED:
         return [_input_sizes(g, plan, data), weight, data]
     return [data, weight, *extra]
@@ -225,7 +234,7 @@ def target_layer(g: GraphBuilder, plan: Plan, inputs: list[str], name: str = "")
 
 def _types(plan: Plan) -> dict[str, Dtype]:
     names = {"BatchMatMulV3": ("Ta", "Tb", "Tout"), "SparseMatMul": ("Ta", "Tb")}
-    found = () if plan.form == "no-type" else names.get(plan.type, ("T",))
+    found = () if plan.form.startswith("no-type") else names.get(plan.type, ("T",))
     return dict.fromkeys(found, Dtype(plan.dtype))
 
 
@@ -244,6 +253,15 @@ def hold(g: GraphBuilder, plan: Plan, arity: int) -> Held:
     body = g.nested()
     target = target_layer(body, plan, [f"x{i}" for i in range(arity)], g.name("f"))
     return Held(g.function(takes, {target: plan.dtype}, body), takes, target)
+
+
+def _calling(g: GraphBuilder, plan: Plan, held: Held) -> Function:
+    """Return a new function that calls the one with the layer."""
+    body = g.nested()
+    types = {"Tin": [Dtype(t) for t in held.takes], "Tout": [Dtype(plan.dtype)]}
+    inputs = [f"x{i}" for i in range(len(held.takes))]
+    given = body.node("PartitionedCall", inputs, {**types, "f": held.function}, g.name("f"))
+    return g.function(held.takes, {given: plan.dtype}, body)
 
 
 def _if(g: GraphBuilder, plan: Plan, held: Held, inputs: list[str]) -> str:

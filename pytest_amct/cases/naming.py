@@ -1,0 +1,61 @@
+"""Ways to name what a model holds: as real networks do, and as careless tools do not expect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+Style = Callable[[str, int], str]
+"""Returns the name for a kind's letter and a number."""
+
+_WORDS = {"n": "Conv2D", "t": "Input", "w": "kernel", "v": "Variable", "p": "shared"}
+"""Words for kinds of things."""
+
+
+def plain(letter: str, number: int) -> str:
+    """Return a name without meaning: ``n3``."""
+    return f"{letter}{number}"
+
+
+_ENDS = ("/Part", "", "/part", ".0", "_1")
+"""Ends of names in scopes: one name begins with another, or differs in capitals alone."""
+
+
+def converted(letter: str, number: int) -> str:
+    """Return a name as converters make them."""
+    return f"Net/{letter}.{number // len(_ENDS)}{_ENDS[number % len(_ENDS)]}"
+
+
+def _scoped(letter: str, number: int) -> str:
+    return f"Model/block_{number // 4}/{_WORDS.get(letter, letter)}_{number}"
+
+
+def _dotted(letter: str, number: int) -> str:
+    return f"layers.{number % 3}.{_WORDS.get(letter, letter)}.{number}"
+
+
+def _digits(letter: str, number: int) -> str:
+    """Many of these names are prefixes of others."""
+    return letter + "".join(f"_{digit}" for digit in str(number))
+
+
+_BLOCK = 8
+"""The number of names in a scope. Every second one is the start of all later ones."""
+
+
+def exported(letter: str, number: int) -> str:
+    """Return a name as exporters make them; numbers count all kinds together."""
+    block, place = divmod(number, _BLOCK)
+    return f"Net.{block + 1}/V" + "_1" * (place // 2) + "_2" * (place % 2)
+
+
+STYLES: Mapping[str, Style] = {"scoped": _scoped, "dotted": _dotted, "digits": _digits}
+"""Styles by the name of a variation that every framework has."""
+
+EXPLORED = frozenset((*STYLES, "typed"))
+"""Variations for explore alone: names and storage, with which few tools have trouble."""
+
+
+def style_of(switches: tuple[str, ...]) -> Style:
+    """Return the style that the switches of a model name, or the plain one."""
+    known = {**STYLES, "scopes": exported}
+    return next((known[name] for name in switches if name in known), plain)

@@ -1,0 +1,68 @@
+"""Deviations of ONNX layers that concern several rows: places, forms, biases, element types."""
+
+from __future__ import annotations
+
+from pytest_amct.cases.deviations import DTYPES, SYMBOLIC
+from pytest_amct.cases.plan import Changes, Deviations
+
+PLACES = ("if", "else", "if-in-if", "loop", "scan", "function", "function-in-function")
+BY_NAME = ("function-by-name", "function-by-default")
+"""Functions that pass the attributes of the layer."""
+
+
+def within(name: str, changes: Changes, *places: str) -> Deviations:
+    """Return a deviation in each of these places, as `Plan.inside` names them."""
+    return {f"{name}-in-{place}": {**changes, "inside": place} for place in places}
+
+
+MAIN: Deviations = {
+    "default": {},
+    "in-if": {"inside": "if"},
+    "in-function": {"inside": "function"},
+}
+FORMS: Deviations = {
+    "unnamed": {"form": "unnamed"},
+    "opset-13": {"opset": 13},
+    "opset-17": {"opset": 17},
+    "scoped": {"form": "scoped"},
+    **SYMBOLIC,
+}
+BEHIND: Deviations = {"behind-sin": {"form": "behind-sin"}}
+"""An operator that no quantizer touches comes before the layer, also behind a quantizable one."""
+
+NAMED: Deviations = {
+    "named-in-function": {"form": "named-in-function"},
+    "imports": {"form": "imports"},
+}
+"""Another tensor has the name of the weight, in a function; another domain is imported first."""
+
+OLD_OPSETS: Deviations = {"opset-11": {"opset": 11}}
+TWINS: Deviations = {
+    "twin-bias": {"form": "twin-bias", "bias": "initializer"},
+    "twin-data": {"form": "twin-data"},
+}
+"""Two layers have a bias, or a factor of their data, in common."""
+WEIGHT_TWINS: Deviations = {
+    "twin-scale": {"form": "twin-scale"},
+    "twin-shape": {"form": "twin-shape"},
+}
+"""Two layers have in common what their weights are computed with, but not what of."""
+BIAS: Deviations = {
+    "bias": {"bias": "initializer"},
+    "bias-constant": {"bias": "constant"},
+    "bias-input": {"bias": "input"},
+    "bias-input-identity": {"bias": "input-identity"},
+    "bias-left-out": {"bias": "left-out"},
+}
+
+READ_TWICE: Deviations = {
+    "weight-read": {"form": "weight-read"},
+    "weight-captured": {"form": "weight-captured"},
+}
+"""Another operator needs the weight as floats, in the main graph or in a branch of an If."""
+
+OTHER_DTYPES: Deviations = {
+    "float64": {"dtype": "float64"},
+    "bfloat16": {"dtype": "bfloat16", "opset": 22},
+}
+ALL_DTYPES: Deviations = {**DTYPES, **OTHER_DTYPES}

@@ -185,7 +185,7 @@ def test_a_defect_that_a_gate_case_shows_is_reported_with_that_case(tmp_path: Pa
     assert result.failure is not None
     assert result.failure.startswith("over-quantized: Gemm 'n1' was quantized")
     assert f"--amct-seed=1 --amct-max-examples=99 --amct-select={TRANS_A}" in result.failure
-    networks = explorer(wrong.quantize, tmp_path, seed=2, max_examples=99).check_networks("onnx")
+    networks = explorer(wrong.quantize, tmp_path, seed=4, max_examples=99).check_networks("onnx")
     failed = [f for f in networks.findings if f.status == "failed"]
     assert failed and all(f.case.startswith(f"{TRANS_A}@") for f in failed)
 

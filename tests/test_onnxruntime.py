@@ -118,7 +118,7 @@ def test_a_pool_that_its_neighbours_explain_cannot_be_told(static: dict[str, Res
 @pytest.mark.slow
 def test_its_conforming_layers_are_seen_as_quantized(static: dict[str, Result]) -> None:
     default = [r for r in static["uniform/onnx/Conv"].records if "@default" in r.case]
-    assert [r.decided for r in default] == ["quantized", "quantized"]
+    assert len(default) > 1 and {r.decided for r in default} == {"quantized"}
 
 
 @pytest.mark.slow

@@ -43,7 +43,7 @@ def test_patterns_select_conditions_and_add_up(repository: ToyRepository) -> Non
     }
 
 
-@pytest.mark.parametrize("pattern", [BROKEN, f"{BROKEN}:chain", f"{BROKEN}*"])
+@pytest.mark.parametrize("pattern", [BROKEN, f"{BROKEN}:chain", f"{BROKEN}+*"])
 def test_a_case_is_selected_by_its_id(pattern: str, repository: ToyRepository) -> None:
     repository.ini(quantizer="toy:gemm_always")
     run = repository.amct(f"--amct-select={pattern}", "--amct-report=rep")

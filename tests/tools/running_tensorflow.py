@@ -31,12 +31,14 @@ def lacks_kernel(error: Exception) -> bool:
     off = not _HAS_ONEDNN or os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
     if _NO_KERNEL.search(str(error)) is None:
         return False
-    return off or (_is_of_float16(error) and not has_float16_kernels())
+    return off or (_may_be_of_float16(error) and not has_float16_kernels())
 
 
-def _is_of_float16(error: Exception) -> bool:
+def _may_be_of_float16(error: Exception) -> bool:
     node = getattr(error, "node_def", None)
-    return node is not None and "T" in node.attr and node.attr["T"].type == _HALF
+    if node is None:  # of a node in a function, TensorFlow tells only the name
+        return "{{node" in str(error)
+    return "T" in node.attr and node.attr["T"].type == _HALF
 
 
 @cache

@@ -19,9 +19,10 @@ FEEDS = {"Input", "Data", "ImageData", "HDF5Data", "MemoryData", "WindowData", "
 WEIGHTED = {"Convolution", "Deconvolution", "InnerProduct"}
 SAME = set(
     "ReLU Dropout LRN Softmax Split Sigmoid TanH AbsVal BNLL ELU Power PReLU Scale BatchNorm MVN"
-    " Slice".split()
+    " Slice Permute Bias Normalize".split()
 )
-ONE_RANK = {*SAME, "Convolution", "Deconvolution", "Pooling"}
+OF_FORKS = {"ReLU6", "ConvolutionDepthwise", "DepthwiseConvolution"}
+ONE_RANK = {*SAME, *OF_FORKS, "Convolution", "Deconvolution", "Pooling"}
 OLD_NAMES = {  # V0 and V1 names of the types that `caffe_nets` writes
     "conv": "Convolution",
     "innerproduct": "InnerProduct",

@@ -14,7 +14,7 @@ from typing import Any
 from releases import DEFAULT, Done, Release, Verdict, close_by_float16, settings, unlisted
 
 CONSTANT, UNKNOWN, DYNAMIC = "constant", "unknown", "dynamic"  # docs/reading.md, "Weight source"
-FLOAT, FLOAT16, RESOURCE = 1, 19, 20
+FLOAT, INT32, INT64, FLOAT16, RESOURCE = 1, 3, 9, 19, 20
 NOT_STORED = -1
 Shape = tuple[Any, ...]  # a number, "symbolic", or None = not determined
 
@@ -24,16 +24,58 @@ ROW = {name: name for name in WEIGHT_PORT | {"AvgPool", "MaxPool", "Add"}}
 ROW |= {"AddV2": "Add", "BatchMatMul": "BatchMatMulV2", "BatchMatMulV3": "BatchMatMulV2"}
 SPELLED = {"AddV2", "BatchMatMul", "BatchMatMulV3"}
 FED = {"Placeholder", "PlaceholderWithDefault", "_Arg"}
-OUTSIDE = FED | {"IteratorV2", "IteratorGetNext", "FIFOQueueV2", "QueueDequeueV2"}
-RANDOM = {"RandomUniform", "RandomStandardNormal", "TruncatedNormal"}
+ITERATED = {"IteratorGetNext", "IteratorGetNextSync"}
+OUTSIDE = FED | ITERATED | {"IteratorV2", "FIFOQueueV2", "QueueDequeueV2"}
+DRAWN = {"RandomUniform", "RandomStandardNormal", "TruncatedNormal"}  # input 0 is their shape
+RANDOM = DRAWN | {"RandomUniformInt", "RandomGamma", "RandomPoissonV2", "RandomShuffle"}
+RANDOM |= {"ParameterizedTruncatedNormal", "Multinomial"}
 UNDECIDED = {"VariableV2", "VarHandleOp", "Switch", "Merge", "Enter", "Exit", "NextIteration"}
 UNDECIDED |= {"If", "StatelessIf", "While", "StatelessWhile"}
 CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
-SAME_SHAPE = {"Identity", "Relu", "Sin", "Cast", "StopGradient", "Softmax", "BiasAdd"}
-ELEMENTWISE = {"Add", "AddV2", "Mul", "Sub"}
-KNOWN = SAME_SHAPE | ELEMENTWISE | WEIGHT_PORT | {"AvgPool", "MaxPool", "Reshape", "Transpose"}
-KNOWN |= {"Pad", "ConcatV2", "Pack", "Fill", "Split", "Dequantize", "MaxPoolV2"}
-KNOWN |= {"StridedSlice"}
+SAME_SHAPE = set(
+    """Identity Relu Sin Cast StopGradient Softmax BiasAdd Snapshot PreventGradient CheckNumerics
+    EnsureShape ReverseV2 Neg Abs Square Sqrt Sigmoid Tanh Elu Relu6 Softplus Exp Rsqrt Reciprocal
+    Log1p Cos Erf LogSoftmax LeakyRelu ClipByValue FakeQuantWithMinMaxVars
+    FakeQuantWithMinMaxVarsPerChannel QuantizeAndDequantizeV2""".split()
+)
+ELEMENTWISE = set(
+    """Add AddV2 Mul Sub Maximum Minimum RealDiv Div SquaredDifference Pow AddN SelectV2""".split()
+)
+SAME_SHAPE |= set(
+    """
+    Acos Acosh Asin Asinh Atan Atanh BesselI0e BesselI1e Ceil Cosh Cumprod Cumsum DeepCopy Digamma
+    Erfc Expm1 FakeQuantWithMinMaxArgs Floor GuaranteeConst Inv LRN Lgamma Log MatrixBandPart
+    QuantizeAndDequantizeV2 Rint Roll Round Selu Sign Sinh Softsign Tan TensorScatterAdd
+    TensorScatterUpdate
+    """.split()
+)
+ELEMENTWISE |= {"Atan2", "DivNoNan", "FloorDiv", "FloorMod", "MulNoNan", "Xdivy", "Xlogy"}
+REDUCING = {"EuclideanNorm", "Max", "Mean", "Min", "Prod", "Sum"}
+FIRST_ALONE = set(  # whose other inputs are positions, sizes or bounds
+    """Reshape Transpose Pad Dequantize StridedSlice Slice Tile BroadcastTo ExpandDims ReverseV2
+    Gather GatherV2 SplitV ClipByValue Pow FakeQuantWithMinMaxVars
+    FakeQuantWithMinMaxVarsPerChannel QuantizeAndDequantizeV2""".split()
+)
+KNOWN = SAME_SHAPE | ELEMENTWISE | FIRST_ALONE | WEIGHT_PORT
+KNOWN |= {"AvgPool", "MaxPool", "MaxPoolV2", "ConcatV2", "Pack", "Unpack", "Fill", "Split"}
+KNOWN |= {"Squeeze", "Prod", "Mean"}
+COUNTED = {"Split": "num_split", "SplitV": "num_split", "Unpack": "num"}  # number of outputs
+# Operators that compute their values of all operands.
+KNOWN |= set(
+    """
+    Abs AccumulateNV2 Acos Acosh AddN ArgMax ArgMin Asin Asinh Atan Atan2 Atanh BesselI0e BesselI1e
+    BroadcastTo Ceil ClipByValue Concat ConjugateTranspose Cos Cosh Cumprod Cumsum DeepCopy
+    DepthToSpace Digamma Div DivNoNan DynamicStitch Einsum Elu EnsureShape Equal Erf Erfc
+    EuclideanNorm Exp ExpandDims Expm1 FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars Floor
+    FloorDiv FloorMod FusedBatchNormV3 Gather GatherNd GatherV2 Greater GreaterEqual GuaranteeConst
+    IdentityN Inv IsFinite IsInf IsNan LRN LeakyRelu Less LessEqual Lgamma LinSpace Log Log1p
+    LogSoftmax LogicalAnd LogicalNot LogicalOr MatrixBandPart Max Maximum Mean Min Minimum MirrorPad
+    MulNoNan Neg NotEqual OneHot PadV2 Pow PreventGradient Prod QuantizeAndDequantizeV2 QuantizeV2
+    RealDiv Reciprocal Relu6 ReverseV2 Rint Roll Round Rsqrt ScatterNd Select SelectV2 Selu Sigmoid
+    Sign Sinh Slice Snapshot Softplus Softsign SpaceToDepth SplitV Sqrt Square SquaredDifference
+    Squeeze Sum Tan Tanh TensorScatterAdd TensorScatterUpdate Tile TopKV2 Unpack Xdivy Xlogy
+    """.split()
+)
 
 
 @dataclass(frozen=True)
@@ -88,6 +130,21 @@ def order(nodes: dict[str, Any]) -> list[str]:
                 if source in nodes and not state.get(source, 0):
                     stack.append(source)
     return done
+
+
+def numbers(tensor: Any) -> tuple[int, ...] | None:
+    """Return the entries of a stored integer tensor, in whatever form it is stored."""
+    if tensor.dtype not in (INT32, INT64):
+        return None
+    size = 1
+    for dim in tensor.tensor_shape.dim:
+        size *= dim.size
+    width, content = (4 if tensor.dtype == INT32 else 8), tensor.tensor_content
+    if content:
+        starts = range(0, width * size, width)
+        return tuple(int.from_bytes(content[i : i + width], "little", signed=True) for i in starts)
+    listed = list(tensor.int_val if tensor.dtype == INT32 else tensor.int64_val)
+    return tuple(listed + listed[-1:] * (size - len(listed)))
 
 
 def setting(node: Any, name: str, default: Any) -> Any:
@@ -226,13 +283,13 @@ class Reader:
             shape = tuple(dim.size for dim in tensor.tensor_shape.dim)
             key = f"{place.where}#{node.name}"
             one = all(n == 1 for n in shape)
-            ints = tuple(tensor.int_val) if tensor.dtype == 3 else None
+            ints = numbers(tensor)
             roots = frozenset() if one else frozenset({key})
             kinds = frozenset({tensor.dtype})
             return [Value(CONSTANT, tensor.dtype, shape, True, "stored", kinds, roots, ints)]
         if op in OUTSIDE:
             shape_ = None
-            if op in ("IteratorGetNext", "QueueDequeueV2"):
+            if op in ITERATED | {"QueueDequeueV2"}:
                 types = (
                     node.attr["output_types"].list.type or node.attr["component_types"].list.type
                 )
@@ -262,20 +319,22 @@ class Reader:
                 return [Value(status, kind, first.shape, roots=frozenset({key}))]
             length = (len(first.shape),) if first.shape is not None else (None,)
             return [Value(status, 3, length if op == "Shape" else ())]
+        if op == "Rank":  # of a shape, only its length
+            return [Value(CONSTANT if first.status == CONSTANT else UNKNOWN, 3, ())]
         status = worst(given)
         if op in RANDOM and not setting(node, "seed", 0) and not setting(node, "seed2", 0):
-            return [Value(DYNAMIC, dtype, given[0].ints)]
+            return [Value(DYNAMIC, dtype, given[0].ints if op in DRAWN else None)]
         if op not in KNOWN:  # including seeded random operators
             status = DYNAMIC if status == DYNAMIC else UNKNOWN
-            drawn = op in RANDOM or op == "StatelessRandomUniform"
+            drawn = op in DRAWN or op == "StatelessRandomUniform"
             shape = given[0].ints if drawn else None
             return [Value(status, dtype if drawn or op == "ReadVariableOp" else None, shape)] * 2
         data = given
-        if op in ("Reshape", "Transpose", "Pad", "Dequantize", "StridedSlice"):
+        if op in FIRST_ALONE:
             data = given[:1]
         if op in ("ConcatV2",):
             data = given[:-1]
-        if op in ("Fill", "Split"):
+        if op in ("Fill", "Split", "SelectV2"):
             data = given[1:]
         if op == "Conv2DBackpropInput":
             data = given[1:]
@@ -292,12 +351,23 @@ class Reader:
         made = Value(status, dtype, self.shape(node, given), kinds=kinds, roots=roots)
         if op == "Transpose":
             made = replace(made, direct=first.direct)
-        return [made] * (setting(node, "num_split", 1) if op == "Split" else 1)
+        if op == "IdentityN":  # each output is the input of the same number
+            return [replace(value, direct=False, behind="operator") for value in given]
+        fixed = 3 if op == "QuantizeV2" else 1
+        return [made] * (setting(node, COUNTED[op], 1) if op in COUNTED else fixed)
 
     def shape(self, node: Any, given: list[Value]) -> Shape | None:
         op, first = node.op, given[0].shape if given else None
         if op in SAME_SHAPE:
             return first
+        if op in REDUCING and first is not None and given[1].ints is not None:
+            gone = {axis % max(1, len(first)) for axis in given[1].ints}
+            kept = [i for i in range(len(first)) if i not in gone]
+            return None if setting(node, "keep_dims", 0) else tuple(first[i] for i in kept)
+        if op == "Unpack" and first is not None and not setting(node, "axis", 0):
+            return first[1:]
+        if op == "Squeeze" and first is not None and [*node.attr["squeeze_dims"].list.i] == [0]:
+            return first[1:]
         if op == "Transpose" and first is not None:
             perm = given[1].ints
             return tuple(first[i] for i in perm) if perm else (None,) * len(first)
@@ -336,6 +406,11 @@ class Reader:
             return (None,) * len(given[1].shape)
         if op == "Pack" and first is not None:
             return (len(given), *first)
+        if op == "ExpandDims" and first is not None:
+            return (None,) * (len(first) + 1)
+        if op == "Squeeze" and first is not None:
+            gone = setting(node, "squeeze_dims", [])
+            return (None,) * (len(first) - len(gone)) if gone else None
         return None
 
     def run(self, node: Any) -> list[tuple[str, bool, int]]:
@@ -378,8 +453,8 @@ def float16(reader: Reader, release: Release) -> bool | None:
     """Return whether the Float16 rule fires, None = not decided (docs/reading.md, "Float16")."""
     doubt = False
     for name, node in reader.main.nodes.items():
-        if node.op in FED | {"IteratorGetNext"}:
-            count = len(node.attr["output_types"].list.type) if node.op == "IteratorGetNext" else 1
+        if node.op in FED | ITERATED:
+            count = len(node.attr["output_types"].list.type) if node.op in ITERATED else 1
             for port in range(count):
                 kind = reader.main.values[f"{name}:{port}" if port else name].dtype
                 if kind == FLOAT16:

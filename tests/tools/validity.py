@@ -21,11 +21,14 @@ from typing import Any
 
 import numpy as np
 import onnx
+from onnx.defs import onnx_opset_version
 from running_tensorflow import lacks_kernel, run
 
 from pytest_amct.cases import catalog, networks
+from pytest_amct.cases.naming import STYLES
 from pytest_amct.cases.networks import NetworkCase
-from pytest_amct.cases.plan import Built
+from pytest_amct.cases.plan import Built, Case
+from pytest_amct.cases.requests import needs
 from pytest_amct.cases.strategies import every_deviation
 from pytest_amct.frameworks import BLOBS_FILE
 from pytest_amct.ids import Item
@@ -43,6 +46,19 @@ def drawn(framework: str, seed: int) -> Iterator[tuple[str, Built]]:
         for _ in range(5):
             case = random_network(framework, rng, _MOST_ITEMS)
             yield case.id, case.build()
+        for _ in range(20):
+            drawn_case = random_case(rng.choice(groups), rng)
+            yield drawn_case.id, drawn_case.build()
+
+
+def random_case(group: str, rng: Random) -> Case:
+    """Return a random case of a group whose deviation is drawn."""
+    listed = [n for n, c in catalog.deviations(group).items() if not needs(c)]
+    base = rng.choice((listed[0], rng.choice(listed)))
+    numbers = rng.randbytes(rng.choice((6, 12, 24, 48, 80)))
+    deviation = catalog.draw(group, base, numbers, onnx_opset_version())
+    varied = tuple(rng.sample((*STYLES, "typed"), rng.choice((0, 0, 1))))
+    return catalog.make_case(group, deviation, rng.choice(catalog.contexts(group, base)), varied)
 
 
 def random_network(framework: str, rng: Random, most: int) -> NetworkCase:
@@ -140,15 +156,33 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "tensorflow": {
         r"oneDNN is off": "TensorFlow's own kernels do not support NCHW and most dilations",
+        r"~.*(only supports (the )?NHWC|support dilation|dilated rates of 1)": (
+            "oneDNN has no kernel for the element type, or in a function"
+        ),
     },
     "caffe": {
         r"stochastic.*Not implemented": "OpenCV does not support STOCHASTIC pooling",
-        r"true-absent.*Cannot determine pooling type": "OpenCV requires `pool` in a global Pooling",
-        r"@twin.*(Duplicate|already)": "OpenCV reads the layers of every phase",
+        r"(true-absent|~layer).*Cannot determine pooling type": (
+            "OpenCV requires `pool` in a global Pooling"
+        ),
+        r"(twin|phases).*(Duplicate|already)": "OpenCV reads the layers of every phase",
+        r"dummy.*not found": "OpenCV does not know DummyData",
+        r"@text.*blobs": "OpenCV reads blobs from the caffemodel alone",
+        r"unlisted.*Can't create layer": "OpenCV does not have the type",
+        r"inputs\[0\].size\(\) >= 2": "OpenCV's Eltwise does not take one dimension",
+        r"Tile: repeats": "OpenCV does not run Caffe's Tile",
+        r"@(5-axis-0|4-axis-2)": "OpenCV ignores the axis of a convolution",
+        r"pads.*dense.*Failed to parse": (
+            "OpenCV reads no comma behind a field that it does not know"
+        ),
+        r"pads.*kernel": "OpenCV loses the fields of a layer that has one which it does not know",
         r"no-blobs": "OpenCV does not support a convolution without blobs",
+        r"has_raw_data": "OpenCV does not read blobs of doubles",
         r"Convolution/weight_rank@5-kernel-once": "OpenCV reads a single kernel_size as two axes",
-        r"Deconvolution/weight_rank@[35]": "OpenCV's Deconvolution supports only images",
-        r"Deconvolution/dilation@.*(maskTotal|channels|shape)": (
+        r"Deconvolution/weight_rank@[35]|Deconvolution.*~layer.*(unsupported|dims ==)": (
+            "OpenCV's Deconvolution supports only images"
+        ),
+        r"Deconvolution.*(~layer|/dilation@).*(maskTotal|channels|shape)": (
             "OpenCV's Deconvolution ignores the dilation, so that the next layer gets another size"
         ),
     },

@@ -17,7 +17,7 @@ import second_opinion_caffe
 import second_opinion_tensorflow
 from random_graphs import random_model
 from tensorflow_graphs import random_graph
-from validity import random_network
+from validity import random_case, random_network
 
 from pytest_amct.cases import catalog
 from pytest_amct.cases.strategies import every_deviation
@@ -56,6 +56,9 @@ def models(framework: str, seed: int) -> Iterator[tuple[str, ModelFiles]]:
         for _ in range(10):
             network = random_network(framework, rng, _MOST_ITEMS)
             yield network.id, network.build().native
+        for _ in range(30):
+            drawn = random_case(rng.choice(groups), rng)
+            yield drawn.id, drawn.build().native
         if framework in _RANDOM:
             for _ in range(10):
                 state = rng.getrandbits(64)

@@ -127,7 +127,7 @@ def gate_models(framework: str) -> list[Shown]:
     for group in catalog.groups(DECLARED, (framework,), SPEC):
         for case in catalog.gate_cases(group, DECLARED):
             found.append(_of_case(case))
-    return [_looked_at(framework, shown) for shown in found]
+    return [looked_at(framework, shown) for shown in found]
 
 
 def _of_case(case: Case) -> Shown:
@@ -147,7 +147,7 @@ def random_models(framework: str, count: int) -> Iterator[list[Shown]]:
             network = model.network()
             every = range(len(network.layers))
             shown = Shown(name, "", model, rng.choice(REQUESTS), network, every)
-            found.append(_looked_at(framework, shown))
+            found.append(looked_at(framework, shown))
         yield found
 
 
@@ -181,7 +181,7 @@ def _nets(count: int) -> list[tuple[str, ModelFiles]]:
 # --- decisions ------------------------------------------------------------------------------------
 
 
-def _looked_at(framework: str, shown: Shown) -> Shown:
+def looked_at(framework: str, shown: Shown) -> Shown:
     """Let the original read and decide, and note the lines that run."""
     look = OPINIONATED[framework]
     modules = {m.path: m.name for m in (look.module, RELEASES)}

@@ -2,6 +2,8 @@
 
     python tests/tools/prove.py kills         which wrong quantizers are found, how soon, how small
     python tests/tools/prove.py releases      the same for other releases, by the gate alone
+    python tests/tools/prove.py machine       which mistakes that a machine makes are found
+    python tests/tools/prove.py speed         how much faster it is than an older version
     python tests/tools/prove.py accusations   findings against correct quantizers
     python tests/tools/prove.py coverage      conditions exercised both ways by the gate
     python tests/tools/prove.py blindness     whether names or metadata reveal the answer
@@ -10,18 +12,17 @@
     python tests/tools/prove.py mutants       changes to tables and verdicts that no test detects
     python tests/tools/prove.py all --write   all of it, into docs/proof.md; hours on two cores
 
-`--seeds`, `--models`, `--runs`, `--sample` and `--framework` make a run shorter. CI runs small
-versions as tests. Missing parsers are listed as not measured.
+`--seeds`, `--models`, `--runs`, `--sample`, `--mistakes`, `--examples` and `--framework` make a run
+shorter. CI runs small versions as tests. Missing parsers are listed as not measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -32,6 +33,8 @@ from typing import Any
 import accusations
 import blindness
 import determinism
+import proof_page
+import prove_machine
 import validity
 from kills import SPEC, Killed, excuse, kill, of_releases, runner_of, summed
 from pytest_amct.fixtures.mechanical import mechanical
@@ -53,7 +56,6 @@ from pytest_amct.results import Collected
 from pytest_amct.runner import Runner
 from pytest_amct.tables.loader import load_spec
 
-PAGE = Path(__file__).parents[2] / "docs" / "proof.md"
 BY_HAND: Mapping[str, WrongQuantizer] = {**WRONG, **WRONG_TENSORFLOW, **WRONG_CAFFE}
 
 _MEDIAN, _PERCENTILE = 35, 200
@@ -223,16 +225,13 @@ def kills(given: argparse.Namespace) -> Iterator[str]:
         yield (
             f"Explore, {given.seeds} seeds each: the median of examples needed is at most"
             f" {max(medians):g}, and the 95th percentile is at most {most}. Each network is shrunk"
-            " to the fewest layers that show the mistake: one, except where the table says more."
+            " to the fewest layers that show the mistake."
         )
-        yield ""
-    yield from _table(r for r in found if r.repeats)
-    others = [r for r in found if not r.repeats]
-    if others:
-        yield ""
-        yield "These decide by chance or by earlier models, so their networks cannot be shrunk."
-        yield ""
-        yield from _table(others)
+    made_by = dict.fromkeys(names, "hand")
+    given.rows += [
+        _listed(row, made_by.get(row.name, "rule"), SPEC.source.removesuffix(".toml"))
+        for row in found
+    ]
     for row in searched:
         if not row.is_well_explored:
             print(f"explored badly: {row}", file=sys.stderr)
@@ -256,24 +255,17 @@ def kills_of_releases(given: argparse.Namespace) -> Iterator[str]:
         " that the default release does not have."
         f" {len(found) - len(killable)} more do nothing that the document forbids."
     )
-    yield ""
-    yield "| wrong quantizer | release | condition or row | gate |"
-    yield "|---|---|---|---|"
-    for release, row in found:
-        name = row.name.removeprefix(f"{row.condition}:")
-        gate = row.gate or (f"({row.excuse})" if row.excuse else "**survives**")
-        yield f"| {name} | {release} | `{row.condition}` | {gate} |"
+    made_by = dict.fromkeys(names, "hand")
+    given.rows += [_listed(row, made_by.get(row.name, "rule"), release) for release, row in found]
     given.failed |= len(killed) < len(killable)
 
 
-def _table(found: Iterable[Row]) -> Iterator[str]:
-    yield "| wrong quantizer | condition or row | gate | explore: median | 95 % | layers |"
-    yield "|---|---|---|---|---|---|"
-    for row in found:
-        name = row.name.removeprefix(f"{row.condition}:")
-        gate = row.gate or (f"({row.excuse})" if row.excuse else "**survives**")
-        size = row.size or ""
-        yield f"| {name} | `{row.condition}` | {gate} | {row.median} | {row.percentile} | {size} |"
+def _listed(row: Row, made_by: str, release: str) -> Sequence[str]:
+    """Return a line of the table of all wrong quantizers."""
+    gate = row.gate or (f"({row.excuse})" if row.excuse else "")
+    name = row.name.removeprefix(f"{row.condition}:")
+    size = str(row.size or "")
+    return name, made_by, release, row.condition, gate, row.median, row.percentile, size
 
 
 def false_findings(given: argparse.Namespace) -> Iterator[str]:
@@ -403,12 +395,14 @@ def mutated(given: argparse.Namespace) -> Iterator[str]:
 PARTS: Mapping[str, Callable[[argparse.Namespace], Iterator[str]]] = {
     "kills": kills,
     "releases": kills_of_releases,
+    "machine": prove_machine.by_machine,
     "accusations": false_findings,
     "coverage": covered,
     "blindness": blind,
     "validity": valid,
     "determinism": same,
     "mutants": mutated,
+    "speed": prove_machine.speed,
 }
 
 
@@ -424,12 +418,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--runs", type=int, default=100, help="runs of the same gate")
     parser.add_argument("--sample", type=int, default=0, help="number of mutants; default: all")
+    parser.add_argument("--mistakes", type=int, default=0, help="mistakes by machine; default: all")
+    parser.add_argument("--examples", type=int, default=2000, help="that explore draws for each")
     parser.add_argument(
         "--python", action="append", default=[], help="another Python that has pytest-amct"
     )
-    parser.add_argument("--write", action="store_true", help=f"also write docs/{PAGE.name}")
+    parser.add_argument("--write", action="store_true", help="also write docs/proof.md")
     given = parser.parse_args(arguments)
-    given.framework, given.failed = given.framework or list(FRAMEWORKS), False
+    given.framework, given.failed, given.rows = given.framework or list(FRAMEWORKS), False, []
     made: dict[str, str] = {}
     for name, part in PARTS.items():
         if given.part in (name, "all"):
@@ -439,19 +435,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 lines.append(line)
             made[lines[0]] = "\n".join(lines[1:]).strip()
     if given.write:
-        write(made)
+        proof_page.write(made, given.rows)
     return int(given.failed)
-
-
-def write(made: Mapping[str, str]) -> None:
-    """Write sections into the page, in place of those with the same title."""
-    text = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
-    known = re.split(r"^(## .*)$", text, flags=re.MULTILINE)
-    sections = dict(zip(known[1::2], (body.strip() for body in known[2::2]), strict=True))
-    title = "# What the suite proves about itself"
-    title += "\n\n`python tests/tools/prove.py all --write` writes this page."
-    parts = [f"{name}\n\n{body}" for name, body in {**sections, **made}.items()]
-    PAGE.write_text("\n\n".join([title, *parts]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

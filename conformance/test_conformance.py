@@ -51,8 +51,10 @@ def test_quantizes_something(runner: Runner, report: Report, framework: str) -> 
 
 def test_metamorphic(explorer: Explorer, report: Report, change: str) -> None:
     """A change that no table distinguishes changes no decision."""
-    group = str(ConditionId(METAMORPHIC, "onnx", change))
-    report(explorer.everywhere(lambda mine: mine.check_metamorphic(change), group))
+    framework, _, name = change.rpartition("/")
+    group = str(ConditionId(METAMORPHIC, framework or "onnx", name))
+    check = lambda mine: mine.check_metamorphic(name, framework or "onnx")  # noqa: E731
+    report(explorer.everywhere(check, group))
 
 
 def test_explore(explorer: Explorer, report: Report, condition: str) -> None:

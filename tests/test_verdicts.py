@@ -21,6 +21,7 @@ from pytest_amct.verdicts import (
     Policy,
     Record,
     judge_layer,
+    left_in_float,
     not_quantized,
 )
 
@@ -273,6 +274,11 @@ def test_a_layer_that_is_left_in_float_only_with_a_variation_is_found() -> None:
     words = "1 of 2 quantizable layers of uniform/onnx/Gemm were left in float: one+bias"
     assert found("r@one+bias", "r@one:chain+bias") == [words]
     assert found("r@one+bias", "r@one+other") == []
+
+
+def test_the_name_of_a_model_has_no_variations() -> None:
+    record = replace(judged(gemm(), Decision.float()), case="a+b.onnx")
+    assert left_in_float([record]) == {"uniform/onnx/Gemm": {"a+b.onnx": [record]}}
 
 
 def test_layers_left_in_float_fail_in_a_required_row() -> None:

@@ -33,7 +33,7 @@ _RANKS: Deviations = {
 """Constant second factors whose rank is not 2, in other forms."""
 
 _SECOND_FACTORS = (
-    *("input-shape", "input-concat-third", "input-indices", "input-condition", "input-bound"),
+    *("input-concat-third", "input-indices", "input-condition", "input-bound"),
     *("random-shuffle", "iterator-sync"),
 )
 """Further sources of a second factor."""

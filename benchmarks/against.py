@@ -21,9 +21,10 @@ from statistics import median
 
 from measured import Measured, show
 
+from pytest_amct.frameworks import FRAMEWORKS
+
 ROOT = Path(__file__).parents[1]
 OLD = "372308a"
-FRAMEWORKS = ("onnx", "tensorflow", "caffe")
 ROUNDS = 5
 
 WHAT = {

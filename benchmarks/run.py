@@ -101,8 +101,8 @@ def reference_gate() -> Measured:
 
     spec, reference = load_spec(), load_quantizer("reference")
     settings = Settings("reference", max_examples=0, frameworks=("onnx",))
-    groups = Runner(reference, spec, settings).gate.groups
-    declared = frozenset({*reference.schemes, *reference.settings} - {"uniform"})
+    whole = Runner(reference, spec, settings).gate
+    groups, declared = whole.groups, whole.declared
     cases = [c for g in catalog.groups(declared) for c in catalog.gate_cases(g, declared)]
     models = [case.build().model for case in cases]
 

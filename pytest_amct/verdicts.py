@@ -332,14 +332,13 @@ def left_in_float(records: Iterable[Record]) -> dict[str, dict[str, list[Record]
     layer that cannot be told may have been quantized, so its group is never not-quantized.
     """
     told = [
-        record
+        (record.row, record.varied, record)
         for record in records
         if record.expected and record.row is not None and (record.is_known or record.untold)
     ]
-    contexts = {(record.row, record.varied, record.context) for record in told}
+    contexts = {(row, own, record.context) for row, own, record in told}
     rows: dict[str, dict[str, list[Record]]] = {}
-    for record in told:
-        row, own = str(record.row), record.varied
+    for row, own, record in told:
         both = (row, own, "") in contexts and (row, own, CHAIN) in contexts
         rows.setdefault(row, {}).setdefault(own if both else record.deviation, []).append(record)
     return {

@@ -14,6 +14,7 @@ from pytest_amct.cases.asked import is_asked
 from pytest_amct.cases.caffe.source import CaffeSource
 from pytest_amct.cases.deviations import STANDING
 from pytest_amct.cases.drawing import (
+    Features,
     base_of,
     draw_deviation,
     drawn_changes,
@@ -133,9 +134,12 @@ def layer_variations(framework: str) -> Mapping[str, LayerVariation]:
     return source_of(framework).layer_variations
 
 
-def varied(plan: Plan, name: str, framework: str) -> Plan | None:
-    """Return a plan with a layer variation, ``None`` if the variation does not apply to it."""
-    change = layer_variations(framework)[name](plan)
+def varied(plan: Plan, deviation: str, name: str, framework: str) -> Plan | None:
+    """Return the plan of a deviation with a layer variation, ``None`` if it does not apply.
+
+    None applies to drawn deviations, which spell everything in their names.
+    """
+    change = None if is_drawn(deviation) else layer_variations(framework)[name](plan)
     return None if change is None else plan.with_(change)
 
 
@@ -159,7 +163,7 @@ def make_case(
     for drawn in _drawn(group, deviation):
         plan = plan.with_(drawn)
     for name in (v for v in variations if v in of_layers):
-        found_plan = None if is_drawn(deviation) else varied(plan, name, framework)
+        found_plan = varied(plan, deviation, name, framework)
         if found_plan is None:
             raise UsageError(f"{name!r} does not apply to {group}@{deviation}: leave it out")
         plan = found_plan
@@ -178,14 +182,22 @@ def changes_of(group: str, deviation: str) -> Changes:
     return found[base]
 
 
+def _listed(group: str, deviation: str) -> Plan:
+    """Return the plan of a listed deviation, or of the one of which a drawn one is made."""
+    return _group(group).default.with_(changes_of(group, deviation))
+
+
+def _features(group: str) -> Features:
+    return source_of(framework_of(group)).features
+
+
 @lru_cache(maxsize=4096)
 def _drawn(group: str, deviation: str) -> tuple[Changes, ...]:
     """Return what the name of a drawn deviation changes besides."""
     if not is_drawn(deviation):
         return ()
-    plan = _group(group).default.with_(changes_of(group, deviation))
     try:
-        return tuple(drawn_changes(deviation, plan, source_of(framework_of(group)).features))
+        return tuple(drawn_changes(deviation, _listed(group, deviation), _features(group)))
     except ValueError as error:
         raise UsageError(f"{group}@{deviation} is not a case: {error}") from None
 
@@ -201,10 +213,8 @@ def draw(group: str, base: str, numbers: Sequence[int], newest: int) -> str:
 
     It is made of the listed deviation `base`, and may be that one itself.
     """
-    plan = _group(group).default.with_(changes_of(group, base))
-    features = source_of(framework_of(group)).features
     always = "source" if ConditionId.parse(group).name in _ABOUT_SOURCES else ""
-    return draw_deviation(base, plan, features, numbers, newest, always)
+    return draw_deviation(base, _listed(group, base), _features(group), numbers, newest, always)
 
 
 def smaller_deviations(group: str, deviation: str) -> Iterator[str]:
@@ -212,8 +222,7 @@ def smaller_deviations(group: str, deviation: str) -> Iterator[str]:
 
     Not all of them are names of deviations.
     """
-    plan = _group(group).default.with_(changes_of(group, deviation))
-    yield from smaller_names(deviation, plan, source_of(framework_of(group)).features)
+    yield from smaller_names(deviation, _listed(group, deviation), _features(group))
 
 
 def _write(source: CaseSource, plan: Plan) -> Built:
@@ -236,7 +245,7 @@ def with_variation(case: Case, name: str) -> Case | None:
     names, framework = (*case.variations, name), framework_of(case.group)
     if name not in layer_variations(framework):  # model variations apply before the deviation
         return make_case(case.group, case.deviation, case.context, names)
-    plan = None if is_drawn(case.deviation) else varied(case.plan, name, framework)
+    plan = varied(case.plan, case.deviation, name, framework)
     return None if plan is None else replace(case, plan=plan, variations=names)
 
 

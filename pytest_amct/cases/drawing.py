@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_amct.cases.choices import Choices
-from pytest_amct.cases.plan import Changes, Plan
+from pytest_amct.cases.plan import Branch, Changes, Plan
 from pytest_amct.cases.trees import STORED, Language, Spec
 
 _SIGN = "~"
@@ -132,6 +132,12 @@ class Tree:
 def around(choices: Choices, value: int, options: int) -> int:
     """Return a number from 1 to `options`, `value` if the drawn number is 0."""
     return 1 + (value - 1 + choices.number(options)) % options
+
+
+def branches(choices: Choices, known: Sequence[Branch]) -> tuple[Branch, ...]:
+    """Return up to three different branches."""
+    found = [choices.of((None, *known)) for _ in range(3)]
+    return tuple(branch for branch in dict.fromkeys(found) if branch)
 
 
 def base_of(deviation: str) -> str:

@@ -150,8 +150,8 @@ def plan_of(group: str, deviation: str) -> Plan:
 @lru_cache(maxsize=2048)
 def _varied(group: str, deviation: str, variations: tuple[str, ...]) -> Plan:
     plan = plan_of(group, deviation)
-    for name in variations if not is_drawn(deviation) else ():
-        plan = catalog.varied(plan, name, framework_of(group)) or plan
+    for name in variations:
+        plan = catalog.varied(plan, deviation, name, framework_of(group)) or plan
     return plan
 
 

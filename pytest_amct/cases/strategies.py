@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from pytest_amct.cases import catalog
 from pytest_amct.cases.choices import Choices
-from pytest_amct.cases.drawing import is_drawn
 from pytest_amct.cases.naming import EXPLORED
 from pytest_amct.cases.networks import (
     AnyCase,
@@ -50,7 +49,6 @@ def _case(
 ) -> Case:
     """Return a case in that context if it fits there, with the variations that are compatible."""
     of_layers = catalog.layer_variations(framework_of(group))
-    names = [name for name in names if name not in of_layers or not is_drawn(deviation)]
     of_model = sorted(name for name in names if name not in of_layers)
     context = context if context in catalog.contexts(group, deviation) else "plain"
     case = catalog.make_case(group, deviation, context, (*opset, *of_model))

@@ -46,6 +46,15 @@ class Spec(NamedTuple):
         return Spec(shape, self.dtype)
 
 
+FLOATS = ("float32", "float16", "float64")
+"""Element types that nearly all operators take."""
+
+
+def is_float(spec: Spec) -> bool:
+    """Return whether a tensor holds any floats, of a type that nearly all operators take."""
+    return spec.dtype in FLOATS and spec.values is None
+
+
 class Step(NamedTuple):
     """How to make a tensor: what it needs, and a function that adds the operator to a graph."""
 

@@ -12,7 +12,6 @@ hand is explored in the test of its condition.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -29,7 +28,7 @@ from eager_quantizers import (
     differences,
     looked_at,
 )
-from machine_mistakes import Tried, mistakes_of, try_all
+from machine_mistakes import Tried, mistakes_of, parser, try_all
 from mistakes import Mistake
 from pytest_amct.fixtures.misreadings import WrongQuantizer
 from pytest_amct.fixtures.wrong_caffe import WRONG_CAFFE
@@ -185,13 +184,19 @@ def groups_of(framework: str, tried: Tried) -> list[str]:
     return [g for g in every if ConditionId.parse(g).restricts == parsed.restricts]
 
 
+def look_for(framework: str, tried: Sequence[Tried], count: int) -> list[Sought]:
+    """Look for mistakes in the examples of the tests that assert what they break."""
+    sought = [Sought(one, groups_of(framework, one)) for one in tried]
+    seek(framework, sought, count)
+    return sought
+
+
 def by_machine(framework: str, sample: int, models: int, count: int) -> str:
     """Return the rates of mistakes by machine, and those that explore does not find."""
     tried = try_all(framework, mistakes_of(framework, sample), models)
     lines = []
     for kind in ("killed", "survivor"):
-        sought = [Sought(t, groups_of(framework, t)) for t in tried if t.kind == kind]
-        seek(framework, sought, count)
+        sought = look_for(framework, [t for t in tried if t.kind == kind], count)
         lines.append(_told(f"{framework}, {kind}", sought))
         print(lines[-1], file=sys.stderr, flush=True)
     return "\n".join(lines)
@@ -239,15 +244,10 @@ def by_hand(framework: str, count: int) -> str:
 
 def main() -> int:
     """Print the rates of the frameworks."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--framework", choices=FRAMEWORKS, action="append")
-    parser.add_argument("--sample", type=int, default=0, help="number of mistakes; 0 = all")
-    parser.add_argument("--models", type=int, default=1000, help="random models for survivors")
-    parser.add_argument("--examples", type=int, default=2000, help="examples of each test")
-    parser.add_argument("--by-hand", action="store_true", help="wrong quantizers by hand instead")
-    given = parser.parse_args()
+    told = parser(__doc__, 1000)
+    told.add_argument("--examples", type=int, default=2000, help="examples of each test")
+    told.add_argument("--by-hand", action="store_true", help="wrong quantizers by hand instead")
+    given = told.parse_args()
     for framework in given.framework or FRAMEWORKS:
         if given.by_hand:
             print(by_hand(framework, given.examples), flush=True)

@@ -223,15 +223,20 @@ def told(framework: str, found: Sequence[Tried]) -> str:
     return "\n".join(lines)
 
 
+def parser(description: str | None, models: int) -> argparse.ArgumentParser:
+    """Return a parser of what every run on mistakes is told; `models` is a default."""
+    made = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--framework", choices=FRAMEWORKS, action="append")
+    made.add_argument("--sample", type=int, default=0, help="number of mistakes; 0 = all")
+    made.add_argument("--models", type=int, default=models, help="number of random models")
+    return made
+
+
 def main() -> int:
     """Try the mistakes of the frameworks and print what survives."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--framework", choices=FRAMEWORKS, action="append")
-    parser.add_argument("--sample", type=int, default=0, help="number of mistakes; 0 = all")
-    parser.add_argument("--models", type=int, default=100_000, help="number of random models")
-    given = parser.parse_args()
+    given = parser(__doc__, 100_000).parse_args()
     for framework in given.framework or FRAMEWORKS:
         found = try_all(framework, mistakes_of(framework, given.sample), given.models)
         print(told(framework, found), flush=True)

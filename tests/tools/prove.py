@@ -227,11 +227,8 @@ def kills(given: argparse.Namespace) -> Iterator[str]:
             f" {max(medians):g}, and the 95th percentile is at most {most}. Each network is shrunk"
             " to the fewest layers that show the mistake."
         )
-    made_by = dict.fromkeys(names, "hand")
-    given.rows += [
-        _listed(row, made_by.get(row.name, "rule"), SPEC.source.removesuffix(".toml"))
-        for row in found
-    ]
+    release = SPEC.source.removesuffix(".toml")
+    given.rows += [_listed(row, names, release) for row in found]
     for row in searched:
         if not row.is_well_explored:
             print(f"explored badly: {row}", file=sys.stderr)
@@ -255,13 +252,13 @@ def kills_of_releases(given: argparse.Namespace) -> Iterator[str]:
         " that the default release does not have."
         f" {len(found) - len(killable)} more do nothing that the document forbids."
     )
-    made_by = dict.fromkeys(names, "hand")
-    given.rows += [_listed(row, made_by.get(row.name, "rule"), release) for release, row in found]
+    given.rows += [_listed(row, names, release) for release, row in found]
     given.failed |= len(killed) < len(killable)
 
 
-def _listed(row: Row, made_by: str, release: str) -> Sequence[str]:
+def _listed(row: Row, by_hand: Sequence[str], release: str) -> Sequence[str]:
     """Return a line of the table of all wrong quantizers."""
+    made_by = "hand" if row.name in by_hand else "rule"
     gate = row.gate or (f"({row.excuse})" if row.excuse else "")
     name = row.name.removeprefix(f"{row.condition}:")
     size = str(row.size or "")

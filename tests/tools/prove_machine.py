@@ -58,8 +58,7 @@ def _tried(framework: str, given: argparse.Namespace) -> list[Tried]:
 
 
 def _explored(framework: str, killed: Sequence[Tried], given: argparse.Namespace) -> float:
-    sought = [explore_rate.Sought(t, explore_rate.groups_of(framework, t)) for t in killed]
-    explore_rate.seek(framework, sought, given.examples)
+    sought = explore_rate.look_for(framework, killed, given.examples)
     for one in sought:
         if one.found is None:
             print(f"explore does not find {one.tried.mistake}", file=sys.stderr)

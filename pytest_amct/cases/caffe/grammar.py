@@ -13,7 +13,7 @@ from typing import Any
 from pytest_amct.cases.caffe.extras import HOLDS
 from pytest_amct.cases.caffe.variations import is_old
 from pytest_amct.cases.choices import Choices
-from pytest_amct.cases.drawing import Feature, Numbers, around
+from pytest_amct.cases.drawing import Feature, Numbers, around, branches
 from pytest_amct.cases.plan import Around, Changes, Plan
 
 _CONVOLUTIONS = ("Convolution", "Deconvolution")
@@ -166,9 +166,7 @@ def _place(plan: Plan, n: Choices) -> Changes | None:
 
 def _elsewhere(plan: Plan, n: Choices) -> Changes | None:
     holds = [b for b in HOLDS if not plan.form or b.holds != "scale"]  # v1 has no Scale layers
-    branches = tuple(n.of((None, *holds)) for _ in range(3))
-    found = tuple(branch for branch in dict.fromkeys(branches) if branch)
-    return {"branches": found} if _is_plain(plan) else None
+    return {"branches": branches(n, holds)} if _is_plain(plan) else None
 
 
 def _stored(plan: Plan, n: Choices) -> Changes | None:

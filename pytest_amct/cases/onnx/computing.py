@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_amct.cases.onnx.builder import GraphBuilder
-from pytest_amct.cases.onnx.steps import exact, is_float, moves, node
-from pytest_amct.cases.trees import Maker, Spec, Step
+from pytest_amct.cases.onnx.steps import exact, moves, node
+from pytest_amct.cases.trees import Maker, Spec, Step, is_float
 
 
 def _reduce(type_: str, before: str = "") -> Maker:

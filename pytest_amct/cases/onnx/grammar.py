@@ -11,7 +11,7 @@ from math import prod
 from typing import Any
 
 from pytest_amct.cases.choices import Choices
-from pytest_amct.cases.drawing import Feature, Numbers, Tree, around
+from pytest_amct.cases.drawing import Feature, Numbers, Tree, around, branches
 from pytest_amct.cases.onnx.extras import HOLDS
 from pytest_amct.cases.onnx.language import language
 from pytest_amct.cases.plan import USUAL_OPSET, Around, Changes, Plan
@@ -188,8 +188,7 @@ def _type(plan: Plan, n: Choices) -> Changes | None:
 
 
 def _elsewhere(plan: Plan, n: Choices) -> Changes | None:
-    branches = tuple(n.of((None, *HOLDS)) for _ in range(3))
-    return {"branches": tuple(b for b in dict.fromkeys(branches) if b)} if _is_new(plan) else None
+    return {"branches": branches(n, [*HOLDS])} if _is_new(plan) else None
 
 
 # --- where its weight comes from ------------------------------------------------------------------

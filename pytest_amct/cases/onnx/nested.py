@@ -8,8 +8,8 @@ from typing import Any
 from onnx import TypeProto, helper
 
 from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder
-from pytest_amct.cases.onnx.steps import exact, is_float, moves, node
-from pytest_amct.cases.trees import Maker, Spec, Step
+from pytest_amct.cases.onnx.steps import exact, moves, node
+from pytest_amct.cases.trees import Maker, Spec, Step, is_float
 
 FUNCTIONS = "local.weights"
 """The domain of functions that a weight passes."""

@@ -16,9 +16,7 @@ from onnx import TensorProto, defs, helper
 
 from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder, value_info
 from pytest_amct.cases.plan import USUAL_OPSET
-from pytest_amct.cases.trees import STORED, Maker, Spec, Step
-
-_FLOATS = ("float32", "float16", "float64")
+from pytest_amct.cases.trees import FLOATS, STORED, Maker, Spec, Step, is_float
 
 
 def exact(
@@ -28,14 +26,9 @@ def exact(
     return Spec((len(values),) if shape is None else shape, dtype, tuple(values))
 
 
-def is_float(spec: Spec) -> bool:
-    """Return whether a tensor holds any floats, of a type that nearly all operators take."""
-    return spec.dtype in _FLOATS and spec.values is None
-
-
 def moves(spec: Spec) -> bool:
     """Return whether a tensor has any values, of a type that operators move."""
-    return spec.values is None and spec.dtype in (*_FLOATS, "int64", "bool")
+    return spec.values is None and spec.dtype in (*FLOATS, "int64", "bool")
 
 
 def _stored(g: GraphBuilder, spec: Spec) -> TensorProto:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder
-from pytest_amct.cases.onnx.steps import exact, is_float, node
-from pytest_amct.cases.trees import Maker, Spec, Step
+from pytest_amct.cases.onnx.steps import exact, node
+from pytest_amct.cases.trees import Maker, Spec, Step, is_float
 
 
 def _cast(dtype: str) -> Maker:

@@ -72,6 +72,11 @@ def _identities(built: Built, rng: Random) -> Trial | None:
             behind[node.name] = f"{node.name}/read"
             made = graph.node.add(name=behind[node.name], op="Identity", input=[node.name])
             made.attr["T"].type = node.attr["dtype"].type
+    return _read_behind(built, graph, behind)
+
+
+def _read_behind(built: Built, graph: Any, behind: Mapping[str, str]) -> Trial | None:
+    """Let all nodes read what was put behind a node, by its name, but for what was put there."""
     added = {*behind.values()}
     for node in graph.node:
         if node.name not in added:
@@ -156,11 +161,7 @@ def _layout(built: Built, rng: Random) -> Trial | None:
             if name in node.attr:
                 entries = [*node.attr[name].list.i]
                 node.attr[name].list.i[:] = [entries[axis] for axis in there]
-    added = {*behind.values()}
-    for node in graph.node:
-        if node.name not in added:
-            node.input[:] = [behind.get(given, given) for given in node.input]
-    return _trial(built, graph) if behind else None
+    return _read_behind(built, graph, behind)
 
 
 def _transposed(graph: Any, name: str, data: str, order: Sequence[int], dtype: int) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_amct.cases.tensorflow.builder import Dtype, GraphBuilder
-from pytest_amct.cases.tensorflow.steps import Make, exact, is_float, moves, node, through
-from pytest_amct.cases.trees import Maker, Spec, Step
+from pytest_amct.cases.tensorflow.steps import Make, exact, moves, node, through
+from pytest_amct.cases.trees import Maker, Spec, Step, is_float
 
 _INT = Dtype("int32")
 

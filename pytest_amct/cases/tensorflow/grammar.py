@@ -11,7 +11,7 @@ from math import prod
 from typing import Any
 
 from pytest_amct.cases.choices import Choices
-from pytest_amct.cases.drawing import Feature, Numbers, Tree, around
+from pytest_amct.cases.drawing import Feature, Numbers, Tree, around, branches
 from pytest_amct.cases.plan import Around, Changes, Plan
 from pytest_amct.cases.tensorflow.extras import HOLDS
 from pytest_amct.cases.tensorflow.language import LANGUAGE
@@ -193,9 +193,7 @@ def _type(plan: Plan, n: Choices) -> Changes | None:
 
 
 def _elsewhere(plan: Plan, n: Choices) -> Changes | None:
-    branches = tuple(n.of((None, *HOLDS)) for _ in range(3))
-    found = tuple(branch for branch in dict.fromkeys(branches) if branch)
-    return {"branches": found} if _is_plain(plan) else None
+    return {"branches": branches(n, [*HOLDS])} if _is_plain(plan) else None
 
 
 def _weight(plan: Plan) -> Spec | None:

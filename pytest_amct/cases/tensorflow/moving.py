@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from math import prod
 
 from pytest_amct.cases.tensorflow.builder import Dtype, GraphBuilder
-from pytest_amct.cases.tensorflow.steps import exact, is_float, moves, node
-from pytest_amct.cases.trees import Maker, Spec, Step
+from pytest_amct.cases.tensorflow.steps import exact, moves, node
+from pytest_amct.cases.trees import Maker, Spec, Step, is_float
 
 _INT = Dtype("int32")
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from pytest_amct.cases.tensorflow.builder import Dtype, Function, GraphBuilder
 from pytest_amct.cases.tensorflow.operators import call
-from pytest_amct.cases.tensorflow.steps import is_float, moves
-from pytest_amct.cases.trees import Maker, Spec, Step
+from pytest_amct.cases.tensorflow.steps import moves
+from pytest_amct.cases.trees import Maker, Spec, Step, is_float
 
 _BOOL = Dtype("bool")
 

@@ -12,9 +12,8 @@ from typing import Any
 
 from pytest_amct.cases.tensorflow.builder import Dtype, GraphBuilder
 from pytest_amct.cases.tensorflow.sources import SOURCES
-from pytest_amct.cases.trees import STORED, Maker, Spec, Step
+from pytest_amct.cases.trees import FLOATS, STORED, Maker, Spec, Step, is_float
 
-_FLOATS = ("float32", "float16", "float64")
 Make = Callable[[GraphBuilder, list[str]], str]
 
 
@@ -25,14 +24,9 @@ def exact(
     return Spec((len(values),) if shape is None else shape, dtype, tuple(values))
 
 
-def is_float(spec: Spec) -> bool:
-    """Return whether a tensor holds any floats, of a type that nearly all operators take."""
-    return spec.dtype in _FLOATS and spec.values is None
-
-
 def moves(spec: Spec) -> bool:
     """Return whether a tensor has any values, of a type that operators move."""
-    return spec.values is None and spec.dtype in (*_FLOATS, "int32", "bool")
+    return spec.values is None and spec.dtype in (*FLOATS, "int32", "bool")
 
 
 def node(op: str, dtype: str, port: int = 0, /, **attributes: Any) -> Make:
@@ -51,7 +45,7 @@ def node(op: str, dtype: str, port: int = 0, /, **attributes: Any) -> Make:
 
 def _w(spec: Spec) -> Step:
     def make(g: GraphBuilder, inputs: list[str]) -> str:
-        if spec.dtype in _FLOATS and spec.values is None:
+        if spec.dtype in FLOATS and spec.values is None:
             return g.constant(spec.shape, spec.dtype)
         values = spec.values or (1,)
         whole = values * prod(spec.shape) if len(values) == 1 else values
@@ -132,7 +126,7 @@ def through(g: GraphBuilder, ops: Sequence[str], data: str, dtype: str) -> str:
     return data
 
 
-def _same(op: str, shapes: Callable[[Spec], list[Spec]], dtypes: Sequence[str] = _FLOATS) -> Maker:
+def _same(op: str, shapes: Callable[[Spec], list[Spec]], dtypes: Sequence[str] = FLOATS) -> Maker:
     def maker(spec: Spec) -> Step | None:
         def make(g: GraphBuilder, inputs: list[str]) -> str:
             dtype = spec.dtype

@@ -97,7 +97,7 @@ input-call-twice random-zero-seeds"""
 FEW_PLACED = "input-in-nested input-reversed input-identity-scopes"
 PLACED_FED = f"""{FEW_PLACED} input-in-function input-mul-second-in-if input-five-hops-reversed
 input-split-ports"""
-ONE_FED = """input-shape input-order input-concat-third input-concat-axis input-split-axis
+ONE_FED = """input-order input-concat-third input-concat-axis input-split-axis
 input-indices input-gather-axis input-condition input-else input-begin input-size input-steps
 input-multiples input-paddings input-fill-shape input-broadcast-shape input-bound
 input-last-of-three input-times-variable input-dequantize-range
@@ -129,7 +129,7 @@ SECOND = (
     f"""{SOURCES_FED} {LONG_FED} {FACTORS} input-reversed input-identity-scopes
     input-split-ports rank-3-identity-twelve rank-3-expanded rank-3-stacked rank-3-reshape-splat
     rank-3-reshape-content rank-3-reshape-long-content rank-5 rank-3-reversed rank-3-in-call
-    input-shape input-concat-third input-indices input-condition input-bound random-shuffle
+    input-concat-third input-indices input-condition input-bound random-shuffle
     iterator-sync""",
     f"{OPEN_FACTORS} forty-hops many-moves many-sums call-nested call-second",
 )

@@ -97,6 +97,22 @@ def test_the_onnx_wheel_contains_networks() -> None:
     assert len(LIGHT) >= 5
 
 
+def test_two_symbols_in_a_function_are_not_taken_for_one() -> None:
+    """The size of the sum of a vector of n and one of m numbers is not known: one may be 1."""
+    model = onnx.parser.parse_model("""
+        <ir_version: 8, opset_import: ["": 17, "local": 1]>
+        g (float[1, 3, 8, 8] x, float[n] a, float[m] b) => (float y) { y = local.f (x, a, b) }
+        <domain: "local", opset_import: ["": 17]>
+        f (x, a, b) => (y) {
+            sum = Add (a, b)
+            size = Shape (sum)
+            weight = ConstantOfShape (size)
+            y = Conv (x, weight)
+        }""")
+    for number in range(7):
+        assert differences(model, few(number)) == [], number
+
+
 @pytest.mark.slow
 @settings(
     max_examples=FUZZ,

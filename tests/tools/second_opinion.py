@@ -36,7 +36,7 @@ SAME_TYPE = set(
     "GlobalAveragePool GlobalMaxPool MatMul Max MaxPool Min Mul Pad Pow Reshape Slice Split "
     "Squeeze Sub Sum Unsqueeze Where".split()
 )
-Shape = tuple[int | str | None, ...]  # a number, "symbolic", or None = not determined
+Shape = tuple[int | str | None, ...]  # a number, a symbol's name, or None = not determined
 Typed = tuple[int | None, Shape | None]  # element type and shape
 Key = tuple[str, str, str]
 Bindings = dict[str, AttributeProto | None]  # None = absent; a missing name is unknown
@@ -191,7 +191,7 @@ def types_of(infos: Iterable[onnx.ValueInfoProto]) -> dict[str, Typed]:
             if dim.HasField("dim_value") and dim.dim_value >= 0:
                 shape.append(dim.dim_value)
             elif dim.dim_param and not dim.dim_param.startswith("unk__"):
-                shape.append("symbolic")
+                shape.append(dim.dim_param)
             else:  # absent, or a name that shape inference made up for an undetermined dimension
                 shape.append(None)
         known = tuple(shape) if tensor.HasField("shape") else None
@@ -426,8 +426,7 @@ class Reader:
         model.graph.value_info.extend(function.value_info)
         for formal, value in zip(function.input, inputs, strict=True):
             if value.dtype is not None:
-                dims = value.shape and ["N" if dim == "symbolic" else dim for dim in value.shape]
-                info = onnx.helper.make_tensor_value_info(formal, value.dtype, dims)
+                info = onnx.helper.make_tensor_value_info(formal, value.dtype, value.shape)
                 model.graph.input.append(info)
         return infer(model).graph
 
@@ -516,10 +515,10 @@ class Reader:
 
 def shape_status(node: NodeProto, value: Value) -> str:
     shape = value.shape or ()
-    if node.op_type == "Shape" and "symbolic" in shape:
+    if node.op_type == "Shape":
         start, end = setting(node, "start", 0), setting(node, "end", len(shape))
         shape = () if start is None or end is None else shape[int(start) : int(end)]
-    return DYNAMIC if "symbolic" in shape else UNKNOWN
+    return DYNAMIC if any(isinstance(dim, str) for dim in shape) else UNKNOWN
 
 
 def training_status(layer: Layer) -> str | None:
@@ -536,12 +535,12 @@ def training_status(layer: Layer) -> str | None:
 
 
 def known_entries(first: Shape | None, second: Shape | None) -> Shape | None:
-    """Merge two descriptions of a shape: each entry is a number, else "symbolic", else None."""
+    """Merge two descriptions of a shape: each entry is a number, else a symbol, else None."""
     if first is None or second is None or len(first) != len(second):
         return second if first is None else first
     pairs = zip(first, second, strict=True)
     return tuple(
-        b if a is None or (isinstance(b, int) and a == "symbolic") else a for a, b in pairs
+        b if a is None or (isinstance(b, int) and isinstance(a, str)) else a for a, b in pairs
     )
 
 

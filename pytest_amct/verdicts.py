@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -18,17 +18,7 @@ from pytest_amct.request_options import RequestOptions
 from pytest_amct.tables.answers import answer, find_row, ir_types
 from pytest_amct.tables.model import Answer, Row, Scheme, Spec, Treatment, condition_id
 from pytest_amct.tables.rows import takes_data_only
-
-Kind = Literal[
-    "over-quantized",
-    "not-quantized",
-    "errored",
-    "crashed",
-    "timed-out",
-    "invalid-output",
-    "unstable",
-    "corrupted",
-]
+from pytest_amct.waivers import Kind, Waiver
 
 ENDED = ("crashed", "timed-out")
 """Kinds and statuses of calls that crashed or timed out."""
@@ -37,6 +27,9 @@ Decided = Literal["quantized", "float", "unmatched", "unknown"]
 
 ROW_WIDE = frozenset({"not-quantized"})
 """Kinds whose `condition` is the id of a row."""
+
+Key = tuple[Kind, str, str, str]
+"""What makes findings of two runs the same one: kind, condition, case and layer."""
 
 NEIGHBOURS = "quantized neighbours explain the same result"
 """Why a form cannot tell what was done to a layer whose evidence is inferred."""
@@ -57,6 +50,18 @@ class Finding:
     row: str | None = None
     #: path of the saved model, relative to the report
     model: str | None = None
+    #: why it is accepted, if it is waived
+    reason: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """The identity of the finding, see `key_of`."""
+        return key_of(self.kind, self.condition, self.case, self.layer)
+
+
+def key_of(kind: Kind, condition: str, case: str, layer: str) -> Key:
+    """Return the identity of a finding. A whole row has one, whatever case shows it."""
+    return (kind, condition, "", "") if kind in ROW_WIDE else (kind, condition, case, layer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,13 @@ class Policy:
     strict: bool = False
     required_rows: tuple[str, ...] = ()
     float_rows: tuple[str, ...] = ()
-    waivers: Mapping[str, str] = field(default_factory=dict)
+    waivers: tuple[Waiver, ...] = ()
+    #: violations of an earlier run, which fail no test
+    known: frozenset[Key] = frozenset()
+
+    def fails(self, finding: Finding) -> bool:
+        """Return whether a finding fails its test: it is a violation, and not a known one."""
+        return finding.status == "failed" and finding.key not in self.known
 
     def is_required(self, row: str | None) -> bool:
         """Return whether the repository promises to quantize the row."""
@@ -120,17 +131,16 @@ class Policy:
         """Return whether the row is left in float on purpose."""
         return row is not None and any(matches(row, p) for p in self.float_rows)
 
-    def waiver(self, finding: Finding) -> str | None:
-        """Return the pattern of the waiver that matches a finding, ``None`` if there is none."""
-        for pattern in self.waivers:
-            if matches(finding.condition, pattern) or matches(finding.case, pattern):
-                return pattern
-        return None
+    def waiver(self, finding: Finding) -> Waiver | None:
+        """Return the waiver that covers a finding, ``None`` if none does."""
+        about = finding.kind, finding.condition, finding.case
+        return next((waiver for waiver in self.waivers if waiver.covers(*about)), None)
 
     def apply(self, finding: Finding) -> Finding:
         """Return the finding with the status that this policy gives it."""
-        if self.waiver(finding) is not None:
-            return replace(finding, status="waived")
+        waiver = self.waiver(finding)
+        if waiver is not None:
+            return replace(finding, status="waived", reason=waiver.reason)
         if self.strict and finding.status == "warned":
             return replace(finding, status="failed")
         return finding
@@ -368,7 +378,9 @@ def not_quantized(records: Iterable[Record], policy: Policy) -> list[Finding]:
         status: Level = "failed" if policy.is_required(row) else "warned"
         names = ", ".join(sorted(d.partition("@")[2] for d in left if is_case(d))[:8])
         count = f"{len(left)} of {len(by_deviation)} quantizable layers of {row}"
-        message = f"{count} were left in float: {names}"
+        refused = sum(all(r.status == "refused" for r in found) for found in left.values())
+        done = "left in float or refused" if refused else "left in float"
+        message = f"{count} were {'refused' if refused == len(left) else done}: {names}"
         first = left[shown][0]
         finding = Finding("not-quantized", row, first.case, first.layer, status, message, row=row)
         findings.append(policy.apply(finding))

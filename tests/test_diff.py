@@ -29,6 +29,7 @@ from pytest_amct.tables.comparing import compare, row_ids, variants
 from pytest_amct.tables.kinds import KINDS
 from pytest_amct.tables.loader import LATEST_RELEASE, load_spec, published, read_document
 from pytest_amct.tables.model import Spec
+from pytest_amct.waivers import Waiver
 
 ROOT = Path(__file__).parents[1]
 NOTHING = Declared("", (), (), {})
@@ -209,7 +210,7 @@ def test_settings_of_a_row_that_was_not_seen_are_compared_without_its_forms() ->
 
 
 def test_the_json_form_follows_its_schema() -> None:
-    declared = Declared("x.ini", ("uniform/*",), ("*",), {"*": "all of it"})
+    declared = Declared("x.ini", ("uniform/*",), ("*",), (Waiver("uniform/onnx/Conv", "known"),))
     validator = jsonschema.Draft202012Validator(schema("diff"))
     fixed = (load_spec("latest"), load_spec())
     for before, after in [*product(fixed, SPECS.values()), *product(SPECS.values(), fixed)]:
@@ -303,17 +304,32 @@ INI = """
 addopts = "--no-such-option"
 amct_required_rows = ["uniform/onnx/*"]
 amct_float_rows = ["uniform/tensorflow/Add", "uniform/caffe/*"]
-amct_waivers = [
-    "uniform/onnx/MatMul/second_input the tool has no other kernel",
-    "uniform/tensorflow/BatchMatMulV2/weight_source@input:chain known",
-    "uniform/onnx/Gemm/trans_a known",
-]
+amct_waivers = "accepted.toml"
+"""
+
+WAIVERS = """
+[[waiver]]
+id = "uniform/onnx/MatMul/second_input"
+reason = "the tool has no other kernel"
+owner = "anna"
+
+[[waiver]]
+id = "uniform/tensorflow/BatchMatMulV2/weight_source@input:chain"
+reason = "known"
+owner = "anna"
+until = 2001-01-01
+
+[[waiver]]
+id = "uniform/onnx/Gemm/trans_a"
+reason = "known"
+owner = "anna"
 """
 
 
 @pytest.fixture
 def declaring(tmp_path: Path) -> Path:
     (tmp_path / "pyproject.toml").write_text(INI)
+    (tmp_path / "accepted.toml").write_text(WAIVERS)
     (tmp_path / "conftest.py").write_text("raise SystemExit('imported')")
     return tmp_path
 
@@ -344,7 +360,7 @@ def test_which_settings_a_change_concerns(
 
 def test_a_folder_without_an_ini_file_declares_nothing(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    assert read_declared(tmp_path) == Declared(str(tmp_path / "pytest.ini"), (), (), {})
+    assert read_declared(tmp_path) == Declared(str(tmp_path / "pytest.ini"), (), (), ())
 
 
 def test_markdown(capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion) -> None:
@@ -477,7 +493,7 @@ def test_errors_are_one_sentence_with_the_nearest(
 @pytest.mark.parametrize(
     ("ini", "message"),
     [
-        ("amct_waivers = uniform/onnx/Gemm", "amct_waivers: 'uniform/onnx/Gemm' gives no reason"),
+        ("amct_waivers = accepted.toml", "no such file: create it"),
         ("minversion = 99", "requires pytest-99"),
     ],
 )

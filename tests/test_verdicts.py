@@ -24,6 +24,7 @@ from pytest_amct.verdicts import (
     left_in_float,
     not_quantized,
 )
+from pytest_amct.waivers import Waiver
 
 SPEC = load_spec()
 
@@ -36,10 +37,28 @@ def judged(layer: Layer, decision: Decision | Outcome, **asked: object) -> Recor
 
 def test_the_waiver_that_matches_applies() -> None:
     finding = Finding("over-quantized", "uniform/onnx/Gemm/trans_a", "case", "n", "failed", "words")
-    policy = Policy(waivers={"uniform/caffe/*": "no", "uniform/onnx/*": "known"})
-    assert policy.waiver(finding) == "uniform/onnx/*"
-    assert policy.apply(finding).status == "waived"
-    assert replace(policy, waivers={"x": "no"}).apply(finding) == finding
+    other, mine = Waiver("uniform/onnx/Gemm", "no"), Waiver("uniform/onnx/Gemm/trans_a", "known")
+    policy = Policy(waivers=(other, mine))
+    assert policy.waiver(finding) == mine
+    assert policy.apply(finding) == replace(finding, status="waived", reason="known")
+    for nothing in (other, replace(mine, kind="errored"), replace(mine, id="uniform/onnx/Gemm/*")):
+        assert Policy(waivers=(nothing,)).apply(finding) == finding
+    for again in (replace(mine, kind="over-quantized"), replace(mine, id="case")):
+        assert Policy(waivers=(again,)).waiver(finding) == again
+
+
+def test_a_violation_fails_unless_an_earlier_run_has_it() -> None:
+    violation = Finding("over-quantized", "uniform/onnx/Gemm", "case", "n", "failed", "words")
+    assert Policy().fails(violation)
+    assert not Policy().fails(replace(violation, status="warned"))
+    known = Policy(known=frozenset({violation.key}))
+    assert not known.fails(replace(violation, message="other words"))
+    for change in ({"kind": "errored"}, {"condition": "x"}, {"case": "x"}, {"layer": "x"}):
+        assert known.fails(replace(violation, **change))
+    # A row that is left in float is the same finding, whatever case shows it.
+    row = replace(violation, kind="not-quantized")
+    elsewhere = replace(row, case="another", layer="m")
+    assert not Policy(known=frozenset({row.key})).fails(elsewhere)
 
 
 def test_quantizing_a_layer_of_a_float_row_warns() -> None:
@@ -305,7 +324,7 @@ def test_not_quantized_layers_are_expected_and_decided_and_reported_by_row() -> 
 
     def found(*names: str, **changes: object) -> list[Finding]:
         contexts = [f"{name}{context}" for name in names for context in ("", ":chain")]
-        records = [replace(left, case=case, **changes) for case in contexts]  # type: ignore[arg-type]
+        records = [replace(left, case=case, **changes) for case in contexts]
         kept = replace(left, case="a@kept", row="a/row/first", decided="quantized")
         return not_quantized([kept, replace(kept, case="a@kept:chain"), *records], Policy())
 

@@ -268,15 +268,15 @@ def _in_english(found: Comparison) -> Iterator[Line]:
 def touches(found: Comparison, declared: Declared) -> Iterator[tuple[str, str, dict[str, str]]]:
     """Yield the settings of a repository that a change concerns: key, pattern, ids and changes."""
     ids = found.touched
-    for pattern in declared.waivers:
-        wanted = condition_of(pattern)
+    for waiver in declared.waivers:
+        wanted = condition_of(waiver.id)
         hits = {
             id_: change
             for id_, change in ids.items()
-            if matches(id_, wanted) or (change != "changed" and is_within(wanted, id_))
+            if id_ == wanted or (change != "changed" and is_within(wanted, id_))
         }
         if hits:
-            yield "amct_waivers", pattern, hits
+            yield "amct_waivers", waiver.id, hits
     rows = {id_: change for id_, change in ids.items() if ConditionId.parse(id_).is_row}
     for key, patterns in (
         ("amct_required_rows", declared.required_rows),

@@ -10,7 +10,8 @@ from typing import Any
 from pytest_amct.ids import condition_of
 from pytest_amct.options import Settings
 from pytest_amct.processes.journal import Remains
-from pytest_amct.verdicts import Finding, Kind, Policy, Record
+from pytest_amct.verdicts import Finding, Policy, Record
+from pytest_amct.waivers import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class Collected:
     stopped: dict[str, str] = field(default_factory=dict)
     #: the results under other releases, by the name of their table file
     others: dict[str, Collected] = field(default_factory=dict)
+    #: seconds of the calls, by case
+    seconds: dict[str, float] = field(default_factory=dict)
     #: for a run of given models: how many layers of each were judged
     models: list[dict[str, Any]] = field(default_factory=list)
 
@@ -87,12 +90,28 @@ class Collected:
         self.examples += result["examples"]
         self.newest_opset = result["newest_opset"] or self.newest_opset
         self.stopped |= result["stopped"]
+        self.seconds |= result.get("seconds", {})
         self.models += [result["model"]] if result["model"] else []
         self._records(result["records"])
         for values in result["findings"]:
             self._finding(Finding(**values))
         for name, other in result["others"].items():
             self.others.setdefault(name, Collected()).add(other)
+
+    def values(self) -> dict[str, Any]:
+        """Return the results, sorted, as the values of one result that `add` takes.
+
+        What is said of given models is left out.
+        """
+        return {
+            "records": [values_of(self.records[key]) for key in sorted(self.records)],
+            "findings": [asdict(self.findings[key]) for key in sorted(self.findings)],
+            "examples": self.examples,
+            "newest_opset": self.newest_opset,
+            "stopped": self.stopped,
+            "model": None,
+            "others": {name: other.values() for name, other in self.others.items()},
+        }
 
     def add_remains(
         self, remains: Remains, quantizer: str, ended: str = "", *, accused: bool = True

@@ -1,6 +1,7 @@
 """Types of values in TOML and JSON files: check a value, and describe a type in words.
 
-A type is a Python type, ``list[...]`` of one, a ``Literal``, or a ``range`` of integers.
+A type is a Python type, a union of some, ``list[...]`` of one, a ``Literal``, or a ``range`` of
+integers.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ _WORDS = {
     bool: ("true or false", "true or false"),
     dict: ("a table", "tables"),
     list: ("a list", "lists"),
+    type(None): ("null", "null"),
 }
 
 
@@ -37,9 +39,9 @@ def describe(kind: Any, table: str = "a table") -> str:
         return f"an integer from {kind[0]} to {kind[-1]}"
     if get_origin(kind) is list:
         (entry,) = get_args(kind)
-        if entry in _WORDS:
+        if entry in _WORDS and (entry is not dict or table == "a table"):
             return f"a list of {_WORDS[entry][1]}"
-        return f"a list, each entry {describe(entry)}"
+        return f"a list, each entry {describe(entry, table)}"
     allowed = get_args(kind)
     if get_origin(kind) is Literal:
         written = [str(a).lower() if isinstance(a, bool) else str(a) for a in allowed]
@@ -54,6 +56,7 @@ _JSON = {
     bool: "boolean",
     dict: "object",
     list: "array",
+    type(None): "null",
 }
 
 
@@ -66,4 +69,6 @@ def json_schema(kind: Any) -> dict[str, Any]:
         return {"type": "array", "items": json_schema(entry)}
     if get_origin(kind) is Literal:
         return {"enum": list(get_args(kind))}
+    if allowed := get_args(kind):
+        return {"type": [_JSON[k] for k in allowed]}
     return {"type": _JSON[kind]}

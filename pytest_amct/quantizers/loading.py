@@ -25,6 +25,8 @@ from pytest_amct.quantizers.protocol import SETTINGS, Quantizer
 from pytest_amct.quantizers.replay import PREFIX, load_recorded
 from pytest_amct.quantizers.running import words
 from pytest_amct.tables.model import Scheme, Spec
+from pytest_amct.typed import is_of
+from pytest_amct.wording import written
 
 GROUP = "pytest_amct.quantizers"
 """The entry-point group. The built-in quantizers register there as well."""
@@ -176,6 +178,12 @@ def _adapt(name: str, found: Any) -> Quantizer:
 
 def _check_declared(name: str, quantizer: FunctionQuantizer) -> None:
     """Raise `UsageError` for misspelt declarations, which would otherwise be ignored silently."""
+    with _foreign(f"quantizer {name!r}: reading its 'version' failed"):
+        version = getattr(quantizer.owner, "version", None)
+    if not is_of(version, str | None):
+        raise UsageError(
+            f"quantizer {name!r} declares the version {written(version)}: make it a string"
+        )
     schemes = tuple(scheme for scheme in get_args(Scheme) if scheme != "tensor")
     for what, allowed in (
         ("frameworks", FRAMEWORKS),

@@ -19,6 +19,7 @@ from pytest_amct.decisions.messages import read_layers_message
 from pytest_amct.errors import OutputError, UsageError
 from pytest_amct.quantizers.folders import FORMAT, MANIFEST, export_id, model_id
 from pytest_amct.quantizers.protocol import Crashed, Refused, Request, TimedOut, Unsupported
+from pytest_amct.quantizers.tool import Tool
 from pytest_amct.typed import describe, is_of
 from pytest_amct.wording import printable
 
@@ -48,6 +49,9 @@ MANIFEST_MEMBERS: Mapping[str, Any] = {
 RESULTS_MEMBERS: Mapping[str, Any] = {"export": str, "models": dict}
 """What is read of a file of results, with the types."""
 
+TOOL_MEMBERS: Mapping[str, Any] = {"name": str, "version": str}
+"""What a file of results may say of the tool, with the types."""
+
 RESULT_MEMBERS: Mapping[str, Any] = {"layers": dict, "file": str, **dict.fromkeys(_RAISED, str)}
 """What the result of a model may be, with the types: one of these."""
 
@@ -57,8 +61,14 @@ _ID = re.compile("[0-9a-f]{16}")
 class Recorded:
     """A quantizer that returns recorded results, see `Quantizer`."""
 
+    #: how messages about a result begin
+    returned = "the results hold"
+
     def __init__(self, manifest: Mapping[str, Any], results: Mapping[str, Any], home: Path) -> None:
-        self.name = printable(results.get("quantizer", "results"))
+        tool = results.get("tool", {})
+        self.name = printable(results.get("quantizer", tool.get("name", "results")))
+        #: what the file says of the tool
+        self.tool = Tool(printable(tool["name"]), printable(tool["version"])) if tool else None
         self.frameworks = tuple(manifest["frameworks"])
         self.schemes = tuple(manifest["schemes"])
         self.settings = tuple(manifest["settings"])
@@ -147,6 +157,12 @@ def _check_results(results: Mapping[str, Any], file: Path) -> None:
     _check_members(results, RESULTS_MEMBERS, file, "see docs/elsewhere.md")
     if not isinstance(results.get("quantizer", ""), str):
         raise UsageError(f"{file}: 'quantizer' must be a string: name the tool")
+    tool = results.get("tool", dict.fromkeys(TOOL_MEMBERS, ""))
+    if not isinstance(tool, dict) or set(tool) != set(TOOL_MEMBERS):
+        raise UsageError(f"{file}: 'tool' must be an object with a name and a version: give both")
+    for key, kind in TOOL_MEMBERS.items():
+        if not is_of(tool[key], kind):
+            raise UsageError(f"{file}: tool.{key} must be {describe(kind)}: give the tool's")
     for id_, result in results["models"].items():
         place = f"{file}: models.{printable(id_)}"
         if (

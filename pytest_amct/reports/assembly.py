@@ -17,12 +17,16 @@ from typing import Any
 from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.ids import ConditionId
 from pytest_amct.options import Settings
+from pytest_amct.quantizers.tool import Tool
+from pytest_amct.reports.exported import exported_id
+from pytest_amct.reports.phrases import is_narrowed
+from pytest_amct.reports.waived import waivers_section
 from pytest_amct.results import Collected, policy_of
 from pytest_amct.tables.answers import float16_id, may_be_closed
 from pytest_amct.tables.model import Condition, Row, Spec, condition_id
 from pytest_amct.verdicts import ENDED, Record, is_not_quantized, left_in_float, not_quantized
 
-FORMAT = "pytest-amct-report/3"
+FORMAT = "pytest-amct-report/4"
 """Name and version of the format."""
 
 _PACKAGES = ("pytest-amct", "pytest", "hypothesis", "onnx", "numpy", "onnxruntime")
@@ -34,12 +38,19 @@ def assemble(
     settings: Settings,
     quantizer: str,
     selection: dict[str, Any],
+    tool: Tool | None = None,
 ) -> dict[str, Any]:
     """Return the report as a JSON value, see ``report.schema.json``.
 
-    The first release decides. The others are sections of the report.
+    The first release decides. The others are sections of the report. The default of `tool` has the
+    quantizer's name.
     """
-    judged = _judged(collected, specs[0], settings)
+    whole = (
+        collected.complete
+        and settings.profile == "gate"
+        and not is_narrowed({"selection": selection})
+    )
+    judged = _judged(collected, specs[0], settings, whole)
     others = [
         _judged(collected.others.get(spec.source, Collected()), spec, settings)
         for spec in specs[1:]
@@ -48,11 +59,12 @@ def assemble(
         "format": FORMAT,
         "spec": judged.pop("spec"),
         "quantizer": quantizer,
+        "tool": (tool or Tool(quantizer))._asdict(),
         "profile": settings.profile,
         "complete": collected.complete and not collected.stopped,
         "stopped": dict(sorted(collected.stopped.items())),
         "selection": selection,
-        "versions": _versions(),
+        "versions": versions(),
         "cases": len({r.case for r in collected.records.values()}),
         **({"examples": collected.examples} if settings.profile == "explore" else {}),
         **({"newest_opset": collected.newest_opset} if collected.newest_opset else {}),
@@ -65,8 +77,10 @@ def _models(collected: Collected) -> list[dict[str, Any]]:
     return sorted(collected.models, key=lambda model: str(model["name"]))
 
 
-def _judged(collected: Collected, spec: Spec, settings: Settings) -> dict[str, Any]:
-    """Return what one release says of the results."""
+def _judged(
+    collected: Collected, spec: Spec, settings: Settings, whole: bool = False
+) -> dict[str, Any]:
+    """Return what one release says of the results; `whole`: of every case of the gate."""
     records = sorted(collected.records.values(), key=lambda r: (r.case, r.layer))
     policy = policy_of(settings)
     shown = [ConditionId.parse(c) for c in {c for r in records for c in r.states}]
@@ -87,7 +101,6 @@ def _judged(collected: Collected, spec: Spec, settings: Settings) -> dict[str, A
         [*told, *not_quantized(records, policy)],
         key=lambda f: (f.condition, f.case, f.layer, f.kind),
     )
-    used = {policy.waiver(f) for f in findings}
     listed = [row for row in rows if row.table == "uniform"]
     return {
         "spec": {
@@ -102,20 +115,18 @@ def _judged(collected: Collected, spec: Spec, settings: Settings) -> dict[str, A
         "untold": _untold(records),
         "unvalidated": _unvalidated(records),
         **({"models": _models(collected)} if collected.models else {}),
-        "findings": [asdict(f) for f in findings],
-        "waivers": [
-            {"pattern": pattern, "reason": reason, "used": pattern in used}
-            for pattern, reason in sorted(settings.waivers.items())
-        ],
+        "findings": [{**asdict(f), "exported": exported_id(f.case)} for f in findings],
+        "waivers": waivers_section(policy, findings, records, whole),
     }
 
 
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a report may depend on."""
+    found = {"python": platform.python_version()}
     for name in _PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
+            found[name] = metadata.version(name)
+    return found
 
 
 def _conditions(spec: Spec, rows: list[Row], records: list[Record]) -> Iterator[dict[str, Any]]:

@@ -3,46 +3,54 @@
 from __future__ import annotations
 
 import json
-import os
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from pytest_amct import timing
 from pytest_amct.errors import UsageError
+from pytest_amct.files import replace_file
 
 FILE_NAME = "amct-report.json"
 
 
+RESULTS_NAME = "amct-results.json"
+"""The file of a run's results, beside its report."""
+
+
 def write_report(report: dict[str, Any], folder: Path) -> Path:
     """Write the report into a folder, creating it if needed, and return the file's path."""
-    path = folder / FILE_NAME
-    partial = path.with_suffix(".partial")
-    text = json.dumps(report, indent=2, sort_keys=True) + "\n"
+    return _write(folder / FILE_NAME, json.dumps(report, indent=2, sort_keys=True) + "\n")
+
+
+def write_results(results: dict[str, Any], folder: Path) -> Path:
+    """Write a run's results beside its report, see `reports.parts`."""
+    text = json.dumps(results, separators=(",", ":"), sort_keys=True) + "\n"
+    return _write(folder / RESULTS_NAME, text)
+
+
+def _write(path: Path, text: str) -> Path:
+    folder = path.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)
-        try:
-            with partial.open("x", encoding="utf-8") as file:  # "x" never follows a link
-                file.write(text)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        replace_file(path, text)
     except OSError as error:
         raise _unwritable(folder, error) from error
     return path
 
 
 def remove_report(folder: Path) -> None:
-    """Remove the report of an older run, if there is one."""
+    """Remove the report of an older run, and the files beside it, if there are any."""
     try:
-        (folder / FILE_NAME).unlink(missing_ok=True)
+        for name in (FILE_NAME, RESULTS_NAME, timing.FILE_NAME):
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from error
 
 
 def _unwritable(folder: Path, error: OSError) -> UsageError:
     return UsageError(
-        f"--amct-report={folder}: cannot be written to ({error.strerror}): name another folder"
+        f"{folder}: cannot be written to ({error.strerror}): name another folder for the report"
     )
 
 

@@ -3,7 +3,7 @@
     python tests/tools/schemas.py
 
 A test fails while a file differs from what this writes. The schemas of requests and reports are
-not among them: the package writes both and checks neither.
+not among them: the package writes both, and checks little of a report and nothing of a request.
 """
 
 from __future__ import annotations
@@ -21,10 +21,20 @@ from pytest_amct.quantizers.replay import (
     RESULT_MEMBERS,
     RESULTS,
     RESULTS_MEMBERS,
+    TOOL_MEMBERS,
 )
+from pytest_amct.reports.parts import FORMAT as PARTS
+from pytest_amct.reports.parts import (
+    PART_MEMBERS,
+    RECORD_MEMBERS,
+    SETTINGS_MEMBERS,
+)
+from pytest_amct.reports.parts import RESULTS_MEMBERS as PART_RESULTS
+from pytest_amct.reports.reading import FINDING_MEMBERS, SPEC_MEMBERS
+from pytest_amct.reports.reading import TOOL_MEMBERS as TOOL_READ
 from pytest_amct.typed import json_schema
 
-FOLDER = Path(__file__).parents[2] / "pytest_amct" / "quantizers"
+PACKAGE = Path(__file__).parents[2] / "pytest_amct"
 
 NOTES = {
     "calibration": "path of a folder of .npz files, arrays by input name",
@@ -41,6 +51,7 @@ NOTES = {
     "refused": "why the request was refused",
     "request": "path of a JSON file, see request.schema.json",
     "timed-out": "how long the tool was waited for",
+    "tool": "of which version the results are; only reports on the same tool are compared",
     "unsupported": "why the tool does not support the model or the request",
     "version": "of pytest-amct",
     "weights": "path of a caffemodel",
@@ -67,8 +78,10 @@ def schemas() -> dict[str, str]:
     manifest = {**_members(MANIFEST_MEMBERS), "models": models}
     result = {**_members(RESULT_MEMBERS), "layers": _layers()}
     one = _object(result, [], minProperties=1, maxProperties=1)
+    tool = {name: json_schema(kind) for name, kind in TOOL_MEMBERS.items()}
     results = {
         **_members({**RESULTS_MEMBERS, "quantizer": str}),
+        "tool": _noted("tool", _object(tool, [*TOOL_MEMBERS])),
         "models": {
             "type": "object",
             "description": "by id of the manifest, every one of them",
@@ -83,6 +96,34 @@ def schemas() -> dict[str, str]:
         "decisions": _file(DECISIONS, decisions, [], oneOf=[{"required": [m]} for m in decisions]),
     }
     return {f"{n}.schema.json": json.dumps(made[n], indent=2) + "\n" for n in made}
+
+
+def report_schemas() -> dict[str, str]:
+    """Return the text of each schema file of the package `reports` by its name."""
+    finding = _plain({name: kind for name, kind in FINDING_MEMBERS.items() if name != "exported"})
+    findings = {"type": "array", "items": finding}
+    members = {
+        **_plain(PART_MEMBERS)["properties"],
+        "tool": _plain(TOOL_READ),
+        "specs": {"type": "array", "items": _plain({"name": str, **SPEC_MEMBERS})},
+        "settings": _plain(SETTINGS_MEMBERS),
+        "results": {"$ref": "#/$defs/results"},
+    }
+    record, results = _plain(RECORD_MEMBERS), _plain(PART_RESULTS)
+    record["properties"]["findings"] = findings
+    results["properties"]["findings"] = findings
+    results["properties"]["records"] = {"type": "array", "items": record}
+    results["properties"]["others"] = {
+        "type": "object",
+        "description": "the results under the other releases, by the file of their tables",
+        "additionalProperties": {"$ref": "#/$defs/results"},
+    }
+    made = _file(PARTS, members, [*PART_MEMBERS], **{"$defs": {"results": results}})
+    return {"parts.schema.json": json.dumps(made, indent=2) + "\n"}
+
+
+def _plain(kinds: Mapping[str, Any]) -> dict[str, Any]:
+    return _object({name: json_schema(kind) for name, kind in kinds.items()}, [*kinds])
 
 
 def _file(
@@ -132,5 +173,6 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    for name, text in schemas().items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
+    for folder, texts in (("quantizers", schemas()), ("reports", report_schemas())):
+        for name, text in texts.items():
+            (PACKAGE / folder / name).write_text(text, encoding="utf-8")

@@ -7,17 +7,16 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import Opening, press_until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -266,57 +265,10 @@ def test_the_extra_is_named_when_it_is_missing(
 # ---- in Chromium
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Debian's Chromium, driven by playwright."""
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.fail("the page's tests need Chromium: apt-get install chromium", pytrace=False)
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-Opening = Callable[..., Any]
-
-
 @pytest.fixture
-def opened(browser: Any, tmp_path: Path) -> Iterator[Opening]:
+def opened(opened_page: Opening) -> Opening:
     """Open drawings in a page; fail if it reports an error or asks for anything else."""
-    complaints: list[str] = []
-    contexts = []
-
-    def open_(*drawings: Drawing, **options: Any) -> Any:
-        file = tmp_path / "page.html"
-        file.write_text(network_page(drawings), encoding="utf-8")
-        context = browser.new_context(reduced_motion="reduce", **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: complaints.append(dialog.message))
-        page.on(
-            "request",
-            lambda r: None if r.url == file.as_uri() else complaints.append(f"asks for {r.url}"),
-        )
-        page.goto(file.as_uri())
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def press_until(page: Any, key: str, condition: str) -> None:
-    for _ in range(40):
-        if page.evaluate(condition):
-            return
-        page.keyboard.press(key)
-    pytest.fail(f"40 times {key} do not reach {condition}")
+    return lambda *drawings, **options: opened_page(network_page(drawings), **options)
 
 
 NETWORK = drawn(60, branches(60))

@@ -18,7 +18,6 @@ from pytest_amct.commands.output import (
     joined,
     say,
     spec_names,
-    write_file,
 )
 from pytest_amct.commands.progress import progress
 from pytest_amct.decisions.amct.simplified import skipping
@@ -26,6 +25,7 @@ from pytest_amct.decisions.names import name_of, unique_name
 from pytest_amct.decisions.near_names import near_names
 from pytest_amct.errors import ModelError, UsageError
 from pytest_amct.explain import Explanation, explain
+from pytest_amct.files import write_file
 from pytest_amct.graphs.finding import models_in
 from pytest_amct.graphs.network import Layer
 from pytest_amct.graphs.reading import read_model

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ from typing import Any
 
 from pytest_amct.choosing import ALL
 from pytest_amct.errors import UsageError
+from pytest_amct.files import write_file
 from pytest_amct.reports.sheets import Sheet, as_markdown, as_text, for_terminal
 from pytest_amct.tables.loader import DEFAULT_RELEASE, load_spec
 
@@ -96,28 +96,4 @@ def say(given: argparse.Namespace, text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise UsageError(
             f"the standard output cannot be written ({error.strerror}): add -o FILE"
-        ) from None
-
-
-def write_file(path: Path, text: str) -> None:
-    """Write a file, whole or not at all. Raise `UsageError` if it cannot be written.
-
-    A link stays a link, and a device or a pipe is written to.
-    """
-    if os.path.isdir(path):
-        raise UsageError(f"{path}: cannot be written (it is a folder): name a file")
-    target = path.resolve()
-    part = target.with_name(f".{target.name}.part")
-    try:
-        # Replacing a device would remove it.
-        if os.path.exists(path) and not os.path.isfile(path):
-            path.write_text(text, encoding="utf-8", errors="backslashreplace")
-            return
-        part.write_text(text, encoding="utf-8", errors="backslashreplace")
-        part.replace(target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise UsageError(
-            f"{path}: cannot be written ({error.strerror}): name another file"
         ) from None

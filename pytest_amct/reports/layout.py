@@ -15,8 +15,8 @@ from heapq import heappop, heappush
 from itertools import pairwise
 from math import inf, isqrt
 
-from pytest_amct.errors import UsageError
 from pytest_amct.reports.columns import columns
+from pytest_amct.reports.web import missing
 
 BOX = (168, 44)
 """The width and height of the box of a layer, in pixels."""
@@ -212,7 +212,7 @@ def _places(rows: Sequence[Sequence[int]], below: Sequence[Sequence[int]]) -> di
     try:
         from fast_sugiyama import from_edges
     except ModuleNotFoundError:
-        raise UsageError("HTML pages need fast-sugiyama: pip install pytest-amct[html]") from None
+        raise missing("fast-sugiyama") from None
     # The library counts rows from vertices without predecessors; ours are counted from the end.
     edges = [(b, a) for row in rows[:-1] for a in row for b in below[a]]
     # A vertex that has no edge in this block is to the right of the others.

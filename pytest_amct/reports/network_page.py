@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from hashlib import sha256
-from importlib import resources
 from typing import Any, Generic, TypeVar
 
-from pytest_amct.errors import UsageError
 from pytest_amct.reports.drawing import STATES, Drawing
 from pytest_amct.reports.layout import BOX, LONGEST, ROW, Layout, network_layout
+from pytest_amct.reports.web import render, resource
 from pytest_amct.wording import printable
 
 _LONGEST = 4000
@@ -42,38 +39,15 @@ def network_page(drawings: Sequence[Drawing]) -> str:
     The page has no links to other files and makes no requests. Raise `UsageError` if jinja2 or
     fast-sugiyama is not installed.
     """
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ModuleNotFoundError:
-        raise UsageError("HTML pages need jinja2: pip install pytest-amct[html]") from None
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    template = environment.from_string(_text("network_page.html.j2"))
-    script = _text("network_page.js") + _text("network_drawing.js")
-    style = _text("network_page.css")
-    return template.render(
+    return render(
+        __package__,
+        "network_page.html.j2",
+        "network_page.css",
+        resource("network_page.js", __package__) + resource("network_drawing.js", __package__),
         title=printable(drawings[0].title) if drawings else "no networks",
         titles=[printable(drawing.title) for drawing in drawings],
         data=_embedded(_page_data(drawings)),
-        script=script,
-        style=style,
-        script_hash=_hash(script),
-        style_hash=_hash(style),
     )
-
-
-def _text(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """Return a hash as a content security policy writes it."""
-    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
 
 
 def _embedded(data: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -49,7 +50,7 @@ def as_text(sheet: Sheet) -> str:
 
 def as_markdown(sheet: Sheet) -> str:
     """Return a sheet as Markdown."""
-    parts = [f"## {_escaped(sheet.title)}", *map(_escaped, sheet.sentences)]
+    parts = [f"## {escaped(sheet.title)}", *map(escaped, sheet.sentences)]
     parts += ["\n".join(f"    {line}" for line in sheet.lines)] if sheet.lines else []
     parts += ["\n".join(_markdown(table)) for table in sheet.tables if table.rows]
     return "\n\n".join(parts) + "\n"
@@ -136,16 +137,26 @@ def _aligned(row: Sequence[str], widths: Sequence[int], numbers: Iterable[int]) 
 
 
 def _markdown(table: Table) -> Iterator[str]:
-    yield f"**{_escaped(table.title)}**\n"
+    yield f"**{escaped(table.title)}**\n"
     yield f"| {' | '.join(table.heads)} |"
     rules = ("---:" if at in table.numbers else "---" for at in range(len(table.heads)))
     yield f"| {' | '.join(rules)} |"
     for row in table.rows:
-        yield f"| {' | '.join(map(_escaped, row))} |"
+        yield f"| {' | '.join(map(escaped, row))} |"
 
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|"})
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return a text as one line of Markdown that shows it as it is."""
     return printable(text).translate(_SPECIAL)
+
+
+def coded(text: str) -> str:
+    """Return a text as a code span of Markdown, on one line. In a table, `|` needs a backslash."""
+    text = printable(text)
+    longest = max(map(len, re.findall("`+", text)), default=0)  # only as long a fence ends it
+    fence = "`" * (longest + 1)
+    space = " " if longest or not text.strip() else ""
+    return f"{fence}{space}{text}{space}{fence}"

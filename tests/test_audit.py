@@ -310,7 +310,11 @@ def test_a_configuration_that_does_not_fit(
     ("arguments", "words"),
     [
         (("gone.onnx",), "gone.onnx: there is no such file: name what the tool made"),
-        ((".",), ".: it is a folder: name the file that the tool made"),
+        (
+            (".",),
+            ".: looked for *_deploy_model.onnx, a record (.txt or .record) or a configuration"
+            " (.json) of AMCT, and found none: name the file that AMCT wrote",
+        ),
         (("names.json", "-o", "names.json"), "-o names.json: this file is read: name another file"),
         (("names.json", "-o", "m.onnx"), "-o m.onnx: this file is read: name another file"),
         (("names.json", "--config=gone.cfg"), "gone.cfg: cannot be read"),

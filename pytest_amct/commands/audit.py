@@ -22,6 +22,7 @@ from pytest_amct.commands.output import (
     say,
     spec_names,
 )
+from pytest_amct.decisions.amct.output_folder import Found, find_result
 from pytest_amct.decisions.amct.simplified import Simplified, read_simplified
 from pytest_amct.decisions.belonging import check_belongs
 from pytest_amct.decisions.read import read_outcomes, read_text_form
@@ -56,7 +57,7 @@ def add_parser(commands: Any) -> None:
         type=Path,
         metavar="RESULT",
         help="what the tool made of it: a quantized .onnx or .tflite, AMCT's configuration (.json)"
-        " or record (.txt), or decisions (.json)",
+        " or record (.txt), the folder into which AMCT wrote, or decisions (.json)",
     )
     add_spec(add)
     add.add_argument("--scheme", choices=SCHEMES, default=SCHEMES[0], help="what was asked for")
@@ -97,7 +98,8 @@ def run(given: argparse.Namespace) -> int:
     asked = [asked_by(simplified, options, network, spec) for spec in specs]
     policy = _policy(given, specs[0])
     try:
-        result = _result(given.result)
+        judged = _file_of(given.result, network)
+        result = _result(Path(judged.path))
         check_belongs(network, result)
         outcomes = read_outcomes(network, result, tuple(specs))
     except OutputError as error:
@@ -109,8 +111,8 @@ def run(given: argparse.Namespace) -> int:
         if ran is not None:
             more = zip(ran.at, map(policy.apply, ran.findings), strict=True)
             audited = with_findings(audited, more)
-        notes = () if ran is None else _said_of_run(ran)
-        found.append(auditing.Audited(str(given.model), str(given.result), audited, what, notes))
+        notes = (*filter(None, [judged.why]), *(() if ran is None else _said_of_run(ran)))
+        found.append(auditing.Audited(str(given.model), judged.path, audited, what, notes))
     say(given, _written(found, given))
     if found[0].audit.failed:
         return _VIOLATIONS
@@ -157,6 +159,13 @@ def _said_of_run(ran: Ran) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _file_of(path: Path, network: Network) -> Found:
+    """Return the file to judge: of a folder the most telling one, with the reason."""
+    if os.path.isdir(path):
+        return find_result(path, network.framework)
+    return Found(str(path), "")
+
+
 def _result(path: Path) -> Any:
     """Return a result as the readers take it. Raise `OutputError` if the file cannot be read."""
     if path.suffix.lower() == ".json" and os.path.isfile(path):
@@ -168,8 +177,6 @@ def _result(path: Path) -> Any:
             return decisions
     if not os.path.exists(path):
         raise OutputError(f"{path}: there is no such file: name what the tool made")
-    if os.path.isdir(path):
-        raise OutputError(f"{path}: it is a folder: name the file that the tool made")
     found = read_text_form(os.fspath(path))
     return os.fspath(path) if found is None else found
 

@@ -18,6 +18,7 @@ from pytest_amct.decisions.amct.config import read_config
 from pytest_amct.decisions.amct.deploy import read_deploy
 from pytest_amct.decisions.amct.layers import AmctDecisions, read_layers
 from pytest_amct.decisions.amct.other_files import other_file
+from pytest_amct.decisions.amct.output_folder import find_result
 from pytest_amct.decisions.amct.record import read_record
 from pytest_amct.decisions.corrupted_weights import find_corruptions
 from pytest_amct.decisions.decision import UNMATCHED, Decision, Outcome
@@ -62,10 +63,10 @@ def read_outcome(original: Network, result: object, spec: Spec | None = None) ->
     bool or ``"unmatched"`` (the layer cannot be found again); a quantized ONNX model (QDQ,
     QOperator or AMCT's deploy form) as proto, bytes or path; for a TensorFlow graph, a TensorFlow
     Lite model as bytes or the path of a ``.tflite`` file; AMCT's configuration or record, as a path
-    or already read. A layer's name is its node name, or else the name of one of its output
-    tensors. Layers that share a name are unmatched if a result uses it. `spec` tells which types
-    have weights; the default is CANN 7.0.0. Raises `OutputError` if `result` does not fit the model
-    or cannot be read.
+    or already read; the folder into which AMCT wrote. A layer's name is its node name, or else the
+    name of one of its output tensors. Layers that share a name are unmatched if a result uses it.
+    `spec` tells which types have weights; the default is CANN 7.0.0. Raises `OutputError` if
+    `result` does not fit the model or cannot be read.
     """
     return read_outcomes(original, result, (spec or load_spec(),))[0]
 
@@ -102,6 +103,8 @@ def _read(original: Network, result: object) -> _Read:
         return _Read((original,), partial(read_layers, original, result))
     if isinstance(result, str | os.PathLike):
         result = _path(result)
+        if os.path.isdir(result):
+            result = find_result(result, original.framework).path
         text = read_text_form(result)
         if text is not None:
             return _Read((original,), partial(read_layers, original, text))

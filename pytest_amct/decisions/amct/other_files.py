@@ -49,7 +49,7 @@ def other_file(path: str) -> str | None:
 
 def not_a_configuration(text: str) -> str | None:
     """Return what a text that is not JSON is, with the cure, ``None`` if that is not known."""
-    first = _first_field(text)
+    first = first_field(text)
     if first in _RECORD_FIELDS:
         return "AMCT's record: name its file .txt, or read it with read_record"
     return _SIMPLIFIED if first in SIMPLIFIED_FIELDS else None
@@ -57,7 +57,7 @@ def not_a_configuration(text: str) -> str | None:
 
 def not_a_record(text: str) -> str | None:
     """Return what a text without records is, with the cure, ``None`` if it may be a record."""
-    first = _first_field(text)
+    first = first_field(text)
     if text.lstrip().startswith("{"):
         return "JSON, as AMCT's configuration is: name its file .json, or read it with read_config"
     if first in SIMPLIFIED_FIELDS:
@@ -67,7 +67,7 @@ def not_a_record(text: str) -> str | None:
     return None
 
 
-def _first_field(text: str) -> str:
+def first_field(text: str) -> str:
     """Return the name of the first field of a protobuf text, ``""`` if there is none."""
     found = _FIRST_FIELD.match(text.removeprefix("\ufeff"))
     return found[1][:40] if found else ""

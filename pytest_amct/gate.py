@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -10,9 +11,18 @@ from pytest_amct.cases import catalog, metamorphic
 from pytest_amct.cases.metamorphic import MetamorphicCase, parse_metamorphic
 from pytest_amct.cases.networks import AnyCase, parse_case
 from pytest_amct.cases.plan import Case
+from pytest_amct.cases.quick import first_of, quick_of
 from pytest_amct.errors import UsageError
 from pytest_amct.frameworks import FRAMEWORKS
-from pytest_amct.ids import NETWORKS, ConditionId, is_case, is_placed, is_within, matches
+from pytest_amct.ids import (
+    NETWORKS,
+    CaseId,
+    ConditionId,
+    is_of_cases,
+    is_placed,
+    is_within,
+    matches,
+)
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.tables.model import Spec, condition_id
@@ -31,14 +41,17 @@ class Gate:
     max_examples: int = 0
     #: whether Hypothesis explores networks and metamorphic pairs, too
     explores: bool = False
+    #: whether only the quick cases are run, those that catch most first
+    quick: bool = False
 
     @staticmethod
     def of(quantizer: Quantizer, spec: Spec, settings: Settings) -> Gate:
         """Return the gate for a quantizer: requests use only what it declares."""
         declared = frozenset({*quantizer.schemes, *quantizer.settings} - {"uniform"})
         frameworks = frameworks_of(quantizer, settings, spec)
-        explores = settings.profile == "explore"
-        return Gate(spec, declared, frameworks, settings.select, settings.max_examples, explores)
+        explores, quick = settings.profile == "explore", settings.profile == "quick"
+        select, count = settings.select, settings.max_examples
+        return Gate(spec, declared, frameworks, select, count, explores, quick)
 
     @cached_property
     def every_group(self) -> list[str]:
@@ -68,6 +81,8 @@ class Gate:
 
         Raises `UsageError` if a selection matches nothing.
         """
+        if self.quick and not self.select:
+            return sorted(self.every_group, key=first_of)
         if not self.select:
             return self.every_group
         chosen: set[str] = set()
@@ -96,26 +111,44 @@ class Gate:
         every = self._every_case(group)
         if self.is_whole(group):
             return every
-        patterns = [p for p in self.select if is_case(p)]
-        found = [c for c in every if any(matches(c.id, p) for p in patterns)]
-        named = [_parse(p) for p in patterns if "*" not in p]
+        named = [_parse(p) for p in self.select if is_of_cases(p) and "*" not in p]
         homes = {group, *self._homes(group)}
-        more = [c for c in named if c.group in homes and not isinstance(c, MetamorphicCase)]
-        return found + [c for c in more if c not in found]
+        patterns = [p for p in self.select if is_of_cases(p) and "*" in p]
+        found = [c for c in every if any(matches(c.id, p) for p in patterns)]
+        if patterns:
+            found += [c for c in self._drawn(group) if any(matches(c.id, p) for p in patterns)]
+        found += [c for c in named if c.group in homes and not isinstance(c, MetamorphicCase)]
+        return [*{c.id: c for c in found}.values()]
+
+    def partners(self, group: str, cases: Iterable[AnyCase]) -> list[AnyCase]:
+        """Return the same layers in the other context, for cases of a group that were selected.
+
+        A layer counts as left in float only if it is so in both contexts.
+        """
+        if self.is_whole(group):
+            return []
+        given = {c.id: c for c in cases if isinstance(c, Case)}
+        found = (_partner(case) for case in given.values())
+        return [case for case in found if case is not None and case.id not in given]
 
     def pairs(self, group: str) -> list[MetamorphicCase]:
         """Return the metamorphic pairs of a change that were selected by id."""
-        named = [_parse(p) for p in self.select if is_case(p) and "*" not in p]
+        named = [_parse(p) for p in self.select if is_of_cases(p) and "*" not in p]
         return [c for c in named if isinstance(c, MetamorphicCase) and c.group == group]
 
     def examples(self, group: str) -> list[AnyCase]:
         """Return a few varied cases of a group from Hypothesis, the same on every run."""
-        if not self.max_examples or not self.is_whole(group):
+        return self._drawn(group) if self.is_whole(group) else []
+
+    def _drawn(self, group: str) -> list[AnyCase]:
+        if not self.max_examples:
             return []
         # Importing Hypothesis takes long, and a run without examples does not need it.
         from pytest_amct.cases.examples import draw_examples
 
-        return [*draw_examples(self.home(group), self.max_examples, self.declared)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Hypothesis warns of draws before the collection
+            return [*draw_examples(self.home(group), self.max_examples, self.declared)]
 
     def home(self, group: str) -> str:
         """Return the group whose deviations to draw when testing `group`."""
@@ -123,12 +156,15 @@ class Gate:
 
     def enumerated(self, condition: str) -> tuple[Case, ...]:
         """Return the gate's cases of a condition, none if it has no cases of its own."""
-        catalogued = condition in self._catalogued
-        return _gate_cases(condition, self.declared) if catalogued else ()
+        return self._gate_cases(condition) if condition in self._catalogued else ()
 
     def _every_case(self, group: str) -> list[AnyCase]:
         homes = self._homes(group)
-        return [case for home in homes for case in _gate_cases(home, self.declared)]
+        return [case for home in homes for case in self._gate_cases(home)]
+
+    def _gate_cases(self, home: str) -> tuple[Case, ...]:
+        found = _gate_cases(home, self.declared)
+        return quick_of(found) if self.quick else found
 
     def _homes(self, group: str) -> list[str]:
         """Return the groups whose cases a group runs. Treatment conditions also run their row's."""
@@ -137,14 +173,15 @@ class Gate:
     def is_whole(self, group: str) -> bool:
         """Return whether a group is selected as a whole."""
         select = self.select
-        return not select or any(matches(group, p) for p in select if not is_case(p))
+        return not select or any(matches(group, p) for p in select if not is_of_cases(p))
 
     def _matches(self, group: str, pattern: str) -> bool:
-        if not is_case(pattern):
+        if not is_of_cases(pattern):
             return matches(group, pattern)
         if "*" not in pattern:
             return _parse(pattern).group in (group, *self._homes(group))
-        return any(matches(c.id, pattern) for c in self._every_case(group))
+        enumerated = any(matches(c.id, pattern) for c in self._every_case(group))
+        return enumerated or any(matches(c.id, pattern) for c in self._drawn(group))
 
 
 @cache
@@ -182,6 +219,14 @@ def wanted_frameworks(quantizer: Quantizer, settings: Settings) -> tuple[str, ..
             f" {', '.join(wanted)}: name one that it takes"
         )
     return found
+
+
+def _partner(case: Case) -> AnyCase | None:
+    """Return the same layer in the other context, ``None`` if it has only one."""
+    try:
+        return parse_case(str(CaseId.parse(case.id).partner))
+    except UsageError:
+        return None
 
 
 def _parse(id_: str) -> AnyCase | MetamorphicCase:

@@ -90,7 +90,7 @@ class GateTests:
     """What the gate says of decisions: its tests, over the records of its cases."""
 
     def __init__(self, framework: str, shown: Sequence[Shown]) -> None:
-        self.shown = shown
+        self.framework, self.shown = framework, shown
         self.treated = Gate(SPEC, DECLARED, (framework,)).treated
         self.records: dict[tuple[str, str, int], Record] = {}
         self.alike: dict[tuple[str | None, str], set[tuple[str, str, int]]] = defaultdict(set)
@@ -131,11 +131,11 @@ def try_all(framework: str, mistakes: Sequence[Mistake], models: int) -> list[Tr
     Random(0).shuffle(shown)
     tests, found = GateTests(framework, shown), [Tried(mistake) for mistake in mistakes]
     for tried in found:
-        _try(look, tried, shown, tests)
+        try_one(look, tried, shown, tests)
         _progress("gate", tried)
     for block in random_models(framework, models):
         for tried in (t for t in found if not t.gate and t.wrong is None):
-            _try(look, tried, block, None)
+            try_one(look, tried, block, None)
             _progress("random", tried)
     return found
 
@@ -144,7 +144,10 @@ def _progress(where: str, tried: Tried) -> None:
     print(f"{where} {tried.kind} {str(tried.mistake).splitlines()[0]}", file=sys.stderr, flush=True)
 
 
-def _try(look: Opinionated, tried: Tried, shown: Sequence[Shown], tests: GateTests | None) -> None:
+def try_one(
+    look: Opinionated, tried: Tried, shown: Sequence[Shown], tests: GateTests | None
+) -> None:
+    """Note what a mistake changes in these models, and how `tests` catch it."""
     module = RELEASES if tried.mistake.module == RELEASES.name else look.module
     changed: dict[int, dict[int, Decision]] = {}
     signal.signal(signal.SIGALRM, _too_long)

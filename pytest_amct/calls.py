@@ -25,6 +25,7 @@ from pytest_amct.quantizers.running import ask, ask_batch
 from pytest_amct.request_options import RequestOptions
 from pytest_amct.saved import save_model
 from pytest_amct.tables.model import Spec
+from pytest_amct.timing import Clock
 
 Outcomes = tuple[Outcome, ...]
 """The outcomes of one call, one for each release."""
@@ -55,7 +56,9 @@ class Calls:
         settings: Settings,
         journal: Journal | None = None,
         isolated: Isolated | None = None,
+        clock: Clock | None = None,
     ) -> None:
+        self.clock = clock or Clock()
         self.quantizer, self.specs, self.journal = quantizer, tuple(specs), journal
         self.isolated: Isolated | None = None
         if settings.isolate:
@@ -100,10 +103,11 @@ class Calls:
         """Give a model to the quantizer, even if it has seen it before."""
         if self.journal:
             self.journal.calling(case)
-        if self.isolated:
-            outcomes = self.isolated.run(model, options)
-        else:
-            outcomes = ask(self.quantizer, model, network, options, self.specs)
+        with self.clock.measuring(case):
+            if self.isolated:
+                outcomes = self.isolated.run(model, options)
+            else:
+                outcomes = ask(self.quantizer, model, network, options, self.specs)
         if self.journal:
             self.journal.returned(case)
         return outcomes
@@ -115,13 +119,17 @@ class Calls:
         """
         if self.quantizer.quantize_batch is None or self.isolated:
             return
-        built = {_key(b.native, b.options): b for b in (case.build() for case in cases)}
+        built: dict[bytes, tuple[str, Built]] = {}
+        for case in cases:
+            b = case.build()
+            built.setdefault(_key(b.native, b.options), (case.id, b))
         new = {key: b for key, b in built.items() if key not in self._known}
         if len(new) > 1:
             if self.journal:
                 self.journal.calling(cases[0].group)
-            models = [(b.native, b.options) for b in new.values()]
-            found = ask_batch(self.quantizer, models, self.specs)
+            models = [(b.native, b.options) for _, b in new.values()]
+            with self.clock.measuring(*(id_ for id_, _ in new.values())):
+                found = ask_batch(self.quantizer, models, self.specs)
             if self.journal:
                 self.journal.returned(cases[0].group)
             self._known.update(

@@ -1,5 +1,5 @@
 """The command line: ``export`` and ``judge`` for tools that run outside pytest, ``specs``, ``diff``
-and ``rule`` about the releases.
+and ``rule`` about the releases. The commands about models and reports have modules of their own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest
 
 from pytest_amct import __version__
 from pytest_amct.cases import catalog
-from pytest_amct.commands import audit, explain
+from pytest_amct.commands import audit, compare, explain, merge, report
 from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.options import read_declared
@@ -28,7 +28,7 @@ from pytest_amct.quantizers.replay import PREFIX
 from pytest_amct.quantizers.running import make_request
 from pytest_amct.reports import history, pages, releases
 from pytest_amct.request_options import SCHEMES
-from pytest_amct.tables.comparing import compare
+from pytest_amct.tables.comparing import compare as compare_releases
 from pytest_amct.tables.loader import load_spec, published
 from pytest_amct.tables.model import Spec
 
@@ -38,7 +38,7 @@ _USAGE_ERROR = 4
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status."""
-    given = _parser().parse_args(arguments)
+    given = command_parser().parse_args(arguments)
     try:
         return int(given.run(given))
     except (AmctError, pytest.UsageError) as error:
@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _USAGE_ERROR
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         "pytest-amct",
         description="What the tables say of a model, of a quantizer's result, and of each other.",
@@ -56,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     explain.add_parser(commands)
     audit.add_parser(commands)
+    compare.add_parser(commands)
+    merge.add_parser(commands)
+    report.add_parser(commands)
     export = commands.add_parser("export", help="write every case of the gate as native files")
     export.set_defaults(run=_export)
     export.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
@@ -204,7 +208,7 @@ def _history(form: str) -> str:
 
 
 def _difference(given: argparse.Namespace) -> str:
-    found = compare(*map(load_spec, given.releases))
+    found = compare_releases(*map(load_spec, given.releases))
     declared = read_declared(given.rootdir)
     if given.format == "json":
         return json.dumps(releases.difference_json(found, declared), indent=2)

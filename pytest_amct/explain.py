@@ -118,7 +118,7 @@ def explain(
     """Return the answers of each release for the layers of a network."""
     with uncollected():  # the answers stay alive, so there is no garbage to collect
         layers, aside = counted(network, specs)
-        quantized = _quantized_already(network)
+        quantized = quantized_already(network)
         treatment = Treatment(scheme)
         return [
             Explanation(
@@ -190,7 +190,8 @@ def _is_housekeeping(layer: Layer) -> bool:
     return layer.network.ops.dtype(layer, 0) == "string"
 
 
-def _quantized_already(network: Network) -> str:
+def quantized_already(network: Network) -> str:
+    """Return why a network seems to be quantized already, ``""`` if it does not."""
     by_type: dict[tuple[str, str], bool] = {}
     found = []
     for layer in network.layers:

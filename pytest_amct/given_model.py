@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +25,8 @@ from pytest_amct.runner import Runner
 from pytest_amct.saved import Note, read_note
 from pytest_amct.stability import check_pair
 from pytest_amct.tables.model import Spec
-from pytest_amct.verdicts import Record
+from pytest_amct.verdicts import Finding, Record
+from pytest_amct.wording import cut
 
 
 def models_by_name(named: Path) -> dict[str, Path]:
@@ -105,9 +106,24 @@ def check_model(runner: Runner, path: Path, name: str = "") -> Result:
     failed = [f for f in findings if f.status == "failed"]
     if not failed:
         return Result(records, tuple(findings), model=told)
-    lines = [sentence(f) for f in failed[:MOST_SHOWN]]
-    failure = "\n".join([*lines, *last_words(outcome)])
+    failure = "\n".join([*_grouped(failed), *last_words(outcome)])
     return Result(records, tuple(findings), failure, model=told)
+
+
+def _grouped(failed: Sequence[Finding]) -> Iterator[str]:
+    """Yield the findings, by kind and condition: the number of layers, and the first ones."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in failed:
+        groups.setdefault((finding.kind, finding.condition), []).append(finding)
+    for (kind, condition), found in groups.items():
+        if len(found) == 1:
+            yield sentence(found[0])
+            continue
+        yield f"{kind}: {len(found)} layers, {condition}:"
+        yield from (f"  {finding.message}" for finding in found[:MOST_SHOWN])
+        if len(found) > MOST_SHOWN:
+            left = [finding.layer for finding in found[MOST_SHOWN:]]
+            yield f"  and of {len(left)} more: {cut(', '.join(left))}"
 
 
 def _account(

@@ -14,6 +14,7 @@ Ids are paths. They are public, and their meaning never changes:
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -30,6 +31,9 @@ METAMORPHIC = "metamorphic"
 
 CHAIN = "chain"
 """The context of a case whose neighbours are quantizable."""
+
+_LONGEST_NAME = 120
+"""Characters of an id that a file name keeps."""
 
 _NUMBER = re.compile(r"[0-9]{1,4}")
 
@@ -154,6 +158,12 @@ class CaseId:
         return CaseId(self.condition, self.deviation, "", self.position)
 
     @property
+    def partner(self) -> CaseId:
+        """The same layer in the other context."""
+        context = "" if self.context else CHAIN
+        return CaseId(self.condition, self.deviation, context, self.position, self.variations)
+
+    @property
     def items(self) -> tuple[Item, ...]:
         """The layers of the network at this position. Raises `ValueError` if it has none."""
         return tuple(Item.parse(spelled) for spelled in self.position.split(","))
@@ -217,6 +227,11 @@ def is_case(text: str) -> bool:
     return "@" in text
 
 
+def is_of_cases(pattern: str) -> bool:
+    """Return whether a pattern of ids means cases: only their ids have an ``@`` or a ``+``."""
+    return is_case(pattern) or "+" in pattern
+
+
 def is_varied(text: str) -> bool:
     """Return whether the id of a case names variations."""
     return is_case(text) and bool(CaseId.parse(text).variations)
@@ -230,3 +245,11 @@ def is_within(text: str, row: str) -> bool:
 def matches(text: str, pattern: str) -> bool:
     """Return whether an id matches a pattern: ``*`` stands for anything."""
     return fnmatchcase(text, pattern)
+
+
+def file_name(id_: str) -> str:
+    """Return an id as a file name. Long names are cut and get a digest."""
+    name = re.sub(r"[^\w.@+-]+", "-", id_)
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_LONGEST_NAME]}-{hashlib.sha256(id_.encode()).hexdigest()[:12]}"

@@ -80,8 +80,9 @@ def tell(
     # The waiting process stays small: it needs these only if the run has crashed.
     from pytest_amct.errors import AmctError
     from pytest_amct.options import settings_from
+    from pytest_amct.quantizers.tool import Tool
     from pytest_amct.reports.assembly import assemble
-    from pytest_amct.reports.json_report import write_report
+    from pytest_amct.reports.forms import add_to_step_summary, wants_files, write_all
     from pytest_amct.reports.pages import with_pages
     from pytest_amct.results import Collected
     from pytest_amct.tables.loader import load_spec
@@ -103,14 +104,18 @@ def tell(
         judged = len(collected.records)
         after = "its report was written" if reported else f"{judged} cases"
         sentence = f"pytest {ended} {during}after {after}: the quantizer is not blamed"
-    if settings.report and not reported:
+    if not reported:
         specs = tuple(map(load_spec, settings.specs))
-        report = assemble(collected, specs, settings, quantizer, begun["selection"])
+        tool = Tool(*begun["tool"])
+        report = assemble(collected, specs, settings, quantizer, begun["selection"], tool)
         try:
-            path = write_report(with_pages(report, specs), settings.report)
-            sentence += f"; what was judged is in {path}"
+            if wants_files(settings):
+                path = write_all(with_pages(report, specs), settings, specs)
+                sentence += f"; what was judged is in {path}" if path else ""
         except AmctError as error:
             sentence += f"; {error}"
+        warning = add_to_step_summary(report)
+        sentence += f"; {warning}" if warning else ""
     if len(cases) == 1:
         sentence += f"; again: {again(settings, cases[0])}"
     with contextlib.suppress(OSError):  # remove it if it was only made for the journals

@@ -6,9 +6,11 @@ import contextlib
 import random
 import shlex
 import tempfile
+import tomllib
 import uuid
+import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from glob import has_magic
 from itertools import pairwise
 from pathlib import Path
@@ -16,9 +18,12 @@ from typing import Any
 
 import pytest
 
+from pytest_amct.errors import UsageError
 from pytest_amct.frameworks import FRAMEWORKS
+from pytest_amct.waivers import FILE_NAME, FORM, Waiver, read_waivers, refuse_ended, today
+from pytest_amct.wording import instead, written
 
-PROFILES = ("gate", "explore")
+PROFILES = ("gate", "quick", "explore")
 _DEFAULT_SPEC = "cann-7.0.0"
 _OPTIONS = (
     "--amct-quantizer",
@@ -30,9 +35,21 @@ _OPTIONS = (
     "--amct-select",
     "--amct-model",
     "--amct-report",
+    "--amct-compare",
+    "--amct-only-new",
+    "--amct-html",
+    "--amct-markdown",
+    "--amct-badge",
     "--amct-strict",
+    "--amct-write-waivers",
 )
 
+
+_PATHS = (
+    *("--amct-model", "--amct-report", "--amct-spec"),
+    *("--amct-html", "--amct-markdown", "--amct-badge"),
+)
+"""Options whose values are paths."""
 
 _RENAMED = {"amct_claims": "amct_required_rows", "amct_skips": "amct_float_rows"}
 """Old ini keys and their new names."""
@@ -59,12 +76,24 @@ class Settings:
     #: models to judge instead of the suite: a file, a folder or a pattern, as an absolute path
     model: Path | None = None
     report: Path | None = None
+    #: the report of an earlier run, with which this one is compared
+    compare: Path | None = None
+    #: whether violations of that run fail no test
+    only_new: bool = False
+    #: other forms of the report: absolute paths of files
+    html: Path | None = None
+    markdown: Path | None = None
+    badge: Path | None = None
     strict: bool = False
     frameworks: tuple[str, ...] = ()
     required_rows: tuple[str, ...] = ()
     float_rows: tuple[str, ...] = ()
-    #: reasons by condition or case pattern
-    waivers: Mapping[str, str] = field(default_factory=dict)
+    #: accepted findings
+    waivers: tuple[Waiver, ...] = ()
+    #: the file that lists them, as an absolute path; it need not exist
+    waivers_file: Path = Path(FILE_NAME)
+    #: whether to add this run's violations to that file
+    write_waivers: bool = False
     #: seconds after which a call counts as hung
     timeout: int = 300
     #: whether a function runs in its own process
@@ -91,7 +120,11 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
         **dict.fromkeys(
             ("select", "frameworks", "required_rows", "float_rows", "more_specs"), tuple
         ),
-        **dict.fromkeys(("model", "report", "database", "rootdir", "scratch"), Path),
+        **dict.fromkeys(
+            ("model", "report", "compare", "database", "rootdir", "scratch", "waivers_file"), Path
+        ),
+        **dict.fromkeys(("html", "markdown", "badge"), Path),
+        "waivers": lambda several: tuple(Waiver(**one) for one in several),
     }
     return Settings(
         **{k: kinds[k](v) if k in kinds and v is not None else v for k, v in values.items()}
@@ -116,11 +149,11 @@ def add_options(parser: pytest.Parser) -> None:
         action="store_true",
         help="violations of the other releases fail, too",
     )
-    add("--amct-profile", metavar="PROFILE", help="gate (the default), or explore")
+    add("--amct-profile", metavar="PROFILE", help="gate (the default), quick, or explore")
     add(
         "--amct-max-examples",
         metavar="N",
-        help="Hypothesis examples per condition (default: gate 10, explore 100)",
+        help="Hypothesis examples per condition (default: gate 10, quick 0, explore 100)",
     )
     add("--amct-seed", metavar="N", help="seed of explore (default: random)")
     add(
@@ -136,16 +169,29 @@ def add_options(parser: pytest.Parser) -> None:
         help="judge only this model; of a folder or a pattern, each model is a test",
     )
     add("--amct-report", metavar="DIR", help="write amct-report.json and failing models there")
+    add("--amct-compare", metavar="OLD", help="say what changed since this amct-report.json")
+    add("--amct-only-new", action="store_true", help="only what is worse than in OLD fails")
+    add("--amct-html", metavar="FILE", help="write the report as one HTML page")
+    add("--amct-markdown", metavar="FILE", help="write the report as Markdown")
+    add("--amct-badge", metavar="FILE.svg", help="write a badge, also as FILE.json for shields.io")
     add("--amct-strict", action="store_true", help="warnings fail, too")
+    add(
+        "--amct-write-waivers",
+        action="store_true",
+        help=f"add a waiver for each violation to {FILE_NAME}; it counts once it has a reason",
+    )
     ini = parser.addini
-    ini("amct_quantizer", "the quantizer to judge: module:attribute, or an installed one")
+    ini(
+        "amct_quantizer",
+        "the quantizer to judge: module:attribute, or an installed one; or several",
+    )
     ini("amct_spec", "releases or .toml files of tables; the first decides", "linelist")
     ini("amct_frameworks", "frameworks to judge, if not all that the quantizer declares", "args")
     ini("amct_required_rows", "rows that must be quantized: leaving one in float fails", "linelist")
     ini("amct_float_rows", "rows that are left in float on purpose", "linelist")
     for old, new in _RENAMED.items():
         ini(old, f"renamed: {new}", "linelist")
-    ini("amct_waivers", "accepted findings: a condition or case id, then the reason", "linelist")
+    ini("amct_waivers", f"the file of accepted findings ({FILE_NAME})")
     ini("amct_isolate", "run the function in its own process: a crash costs one case", "bool")
     ini("amct_timeout", "seconds after which a call of the quantizer counts as hung (300)")
 
@@ -164,9 +210,7 @@ def read_settings(config: pytest.Config) -> Settings:
     for old, new in _RENAMED.items():
         if config.getini(old):
             raise pytest.UsageError(f"{old} is now called {new}: rename it in {config.inipath}")
-    quantizer = option("--amct-quantizer")
-    if quantizer is None:
-        quantizer = config.getini("amct_quantizer")
+    quantizer = (*quantizers_of(config), "")[0]
     if not quantizer:
         place = config.inipath or f"an ini file (there is none for {config.rootpath})"
         raise pytest.UsageError(
@@ -176,7 +220,7 @@ def read_settings(config: pytest.Config) -> Settings:
     profile = option("--amct-profile") or PROFILES[0]
     if profile not in PROFILES:
         raise pytest.UsageError(
-            f"--amct-profile={profile}: there is no such profile, use {' or '.join(PROFILES)}"
+            f"--amct-profile={profile}: there is no such profile, use {', '.join(PROFILES)}"
         )
     explores = profile == "explore"
     recorded = quantizer.startswith("results:")
@@ -204,6 +248,12 @@ def read_settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(f"--amct-model={model}: no such file: name a model")
     if model is not None and option("--amct-select"):
         raise pytest.UsageError("--amct-select does nothing with --amct-model: give one of them")
+    compare = option("--amct-compare")
+    if compare is not None and model is not None:
+        raise pytest.UsageError("--amct-compare does nothing with --amct-model: give one of them")
+    if option("--amct-only-new"):
+        _check_only_new(compare, explores)
+    waivers_file = _waivers_file(config)
     return Settings(
         quantizer=quantizer,
         spec=specs[0],
@@ -213,7 +263,7 @@ def read_settings(config: pytest.Config) -> Settings:
         max_examples=_number(
             "--amct-max-examples",
             option("--amct-max-examples"),
-            100 if explores else 0 if recorded else 10,
+            100 if explores else 0 if recorded or profile == "quick" else 10,
             least=1 if explores else 0,
         ),
         seed=_seed(config) if explores else 0,
@@ -221,17 +271,49 @@ def read_settings(config: pytest.Config) -> Settings:
         select=tuple(option("--amct-select") or ()),
         model=Path(model).absolute() if model else None,
         report=_folder(report) if report is not None else None,
+        compare=Path(compare).absolute() if compare is not None else None,
+        only_new=option("--amct-only-new"),
+        html=_file("--amct-html", config),
+        markdown=_file("--amct-markdown", config),
+        badge=_file("--amct-badge", config),
         strict=option("--amct-strict"),
         frameworks=_frameworks(config.getini("amct_frameworks")),
         required_rows=tuple(config.getini("amct_required_rows")),
         float_rows=tuple(config.getini("amct_float_rows")),
-        waivers=_waivers(config.getini("amct_waivers")),
-        timeout=_number("amct_timeout", config.getini("amct_timeout"), 300, least=1),
+        waivers=_own_waivers(config, waivers_file, quantizer),
+        waivers_file=waivers_file,
+        write_waivers=option("--amct-write-waivers"),
+        timeout=_timeout(config),
         isolate=_isolate(config),
         rootdir=config.rootpath,
         scratch=_scratch(config),
         command=shlex.join(["pytest", "--amct", *_given(config)]),
     )
+
+
+def quantizers_of(config: pytest.Config) -> list[str]:
+    """Return the names of the quantizers to judge: that of the option, else those of the ini file.
+
+    Raises `pytest.UsageError` for a name that comes twice.
+    """
+    named = config.getoption("--amct-quantizer")
+    return [named] if named is not None else listed_quantizers(config)
+
+
+def listed_quantizers(config: pytest.Config) -> list[str]:
+    """Return the names of the quantizers in the ini file, see `quantizers_of`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pytest warns of lists
+            listed = config.getini("amct_quantizer")
+    except (TypeError, pytest.UsageError):  # a list in pytest's own TOML table
+        listed = _native(config, "amct_quantizer")
+    lines = listed.splitlines() if isinstance(listed, str) else [str(name) for name in listed]
+    names = [line.strip() for line in lines if line.strip()]
+    for name in names:
+        if names.count(name) > 1:
+            raise pytest.UsageError(f"amct_quantizer: {name!r} is listed twice: keep one")
+    return names
 
 
 def _refuse_apart(config: pytest.Config) -> None:
@@ -245,7 +327,7 @@ def _refuse_apart(config: pytest.Config) -> None:
     given, here = config.invocation_params.args, config.invocation_params.dir.resolve()
     strange = config.inipath is None or not here.is_relative_to(config.inipath.parent.resolve())
     for name, value in pairwise(map(str, given)):
-        if name in ("--amct-model", "--amct-report", "--amct-spec"):
+        if name in _PATHS:
             path = Path(here, value).resolve()
             if path.exists() and (strange or not path.is_relative_to(here)):
                 raise pytest.UsageError(
@@ -263,6 +345,10 @@ def _given(config: pytest.Config) -> list[str]:
             path = Path(here, value)
             is_path = name != "--amct-quantizer" and path.exists()
             found.append(f"{name}={path if is_path else value}")
+    flags = ("--amct-strict", "--amct-spec-all-must-pass")
+    found += [name for name in flags if config.getoption(name)]
+    for given in config.getoption("override_ini") or []:
+        found += ["-o", given] if given.startswith("amct_") else []
     ini = config.getoption("inifilename")
     return [*(["-c", str(Path(here, ini))] if ini else []), *found]
 
@@ -286,6 +372,21 @@ def _database(config: pytest.Config) -> Path | None:
     if config.getoption("--amct-seed") or getattr(config, "cache", None) is None:
         return None
     return _scratch(config) / "examples"
+
+
+def _timeout(config: pytest.Config) -> int:
+    try:
+        given = config.getini("amct_timeout")
+    except (TypeError, pytest.UsageError):  # a number in pytest's own TOML table
+        given = _native(config, "amct_timeout")
+    return _number("amct_timeout", str(given), 300, least=1)
+
+
+def _native(config: pytest.Config, name: str) -> Any:
+    """Return a value from pytest's own TOML table, where it need not be text."""
+    assert config.inipath is not None
+    values = tomllib.loads(config.inipath.read_text("utf-8"))
+    return values.get("pytest", values.get("tool", {}).get("pytest", {}))[name]
 
 
 def _number(name: str, text: str | None, default: int, least: int) -> int:
@@ -318,6 +419,28 @@ def _folder(name: str) -> Path:
     return path
 
 
+def _check_only_new(compare: str | None, explores: bool) -> None:
+    """Raise `pytest.UsageError` if nothing says what is new."""
+    if compare is None:
+        raise pytest.UsageError(
+            "--amct-only-new does nothing alone: name an earlier report with --amct-compare, or"
+            " drop it"
+        )
+    if explores:
+        raise pytest.UsageError(
+            "--amct-only-new does nothing in the profile explore, which draws other examples in"
+            " each run: drop one of them"
+        )
+
+
+def _file(name: str, config: pytest.Config) -> Path | None:
+    """Return the file that an option names, as an absolute path. It is written at the end."""
+    given = config.getoption(name)
+    if given == "":
+        raise pytest.UsageError(f"{name}=: it is empty: name a file")
+    return Path(given).absolute() if given else None
+
+
 def _frameworks(names: list[str]) -> tuple[str, ...]:
     for name in names:
         if name not in FRAMEWORKS:
@@ -327,22 +450,61 @@ def _frameworks(names: list[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _waivers(lines: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for pattern, reason in map(_waiver, lines):
-        if pattern in found:
-            raise pytest.UsageError(f"amct_waivers: {pattern!r} is listed twice: keep one")
-        found[pattern] = reason
-    return found
-
-
-def _waiver(line: str) -> tuple[str, str]:
-    pattern, _, reason = line.partition(" ")
-    if not reason.strip():
+def _waivers_file(config: pytest.Config) -> Path:
+    """Return the file of waivers. It must exist if it is named, unless it is to be written."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pytest warns of lists, the form of former versions
+            named = config.getini("amct_waivers")
+    except (TypeError, pytest.UsageError):  # the same in pytest's own TOML table
+        named = []
+    folder = config.inipath.parent if config.inipath else config.rootpath
+    path = Path(folder, named if isinstance(named, str) and named else FILE_NAME)
+    listed = not isinstance(named, str) or len(named.split()) > 1
+    if listed and not path.exists():
         raise pytest.UsageError(
-            f"amct_waivers: {line!r} gives no reason: write the id, a space, and why it is accepted"
+            f'amct_waivers names a file now: write amct_waivers = "{FILE_NAME}", and in that file'
+            f" one table for each waiver:\n\n{FORM}"
         )
-    return pattern, reason.strip()
+    if named and not path.exists() and not config.getoption("--amct-write-waivers"):
+        raise pytest.UsageError(
+            f"amct_waivers: {path}: no such file: create it, or let --amct-write-waivers do so"
+        )
+    return path
+
+
+def _own_waivers(config: pytest.Config, path: Path, quantizer: str) -> tuple[Waiver, ...]:
+    """Return the waivers that are about a quantizer. Those past their end are refused.
+
+    If the repository has several quantizers, each waiver must name the one that it is about: what
+    one of them needs, another may not.
+    """
+    found = _waivers(path, unfinished=config.getoption("--amct-write-waivers"))
+    try:
+        refuse_ended(found, today())
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    names = listed_quantizers(config)
+    for waiver in found:
+        if not waiver.quantizer and len(names) > 1:
+            raise pytest.UsageError(
+                f"{waiver.place}: the waiver of {waiver.id} names no quantizer, but amct_quantizer"
+                f" names several: write quantizer = {written(names[0])} or another one"
+            )
+        if waiver.quantizer and waiver.quantizer not in (*names, quantizer):
+            raise pytest.UsageError(
+                f"{waiver.place}: the waiver of {waiver.id} is about"
+                f" {written(waiver.quantizer)}, which amct_quantizer does not name"
+                f"{instead(waiver.quantizer, [*names, quantizer])}"
+            )
+    return tuple(waiver for waiver in found if waiver.quantizer in ("", quantizer))
+
+
+def _waivers(path: Path, *, unfinished: bool = False) -> tuple[Waiver, ...]:
+    try:
+        return read_waivers(path, unfinished=unfinished)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _scratch(config: pytest.Config) -> Path:
@@ -365,7 +527,7 @@ class Declared:
     file: str
     required_rows: tuple[str, ...]
     float_rows: tuple[str, ...]
-    waivers: Mapping[str, str]
+    waivers: tuple[Waiver, ...]
 
 
 def read_declared(folder: Path) -> Declared:
@@ -379,5 +541,5 @@ def read_declared(folder: Path) -> Declared:
         file=str(config.inipath or ""),
         required_rows=tuple(config.getini("amct_required_rows")),
         float_rows=tuple(config.getini("amct_float_rows")),
-        waivers=_waivers(config.getini("amct_waivers")),
+        waivers=_waivers(_waivers_file(config)),
     )

@@ -7,20 +7,23 @@ nor hypothesis. What the suite needs is in `session`, which is imported on deman
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_amct.options import add_options, read_settings, refuse_alone
+from pytest_amct.several import Several
 
 if TYPE_CHECKING:
     from pytest_amct.testing import Amct
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Register the options."""
     add_options(parser)
+    pluginmanager.register(Several(), "amct-several")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -64,6 +67,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Suite(config, settings), "amct-suite")
     except AmctError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> None:
+    """Say what is missing if somebody runs the suite's module without ``--amct``."""
+    if module_path.name == "test_conformance.py" and not parent.config.getoption("--amct"):
+        found = find_spec("pytest_amct.conformance")
+        if found is not None and found.origin and module_path.parent == Path(found.origin).parent:
+            raise pytest.Collector.CollectError(
+                "the conformance tests of pytest-amct run only with --amct: pytest --amct"
+            )
 
 
 @pytest.fixture

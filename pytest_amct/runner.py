@@ -27,11 +27,12 @@ from pytest_amct.ids import ConditionId, is_varied
 from pytest_amct.options import Settings
 from pytest_amct.processes.journal import Journal
 from pytest_amct.quantizers.protocol import Quantizer
+from pytest_amct.reports.pages import rule
 from pytest_amct.request_options import RequestOptions
 from pytest_amct.results import Result, policy_of, values_of
 from pytest_amct.tables.answers import answer, find_row
 from pytest_amct.tables.model import Spec
-from pytest_amct.verdicts import Finding, Record, judge_layer, not_quantized
+from pytest_amct.verdicts import Finding, Key, Record, judge_layer, not_quantized
 
 
 class Stopped(Exception):
@@ -53,9 +54,10 @@ class Runner:
         journal: Journal | None = None,
         calls: Calls | None = None,
         others: tuple[Runner, ...] = (),
+        known: frozenset[Key] = frozenset(),
     ) -> None:
         self.quantizer, self.spec, self.settings = quantizer, spec, settings
-        self.policy, self.journal = policy_of(settings), journal
+        self.policy, self.journal = replace(policy_of(settings), known=known), journal
         self.gate = Gate.of(quantizer, spec, settings)
         self.calls = calls or Calls(quantizer, (spec,), settings, journal)
         self._index = self.calls.specs.index(spec)
@@ -98,6 +100,9 @@ class Runner:
         if not (stops and cases and self._alive.get(cases[0].framework)):
             self.calls.batch(cases)
         records = [record for case in cases for record in self.records(case, stops)]
+        left = {record.case for record in records if record.expected and record.decided == "float"}
+        for other in self.gate.partners(group, (c for c in cases if c.id in left)):
+            records += self.records(other, stops)
         mine = self.findings(group, records)
         if not any(f.status == "failed" for f in mine):
             drawn = [self.record(case) for case in self.gate.examples(group)]
@@ -283,7 +288,9 @@ class Runner:
         for finding in self.findings(group, drawn):
             case = self._seen[finding.case][0]
             assert isinstance(case, Case)
-            for fewer in _with_fewer_variations(case):
+            # Nobody looks at the model of a waived finding.
+            simpler = _with_fewer_variations(case) if finding.status != "waived" else ()
+            for fewer in simpler:
                 same = [f for f in self.record(fewer).findings if _is_like(f, finding)]
                 if same:
                     finding = same[0]
@@ -294,21 +301,27 @@ class Runner:
     def result(self, group: str, records: Iterable[Record], findings: Iterable[Finding]) -> Result:
         """Return the result of a test, which fails if one of its findings does."""
         findings = tuple(findings)
-        failed = [f for f in findings if f.status == "failed"]
+        failed = [f for f in findings if self.policy.fails(f)]
         failure = self._explain(group, failed) if failed else None
         return Result(tuple(self._asserted(group, records)), findings, failure)
 
     def _explain(self, group: str, failed: list[Finding]) -> str:
         """Return the text of a failing test, about the first finding."""
         # List other deviations before variations of the same one.
-        first, others = failed[0], sorted(failed[1:], key=lambda f: is_varied(f.case))
+        first, *others = sorted(failed, key=lambda f: f.kind != "over-quantized")
+        others.sort(key=lambda f: is_varied(f.case))
         if first.case not in self._seen:  # explore drew and judged it, but did not keep it
             self.records(parse_case(first.case))
         case, _, outcome = self._seen[first.case]
         path = self.settings.folder / first.model if first.model else None
         spec = self.settings.specs[self._index]
-        lines = told(first, case.build(), self.spec.title, spec)
-        lines += [f"model      {path}", f"again      {self.again(path)}"] if path else []
+        about = rule(first.condition, self.spec)
+        lines = told(first, case.build(), self.spec.title, spec, about)
+        if path:
+            lines += [f"model      {path}", f"again      {self.again(path)}"]
+        elif first.kind == "not-quantized":  # no single model shows it
+            select = shlex.quote(f"--amct-select={first.case}")
+            lines += [f"again      {self.settings.command} {select}"]
         return "\n".join([*lines, *last_words(outcome), *more(group, others)])
 
     def again(self, model: Path) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
 import logging
-import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,10 @@ from pytest_amct.cases.plan import Built
 from pytest_amct.cases.trials import Trial
 from pytest_amct.errors import ModelError, UsageError
 from pytest_amct.frameworks import BLOBS_FILE, MAIN_FILE
+from pytest_amct.ids import file_name
 from pytest_amct.request_options import PLAIN, RequestOptions
 
 _LOG = logging.getLogger(__name__)
-
-_LONGEST_NAME = 120
-"""Characters of an id that a file name keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +56,23 @@ def save_model(case: AnyCase, built: Built, folder: Path) -> str | None:
     files = {main: built.data, f"{name}.json": _text(note)}
     files |= {f"{name}{Path(beside).suffix}": data for beside, data in built.files.items()}
     return main if _write(folder, files) else None
+
+
+def remove_saved(folder: Path) -> None:
+    """Remove what earlier runs saved below `folder`. Files that this suite did not write stay."""
+    models = folder / "models"
+    for beside in (*models.glob("*.json"), *models.glob("*/1.json")):
+        home = beside.parent
+        with contextlib.suppress(OSError, ModelError):
+            name = file_name(read_note(beside).case)
+            if home.is_symlink() or name != (beside.stem if home == models else home.name):
+                continue
+            if home != models:
+                shutil.rmtree(home)
+                continue
+            for file in models.iterdir():
+                if file.stem == name:
+                    file.unlink()
 
 
 def save_pair(case: MetamorphicCase, trial: Trial, folder: Path) -> str | None:
@@ -108,14 +123,6 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> bool:
             )
             return False
     return True
-
-
-def file_name(id_: str) -> str:
-    """Return an id as a file name. Long names are cut and get a digest."""
-    name = re.sub(r"[^\w.@+-]+", "-", id_)
-    if len(name) <= _LONGEST_NAME:
-        return name
-    return f"{name[:_LONGEST_NAME]}-{hashlib.sha256(id_.encode()).hexdigest()[:12]}"
 
 
 def read_note(model: Path) -> Note:

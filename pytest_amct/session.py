@@ -11,7 +11,7 @@ import fnmatch
 import importlib.util
 import json
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -25,8 +25,9 @@ from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.gate import frameworks_of
 from pytest_amct.given_model import check_readable, models_by_name
 from pytest_amct.ids import ConditionId
+from pytest_amct.last_failures import keep_failures, recall_failures
 from pytest_amct.losses import again, clean_up, tell_worker
-from pytest_amct.options import Settings
+from pytest_amct.options import Settings, listed_quantizers
 from pytest_amct.processes.journal import Journal, read_journal
 from pytest_amct.processes.signals import install, stopped_by, uninstall
 from pytest_amct.processes.temporary import prefix
@@ -36,15 +37,29 @@ from pytest_amct.quantizers.loading import load_quantizer
 from pytest_amct.quantizers.programs import PREFIXES
 from pytest_amct.quantizers.protocol import Quantizer
 from pytest_amct.quantizers.running import words
-from pytest_amct.reports.assembly import assemble
-from pytest_amct.reports.json_report import remove_report, write_report
+from pytest_amct.quantizers.tool import tool_of
+from pytest_amct.reports.assembly import assemble, versions
+from pytest_amct.reports.baseline import Baseline, read_baseline
+from pytest_amct.reports.changes import About, comparison_of
+from pytest_amct.reports.changes_text import lost_sentence, summary
+from pytest_amct.reports.forms import add_to_step_summary, prepare, wants_files, write_all
+from pytest_amct.reports.json_report import remove_report, write_results
+from pytest_amct.reports.junit import add_suite_properties, test_properties
 from pytest_amct.reports.pages import with_pages
-from pytest_amct.reports.terminal import seen, summary_lines
+from pytest_amct.reports.parts import part_of
+from pytest_amct.reports.phrases import seen
+from pytest_amct.reports.terminal import TABLE, coloured, in_ascii, summary_lines
+from pytest_amct.reports.waived import stale
 from pytest_amct.results import Collected, Result, policy_of
 from pytest_amct.runner import Runner
+from pytest_amct.saved import remove_saved
 from pytest_amct.selection import Attendance, options_given
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
+from pytest_amct.timing import Clock, Left, told, write_times
+from pytest_amct.verdicts import Key
+from pytest_amct.waivers import add_waivers
+from pytest_amct.waiving import check_waivers
 from pytest_amct.watch import LINK
 
 MODULE = "test_conformance.py"
@@ -75,12 +90,15 @@ class Suite:
         self.config = config
         self.worker: str = getattr(config, "workerinput", {}).get("workerid", "")
         self.quantizer = load_quantizer(settings.quantizer, settings.rootdir, settings.timeout)
+        self.tool = tool_of(self.quantizer)
         self.settings = settings = with_releases(settings, self.quantizer)
         self.specs = tuple(map(load_spec, settings.specs))
         self.spec = self.specs[0]
         self.groups = groups_of(self.quantizer, self.specs, settings)
         self.frameworks = [*frameworks_of(self.quantizer, settings, self.spec)]
         _check_rows(settings, self.spec)
+        check_waivers(settings.waivers, settings.specs)
+        self.baseline = self._baseline()
         self.models = models_by_name(settings.model) if settings.model else {}
         if len(self.models) == 1:
             (only,) = self.models.values()
@@ -95,8 +113,9 @@ class Suite:
         self.narrowed_by = options_given(config.getoption, config.args)
         self._told: set[str] = set()
         self._shown = ""
-        self.sentence = ""
+        self.sentence = self.warning = ""
         self._add_suite()
+        recall_failures(config, self.quantizer.name)
         install()
         self.isolated: Isolated | None = None
         if settings.isolate and not self.worker:
@@ -105,17 +124,49 @@ class Suite:
             )
             self.isolated.start()
 
+    def _baseline(self) -> Baseline | None:
+        """Return the report of an earlier run with which this one is compared, if there is one."""
+        chosen, spec = self.settings, self.spec
+        if chosen.compare is None:
+            return None
+        seed = chosen.seed if chosen.profile == "explore" else None
+        run = About(
+            self.tool.name,
+            self.tool.version,
+            chosen.profile,
+            spec.release,
+            spec.title,
+            tuple(self.frameworks),
+            seed,
+        )
+        return read_baseline(chosen.compare, run, chosen.report)
+
+    def _known(self, spec: Spec) -> frozenset[Key]:
+        """Return the violations under a release that fail no test."""
+        if self.baseline is None or not self.settings.only_new:
+            return frozenset()
+        return self.baseline.violations.get((spec.release, spec.title), frozenset())
+
     def _add_suite(self) -> None:
         """Add the suite to the collection. It runs alone if the command line names no tests."""
-        config, path, short = self.config, str(self.folder / MODULE), f"amct/{MODULE}"
+        config, path = self.config, str(self.folder / MODULE)
         if config.args_source is not pytest.Config.ArgsSource.ARGS:
             config.args[:] = []
-        # The user may pass ids as pytest prints them.
-        config.args[:] = [
-            path + arg.removeprefix(short) if arg.startswith(short) else arg for arg in config.args
-        ]
+        config.args[:] = [self._installed(arg, path) for arg in config.args]
         if not any(arg.startswith(path) for arg in config.args):
             config.args.append(path)
+
+    def _installed(self, argument: str, path: str) -> str:
+        """Return an argument with the suite's path if it is an id as pytest prints it.
+
+        In a subfolder, pytest prints ids relative to that.
+        """
+        file, colons, test = argument.partition("::")
+        shown = Path(self.config.rootpath, "amct", MODULE)
+        here = os.path.normpath(self.config.invocation_params.dir / file)
+        return (
+            f"{path}{colons}{test}" if file == f"amct/{MODULE}" or here == str(shown) else argument
+        )
 
     # --- collection ---------------------------------------------------------------------------
 
@@ -217,7 +268,7 @@ class Suite:
     def progress(self, text: str) -> None:
         """Show the progress of a long test on a terminal, unless ``-q`` is given."""
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is None or not reporter.isatty or reporter.verbosity < 0:
+        if not self._shows_progress:
             return
         capture = self.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
@@ -225,6 +276,11 @@ class Suite:
                 reporter.ensure_newline()
                 reporter.rewrite(f"  {text}" if text else "", erase=True)
             self._shown = text
+
+    @property
+    def _shows_progress(self) -> bool:
+        reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
+        return reporter is not None and reporter.isatty and reporter.verbosity >= 0
 
     @property
     def _elsewhere(self) -> bool:
@@ -241,10 +297,14 @@ class Suite:
     def running(self) -> Iterator[Runner]:
         """Yield the runner of this process, with a journal, for all of our tests."""
         journal = Journal(self._journal_path(self.worker), prefix())
-        calls = Calls(self.quantizer, self.specs, self.settings, journal, self.isolated)
+        left = Left(self.progress, lambda: _planned_calls(runner, self.settings))
+        self.clock = clock = Clock(left.called if self._shows_progress else None)
+        self._left = left
+        calls = Calls(self.quantizer, self.specs, self.settings, journal, self.isolated, clock)
         judge = partial(Runner, self.quantizer, settings=self.settings, calls=calls)
-        others = tuple(judge(spec=spec) for spec in self.specs[1:])
-        runner = judge(spec=self.spec, journal=journal, others=others)
+        others = tuple(judge(spec=spec, known=self._known(spec)) for spec in self.specs[1:])
+        known = self._known(self.spec)
+        runner = judge(spec=self.spec, journal=journal, others=others, known=known)
         try:
             yield runner
         finally:
@@ -258,10 +318,15 @@ class Suite:
 
     def hand_over(self, item: pytest.Item, result: Result) -> None:
         """Store a test's result, and fail the test if the result says so."""
+        values = {**result.values(), "seconds": self.clock.take()}
+        self._left.next_test()
         # Text crosses to the controller. In one process, text of a large model would only cost.
-        item.stash[_RESULT] = result.to_json() if self.worker else result.values()
+        item.stash[_RESULT] = json.dumps(values) if self.worker else values
         kinds = sorted({f.kind for f in result.findings if f.status == "failed"})
         item.user_properties.append(("amct_cases", len(result.records)))
+        condition = cast(pytest.Function, item).callspec.params.get("condition")
+        if isinstance(condition, str):
+            item.user_properties += test_properties(condition, self.spec)
         if kinds:
             item.user_properties.append(("amct_findings", ", ".join(kinds)))
         # If a framework is stopped, the first test of a process fails, and the others skip.
@@ -279,6 +344,9 @@ class Suite:
         report = yield
         if call.when == "call" and _RESULT in item.stash:
             report.amct_result = item.stash[_RESULT]  # type: ignore[attr-defined]
+            crash = getattr(report.longrepr, "reprcrash", None)
+            if crash is not None:  # pytest shows it in its summary, under CI=true as a whole
+                crash.message = crash.message.partition("\n")[0]
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -340,14 +408,19 @@ class Suite:
         """Remove an older report, so that an interrupted run is not mistaken for a complete one."""
         if self._silent():
             return
-        if self.settings.report:
-            try:
+        try:
+            if self.settings.report:
                 remove_report(self.settings.report)
-            except AmctError as error:
-                raise pytest.UsageError(str(error)) from error
+            prepare(self.settings)
+        except AmctError as error:
+            raise pytest.UsageError(str(error)) from error
+        add_suite_properties(self.config, self.quantizer.name, self.spec, versions())
+        if not self.settings.model:  # else the model may be one of them
+            remove_saved(self.settings.folder)
         begun = {
             "settings": asdict(self.settings),
             "quantizer": self.quantizer.name,
+            "tool": self.tool,
             "selection": self.selection(),
             "elsewhere": self._elsewhere,
         }
@@ -367,6 +440,7 @@ class Suite:
             self.config.workeroutput["amct-deselected"] = self.deselected  # type: ignore[attr-defined]
         if self._silent():
             return
+        keep_failures(self.config, self.quantizer.name)
         fine = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         stopped = session.shouldstop or session.shouldfail
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not stopped
@@ -380,17 +454,42 @@ class Suite:
                 f" collect or run amct/{MODULE}{self.complaint}"
             )
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        if self.baseline is not None and self.settings.only_new and ended:
+            lost = lost_sentence(self.baseline.changes(self.report()), self.baseline.name)
+            if lost:
+                self.sentence, session.exitstatus = lost, pytest.ExitCode.TESTS_FAILED
         if stopped_by():
             self.sentence = f"amct: stopped by {stopped_by()}: the quantizer is not blamed"
-        if self.settings.report:
-            try:
-                report = with_pages(self.report(), self.specs)
-                path = write_report(report, self.settings.report)
-                self.sentence += f"; what was judged is in {path}" if stopped_by() else ""
-            except AmctError as error:
-                self.sentence = str(error)
-                session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        try:
+            self._write()
+        except AmctError as error:
+            self.sentence = str(error)
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        if self.settings.waivers and stale(self.report()) and session.exitstatus in fine:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self.collected.tests:
+            self.warning = add_to_step_summary(self.report())
         self._tell_watch(reported=True)
+
+    def _write(self) -> None:
+        """Write what the user wants as files. Raises `AmctError` if one cannot be written."""
+        settings = self.settings
+        if settings.report:
+            write_results(self.results(), settings.report)
+            write_times(self.collected.seconds, settings.report)
+        if wants_files(settings):
+            path = write_all(with_pages(self.report(), self.specs), settings, self.specs)
+            self.sentence += f"; what was judged is in {path}" if stopped_by() and path else ""
+        if settings.write_waivers:
+            failed = [f for f in self.report()["findings"] if f["status"] == "failed"]
+            one_of_several = len(listed_quantizers(self.config)) > 1
+            about = settings.quantizer if one_of_several else ""
+            file = settings.waivers_file
+            added = add_waivers(file, failed, settings.spec, about) if failed else 0
+            noun = "waiver" if added == 1 else "waivers"
+            told = f"added {added} {noun} to {file}: write a reason and an owner"
+            nothing = "amct: no violation to waive: nothing was written"
+            self.sentence = f"amct: {told} into each, then they count" if added else nothing
 
     def pytest_unconfigure(self) -> None:
         """Restore the state of the process, and remove what workers have left."""
@@ -417,8 +516,30 @@ class Suite:
 
     def report(self) -> dict[str, Any]:
         """Return the report as a JSON value."""
-        return assemble(
-            self.collected, self.specs, self.settings, self.quantizer.name, self.selection()
+        report = assemble(
+            self.collected,
+            self.specs,
+            self.settings,
+            self.quantizer.name,
+            self.selection(),
+            self.tool,
+        )
+        if self.baseline is not None:
+            changes = self.baseline.changes(report)
+            report["comparison"] = comparison_of(changes, self.baseline.name)
+        return report
+
+    def results(self) -> dict[str, Any]:
+        """Return what the report is made of, for `pytest-amct merge`."""
+        return part_of(
+            self.collected,
+            self.specs,
+            self.settings,
+            self.quantizer.name,
+            self.selection(),
+            self.tool,
+            self.attendance,
+            self.quantizer.frameworks,
         )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -429,11 +550,33 @@ class Suite:
             report = self.report()
             title = f"{self.spec.title}{seen(report['spec'])}"
             terminalreporter.section(f"amct: {self.quantizer.name} against {title}")
-            for line, markup in summary_lines(report):
-                terminalreporter.write_line(line, **dict.fromkeys(markup, True))
+            self._write_summary(terminalreporter, report)
+            if line := told(self.collected.seconds):
+                terminalreporter.write_line(f"  {line}")
+            if self.baseline is not None:
+                for line in summary(self.baseline, report, only_new=self.settings.only_new):
+                    terminalreporter.write_line(f"  {line}")
+        if self.warning:
+            terminalreporter.write_line(self.warning, yellow=True)
         if self.sentence:
             terminalreporter.ensure_newline()
             terminalreporter.write_line(self.sentence, red=True)
+
+    def _write_summary(self, reporter: Any, report: dict[str, Any]) -> None:
+        """Write the table, in the terminal's width, characters and colours."""
+        writer = reporter._tw
+        shown: Callable[[str], str] = str
+        try:
+            "✗✓".encode(getattr(writer._file, "encoding", None) or "utf-8")
+        except (UnicodeError, LookupError):
+            shown = in_ascii
+        # Files keep long lines, in which others search.
+        width = writer.fullwidth if reporter.isatty else None
+        for line, markup in summary_lines(report, width=width):
+            parts = coloured(line) if markup == [TABLE] else [(line, markup)]
+            for text, colours in parts:
+                reporter.write(shown(text), **dict.fromkeys(colours, True))
+            reporter.write("\n")
 
     def _silent(self) -> bool:
         """Return whether another process reports, or there is nothing to report."""
@@ -442,6 +585,13 @@ class Suite:
     def _deselected_by_hand(self) -> bool:
         names = ("keyword", "markexpr", "deselect", "lf", "stepwise")
         return bool(self.deselected or any(self.config.getoption(n, None) for n in names))
+
+
+def _planned_calls(runner: Runner, settings: Settings) -> int:
+    """Return about how many models a run of the gate gives to its quantizer."""
+    groups = runner.gate.groups
+    listed = {case.id for group in groups for case in runner.gate.cases(group)}
+    return len(listed) + settings.max_examples * len(groups)
 
 
 def _close(quantizer: Quantizer) -> str:

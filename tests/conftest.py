@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from toy_repository import ToyRepository
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "browsing"]
 
 
 @pytest.fixture
@@ -17,8 +17,9 @@ def repository(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> ToyR
     return ToyRepository(tmp_path, tmp_path_factory.getbasetemp() / "compiled")
 
 
-# Under CI pytest prints whole failures twice; tests that are about CI set it themselves.
-for name in ("CI", "BUILD_NUMBER"):
+# Under CI pytest prints whole failures twice; tests that are about CI set it themselves. What tests
+# run does not belong into the summary of a CI step.
+for name in ("CI", "BUILD_NUMBER", "GITHUB_STEP_SUMMARY"):
     os.environ.pop(name, None)
 
 # TensorFlow enables its oneDNN kernels by default on some processors only. Without them it has no

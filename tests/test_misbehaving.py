@@ -288,7 +288,7 @@ def test_a_report_is_not_written_through_a_link(tmp_path: Path) -> None:
     victim.write_text("precious")
     folder = tmp_path / "rep"
     folder.mkdir()
-    (folder / "amct-report.partial").symlink_to(victim)
+    (folder / ".amct-report.json.part").symlink_to(victim)
     (folder / "amct-report.json").symlink_to(victim)
     path = write_report({"format": "x"}, folder)
     assert victim.read_text() == "precious"

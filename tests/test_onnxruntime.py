@@ -62,7 +62,7 @@ def quantize(case_id: str, folder: Path) -> tuple[onnx.ModelProto, onnx.ModelPro
     source, target = folder / "m.onnx", folder / "q.onnx"
     source.write_bytes(built.data)
     inputs = tuple(input_spec(t) for t in read_onnx(built.data).inputs)
-    feeds = Feeds(Request("onnx", built.data, folder, inputs).calibration())
+    feeds = Feeds(iter(Request("onnx", built.data, folder, inputs).calibration()))
     quantize_static(source, target, feeds, quant_format=QuantFormat.QDQ)
     return built.model, onnx.load(target), built.targets[0]
 

@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,11 @@ from pytest_amct.request_options import PLAIN
 from pytest_amct.results import Collected, Result
 from pytest_amct.runner import Runner
 from pytest_amct.tables.loader import load_spec
+from pytest_amct.waivers import Waiver
 
 SPEC = load_spec()
+DAY = date(2026, 1, 30)
+ENDING = Waiver(f"{CHEAP}@0", "unused", link="https://issues/7", until="2026-01-31", place="FILE:8")
 ROW, MUL = "uniform/onnx/Gemm", "uniform/onnx/unlisted/Mul"
 
 
@@ -123,7 +127,7 @@ def summary(runner: Runner, results: Iterable[Result], folder: Path) -> str:
     for result in results:
         collected.add(json.loads(result.to_json()))
     report = assemble(collected, (SPEC,), runner.settings, runner.quantizer.name, {"select": []})
-    return plain("\n".join(line for line, _ in summary_lines(report)), folder)
+    return plain("\n".join(line for line, _ in summary_lines(report, DAY)), folder)
 
 
 # --- failures -----------------------------------------------------------------------------------
@@ -206,7 +210,7 @@ def test_nothing_is_quantized(tmp_path: Path, snapshot: SnapshotAssertion) -> No
         (cannot_tell, {}),
         (refuses, {}),
         (leaves_all_in_float, {"float_rows": (ROW,)}),
-        (quantizes_every_gemm, {"waivers": {CHEAP: "known", "uniform/onnx/Conv/*": "unused"}}),
+        (quantizes_every_gemm, {"waivers": (Waiver(CHEAP, "known", "anna"), ENDING)}),
     ],
     ids=["clean", "violations", "float", "errored", "untold", "refused", "float rows", "waived"],
 )
@@ -355,8 +359,8 @@ VALUES: list[tuple[str, ...]] = [
     ("-o", "amct_timeout=0"),
     ("-o", "amct_frameworks=keras"),
     ("-o", "amct_isolate=maybe"),
-    ("-o", "amct_waivers=uniform/*"),
-    ("-o", "amct_waivers=x a\nx b"),
+    ("-o", "amct_timeout=5s"),
+    ("-o", "amct_waivers=absent.toml"),
     ("-o", "amct_required_rows=uniform/onnx/Cnov"),
     ("-o", "amct_float_rows=Conv"),
     ("-o", "amct_required_rows=uniform/onnx/*", "-o", "amct_float_rows=uniform/onnx/Conv"),

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from toy_repository import CHEAP, ToyRepository
+from toy_repository import CHEAP, INI_TABLES, ToyRepository
 
 # --- bad input ----------------------------------------------------------------------------------
 
@@ -260,3 +260,15 @@ def test_a_quantizer_that_fails_only_on_some_layers_is_judged_on_all(
     run = repository.amct(f"--amct-select={CHEAP}", "--amct-max-examples=0", "--amct-report=rep")
     assert repository.report()["stopped"] == {}
     assert {f["kind"] for f in repository.report()["findings"]} == {"errored"}
+
+
+def test_the_time_limit_may_be_a_number_or_text_in_any_table(repository: ToyRepository) -> None:
+    for file, table in INI_TABLES:
+        for value in ("5", '"5"'):
+            repository.write(
+                file, f'[{table}]\namct_quantizer = "toy:quantize"\namct_timeout = {value}\n'
+            )
+            run = repository.amct(f"--amct-select={CHEAP}@0")
+            assert run.code == 0, run.text
+        repository.write(file, f'[{table}]\namct_quantizer = "toy:quantize"\namct_timeout = 1.5\n')
+        assert "amct_timeout=1.5: must be a whole number" in repository.refused("--amct")

@@ -156,7 +156,7 @@ def test_a_note_of_another_kind_is_reported_and_not_used(repository: ToyReposito
     assert "not a note of this suite" in repository.refused("--amct", f"--amct-model={saved}")
 
 
-# --- required rows, float rows and waivers ------------------------------------------------------
+# --- required rows and float rows --------------------------------------------------------------
 
 
 ROW = "uniform/onnx/Gemm"
@@ -172,9 +172,8 @@ LAZY = "return {n.name: False for n in model.graph.node}"
         (f'amct_required_rows = ["{ROW}"]', [], 1, "failed"),
         ('amct_required_rows = ["uniform/onnx/Conv"]', [], 0, "warned"),
         (f'amct_float_rows = ["{ROW}"]', [], 0, None),
-        (f'amct_waivers = ["{ROW} we are lazy"]\namct_required_rows = ["{ROW}"]', [], 0, "waived"),
     ],
-    ids=["plain", "strict", "claimed", "another claimed", "skipped", "waived"],
+    ids=["plain", "strict", "claimed", "another claimed", "skipped"],
 )
 def test_layers_left_in_float_are_reported_by_policy(
     line: str, arguments: list[str], code: int, status: str | None, repository: ToyRepository
@@ -193,33 +192,6 @@ def test_quantizing_a_float_row_warns(repository: ToyRepository) -> None:
     assert repository.cheap().code == 0
     assert {f["status"] for f in repository.findings(OVER)} == {"warned"}
     assert repository.cheap("--amct-strict").code == 1
-
-
-def test_a_waived_finding_does_not_fail_and_stays_in_the_report(
-    repository: ToyRepository,
-) -> None:
-    repository.ini(
-        f'amct_waivers = ["{CHEAP} the device has a transposer", "uniform/onnx/Conv/* unused"]',
-        quantizer="toy:gemm_always",
-    )
-    run = repository.cheap()
-    assert run.code == 0, run.out
-    report = repository.report()
-    assert {f["status"] for f in report["findings"]} == {"waived"}
-    assert report["waivers"] == [
-        {"pattern": "uniform/onnx/Conv/*", "reason": "unused", "used": False},
-        {"pattern": CHEAP, "reason": "the device has a transposer", "used": True},
-    ]
-    assert (
-        "matches no finding" not in run.out
-    )  # nothing is known about conditions that were left out
-
-
-def test_a_waiver_of_a_case_covers_only_that_case(repository: ToyRepository) -> None:
-    repository.ini(f'amct_waivers = ["{BROKEN} known"]', quantizer="toy:gemm_always")
-    assert repository.cheap().code == 1
-    waived = [f["case"] for f in repository.findings(OVER) if f["status"] == "waived"]
-    assert waived == [BROKEN]
 
 
 # --- the report ---------------------------------------------------------------------------------

@@ -21,6 +21,12 @@ CHEAP = "uniform/onnx/Gemm/trans_a"
 BROKEN = f"{CHEAP}@1"
 """Its simplest case that must not be quantized."""
 
+INI_TABLES = [
+    ("pyproject.toml", "tool.pytest.ini_options"),
+    *([("pytest.toml", "pytest")] if pytest.version_tuple >= (9,) else []),
+]
+"""Files with settings, each with its table; pytest 9 has one whose values need not be text."""
+
 _TOY = '''
 import os
 import sys

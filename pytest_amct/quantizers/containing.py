@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -147,8 +148,18 @@ class Recorder:
         if not size:
             return ""
         data = os.pread(fd, _MOST_READ, max(0, size - _MOST_READ))
-        lines = data.decode("utf-8", "backslashreplace").strip().splitlines()
-        return "\n".join(line.rstrip() for line in lines[-count:])
+        lines = data.decode("utf-8", "backslashreplace").strip().split("\n")
+        kept = [line.rstrip() for line in map(_as_seen, lines) if not _BAR.search(line)]
+        return "\n".join(kept[-count:])
+
+
+_BAR = re.compile(r"\d%\s*[|\[][\s=#>.\u2588-\u258f-]*[|\]]")
+"""A line with a progress bar: ``45%|####   | 5/11`` or ``45% [===>  ]``."""
+
+
+def _as_seen(line: str) -> str:
+    """Return what a terminal shows of a line in which a tool has gone back to the start."""
+    return line.rstrip("\r").rpartition("\r")[2]
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -124,10 +124,9 @@ class Request:
         """Show the network that is judged, to a quantizer that surely does not change it."""
         self._network = network
 
-    def calibration(self, n: int = 8) -> Iterator[dict[str, NDArray[Any]]]:
-        """Yield `n` feeds of seeded values in (-1, 1), by input name, equal for equal models."""
-        for i in range(n):
-            yield {spec.name: _values(spec, i).copy() for spec in self.inputs}
+    def calibration(self, n: int = 8) -> list[dict[str, NDArray[Any]]]:
+        """Return `n` feeds of seeded values in (-1, 1), by input name, equal for equal models."""
+        return [{spec.name: _values(spec, i).copy() for spec in self.inputs} for i in range(n)]
 
 
 @lru_cache(maxsize=256)

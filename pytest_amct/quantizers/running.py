@@ -38,11 +38,20 @@ from pytest_amct.request_options import PLAIN, RequestOptions
 from pytest_amct.tables.loader import spec_or_default
 from pytest_amct.tables.model import Spec
 
-_LAST_LINES = 12
+_LAST_LINES = 16
 """The number of lines of the tool's output that a finding shows."""
 
 _MOST_FRAMES = 3
 """The number of frames that show where a quantizer raised."""
+
+_RETURNED = "the quantizer returned"
+"""How messages about a result begin; a quantizer's attribute `returned` says it in other words."""
+
+_MOST_SAID = 8
+"""The most lines of an exception's message that are shown."""
+
+_MOST_CAUSES = 3
+"""The most causes of an exception that are shown."""
 
 _MOST_READ = 50
 """The number of innermost frames among which they are selected."""
@@ -169,11 +178,18 @@ def make_request(
 
     `Request.network` is read separately, so changes that a quantizer makes to it are not judged.
     """
-    blobs = model.files.get(BLOBS_FILE, b"")
     for name, content in model.files.items():
         if name != BLOBS_FILE:  # few quantizers need that file: the request writes it
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
+    return request_for(model, network, folder, options)
+
+
+def request_for(
+    model: ModelFiles, network: Network, folder: Path, options: RequestOptions
+) -> Request:
+    """Return the request for a model without writing anything, see `make_request`."""
+    blobs = model.files.get(BLOBS_FILE, b"")
     inputs = tuple(input_spec(tensor) for tensor in network.inputs)
     return Request(model.framework, model.data, folder, inputs, **options.given, _blobs=blobs)
 
@@ -259,7 +275,9 @@ def _read(
         why = _validate(quantizer, request, result)
         return _each(outcomes, lambda outcome: replace(outcome, unvalidated=why))
     except (OutputError, ModelError) as error:
-        return Outcome("invalid-output", message=said(error))
+        returned = getattr(quantizer, "returned", _RETURNED)
+        message = said(error).replace(_RETURNED, returned, 1)
+        return Outcome("invalid-output", message=message)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # usually from an object of the quantizer
@@ -324,12 +342,28 @@ def _as_file(result: Any, folder: Path) -> Path | None:
 
 
 def _print_place(error: BaseException) -> None:
-    """Print where the quantizer raised to its output, the innermost frame last."""
+    """Print to the quantizer's output why and where it raised, the innermost frame last.
+
+    The finding has the first line of the message, and the output the others.
+    """
+    for line in said(error).strip().splitlines()[1:_MOST_SAID]:
+        print(line[:_LONGEST_LINE])
+    cause = error
+    for _ in range(_MOST_CAUSES):
+        if (behind := _cause(cause)) is None:
+            break
+        cause = behind
+        print(f"caused by {words(cause)}")
     # Only the last frames: a recursion may have millions.
     frames = traceback.extract_tb(error.__traceback__, limit=-_MOST_READ)
     theirs = [f for f in frames if Path(f.filename) not in _OURS and f.filename[:1] != "<"]
     for frame in theirs[-_MOST_FRAMES:]:
         print(f"at {frame.filename}:{frame.lineno}, in {frame.name}")
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """Return the exception that led to another one, as tracebacks show it."""
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def words(error: BaseException) -> str:

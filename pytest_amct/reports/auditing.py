@@ -10,6 +10,7 @@ from typing import Any
 from pytest_amct.audit import Audit, not_compared, not_judged
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import unique_name
+from pytest_amct.explain import quantized_already
 from pytest_amct.reports.explaining import because, release_name
 from pytest_amct.reports.sheets import Sheet, Table
 from pytest_amct.request_options import Asked
@@ -32,7 +33,7 @@ class Audited:
     result: str
     audit: Audit
     asked: Asked
-    #: what could not be looked at, in sentences
+    #: which file was judged and what could not be looked at, in sentences
     notes: tuple[str, ...] = ()
 
 
@@ -81,7 +82,11 @@ def audit_json(found: Audited) -> dict[str, Any]:
             "decided": dict(Counter(record.decided for record in audit.records)),
         },
         "findings": [
-            {key: value for key, value in asdict(f).items() if key not in ("case", "model")}
+            {
+                key: value
+                for key, value in asdict(f).items()
+                if key not in ("case", "model", "reason")
+            }
             for f in audit.findings
         ],
         "rows": [dict(zip(_ROW_HEADS, row, strict=True)) for row in _row_rows(found)],
@@ -144,7 +149,9 @@ def _said_first(found: Audited) -> Iterator[str]:
     """Yield what nobody should overlook below: nothing was done, or weights are other ones."""
     audit = found.audit
     decided = audit.outcome.decisions.values()
-    if audit.outcome.status == "decided" and not any(d.quantized for d in decided):
+    if why := quantized_already(audit.network):
+        yield f"The model itself seems to be quantized already ({why}): name the float model first."
+    elif audit.outcome.status == "decided" and not any(d.quantized for d in decided):
         yield "Nothing is quantized in the result."
     count = sum(group.layers for group in not_compared(audit))
     if count:

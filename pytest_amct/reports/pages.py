@@ -111,6 +111,12 @@ def with_pages(report: Mapping[str, Any], judged: Sequence[Spec]) -> dict[str, A
     return {**report, "pages": {id_: page(id_, specs) for id_ in found if has_page(id_, specs)}}
 
 
+def rule(id_: str, spec: Spec) -> str:
+    """Return what a release says under the id of a condition, ``""`` if it says nothing."""
+    spoken, words = said_by(id_, spec)
+    return words if spoken else ""
+
+
 def _is_of_request(parts: ConditionId) -> bool:
     return parts.table == SETTINGS and parts.name in _OF_REQUESTS
 
@@ -138,13 +144,13 @@ def _says(id_: str, specs: Mapping[str, Spec]) -> list[str]:
     """Return a line for each reading, with the releases that have it; the silent ones last."""
     found: dict[tuple[bool, str], list[str]] = {}
     for spec in specs.values():
-        found.setdefault(_words(id_, spec), []).append(spec.title)
+        found.setdefault(said_by(id_, spec), []).append(spec.title)
     ordered = sorted(found.items(), key=lambda item: not item[0][0])
     return [f"- {', '.join(titles)}: {words}" for (_, words), titles in ordered]
 
 
-def _words(id_: str, spec: Spec) -> tuple[bool, str]:
-    """Return whether a release speaks of an id, and what it says."""
+def said_by(id_: str, spec: Spec) -> tuple[bool, str]:
+    """Return whether a release speaks of a condition or row, and what it says, in our words."""
     parts = ConditionId.parse(id_)
     if parts.is_unlisted:
         return True, _unlisted(parts, spec)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
-from pytest_amct.ids import ConditionId
+from pytest_amct.reports import overview
+from pytest_amct.reports.overview import LEGEND, Row, covered, marks, numbers
+from pytest_amct.reports.phrases import number, seen, why_partial
+from pytest_amct.reports.waived import stale, waiver_lines
+from pytest_amct.waivers import today
 
 Line = tuple[str, list[str]]
 """A line and its markup, as keywords of pytest's terminal writer."""
+
+TABLE = "table"
+"""The markup of lines in which each mark has a colour of its own, see `coloured`."""
 
 _MOST_WARNED = 12
 """Maximum number of warning groups that the summary lists."""
@@ -25,89 +33,76 @@ _MOST_REASONS = 3
 _LONGEST_WARNING = 150
 """Characters of a warning that are shown; the report has all of it."""
 
-_LEGEND = (
-    "✗ violations (how many)  ! warnings  w waived  ✓ judged, nothing found  - not judged"
-    "  n of m: quantizable layers"
-)
 
-_MARKS = {"failed": "✗", "warned": "!", "waived": "w"}
+def summary_lines(
+    report: dict[str, Any], day: date | None = None, width: int | None = None
+) -> Iterator[Line]:
+    """Yield the lines of the summary of a report, none longer than `width` where words allow it.
 
-Counts = Mapping[str, Mapping[str, int]]
-"""Number of findings by status, for each label of a condition or kind."""
-
-
-@dataclass(slots=True)
-class _Row:
-    """A line of the table."""
-
-    label: str
-    counts: str
-    #: the conditions, and whether each was judged
-    conditions: dict[str, bool] = field(default_factory=dict)
-    findings: Counts = field(default_factory=dict)
-    #: whether conditions without findings are only counted
-    folded: bool = False
-
-    @property
-    def marks(self) -> str:
-        """The marks of the conditions, in one line."""
-        labels = dict.fromkeys([*self.conditions, *self.findings])
-        if not self.folded:
-            return "  ".join(self._mark(label) for label in labels)
-        parts = [self._mark(label) for label in labels if label in self.findings]
-        rest = [judged for label, judged in self.conditions.items() if label not in self.findings]
-        noun = "other" if parts else "type"
-        for mark, judged in (("✓", True), ("-", False)):
-            parts += [f"{mark} {_number(rest.count(judged), noun)}"] if judged in rest else []
-        return "  ".join(parts)
-
-    def _mark(self, label: str) -> str:
-        found = self.findings.get(label, {})
-        if not found:
-            return f"✓ {label}" if self.conditions[label] else f"- {label}"
-        (worst, count), *others = ((s, found[s]) for s in _MARKS if s in found)
-        more = "".join(f", {number} {status}" for status, number in others)
-        return f"{_MARKS[worst]} {label} ({count}{more})"
-
-    @property
-    def judged(self) -> int:
-        """The number of judged conditions: those whose mark is not ``-``."""
-        return sum(judged or label in self.findings for label, judged in self.conditions.items())
-
-    @property
-    def failed(self) -> bool:
-        """Whether the line has a violation."""
-        return any("failed" in found for found in self.findings.values())
+    Waivers that end soon after `day` are named; it is today (UTC) by default.
+    """
+    for line, markup in _lines(report, day or today()):
+        yield from ((part, markup) for part in _wrapped(line, width))
 
 
-def summary_lines(report: dict[str, Any]) -> Iterator[Line]:
-    """Yield the lines of the summary of a report."""
-    rows = [*_table(report)]
-    failed = any(f["status"] == "failed" for f in report["findings"]) or report["stopped"]
+_MARKED = re.compile(r"(?<=  )([✗!w✓-]) [\w.:-]+(?: others?| types?)?(?: \([^)]*\))?(?=  |$)")
+"""A condition in a line of the table, with its mark."""
+
+_COLOURS = {"✗": ("red",), "!": ("yellow",), "w": ("cyan",), "✓": ("green",), "-": ()}
+
+
+def coloured(line: str) -> Iterator[Line]:
+    """Yield the parts of a line of the table, each with its markup: marks have colours."""
+    at = 0
+    for found in _MARKED.finditer(line):
+        yield line[at : found.start()], []
+        yield found.group(), [*_COLOURS[found.group(1)]]
+        at = found.end()
+    yield line[at:], []
+
+
+def in_ascii(text: str) -> str:
+    """Return a text of the summary for a terminal that shows nothing but ASCII."""
+    return text.replace("✗", "x").replace("✓", "+").encode("ascii", "backslashreplace").decode()
+
+
+def _wrapped(line: str, width: int | None) -> list[str]:
+    """Return a line as lines of at most `width` columns; conditions keep their marks."""
+    if width is None or len(line) <= width:
+        return [line]
+    glued = re.sub(r"(?<=  )([✗!w✓-]) (?=\S)", "\\1\0", line)
+    glued = re.sub(r"(?<=\S) (?=\(\d[^)]*\)(?:  |$))", "\0", glued)
+    first = _MARKED.search(line)
+    deep = first.start() if first and first.start() < width // 2 else 6
+    parts = textwrap.wrap(
+        glued,
+        width,
+        subsequent_indent=" " * deep,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+    return [part.replace("\0", " ") for part in parts]
+
+
+def _lines(report: dict[str, Any], day: date) -> Iterator[Line]:
+    rows = [*overview.rows(report, report)]
+    violated = any(f["status"] == "failed" for f in report["findings"])
+    failed = violated or report["stopped"] or stale(report)
     yield _headline(report, rows), ["bold", "red" if failed else "green"]
     for sentence in report["stopped"].values():
         yield f"  {sentence}", ["red"]
     widths = [max(len(text) for text in column) for column in _columns(rows)]
     for row in rows:
-        line = f"  {row.label:<{widths[0]}}  {row.counts:<{widths[1]}}  {row.marks}"
-        yield line.rstrip(), ["red"] if row.failed else []
+        line = f"  {row.label:<{widths[0]}}  {row.counts:<{widths[1]}}  {'  '.join(marks(row))}"
+        yield line.rstrip(), [TABLE]
     if rows:
-        yield f"  {_LEGEND}", []
-    yield from _not_judged(report)
+        yield f"  {LEGEND}", [TABLE]
+    yield from not_judged(report)
     yield from _warnings([f for f in report["findings"] if f["status"] == "warned"])
     for other in report.get("releases", ()):
         yield from _other_release(other)
-    whole = report["complete"] and not _is_narrowed(report)
-    for waiver in report["waivers"]:
-        if whole and not waiver["used"]:
-            yield f"  the waiver {waiver['pattern']!r} matches no finding: remove it", ["yellow"]
-
-
-def seen(spec: dict[str, Any]) -> str:
-    """Return how much of a release was seen, ``""`` if all of it was."""
-    if spec["seen"] == spec["rows"]:
-        return ""
-    return f" ({spec['seen']} of {_number(spec['rows'], 'row')} seen)"
+    yield from waiver_lines(report, day)
 
 
 def _other_release(judged: dict[str, Any]) -> Iterator[Line]:
@@ -119,126 +114,27 @@ def _other_release(judged: dict[str, Any]) -> Iterator[Line]:
         return
     shown = [f"{name} ({count})" for name, count in failed.most_common(_MOST_CONDITIONS)]
     shown += [f"{len(failed) - len(shown)} more"] if len(failed) > len(shown) else []
-    yield f"{label}{_number(failed.total(), 'violation')}: {', '.join(shown)}", ["yellow"]
+    yield f"{label}{number(failed.total(), 'violation')}: {', '.join(shown)}", ["yellow"]
 
 
-def _columns(rows: list[_Row]) -> list[list[str]]:
+def _columns(rows: Sequence[Row]) -> list[list[str]]:
     return [[row.label for row in rows] or [""], [row.counts for row in rows] or [""]]
 
 
-def _headline(report: dict[str, Any], rows: list[_Row]) -> str:
-    eligible = [row for row in report["rows"] if row["eligible"]]
-    count = {
-        status: sum(f["status"] == status for f in report["findings"])
-        for status in ("failed", "warned", "waived")
-    }
+def _headline(report: dict[str, Any], rows: Sequence[Row]) -> str:
+    count = numbers(report)
     parts = [
-        _number(count["failed"], "violation"),
-        _number(count["warned"], "warning"),
-        f"{count['waived']} waived",
-        f"{sum(row['quantized'] > 0 for row in eligible)} of {len(eligible)} rows quantized",
+        number(count.violations, "violation"),
+        number(count.warnings, "warning"),
+        f"{count.waived} waived",
+        f"{count.quantized} of {count.rows} rows quantized",
+        *covered(report, rows),
     ]
-    models = report.get("models")
-    if models:
-        judged, layers = (sum(model[key] for model in models) for key in ("judged", "layers"))
-        parts.append(f"{judged} of {_number(layers, 'layer')} judged")
-        parts += [_number(len(models), "model")] if len(models) > 1 else []
-    else:
-        judged, known = sum(r.judged for r in rows), sum(len(r.conditions) for r in rows)
-        parts.append(f"{judged} of {_number(known, 'condition')} judged")
-        parts.append(_number(report["cases"], "case"))
-    if "examples" in report:
-        newest = f" up to opset {report['newest_opset']}" if "newest_opset" in report else ""
-        parts.append(f"{report['examples']} examples explored{newest}")
-    return ", ".join(parts) + _partial(report)
+    why = why_partial(report)
+    return ", ".join(parts) + (f" (partial: {'; '.join(why)})" if why else "")
 
 
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _partial(report: dict[str, Any]) -> str:
-    """Return why the report is partial, in brackets; "" if it is not."""
-    selection = report["selection"]
-    why = [] if report["complete"] else ["the run did not complete"]
-    if selection.get("select"):
-        why.append("--amct-select")
-    left = selection.get("left_out")
-    if left:
-        count = f"{left['tests']} of {_number(left['of'], 'test')}"
-        why.append(f"{count} left out by {', '.join(left['by'])}")
-    return f" (partial: {'; '.join(why)})" if why else ""
-
-
-def _is_narrowed(report: dict[str, Any]) -> bool:
-    """Return whether the user narrowed the run."""
-    return any(value for key, value in report["selection"].items() if key != "seed")
-
-
-def _table(report: dict[str, Any]) -> Iterator[_Row]:
-    conditions: dict[str, dict[str, bool]] = {}
-    for condition in report["conditions"]:
-        if "implied_by" not in condition and "unobservable" not in condition:
-            of_row = conditions.setdefault(_row_of(condition["id"]), {})
-            of_row[_short(condition["id"])] = _was_judged(condition)
-    findings: dict[str, dict[str, dict[str, int]]] = {}
-    for found in report["findings"]:
-        label = _short(found["condition"])
-        if found["kind"] != "over-quantized":
-            label = found["kind"]
-        by_status = findings.setdefault(_row_of(found["condition"]), {}).setdefault(label, {})
-        by_status[found["status"]] = by_status.get(found["status"], 0) + 1
-    for row in report["rows"]:
-        found_here = findings.pop(row["id"], {})
-        if _is_narrowed(report) and not row["eligible"] and not found_here:
-            continue  # it was not selected
-        yield _Row(row["id"], _counts(row), conditions.get(row["id"], {}), found_here)
-    unlisted = sorted(p for p in {*conditions, *findings} if p.endswith(_UNLISTED))
-    for place in unlisted:
-        types, of_types = conditions.get(place, {}), findings.pop(place, {})
-        name = "types without a row"
-        label = name if len(unlisted) == 1 else f"{place.removesuffix(_UNLISTED)} {name}"
-        # Types of a table that no request used have only findings.
-        count = f"{sum(t in of_types for t in types)} of {len(types)} types quantized"
-        yield _Row(label, count if types else "", types, of_types, folded=True)
-    for place, others in sorted(findings.items()):
-        yield _Row(place, "", {}, others)
-
-
-_UNLISTED = "/unlisted"
-
-
-def _was_judged(condition: dict[str, Any]) -> bool:
-    """Return whether a violation would show: a decision is known on each side."""
-    if "checked" in condition:
-        return bool(condition["checked"])
-    return all(condition["judged"].values())
-
-
-def _counts(row: dict[str, Any]) -> str:
-    """Return what became of the quantizable layers of a row."""
-    if row["float_row"]:
-        return "left in float on purpose"
-    if not row["eligible"]:
-        return "no layer shown"
-    words = {"untold": "cannot be told", "unknown": "not known"}
-    names = ("untold", "unknown", "unmatched", "refused", "unsupported", "errored")
-    others = [f"{row[name]} {words.get(name, name)}" for name in names if row[name]]
-    if not row["judged"]:
-        return f"not judged ({_number(row['eligible'], 'layer')}: {', '.join(others)})"
-    return ", ".join([f"{row['quantized']} of {row['eligible']} quantized", *others])
-
-
-def _row_of(condition: str) -> str:
-    """Return the row in whose line a condition stands."""
-    return str(ConditionId.parse(condition).restricts)
-
-
-def _short(condition: str) -> str:
-    return ConditionId.parse(condition).short
-
-
-def _not_judged(report: dict[str, Any]) -> Iterator[Line]:
+def not_judged(report: Mapping[str, Any]) -> Iterator[Line]:
     """Yield what could not be judged, and why."""
     models = report.get("models")
     if models:
@@ -246,11 +142,11 @@ def _not_judged(report: dict[str, Any]) -> Iterator[Line]:
             yield from _of_model(model)
     elif report["untold"]["layers"]:
         untold = report["untold"]
-        count = f"{_number(untold['layers'], 'layer')} in {_number(untold['cases'], 'case')}"
+        count = f"{number(untold['layers'], 'layer')} in {number(untold['cases'], 'case')}"
         yield f"  {count} cannot be told: {_reasons(untold['reasons'], 'layers')}", []
     unvalidated = report["unvalidated"]
     if unvalidated["cases"]:
-        count = _number(unvalidated["cases"], "result")
+        count = number(unvalidated["cases"], "result")
         why = _reasons(unvalidated["reasons"], "cases")
         yield f"  {count} could not be validated: {why}", []
 
@@ -261,7 +157,7 @@ def _reasons(reasons: list[dict[str, Any]], counted: str) -> str:
         return str(reasons[0]["reason"])
     shown = [f"{r['reason']} ({r[counted]})" for r in reasons[:_MOST_REASONS]]
     more = len(reasons) - len(shown)
-    shown += [f"{_number(more, 'other reason')}: see the report"] if more else []
+    shown += [f"{number(more, 'other reason')}: see the report"] if more else []
     return "; ".join(shown)
 
 
@@ -273,7 +169,7 @@ def _of_model(model: dict[str, Any]) -> Iterator[Line]:
         yield f"  {name}: no layer is of a type that a table lists", ["yellow"]
         return
     others = model["layers"] - model["judged"]
-    told = f"  {name}: {model['judged']} of {_number(model['layers'], 'layer')} judged"
+    told = f"  {name}: {model['judged']} of {number(model['layers'], 'layer')} judged"
     if not others:
         yield told, []
         return
@@ -289,8 +185,21 @@ def _warnings(findings: list[Any]) -> Iterator[Line]:
         groups.setdefault((finding["kind"], finding["condition"]), []).append(finding)
     for (kind, _), found in list(groups.items())[:_MOST_WARNED]:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        message = textwrap.shorten(found[0]["message"], _LONGEST_WARNING, placeholder=" ...")
-        yield f"  ! {kind} {found[0]['case']}{more}: {message}", ["yellow"]
+        message = re.split(r"; a warning, as | \(the layer is ", found[0]["message"])[0]
+        message = textwrap.shorten(message, _LONGEST_WARNING, placeholder=" ...")
+        why = _why_a_warning(found[0])
+        yield f"  ! {kind} {found[0]['case']}{more}: {message} ({why})", ["yellow"]
     left = len(groups) - _MOST_WARNED
     if left > 0:
         yield f"  ! {left} other kinds of warnings: see the report (--amct-report=DIR)", ["yellow"]
+
+
+def _why_a_warning(finding: Any) -> str:
+    """Return why a finding does not fail the run."""
+    if finding["kind"] == "not-quantized":
+        return "a warning, as the row is not in amct_required_rows"
+    if finding["basis"] == "inferred":
+        return "a warning, as the document implies this rather than stating it"
+    if finding["kind"] == "errored":
+        return "a warning, as it may refuse such a layer"
+    return "a warning, as the row is in amct_float_rows"

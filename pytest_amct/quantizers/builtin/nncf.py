@@ -14,6 +14,7 @@ from typing import Any
 from pytest_amct.errors import OutputError, UsageError
 from pytest_amct.quantizers.builtin.onnxruntime import load_session, quiet
 from pytest_amct.quantizers.protocol import Request, Unsupported
+from pytest_amct.quantizers.tool import installed
 
 _OLDEST_OPSET = 10
 _TELEMETRY = "openvino_telemetry"
@@ -25,13 +26,18 @@ class _Nncf:
     name = "nncf"
     frameworks = ("onnx",)
 
+    @property
+    def version(self) -> str | None:
+        """The version of nncf."""
+        return installed("nncf")
+
     def quantize(self, model: Any, request: Request) -> Any:
         """Quantize the proto and return nncf's result in QDQ form."""
         _check(model, request)
         tool = _import()
         try:
             with quiet(), _no_progress():
-                return tool.quantize(model, tool.Dataset(list(request.calibration())))
+                return tool.quantize(model, tool.Dataset(request.calibration()))
         except Exception:
             _check_runs(request)
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pytest_amct.errors import OutputError, UsageError
 from pytest_amct.quantizers.protocol import Request, Unsupported
+from pytest_amct.quantizers.tool import installed
 
 _Form = Literal["QDQ", "QOperator", "dynamic"]
 
@@ -27,6 +28,11 @@ class _Onnxruntime:
     name: str
     form: _Form
     frameworks: tuple[str, ...] = ("onnx",)
+
+    @property
+    def version(self) -> str | None:
+        """The version of onnxruntime."""
+        return installed("onnxruntime", "onnxruntime-gpu")
 
     def quantize(self, model: Any, request: Request) -> Path:
         """Quantize the model's file, as onnxruntime modifies protos. Return the result's path."""
@@ -68,8 +74,8 @@ def dynamic() -> _Onnxruntime:
 class _Feeds:
     """Calibration data as onnxruntime reads it. Its ABC requires only this method."""
 
-    def __init__(self, feeds: Iterator[Mapping[str, Any]]) -> None:
-        self._feeds = feeds
+    def __init__(self, feeds: Iterable[Mapping[str, Any]]) -> None:
+        self._feeds = iter(feeds)
 
     def get_next(self) -> Mapping[str, Any] | None:
         """Return the next feed, ``None`` at the end."""

@@ -14,6 +14,7 @@ from pytest_amct.graphs.network import Layer
 from pytest_amct.graphs.walk import rank
 from pytest_amct.quantizers.builtin.onnxruntime import quiet
 from pytest_amct.quantizers.protocol import Request, Unsupported
+from pytest_amct.quantizers.tool import installed
 
 _SUFFIX = "Int8"
 """The suffix that OpenCV appends to the type of a layer that works on integers."""
@@ -24,6 +25,11 @@ class _OpenCV:
 
     name = "opencv"
     frameworks = ("caffe",)
+
+    @property
+    def version(self) -> str | None:
+        """The version of OpenCV."""
+        return installed("opencv-python-headless", "opencv-python")
 
     def quantize(self, model: Any, request: Request) -> dict[str, Decision | str]:
         """Quantize a Caffe net. Return decisions by layer name, as the quantized types show them.
@@ -39,7 +45,7 @@ class _OpenCV:
             net = _read(cv2, prototxt, blobs)
             # One array for each input: more feeds would be a larger batch, and a net with fixed
             # shapes inside does not accept one.
-            feed = next(iter(request.calibration(1)))
+            feed = request.calibration(1)[0]
             net.setInputsNames([spec.name for spec in request.inputs])
             # Running a net fuses its layers, so this one is not used again.
             _check_runs(_read(cv2, prototxt, blobs), feed)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pytest_amct import __version__
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import name_of
 from pytest_amct.decisions.writers.forms import FORMS, MODELS, write_form
@@ -29,6 +30,7 @@ class Reference:
     settings = SETTINGS
     quantize_batch = None
     only_reads = True
+    version = __version__
 
     def __init__(self, spec: Spec | None = None, form: str = "decisions") -> None:
         if form not in FORMS:

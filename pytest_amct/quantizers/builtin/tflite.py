@@ -11,6 +11,7 @@ from typing import Any
 from pytest_amct.errors import UsageError
 from pytest_amct.quantizers.builtin.onnxruntime import quiet
 from pytest_amct.quantizers.protocol import Request, Unsupported
+from pytest_amct.quantizers.tool import installed
 
 
 class _TfLite:
@@ -18,6 +19,11 @@ class _TfLite:
 
     name = "tflite"
     frameworks = ("tensorflow",)
+
+    @property
+    def version(self) -> str | None:
+        """The version of TensorFlow."""
+        return installed("tensorflow", "tensorflow-cpu")
 
     def quantize(self, model: Any, request: Request) -> bytes:
         """Return the converted model.

@@ -10,11 +10,13 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
 import numpy as np
 import pytest
+from doc_pages import blocks
 from schemas import schemas
 from toy_repository import ToyRepository
 
@@ -280,14 +282,15 @@ def test_a_folder_that_cannot_be_used(
 def test_the_loop_of_the_docs_runs(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "elsewhere.md").read_text(), re.DOTALL)
-    assert len([line for line in code.splitlines() if line]) <= 10
+    (code,) = (b.text for b in blocks("docs/elsewhere.md") if b.language == "python")
+    assert len([line for line in code.splitlines() if line]) <= 11
     ast.parse(code, feature_version=(3, 7))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["loop.py", str(exported)])
+    monkeypatch.setitem(sys.modules, "mytool", SimpleNamespace(quantized_layers=_layers))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # the short loop does not handle these
-        exec(compile(code, "loop.py", "exec"), {"quantized_layers": _layers})
+        exec(compile(code, "loop.py", "exec"), {})
     results = json.loads((tmp_path / "results.json").read_text())
     jsonschema.validate(results, schema("results"))
     assert set(results["models"]) == {e["id"] for e in manifest_of(exported)["models"]}

@@ -44,7 +44,7 @@ FOREIGN = {"--splits": "pytest-split", "--group": "pytest-split"}
 NO_SETTINGS = re.compile("amct_(page|basis|cases|findings|condition|release|onnx|caffe|tensorflow)")
 """What JUnit files say (docs/report.md), and AMCT's commands."""
 
-OF_SCRIPTS = {"--minutes", "--cost", "--write"}
+OF_SCRIPTS = {"--minutes", "--cost", "--write", "--machine"}
 """Options of the scripts in tests/tools."""
 
 

@@ -108,7 +108,7 @@ def _text(note: Mapping[str, Any]) -> bytes:
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> bool:
-    """Write files below a folder, and return whether that worked."""
+    """Write files below a folder, all or none of them, and return whether that worked."""
     for name, data in files.items():
         path = folder / name
         try:
@@ -121,6 +121,9 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> bool:
                 path,
                 error.strerror,
             )
+            for other in files:
+                with contextlib.suppress(OSError):
+                    (folder / other).unlink(missing_ok=True)
             return False
     return True
 

@@ -16,14 +16,17 @@ import pytest
 from toy_repository import BROKEN, CHEAP, ToyRepository
 
 from pytest_amct import read_onnx
+from pytest_amct.cases.networks import parse_case
 from pytest_amct.errors import UsageError
 from pytest_amct.gate import Gate
 from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.graphs.text import network_text
+from pytest_amct.ids import file_name
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.quantizers.protocol import InputSpec, Request
 from pytest_amct.quantizers.running import run_quantizer
 from pytest_amct.reports.terminal import coloured, in_ascii, summary_lines
+from pytest_amct.saved import save_model
 from pytest_amct.tables.loader import load_spec
 
 ROW = "uniform/onnx/Gemm"
@@ -324,3 +327,14 @@ def test_colours_are_those_of_marks_in_the_table() -> None:
         ("✓ 13 others", ["green"]),
     ]
     assert in_ascii("✗ a  ✓ b  é") == "x a  + b  \\xe9"
+
+
+def test_a_model_is_saved_with_its_note_or_not_at_all(tmp_path: Path) -> None:
+    case = parse_case(BROKEN)
+    note = tmp_path / "models" / f"{file_name(BROKEN)}.json"
+    note.mkdir(parents=True)  # it cannot be written, as on a full disk
+    assert save_model(case, case.build(), tmp_path) is None
+    assert [*note.parent.iterdir()] == [note]
+    note.rmdir()
+    assert save_model(case, case.build(), tmp_path) is not None
+    assert len([*note.parent.iterdir()]) == 2

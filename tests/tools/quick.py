@@ -253,6 +253,9 @@ def main() -> int:
             flush=True,
         )
     if given.write:
+        # Those of the other frameworks stay.
+        done = tuple(f"/{framework}/" for framework in given.framework or FRAMEWORKS)
+        lists += [id_ for id_ in quick.ranks() if not any(name in id_ for name in done)]
         LIST.write_text("\n".join(lists) + "\n")
     return 1 if bad else 0
 

@@ -13,6 +13,7 @@ from onnx import ModelProto
 
 from pytest_amct.cases.plan import Built, target_layers
 from pytest_amct.decisions.decision import Outcome
+from pytest_amct.frameworks import TITLES
 from pytest_amct.graphs.text import network_text
 from pytest_amct.ids import CaseId, ConditionId
 from pytest_amct.verdicts import Finding
@@ -60,13 +61,11 @@ _TABLES = {
     "settings": "table 3",
 }
 
-_NAMES = {"onnx": "ONNX", "tensorflow": "TensorFlow", "caffe": "Caffe"}
-
 
 def place(condition: str) -> str:
     """Return where the document says it: table, framework, row."""
     parts = ConditionId.parse(condition)
-    names = [_TABLES.get(parts.table, parts.table), _NAMES.get(parts.framework, parts.framework)]
+    names = [_TABLES.get(parts.table, parts.table), TITLES.get(parts.framework, parts.framework)]
     if parts.table == "float16":
         names.append("the note on Float16")
     elif parts.is_unlisted:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 FRAMEWORKS = ("onnx", "tensorflow", "caffe")
 """Frameworks whose models are judged, in the order of reports."""
 
+TITLES: Mapping[str, str] = {"onnx": "ONNX", "tensorflow": "TensorFlow", "caffe": "Caffe"}
+"""What people call the frameworks."""
+
 MAIN_FILE: Mapping[str, str] = {
     "onnx": "model.onnx",
     "tensorflow": "model.pb",

@@ -81,10 +81,8 @@ class Gate:
 
         Raises `UsageError` if a selection matches nothing.
         """
-        if self.quick and not self.select:
-            return sorted(self.every_group, key=first_of)
         if not self.select:
-            return self.every_group
+            return sorted(self.every_group, key=first_of) if self.quick else self.every_group
         chosen: set[str] = set()
         for pattern in self.select:
             found = {g for g in self.every_group if self._matches(g, pattern)}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-_OURS = "amct/"
+OURS = "amct/"
 """The prefix of the ids of the suite's tests."""
 
 _KEY = "amct/lastfailed"
@@ -19,7 +19,7 @@ def recall_failures(config: pytest.Config, quantizer: str) -> None:
     last: Any = config.pluginmanager.get_plugin("lfplugin")
     if last is None:
         return
-    for id_ in [id_ for id_ in last.lastfailed if str(id_).startswith(_OURS)]:
+    for id_ in [id_ for id_ in last.lastfailed if str(id_).startswith(OURS)]:
         del last.lastfailed[id_]
     id_of = _id_of()
     last.lastfailed.update((id_of(text), True) for text in _kept(config).get(quantizer, ()))
@@ -29,7 +29,7 @@ def keep_failures(config: pytest.Config, quantizer: str) -> None:
     """Keep the failures of this quantizer, also those of earlier runs that were not run again."""
     last: Any = config.pluginmanager.get_plugin("lfplugin")
     if last is not None and config.cache is not None:
-        mine = [text for text in map(str, last.lastfailed) if text.startswith(_OURS)]
+        mine = [text for text in map(str, last.lastfailed) if text.startswith(OURS)]
         config.cache.set(_KEY, {**_kept(config), quantizer: mine})
 
 

@@ -6,7 +6,6 @@ import contextlib
 import random
 import shlex
 import tempfile
-import tomllib
 import uuid
 import warnings
 from collections.abc import Callable, Mapping
@@ -14,14 +13,15 @@ from dataclasses import dataclass
 from glob import has_magic
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_amct.errors import UsageError
 from pytest_amct.frameworks import FRAMEWORKS
-from pytest_amct.waivers import FILE_NAME, FORM, Waiver, read_waivers, refuse_ended, today
-from pytest_amct.wording import instead, written
+
+if TYPE_CHECKING:
+    from pytest_amct.waivers import Waiver
 
 PROFILES = ("gate", "quick", "explore")
 _DEFAULT_SPEC = "cann-7.0.0"
@@ -44,6 +44,9 @@ _OPTIONS = (
     "--amct-write-waivers",
 )
 
+
+WAIVERS = "amct-waivers.toml"
+"""The file of waivers beside the ini file; ``amct_waivers`` gives it another name."""
 
 _PATHS = (
     *("--amct-model", "--amct-report", "--amct-spec"),
@@ -91,7 +94,7 @@ class Settings:
     #: accepted findings
     waivers: tuple[Waiver, ...] = ()
     #: the file that lists them, as an absolute path; it need not exist
-    waivers_file: Path = Path(FILE_NAME)
+    waivers_file: Path = Path(WAIVERS)
     #: whether to add this run's violations to that file
     write_waivers: bool = False
     #: seconds after which a call counts as hung
@@ -116,14 +119,14 @@ class Settings:
 
 def settings_from(values: Mapping[str, Any]) -> Settings:
     """Return the settings from their JSON form (``dataclasses.asdict``, paths as text)."""
+    from pytest_amct.waivers import Waiver
+
     kinds: dict[str, Callable[[Any], Any]] = {
         **dict.fromkeys(
             ("select", "frameworks", "required_rows", "float_rows", "more_specs"), tuple
         ),
-        **dict.fromkeys(
-            ("model", "report", "compare", "database", "rootdir", "scratch", "waivers_file"), Path
-        ),
-        **dict.fromkeys(("html", "markdown", "badge"), Path),
+        **dict.fromkeys(("model", "report", "compare", "html", "markdown", "badge"), Path),
+        **dict.fromkeys(("database", "rootdir", "scratch", "waivers_file"), Path),
         "waivers": lambda several: tuple(Waiver(**one) for one in several),
     }
     return Settings(
@@ -178,7 +181,7 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--amct-write-waivers",
         action="store_true",
-        help=f"add a waiver for each violation to {FILE_NAME}; it counts once it has a reason",
+        help=f"add a waiver for each violation to {WAIVERS}; it counts once it has a reason",
     )
     ini = parser.addini
     ini(
@@ -191,7 +194,7 @@ def add_options(parser: pytest.Parser) -> None:
     ini("amct_float_rows", "rows that are left in float on purpose", "linelist")
     for old, new in _RENAMED.items():
         ini(old, f"renamed: {new}", "linelist")
-    ini("amct_waivers", f"the file of accepted findings ({FILE_NAME})")
+    ini("amct_waivers", f"the file of accepted findings ({WAIVERS})")
     ini("amct_isolate", "run the function in its own process: a crash costs one case", "bool")
     ini("amct_timeout", "seconds after which a call of the quantizer counts as hung (300)")
 
@@ -283,7 +286,7 @@ def read_settings(config: pytest.Config) -> Settings:
         waivers=_own_waivers(config, waivers_file, quantizer),
         waivers_file=waivers_file,
         write_waivers=option("--amct-write-waivers"),
-        timeout=_timeout(config),
+        timeout=_number("amct_timeout", str(_as_written(config, "amct_timeout")), 300, least=1),
         isolate=_isolate(config),
         rootdir=config.rootpath,
         scratch=_scratch(config),
@@ -302,12 +305,7 @@ def quantizers_of(config: pytest.Config) -> list[str]:
 
 def listed_quantizers(config: pytest.Config) -> list[str]:
     """Return the names of the quantizers in the ini file, see `quantizers_of`."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pytest warns of lists
-            listed = config.getini("amct_quantizer")
-    except (TypeError, pytest.UsageError):  # a list in pytest's own TOML table
-        listed = _native(config, "amct_quantizer")
+    listed = _as_written(config, "amct_quantizer")
     lines = listed.splitlines() if isinstance(listed, str) else [str(name) for name in listed]
     names = [line.strip() for line in lines if line.strip()]
     for name in names:
@@ -374,19 +372,21 @@ def _database(config: pytest.Config) -> Path | None:
     return _scratch(config) / "examples"
 
 
-def _timeout(config: pytest.Config) -> int:
+def _as_written(config: pytest.Config, name: str) -> Any:
+    """Return an ini value as the file has it: text, or what pytest takes no text for.
+
+    That is a list, of which pytest warns, and anything but text in pytest's own TOML table.
+    """
     try:
-        given = config.getini("amct_timeout")
-    except (TypeError, pytest.UsageError):  # a number in pytest's own TOML table
-        given = _native(config, "amct_timeout")
-    return _number("amct_timeout", str(given), 300, least=1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return config.getini(name)
+    except (TypeError, pytest.UsageError):
+        import tomllib
 
-
-def _native(config: pytest.Config, name: str) -> Any:
-    """Return a value from pytest's own TOML table, where it need not be text."""
-    assert config.inipath is not None
-    values = tomllib.loads(config.inipath.read_text("utf-8"))
-    return values.get("pytest", values.get("tool", {}).get("pytest", {}))[name]
+        assert config.inipath is not None
+        values = tomllib.loads(config.inipath.read_text("utf-8"))
+        return values.get("pytest", values.get("tool", {}).get("pytest", {}))[name]
 
 
 def _number(name: str, text: str | None, default: int, least: int) -> int:
@@ -452,18 +452,15 @@ def _frameworks(names: list[str]) -> tuple[str, ...]:
 
 def _waivers_file(config: pytest.Config) -> Path:
     """Return the file of waivers. It must exist if it is named, unless it is to be written."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pytest warns of lists, the form of former versions
-            named = config.getini("amct_waivers")
-    except (TypeError, pytest.UsageError):  # the same in pytest's own TOML table
-        named = []
+    named = _as_written(config, "amct_waivers")
     folder = config.inipath.parent if config.inipath else config.rootpath
-    path = Path(folder, named if isinstance(named, str) and named else FILE_NAME)
+    path = Path(folder, named if isinstance(named, str) and named else WAIVERS)
     listed = not isinstance(named, str) or len(named.split()) > 1
     if listed and not path.exists():
+        from pytest_amct.waivers import FORM
+
         raise pytest.UsageError(
-            f'amct_waivers names a file now: write amct_waivers = "{FILE_NAME}", and in that file'
+            f'amct_waivers names a file now: write amct_waivers = "{WAIVERS}", and in that file'
             f" one table for each waiver:\n\n{FORM}"
         )
     if named and not path.exists() and not config.getoption("--amct-write-waivers"):
@@ -474,35 +471,12 @@ def _waivers_file(config: pytest.Config) -> Path:
 
 
 def _own_waivers(config: pytest.Config, path: Path, quantizer: str) -> tuple[Waiver, ...]:
-    """Return the waivers that are about a quantizer. Those past their end are refused.
+    """Return the waivers that are about a quantizer, see `waivers.own_waivers`."""
+    from pytest_amct.waivers import own_waivers
 
-    If the repository has several quantizers, each waiver must name the one that it is about: what
-    one of them needs, another may not.
-    """
-    found = _waivers(path, unfinished=config.getoption("--amct-write-waivers"))
+    unfinished = config.getoption("--amct-write-waivers")
     try:
-        refuse_ended(found, today())
-    except UsageError as error:
-        raise pytest.UsageError(str(error)) from None
-    names = listed_quantizers(config)
-    for waiver in found:
-        if not waiver.quantizer and len(names) > 1:
-            raise pytest.UsageError(
-                f"{waiver.place}: the waiver of {waiver.id} names no quantizer, but amct_quantizer"
-                f" names several: write quantizer = {written(names[0])} or another one"
-            )
-        if waiver.quantizer and waiver.quantizer not in (*names, quantizer):
-            raise pytest.UsageError(
-                f"{waiver.place}: the waiver of {waiver.id} is about"
-                f" {written(waiver.quantizer)}, which amct_quantizer does not name"
-                f"{instead(waiver.quantizer, [*names, quantizer])}"
-            )
-    return tuple(waiver for waiver in found if waiver.quantizer in ("", quantizer))
-
-
-def _waivers(path: Path, *, unfinished: bool = False) -> tuple[Waiver, ...]:
-    try:
-        return read_waivers(path, unfinished=unfinished)
+        return own_waivers(path, listed_quantizers(config), quantizer, unfinished=unfinished)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -533,13 +507,15 @@ class Declared:
 def read_declared(folder: Path) -> Declared:
     """Return what the ini file says that pytest finds for a folder; no conftest.py is imported.
 
-    Raises `pytest.UsageError` with one sentence.
+    Raises `pytest.UsageError`, or `UsageError` for the file of waivers, with one sentence.
     """
+    from pytest_amct.waivers import read_waivers
+
     arguments = [str(folder), "--noconftest", "-p", "no:cacheprovider"]
     config = pytest.Config.fromdictargs({}, arguments)
     return Declared(
         file=str(config.inipath or ""),
         required_rows=tuple(config.getini("amct_required_rows")),
         float_rows=tuple(config.getini("amct_float_rows")),
-        waivers=_waivers(_waivers_file(config)),
+        waivers=read_waivers(_waivers_file(config)),
     )

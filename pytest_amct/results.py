@@ -31,6 +31,8 @@ class Result:
     model: Mapping[str, Any] | None = None
     #: the results under other releases, by the name of their table file
     others: Mapping[str, Result] = field(default_factory=dict)
+    #: seconds of the calls that the test made, by case
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the result as one JSON value, to send it to another process."""
@@ -46,6 +48,7 @@ class Result:
             "stopped": dict(self.stopped),
             "model": self.model,
             "others": {name: other.values() for name, other in self.others.items()},
+            "seconds": dict(self.seconds),
         }
 
 

@@ -12,8 +12,8 @@ import importlib.util
 import json
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,7 +25,7 @@ from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.gate import frameworks_of
 from pytest_amct.given_model import check_readable, models_by_name
 from pytest_amct.ids import ConditionId
-from pytest_amct.last_failures import keep_failures, recall_failures
+from pytest_amct.last_failures import OURS, keep_failures, recall_failures
 from pytest_amct.losses import again, clean_up, tell_worker
 from pytest_amct.options import Settings, listed_quantizers
 from pytest_amct.processes.journal import Journal, read_journal
@@ -43,11 +43,11 @@ from pytest_amct.reports.baseline import Baseline, read_baseline
 from pytest_amct.reports.changes import About, comparison_of
 from pytest_amct.reports.changes_text import lost_sentence, summary
 from pytest_amct.reports.forms import add_to_step_summary, prepare, wants_files, write_all
-from pytest_amct.reports.json_report import remove_report, write_results
+from pytest_amct.reports.json_report import remove_report, write_results, write_times
 from pytest_amct.reports.junit import add_suite_properties, test_properties
 from pytest_amct.reports.pages import with_pages
 from pytest_amct.reports.parts import part_of
-from pytest_amct.reports.phrases import seen
+from pytest_amct.reports.phrases import number, seen
 from pytest_amct.reports.terminal import TABLE, coloured, in_ascii, summary_lines
 from pytest_amct.reports.waived import stale
 from pytest_amct.results import Collected, Result, policy_of
@@ -56,7 +56,7 @@ from pytest_amct.saved import remove_saved
 from pytest_amct.selection import Attendance, options_given
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
-from pytest_amct.timing import Clock, Left, told, write_times
+from pytest_amct.timing import Clock, Left, told
 from pytest_amct.verdicts import Key
 from pytest_amct.waivers import add_waivers
 from pytest_amct.waiving import check_waivers
@@ -64,9 +64,6 @@ from pytest_amct.watch import LINK
 
 MODULE = "test_conformance.py"
 """The suite's module. Its test ids are ``amct/test_conformance.py::...``, wherever it is."""
-
-_OURS = "amct/"
-"""The prefix of the ids of the suite's tests."""
 
 _RESULT = pytest.StashKey[str | dict[str, Any]]()
 
@@ -249,7 +246,7 @@ class Suite:
         self._about_to_run(ids)
 
     def _about_to_run(self, ids: Iterable[str]) -> None:
-        ours = (id_.removeprefix(f"{_OURS}{MODULE}::") for id_ in ids if id_.startswith(_OURS))
+        ours = (id_.removeprefix(f"{OURS}{MODULE}::") for id_ in ids if id_.startswith(OURS))
         self.attendance.collected.update(ours)
 
     # --- running ------------------------------------------------------------------------------
@@ -318,10 +315,10 @@ class Suite:
 
     def hand_over(self, item: pytest.Item, result: Result) -> None:
         """Store a test's result, and fail the test if the result says so."""
-        values = {**result.values(), "seconds": self.clock.take()}
+        result = replace(result, seconds=self.clock.take())
         self._left.next_test()
         # Text crosses to the controller. In one process, text of a large model would only cost.
-        item.stash[_RESULT] = json.dumps(values) if self.worker else values
+        item.stash[_RESULT] = result.to_json() if self.worker else result.values()
         kinds = sorted({f.kind for f in result.findings if f.status == "failed"})
         item.user_properties.append(("amct_cases", len(result.records)))
         condition = cast(pytest.Function, item).callspec.params.get("condition")
@@ -352,11 +349,11 @@ class Suite:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect a result. If a test has none, note that the report is incomplete."""
         result = getattr(report, "amct_result", None)
-        name = report.nodeid.removeprefix(f"{_OURS}{MODULE}::")
+        name = report.nodeid.removeprefix(f"{OURS}{MODULE}::")
         if result is not None:
             self.collected.add(json.loads(result) if isinstance(result, str) else result)
             self.attendance.done.add(name)
-        elif not report.nodeid.startswith(_OURS) or report.when == "teardown":
+        elif not report.nodeid.startswith(OURS) or report.when == "teardown":
             return
         elif report.failed:
             self.lost = True
@@ -455,7 +452,7 @@ class Suite:
             )
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         if self.baseline is not None and self.settings.only_new and ended:
-            lost = lost_sentence(self.baseline.changes(self.report()), self.baseline.name)
+            lost = lost_sentence(self.baseline.changes(self.report), self.baseline.name)
             if lost:
                 self.sentence, session.exitstatus = lost, pytest.ExitCode.TESTS_FAILED
         if stopped_by():
@@ -465,10 +462,10 @@ class Suite:
         except AmctError as error:
             self.sentence = str(error)
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        if self.settings.waivers and stale(self.report()) and session.exitstatus in fine:
+        if self.settings.waivers and stale(self.report) and session.exitstatus in fine:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.collected.tests:
-            self.warning = add_to_step_summary(self.report())
+            self.warning = add_to_step_summary(self.report)
         self._tell_watch(reported=True)
 
     def _write(self) -> None:
@@ -478,18 +475,17 @@ class Suite:
             write_results(self.results(), settings.report)
             write_times(self.collected.seconds, settings.report)
         if wants_files(settings):
-            path = write_all(with_pages(self.report(), self.specs), settings, self.specs)
+            path = write_all(with_pages(self.report, self.specs), settings, self.specs)
             self.sentence += f"; what was judged is in {path}" if stopped_by() and path else ""
         if settings.write_waivers:
-            failed = [f for f in self.report()["findings"] if f["status"] == "failed"]
+            failed = [f for f in self.report["findings"] if f["status"] == "failed"]
             one_of_several = len(listed_quantizers(self.config)) > 1
             about = settings.quantizer if one_of_several else ""
             file = settings.waivers_file
             added = add_waivers(file, failed, settings.spec, about) if failed else 0
-            noun = "waiver" if added == 1 else "waivers"
-            told = f"added {added} {noun} to {file}: write a reason and an owner"
+            said = f"added {number(added, 'waiver')} to {file}: write a reason and an owner"
             nothing = "amct: no violation to waive: nothing was written"
-            self.sentence = f"amct: {told} into each, then they count" if added else nothing
+            self.sentence = f"amct: {said} into each, then they count" if added else nothing
 
     def pytest_unconfigure(self) -> None:
         """Restore the state of the process, and remove what workers have left."""
@@ -514,8 +510,9 @@ class Suite:
             **({"seed": self.settings.seed} if explores else {}),
         }
 
+    @cached_property
     def report(self) -> dict[str, Any]:
-        """Return the report as a JSON value."""
+        """The report as a JSON value. Ask for it only at the end: it is made once."""
         report = assemble(
             self.collected,
             self.specs,
@@ -547,7 +544,7 @@ class Suite:
         if self._silent():
             return
         if self.collected.tests:
-            report = self.report()
+            report = self.report
             title = f"{self.spec.title}{seen(report['spec'])}"
             terminalreporter.section(f"amct: {self.quantizer.name} against {title}")
             self._write_summary(terminalreporter, report)

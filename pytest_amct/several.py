@@ -13,11 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_amct.ids import file_name
 from pytest_amct.options import quantizers_of
-
-_DESTINATIONS = {"--junitxml": "xmlpath"}
-"""What pytest calls the values of options whose names differ."""
 
 
 class Several:
@@ -35,6 +31,9 @@ class Several:
 
 def _run_each(config: pytest.Config, names: Sequence[str]) -> int:
     """Return the status of the worst run: a usage error, else a failure, else the first one."""
+    # Every run of pytest imports this module, also those without --amct.
+    from pytest_amct.ids import file_name
+
     given = config.invocation_params
     statuses = []
     for name in names:
@@ -61,6 +60,8 @@ def _own_files(config: pytest.Config, name: str) -> Iterator[str]:
     old = option("--amct-compare")
     if old is not None and Path(config.invocation_params.dir, old, name).is_dir():
         yield f"--amct-compare={Path(old, name)}"
-    for flag in ("--amct-html", "--amct-markdown", "--amct-badge", "--junitxml"):
-        if path := option(_DESTINATIONS.get(flag, flag), None):
+    named = {flag: option(flag) for flag in ("--amct-html", "--amct-markdown", "--amct-badge")}
+    named["--junitxml"] = option("xmlpath", None)
+    for flag, path in named.items():
+        if path:
             yield f"{flag}={Path(path).with_stem(f'{Path(path).stem}-{name}')}"

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-
-from pytest_amct.errors import UsageError
-from pytest_amct.files import replace_file
 
 FORMAT = "pytest-amct-times/1"
 """Name and version of the format of the file."""
@@ -94,16 +89,6 @@ def times(seconds: Mapping[str, float]) -> dict[str, Any]:
         "median": round(statistics.median(seconds.values()), 4) if seconds else None,
         "slowest": [{"case": case, "seconds": round(took, 3)} for case, took in slowest],
     }
-
-
-def write_times(seconds: Mapping[str, float], folder: Path) -> None:
-    """Write the file beside the report. Raises `UsageError` if it cannot be written."""
-    try:
-        replace_file(folder / FILE_NAME, json.dumps(times(seconds), indent=2) + "\n")
-    except OSError as error:
-        raise UsageError(
-            f"--amct-report={folder}: cannot be written to ({error.strerror}): name another folder"
-        ) from None
 
 
 def told(seconds: Mapping[str, float]) -> str:

@@ -1,4 +1,4 @@
-"""Accepted findings, as ``amct-waivers.toml`` lists them. Imports nothing slow.
+"""Accepted findings, as ``amct-waivers.toml`` lists them.
 
 This module reads and extends the file. Whether an id exists, and whether its condition still reads
 as it did, is for `waiving`, which knows the tables.
@@ -20,9 +20,6 @@ from typing import Any, Literal, get_args
 from pytest_amct.errors import UsageError
 from pytest_amct.files import replace_file
 from pytest_amct.wording import instead, printable, written
-
-FILE_NAME = "amct-waivers.toml"
-"""The file that is read from the folder of the ini file if ``amct_waivers`` names none."""
 
 FORM = """\
 [[waiver]]
@@ -80,11 +77,6 @@ class Waiver:
         """Return whether a finding of this kind, about this condition and case, is accepted."""
         return self.id in (condition, case) and self.kind in ("", kind)
 
-    @property
-    def by(self) -> str:
-        """Who answers for it: owner, link, or both."""
-        return ", ".join(filter(None, (self.owner, self.link)))
-
     def days_left(self, today: datetime.date) -> int | None:
         """Return the number of days that it still counts, ``None`` if it does not end."""
         return (datetime.date.fromisoformat(self.until) - today).days if self.until else None
@@ -134,6 +126,32 @@ def read_waivers(path: Path, *, unfinished: bool = False) -> tuple[Waiver, ...]:
     )
     _refuse_doubles(found)
     return found
+
+
+def own_waivers(
+    path: Path, names: Sequence[str], quantizer: str, *, unfinished: bool = False
+) -> tuple[Waiver, ...]:
+    """Return the waivers of a file that are about one of the repository's quantizers.
+
+    If there are several `names`, each waiver must say which one it is about: what one of them
+    needs, another may not. Raises `UsageError` if one does not, if it is past its end, and as
+    `read_waivers` does.
+    """
+    found = read_waivers(path, unfinished=unfinished)
+    refuse_ended(found, today())
+    for waiver in found:
+        if not waiver.quantizer and len(names) > 1:
+            raise UsageError(
+                f"{waiver.place}: the waiver of {waiver.id} names no quantizer, but amct_quantizer"
+                f" names several: write quantizer = {written(names[0])} or another one"
+            )
+        if waiver.quantizer and waiver.quantizer not in (*names, quantizer):
+            raise UsageError(
+                f"{waiver.place}: the waiver of {waiver.id} is about"
+                f" {written(waiver.quantizer)}, which amct_quantizer does not name"
+                f"{instead(waiver.quantizer, [*names, quantizer])}"
+            )
+    return tuple(waiver for waiver in found if waiver.quantizer in ("", quantizer))
 
 
 def refuse_ended(waivers: Iterable[Waiver], today: datetime.date) -> None:

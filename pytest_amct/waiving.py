@@ -10,10 +10,9 @@ from pytest_amct.cases.networks import parse_case
 from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.ids import NETWORKS, ConditionId, condition_of, is_case
-from pytest_amct.quantizers.protocol import SETTINGS
+from pytest_amct.quantizers.protocol import EVERYTHING
 from pytest_amct.reports.pages import ids
 from pytest_amct.reports.statements import reading
-from pytest_amct.request_options import SCHEMES
 from pytest_amct.tables.comparing import compare, row_ids, statements
 from pytest_amct.tables.loader import load_spec
 from pytest_amct.tables.model import Spec
@@ -40,7 +39,7 @@ def _known_ids(specs: Sequence[Spec]) -> list[str]:
     found = dict.fromkeys(ids({spec.source: spec for spec in specs}))
     found |= dict.fromkeys(row_ids(specs))
     for spec in specs:
-        found |= dict.fromkeys(catalog.groups({*SCHEMES, *SETTINGS}, FRAMEWORKS, spec))
+        found |= dict.fromkeys(catalog.groups(EVERYTHING, FRAMEWORKS, spec))
     for framework in FRAMEWORKS:
         found[str(ConditionId(NETWORKS, framework))] = None
         for change in metamorphic.changes(framework):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -60,3 +63,13 @@ def press_until(page: Any, key: str, condition: str) -> None:
             return
         page.keyboard.press(key)
     pytest.fail(f"40 times {key} do not reach {condition}")
+
+
+def assert_only_its_own(html: str) -> None:
+    """Fail if the policy of a page allows more than the one script and the one style in it."""
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', html)
+    assert policy.startswith("default-src 'none';")
+    for name in ("script", "style"):
+        (text,) = re.findall(rf"<{name}>(.*?)</{name}>", html, re.S)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{name}-src 'sha256-{digest}'" in policy

@@ -23,10 +23,16 @@ def ranks() -> Mapping[str, int]:
 
 
 @cache
+def _first() -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    for id_, place in ranks().items():
+        found.setdefault(condition_of(id_), place)
+    return found
+
+
 def first_of(group: str) -> int:
     """Return the first place of a group's cases in the order, a high number if it has none."""
-    places = [place for id_, place in ranks().items() if condition_of(id_) == group]
-    return min(places, default=len(ranks()))
+    return _first().get(group, len(ranks()))
 
 
 def quick_of(cases: tuple[Case, ...]) -> tuple[Case, ...]:

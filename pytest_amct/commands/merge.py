@@ -11,6 +11,7 @@ from typing import Any
 from pytest_amct.errors import UsageError
 from pytest_amct.reports.json_report import remove_report, write_report, write_results
 from pytest_amct.reports.parts import Part, merge, read_part
+from pytest_amct.reports.phrases import number
 from pytest_amct.wording import printable
 
 
@@ -49,12 +50,12 @@ def run(given: argparse.Namespace) -> int:
     count = sum(f["status"] == "failed" for f in merged.report["findings"])
     tests = len(merged.results["done"])
     print(
-        f"{path}: {_number(count, 'violation')} in {_number(tests, 'test')} of"
-        f" {_number(len(parts), 'part')}"
+        f"{path}: {number(count, 'violation')} in {number(tests, 'test')} of"
+        f" {number(len(parts), 'part')}"
     )
     if lacking:
         print(
-            f"{_number(len(lacking), 'failing model')} cannot be copied, the first is"
+            f"{number(len(lacking), 'failing model')} cannot be copied, the first is"
             f" {printable(lacking[0])}: keep the folder models of each part beside its report"
         )
     return 0
@@ -94,7 +95,3 @@ def _beside(model: Path) -> list[Path]:
     if model.parent.name != "models":
         return files
     return [path for path in files if path.with_suffix("") == model.with_suffix("")]
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -14,6 +14,7 @@ from pytest_amct.frameworks import BLOBS_FILE, MAIN_FILE
 from pytest_amct.graphs.dtypes import np_dtype
 from pytest_amct.graphs.network import Network
 from pytest_amct.graphs.reading import ModelFiles
+from pytest_amct.request_options import SCHEMES
 from pytest_amct.tables.model import Scheme
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 SETTINGS = ("channel_wise", "asymmetric", "tensor_quantize", "skip_layers", "skip_layer_types")
 """The settings that a quantizer may declare."""
+
+
+EVERYTHING = frozenset({*SCHEMES, *SETTINGS})
+"""All that a quantizer may declare."""
 
 
 class Refused(Exception):

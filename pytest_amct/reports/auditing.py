@@ -12,6 +12,7 @@ from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import unique_name
 from pytest_amct.explain import quantized_already
 from pytest_amct.reports.explaining import because, release_name
+from pytest_amct.reports.phrases import number
 from pytest_amct.reports.sheets import Sheet, Table
 from pytest_amct.request_options import Asked
 from pytest_amct.tables.answers import answer, find_row
@@ -46,9 +47,9 @@ def sentence(found: Audited) -> str:
     done = sum(r.decided == "quantized" for r in able)
     open_ = sum(group.layers for group in _not_judged(found))
     parts = [
-        f"{_number(failed, 'violation')}, {_number(warned, 'warning')}",
-        f"{done} of {_number(len(able), 'quantizable layer')} quantized",
-        f"{open_} of {_number(len(listed), 'layer')} of listed types not judged",
+        f"{number(failed, 'violation')}, {number(warned, 'warning')}",
+        f"{done} of {number(len(able), 'quantizable layer')} quantized",
+        f"{open_} of {number(len(listed), 'layer')} of listed types not judged",
     ]
     return "; ".join(parts)
 
@@ -131,10 +132,6 @@ def how(decision: Decision | None) -> str:
 # --- the parts ------------------------------------------------------------------------------------
 
 
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def _count_warned(audit: Audit) -> int:
     return sum(finding.status == "warned" for finding in audit.findings)
 
@@ -155,7 +152,7 @@ def _said_first(found: Audited) -> Iterator[str]:
         yield "Nothing is quantized in the result."
     count = sum(group.layers for group in not_compared(audit))
     if count:
-        yield f"{_number(count, 'quantized weight')} could not be judged: see the table of weights."
+        yield f"{number(count, 'quantized weight')} could not be judged: see the table of weights."
 
 
 def strange(found: Audited) -> Iterator[str]:

@@ -18,6 +18,8 @@ from pytest_amct.reports.changes import (
     changes_json,
     why_partial,
 )
+from pytest_amct.reports.overview import MARKS, OF_STATUS
+from pytest_amct.reports.phrases import number
 from pytest_amct.reports.sheets import escaped
 from pytest_amct.wording import printable
 
@@ -33,7 +35,7 @@ _MOST_NAMED = 20
 _LONGEST = 150
 """Characters of a message that are shown; the reports have all of it."""
 
-_MARKS = {"failed": "✗", "warned": "!", "waived": "w"}
+_MARKS = {status: MARKS[verdict] for status, verdict in OF_STATUS.items()}
 _WORDS = {"failed": "a violation", "warned": "a warning", "waived": "waived"}
 
 
@@ -62,9 +64,9 @@ def counts(changes: Changes) -> str:
         f"{len(changes.changed)} changed",
         f"{changes.unchanged} unchanged",
     ]
-    parts += [f"{_number(len(changes.rows_lost), 'row')} lost"] if changes.rows_lost else []
+    parts += [f"{number(len(changes.rows_lost), 'row')} lost"] if changes.rows_lost else []
     if changes.unjudged:
-        parts.append(f"{_number(len(changes.unjudged), 'condition')} no longer judged")
+        parts.append(f"{number(len(changes.unjudged), 'condition')} no longer judged")
     return ", ".join(parts)
 
 
@@ -72,7 +74,7 @@ def _by_status(findings: Sequence[Found]) -> str:
     """Return how many findings are violations, warnings and waived, in brackets."""
     status = Counter(f["status"] for f in findings)
     words = {"failed": "violation", "warned": "warning"}
-    parts = [_number(status[s], word) for s, word in words.items() if status[s]]
+    parts = [number(status[s], word) for s, word in words.items() if status[s]]
     parts += [f"{status['waived']} waived"] if status["waived"] else []
     return f" ({', '.join(parts)})" if parts else ""
 
@@ -177,8 +179,8 @@ def _described(report: Mapping[str, Any]) -> str:
     found = about(report)
     status = [f["status"] for f in report["findings"]]
     counted = [
-        _number(status.count("failed"), "violation"),
-        _number(status.count("warned"), "warning"),
+        number(status.count("failed"), "violation"),
+        number(status.count("warned"), "warning"),
         f"{status.count('waived')} waived",
     ]
     tool = " ".join(filter(None, (found.tool, found.version)))
@@ -239,7 +241,3 @@ def _told(finding: Found) -> str:
 
 def _short(message: str) -> str:
     return printable(textwrap.shorten(message, _LONGEST, placeholder=" ..."))
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -10,12 +10,8 @@ from pytest_amct.cases import catalog
 from pytest_amct.cases.plan import Case
 from pytest_amct.ids import condition_of, framework_of
 from pytest_amct.quantizers.folders import model_id
-from pytest_amct.quantizers.protocol import SETTINGS
+from pytest_amct.quantizers.protocol import EVERYTHING
 from pytest_amct.quantizers.running import request_for
-from pytest_amct.request_options import SCHEMES
-
-_EVERY = frozenset({*SCHEMES, *SETTINGS})
-"""Whatever a quantizer declares, it is shown a part of the cases that this allows."""
 
 
 @cache
@@ -34,7 +30,10 @@ def exported_id(case: str) -> str | None:
 
 @cache
 def _cases(group: str) -> Mapping[str, Case]:
-    """Return the exported cases of a group by id, none if it has none."""
-    if group not in catalog.groups(_EVERY, (framework_of(group),)):
+    """Return the exported cases of a group by id, none if it has none.
+
+    Whatever a quantizer declares, it is shown a part of them.
+    """
+    if group not in catalog.groups(EVERYTHING, (framework_of(group),)):
         return {}
-    return {case.id: case for case in catalog.gate_cases(group, _EVERY)}
+    return {case.id: case for case in catalog.gate_cases(group, EVERYTHING)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,11 @@ def write_results(results: dict[str, Any], folder: Path) -> Path:
     """Write a run's results beside its report, see `reports.parts`."""
     text = json.dumps(results, separators=(",", ":"), sort_keys=True) + "\n"
     return _write(folder / RESULTS_NAME, text)
+
+
+def write_times(seconds: Mapping[str, float], folder: Path) -> Path:
+    """Write how long a run's calls took beside its report, see `timing`."""
+    return _write(folder / timing.FILE_NAME, json.dumps(timing.times(seconds), indent=2) + "\n")
 
 
 def _write(path: Path, text: str) -> Path:

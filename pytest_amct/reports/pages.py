@@ -16,6 +16,7 @@ from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.text import network_text
 from pytest_amct.ids import UNLISTED, ConditionId, RowId, condition_of, is_within
+from pytest_amct.quantizers.protocol import EVERYTHING
 from pytest_amct.reports.statements import fact, reading
 from pytest_amct.tables.answers import answer
 from pytest_amct.tables.comparing import (
@@ -42,12 +43,6 @@ from pytest_amct.wording import instead, printable, written
 
 FLOAT16 = "float16"
 """The first part of the ids of the Float16 rule."""
-
-_EVERY = frozenset(
-    "nonuniform weight_only channel_wise asymmetric tensor_quantize skip_layers"
-    " skip_layer_types".split()
-)
-"""What requests of cases may use."""
 
 _OF_REQUESTS = ("skip_layers", "skip_layer_types", "tensor_quantize")
 _TRANSPOSES = ("transA", "transpose", "transpose_a", "transpose_b", "adj_x")
@@ -113,7 +108,7 @@ def with_pages(report: Mapping[str, Any], judged: Sequence[Spec]) -> dict[str, A
 
 def rule(id_: str, spec: Spec) -> str:
     """Return what a release says under the id of a condition, ``""`` if it says nothing."""
-    spoken, words = said_by(id_, spec)
+    spoken, words = _words(id_, spec)
     return words if spoken else ""
 
 
@@ -144,12 +139,12 @@ def _says(id_: str, specs: Mapping[str, Spec]) -> list[str]:
     """Return a line for each reading, with the releases that have it; the silent ones last."""
     found: dict[tuple[bool, str], list[str]] = {}
     for spec in specs.values():
-        found.setdefault(said_by(id_, spec), []).append(spec.title)
+        found.setdefault(_words(id_, spec), []).append(spec.title)
     ordered = sorted(found.items(), key=lambda item: not item[0][0])
     return [f"- {', '.join(titles)}: {words}" for (_, words), titles in ordered]
 
 
-def said_by(id_: str, spec: Spec) -> tuple[bool, str]:
+def _words(id_: str, spec: Spec) -> tuple[bool, str]:
     """Return whether a release speaks of a condition or row, and what it says, in our words."""
     parts = ConditionId.parse(id_)
     if parts.is_unlisted:
@@ -318,7 +313,7 @@ def _find(id_: str, spec: Spec, treatment: Treatment, states: Sequence[str]) -> 
 def _cases(id_: str) -> Iterator[Case]:
     """Yield the cases that may show a condition: its own, then those of its row."""
     row = str(ConditionId.parse(id_).restricts)
-    groups = catalog.groups(_EVERY, FRAMEWORKS)
+    groups = catalog.groups(EVERYTHING, FRAMEWORKS)
     own = [group for group in groups if group == id_]
     others = [group for group in groups if group != id_ and is_within(group, row)]
     # Cases of another type without a row never show this one.

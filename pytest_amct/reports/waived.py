@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pytest_amct.ids import is_case
+from pytest_amct.reports.phrases import number
 from pytest_amct.verdicts import Finding, Policy, Record
 from pytest_amct.waivers import SOON, Waiver
 
@@ -61,8 +62,8 @@ def waiver_lines(report: dict[str, Any], today: datetime.date) -> Iterator[tuple
     """Yield the lines of the summary about waivers, each with its markup."""
     covering = [w for w in report["waivers"] if w["covers"]]
     for waiver in covering[:_MOST_SHOWN]:
-        count = f"{waiver['covers']} finding{'' if waiver['covers'] == 1 else 's'}"
         by = ", ".join(filter(None, (waiver["owner"], waiver["link"])))
+        count = number(waiver["covers"], "finding")
         yield f"  w {waiver['id']}: {count} accepted: {waiver['reason']} ({by})", []
     if len(covering) > _MOST_SHOWN:
         yield f"  w {len(covering) - _MOST_SHOWN} more waivers: see the report", []

@@ -10,13 +10,13 @@ from functools import cache
 from importlib import metadata
 from typing import Any
 
-from pytest_amct.ids import ConditionId, is_case, matches
+from pytest_amct.ids import ConditionId, is_case
 from pytest_amct.quantizers.loading import GROUP
 from pytest_amct.reports.html.markup import as_html
 from pytest_amct.reports.html.models import SYMBOLS, model_drawing, model_of
 from pytest_amct.reports.html.svg import network_svg
 from pytest_amct.reports.overview import LABELS, MARKS, OF_STATUS, Group
-from pytest_amct.reports.pages import said_by
+from pytest_amct.reports.pages import rule
 from pytest_amct.reports.phrases import number
 from pytest_amct.tables.loader import load_spec, published
 from pytest_amct.tables.model import Spec
@@ -109,8 +109,7 @@ def words_of(id_: str, spec: Spec | None) -> str:
     silent = parts.is_network or parts.is_metamorphic or (parts.is_row and not parts.is_unlisted)
     if spec is None or silent:
         return ""
-    speaks, words = said_by(id_, spec)
-    return words if speaks else ""
+    return rule(id_, spec)
 
 
 def counted(counts: Mapping[str, int]) -> str:
@@ -166,7 +165,7 @@ def part(group: Group, place: Place, anchor: str) -> Part:
 
 def _entry(finding: Mapping[str, Any], place: Place) -> Entry:
     verdict = OF_STATUS[finding["status"]]
-    reason = _reason(finding, place.report)
+    reason = _reason(finding)
     facts = (
         ("status", f"{LABELS[verdict]}: {reason}" if reason else LABELS[verdict]),
         ("kind", finding["kind"]),
@@ -186,17 +185,11 @@ def _entry(finding: Mapping[str, Any], place: Place) -> Entry:
     )
 
 
-def _reason(finding: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+def _reason(finding: Mapping[str, Any]) -> str:
     """Return why a finding is waived, ``""`` if it is not."""
     if finding["status"] != "waived":
         return ""
-    about = (finding["condition"], finding["case"])
-    reasons = (
-        waiver.get("reason", "")
-        for waiver in report["waivers"]
-        if any(matches(id_, str(waiver.get("pattern", ""))) for id_ in about)
-    )
-    return text_of(finding.get("reason") or next(reasons, ""))
+    return text_of(finding.get("reason"))
 
 
 def _again(finding: Mapping[str, Any], place: Place) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from pytest_amct.frameworks import FRAMEWORKS
+from pytest_amct.frameworks import FRAMEWORKS, TITLES
 from pytest_amct.ids import ConditionId
 from pytest_amct.reports import overview
 from pytest_amct.reports.html.findings import (
@@ -25,8 +25,6 @@ from pytest_amct.reports.phrases import number, seen
 from pytest_amct.reports.terminal import not_judged
 from pytest_amct.reports.web import render, resource, shown
 from pytest_amct.tables.model import Spec
-
-_LANGUAGE = {"onnx": "ONNX", "tensorflow": "TensorFlow", "caffe": "Caffe"}
 
 _TITLES = {
     "uniform": "uniform quantization",
@@ -97,7 +95,7 @@ def report_page(report: dict[str, Any], specs: Iterable[Spec] = ()) -> str:
         sections=sections,
         why=overview.gaps(report),
         stopped=[*report.get("stopped", {}).values()],
-        frameworks=[(f, _LANGUAGE[f]) for f in FRAMEWORKS if f in frameworks],
+        frameworks=[(f, TITLES[f]) for f in FRAMEWORKS if f in frameworks],
         tables_listed=sorted({place.table for place in places}),
         verdicts=[(verdict, MARKS[verdict], LABELS[verdict]) for verdict in MARKS],
         not_judged=[line.strip() for line, _ in not_judged(report)],
@@ -140,7 +138,7 @@ def _lists(lines: Iterable[_Line]) -> dict[str, list[_Line]]:
     """Return the rows by table and framework, under the titles of these."""
     found: dict[str, list[_Line]] = {}
     for line in lines:
-        about = _LANGUAGE.get(line.framework, line.framework), _TITLES.get(line.table, line.table)
+        about = TITLES.get(line.framework, line.framework), _TITLES.get(line.table, line.table)
         found.setdefault(", ".join(filter(None, about)), []).append(line)
     return found
 

@@ -49,7 +49,7 @@ WAIVERS = "amct-waivers.toml"
 """The file of waivers beside the ini file; ``amct_waivers`` gives it another name."""
 
 _PATHS = (
-    *("--amct-model", "--amct-report", "--amct-spec"),
+    *("--amct-model", "--amct-report", "--amct-compare", "--amct-spec"),
     *("--amct-html", "--amct-markdown", "--amct-badge"),
 )
 """Options whose values are paths."""

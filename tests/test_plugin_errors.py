@@ -19,7 +19,9 @@ def test_a_run_without_a_quantizer_is_refused(repository: ToyRepository) -> None
     )
 
 
-@pytest.mark.parametrize("option", ["--amct-model", "--amct-report", "--amct-spec"])
+@pytest.mark.parametrize(
+    "option", ["--amct-model", "--amct-report", "--amct-compare", "--amct-spec"]
+)
 def test_a_path_in_another_repository_brings_no_settings_from_there(
     option: str, repository: ToyRepository, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -111,6 +111,8 @@ class Suite:
         self._told: set[str] = set()
         self._shown = ""
         self.sentence = self.warning = ""
+        # No cached property: pytest 8.2 reads every attribute of a plugin that it registers.
+        self.report = cache(self._assembled)
         self._add_suite()
         recall_failures(config, self.quantizer.name)
         install()
@@ -452,7 +454,7 @@ class Suite:
             )
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         if self.baseline is not None and self.settings.only_new and ended:
-            lost = lost_sentence(self.baseline.changes(self.report), self.baseline.name)
+            lost = lost_sentence(self.baseline.changes(self.report()), self.baseline.name)
             if lost:
                 self.sentence, session.exitstatus = lost, pytest.ExitCode.TESTS_FAILED
         if stopped_by():
@@ -462,10 +464,10 @@ class Suite:
         except AmctError as error:
             self.sentence = str(error)
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        if self.settings.waivers and stale(self.report) and session.exitstatus in fine:
+        if self.settings.waivers and stale(self.report()) and session.exitstatus in fine:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.collected.tests:
-            self.warning = add_to_step_summary(self.report)
+            self.warning = add_to_step_summary(self.report())
         self._tell_watch(reported=True)
 
     def _write(self) -> None:
@@ -475,10 +477,10 @@ class Suite:
             write_results(self.results(), settings.report)
             write_times(self.collected.seconds, settings.report)
         if wants_files(settings):
-            path = write_all(with_pages(self.report, self.specs), settings, self.specs)
+            path = write_all(with_pages(self.report(), self.specs), settings, self.specs)
             self.sentence += f"; what was judged is in {path}" if stopped_by() and path else ""
         if settings.write_waivers:
-            failed = [f for f in self.report["findings"] if f["status"] == "failed"]
+            failed = [f for f in self.report()["findings"] if f["status"] == "failed"]
             one_of_several = len(listed_quantizers(self.config)) > 1
             about = settings.quantizer if one_of_several else ""
             file = settings.waivers_file
@@ -510,9 +512,8 @@ class Suite:
             **({"seed": self.settings.seed} if explores else {}),
         }
 
-    @cached_property
-    def report(self) -> dict[str, Any]:
-        """The report as a JSON value. Ask for it only at the end: it is made once."""
+    def _assembled(self) -> dict[str, Any]:
+        """Return the report as a JSON value. Only `report` calls this: once, at the end."""
         report = assemble(
             self.collected,
             self.specs,
@@ -544,7 +545,7 @@ class Suite:
         if self._silent():
             return
         if self.collected.tests:
-            report = self.report
+            report = self.report()
             title = f"{self.spec.title}{seen(report['spec'])}"
             terminalreporter.section(f"amct: {self.quantizer.name} against {title}")
             self._write_summary(terminalreporter, report)

@@ -13,6 +13,7 @@ from own_tables import one_row
 from pytest_amct import Treatment, answer, load_spec, read_caffe, read_onnx
 from pytest_amct.graphs.network import Layer
 from pytest_amct.graphs.tensorflow.reader import read_tensorflow
+from pytest_amct.reports.statements import statement
 from pytest_amct.tables.model import Reason
 
 
@@ -72,7 +73,7 @@ def said(judged: Layer, condition: str) -> tuple[str, str]:
         ("{ nested = false }", "must be in the main graph"),
         ("{ output_used = 1, equals = false }", "must not be used"),
         ("{ output_used = 1, equals = true }", "must be used"),
-        ('{ treatment = "shift", equals = false }', "must be false"),
+        ('{ treatment = "shift", equals = false }', "must not be shifted"),
     ],
 )
 def test_a_reason_says_what_is_required(require: str, words: str, tmp_path: Path) -> None:
@@ -81,6 +82,42 @@ def test_a_reason_says_what_is_required(require: str, words: str, tmp_path: Path
     judged = layer("(float[1,2] a, float[2,2] w) => (float[1,2] b) { [n] b = Gemm(a, w) }")
     (found,) = answer(judged, spec=load_spec(path)).reasons
     assert found.required == words
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("data", True, "the data is in float, must be quantized"),
+        ("data", False, "the data is quantized, must be in float"),
+        ("shift", True, "the result is not shifted, must be shifted"),
+        ("shift", False, "the result is shifted, must not be shifted"),
+        ("weights", True, "no weight is quantized, must be quantized"),
+        ("weights", False, "a weight is quantized, must not be quantized"),
+        ("weight_asymmetric", True, "the weight has no offset, must have an offset"),
+        ("weight_asymmetric", False, "the weight has an offset, must have no offset"),
+        (
+            "weight_channel_wise",
+            True,
+            "the weight has one factor, must have a factor for each channel",
+        ),
+        (
+            "weight_channel_wise",
+            False,
+            "the weight has several factors, must have one factor for all channels",
+        ),
+    ],
+)
+def test_what_was_done_is_told_in_words(
+    field: str, value: bool, sentence: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(one_row(f'{{ treatment = "{field}", equals = {str(value).lower()} }}'))
+    judged = layer("(float[1,2] a, float[2,2] w) => (float[1,2] b) { [n] b = Gemm(a, w) }")
+    spec = load_spec(path)
+    (found,) = answer(judged, Treatment(**{field: not value}), spec).reasons
+    assert f"{found.observed}, {found.required}" == sentence
+    (condition,) = spec.rows[0].conditions
+    assert statement(condition).endswith(sentence.rpartition(", must ")[2])
 
 
 # --- attributes -----------------------------------------------------------------------------------

@@ -28,15 +28,14 @@ SUBJECTS: Mapping[str, str] = {
 }
 """What the words of a kind are about; the words of the other kinds say it themselves."""
 
-_OF_TREATMENT = {
-    ("data", True): "data must be quantized",
-    ("shift", False): "the result must not be shifted",
-    ("weight_asymmetric", False): "the weight must have no offset",
-    ("weight_asymmetric", True): "the weight must have an offset",
-    ("weight_channel_wise", False): "the weight must have one factor for all channels",
-    ("weights", False): "no weight may be quantized",
+_TREATED = {
+    "data": "the data",
+    "shift": "the result",
+    "weight_asymmetric": "the weight",
+    "weight_channel_wise": "the weight",
+    "weights": "a weight",
 }
-"""The requirements of the kind `treatment`, whose own words only compare a field."""
+"""What the words of the kind `treatment` are about."""
 
 _FACTS = (
     ("all inputs must be variable", "both inputs are variable"),
@@ -53,9 +52,9 @@ _FACTS = (
 def requirement(require: Mapping[str, Any]) -> str:
     """Return what a requirement asks for: ``the weight must be constant``."""
     name = next(key for key in require if key in KINDS)
-    if name == "treatment":
-        return _OF_TREATMENT[require["treatment"], require["equals"]]
     words = kind_of(require).required(require)
+    if name == "treatment":
+        return f"{_TREATED[require['treatment']]} {words}"
     if name in SUBJECTS:
         return f"{SUBJECTS[name].format(**require)} {words}"
     if name in ("attribute", "spatial"):

@@ -385,9 +385,30 @@ def output_used(layer: Layer, ports: Ports, given: Given, wanted: Parameters) ->
     return Seen(used == wanted["equals"], f"output {wanted['output_used']} {words}")
 
 
+_DONE: Mapping[tuple[str, bool], tuple[str, str]] = {
+    ("data", True): ("the data is quantized", "must be quantized"),
+    ("data", False): ("the data is in float", "must be in float"),
+    ("shift", True): ("the result is shifted", "must be shifted"),
+    ("shift", False): ("the result is not shifted", "must not be shifted"),
+    ("weight_asymmetric", True): ("the weight has an offset", "must have an offset"),
+    ("weight_asymmetric", False): ("the weight has no offset", "must have no offset"),
+    ("weight_channel_wise", True): (
+        "the weight has several factors",
+        "must have a factor for each channel",
+    ),
+    ("weight_channel_wise", False): (
+        "the weight has one factor",
+        "must have one factor for all channels",
+    ),
+    ("weights", True): ("a weight is quantized", "must be quantized"),
+    ("weights", False): ("no weight is quantized", "must not be quantized"),
+}
+"""For each value of a field of a treatment: the words when it is so, and when it must be so."""
+
+
 @_kind(
     "treatment",
-    lambda wanted: f"must be {word(wanted['equals'])}",
+    lambda wanted: _DONE[wanted["treatment"], wanted["equals"]][1],
     treatment=Literal["data", "weights", "weight_channel_wise", "weight_asymmetric", "shift"],
     equals=bool,
 )
@@ -397,7 +418,7 @@ def treated(layer: Layer, ports: Ports, given: Given, wanted: Parameters) -> See
     value = getattr(given.treatment, name)
     if value is None:
         return Seen(None, f"{name}: not visible")
-    return Seen(value == wanted["equals"], f"{name} = {word(value)}")
+    return Seen(value == wanted["equals"], _DONE[name, value][0])
 
 
 @_kind(

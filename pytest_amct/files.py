@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from pytest_amct.errors import UsageError
@@ -22,6 +23,18 @@ def replace_file(path: Path, text: str) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def take_all(*steps: Callable[[], object]) -> None:
+    """Take all steps, although some raise `UsageError`. The first of these is raised at the end."""
+    errors = []
+    for step in steps:
+        try:
+            step()
+        except UsageError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 def write_file(path: Path, text: str, option: str = "") -> None:

@@ -83,6 +83,7 @@ def tell(
     from pytest_amct.quantizers.tool import Tool
     from pytest_amct.reports.assembly import assemble
     from pytest_amct.reports.forms import add_to_step_summary, wants_files, write_all
+    from pytest_amct.reports.json_report import FILE_NAME
     from pytest_amct.reports.pages import with_pages
     from pytest_amct.results import Collected
     from pytest_amct.tables.loader import load_spec
@@ -110,8 +111,9 @@ def tell(
         report = assemble(collected, specs, settings, quantizer, begun["selection"], tool)
         try:
             if wants_files(settings):
-                path = write_all(with_pages(report, specs), settings, specs)
-                sentence += f"; what was judged is in {path}" if path else ""
+                write_all(with_pages(report, specs), settings, specs)
+            if settings.report:
+                sentence += f"; what was judged is in {settings.report / FILE_NAME}"
         except AmctError as error:
             sentence += f"; {error}"
         warning = add_to_step_summary(report)

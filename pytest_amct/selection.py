@@ -38,17 +38,17 @@ class Attendance:
         return self.collected - self.done - self.skipped
 
     def left_out(self, by: Iterable[str]) -> dict[str, Any] | None:
-        """Return the planned tests that were left out, ``None`` if there are none.
+        """Return the planned tests that have no result, ``None`` if there are none.
 
         `by`: the given options that leave tests out.
         """
         if not self.collected and not self.done and not by:
             return None  # the run ended before collection
-        ran = (self.collected | self.done) - (self.skipped - self.done)
-        left = sorted(name for name in self.planned if not _is_among(name, ran))
+        left = sorted(name for name in self.planned if not _is_among(name, self.done))
         if not left:
             return None
-        known = [*by, *(["skip marks"] if self.skipped - self.done else [])]
+        skipped = ["skip marks"] if self.skipped - self.done else []
+        known = [*by, *skipped, *(["the end of the run or a plugin"] if self.unfinished else [])]
         return {
             "tests": len(left),
             "of": len(self.planned),

@@ -22,6 +22,7 @@ import pytest
 from pytest_amct.calls import Calls
 from pytest_amct.choosing import groups_of, with_releases
 from pytest_amct.errors import AmctError, UsageError
+from pytest_amct.files import take_all
 from pytest_amct.gate import frameworks_of
 from pytest_amct.given_model import check_readable, models_by_name
 from pytest_amct.ids import ConditionId
@@ -43,11 +44,16 @@ from pytest_amct.reports.baseline import Baseline, read_baseline
 from pytest_amct.reports.changes import About, comparison_of
 from pytest_amct.reports.changes_text import lost_sentence, summary
 from pytest_amct.reports.forms import add_to_step_summary, prepare, wants_files, write_all
-from pytest_amct.reports.json_report import remove_report, write_results, write_times
+from pytest_amct.reports.json_report import (
+    FILE_NAME,
+    remove_report,
+    write_results,
+    write_times,
+)
 from pytest_amct.reports.junit import add_suite_properties, test_properties
 from pytest_amct.reports.pages import with_pages
 from pytest_amct.reports.parts import part_of
-from pytest_amct.reports.phrases import number, seen
+from pytest_amct.reports.phrases import seen
 from pytest_amct.reports.terminal import TABLE, coloured, in_ascii, summary_lines
 from pytest_amct.reports.waived import stale
 from pytest_amct.results import Collected, Result, policy_of
@@ -61,6 +67,7 @@ from pytest_amct.verdicts import Key
 from pytest_amct.waivers import add_waivers
 from pytest_amct.waiving import check_waivers
 from pytest_amct.watch import LINK
+from pytest_amct.wording import number
 
 MODULE = "test_conformance.py"
 """The suite's module. Its test ids are ``amct/test_conformance.py::...``, wherever it is."""
@@ -472,13 +479,16 @@ class Suite:
 
     def _write(self) -> None:
         """Write what the user wants as files. Raises `AmctError` if one cannot be written."""
-        settings = self.settings
-        if settings.report:
-            write_results(self.results(), settings.report)
-            write_times(self.collected.seconds, settings.report)
+        settings, folder, steps = self.settings, self.settings.report, list[Callable[[], object]]()
+        if folder:
+            steps.append(partial(write_results, self.results(), folder))
+            steps.append(partial(write_times, self.collected.seconds, folder))
         if wants_files(settings):
-            path = write_all(with_pages(self.report(), self.specs), settings, self.specs)
-            self.sentence += f"; what was judged is in {path}" if stopped_by() and path else ""
+            report = with_pages(self.report(), self.specs)
+            steps.append(partial(write_all, report, settings, self.specs))
+        take_all(*steps)
+        if stopped_by() and folder:
+            self.sentence += f"; what was judged is in {folder / FILE_NAME}"
         if settings.write_waivers:
             failed = [f for f in self.report()["findings"] if f["status"] == "failed"]
             one_of_several = len(listed_quantizers(self.config)) > 1

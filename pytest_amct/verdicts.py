@@ -19,6 +19,7 @@ from pytest_amct.tables.answers import answer, find_row, ir_types
 from pytest_amct.tables.model import Answer, Row, Scheme, Spec, Treatment, condition_id
 from pytest_amct.tables.rows import takes_data_only
 from pytest_amct.waivers import Kind, Waiver
+from pytest_amct.wording import number
 
 ENDED = ("crashed", "timed-out")
 """Kinds and statuses of calls that crashed or timed out."""
@@ -377,10 +378,11 @@ def not_quantized(records: Iterable[Record], policy: Policy) -> list[Finding]:
         shown = min(left, key=_plainest_first)
         status: Level = "failed" if policy.is_required(row) else "warned"
         names = ", ".join(sorted(d.partition("@")[2] for d in left if is_case(d))[:8])
-        count = f"{len(left)} of {len(by_deviation)} quantizable layers of {row}"
+        count = f"{len(left)} of {number(len(by_deviation), 'quantizable layer')} of {row}"
         refused = sum(all(r.status == "refused" for r in found) for found in left.values())
         done = "left in float or refused" if refused else "left in float"
-        message = f"{count} were {'refused' if refused == len(left) else done}: {names}"
+        was = "was" if len(left) == 1 else "were"
+        message = f"{count} {was} {'refused' if refused == len(left) else done}: {names}"
         first = left[shown][0]
         finding = Finding("not-quantized", row, first.case, first.layer, status, message, row=row)
         findings.append(policy.apply(finding))

@@ -19,6 +19,11 @@ _MOST_COMPARED = 5000
 _MOST_LISTED = 8
 
 
+def number(count: int, noun: str) -> str:
+    """Return a count with its noun: ``1 row``, ``2 rows``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def cut(text: str) -> str:
     """Return a text without its end if it is longer than a line that messages show."""
     return text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]} ..."

@@ -273,7 +273,10 @@ def test_a_setting_that_the_tables_forbid_excuses_float(folder: Path, capsys: An
     Path("a.cfg").write_text("common_config { arq_quantize { channel_wise: true } }")
     assert run("d.json", "--required", "uniform/onnx/Gemm") == 1
     assert run("d.json", "--required", "uniform/onnx/Gemm", "--config=a.cfg") == 0
-    assert "what was asked for: the data is quantized, the weight has several factors" in capsys.readouterr().out
+    assert (
+        "what was asked for: the data is quantized, the weight has several factors"
+        in capsys.readouterr().out
+    )
 
 
 # --- what is wrong with the files -----------------------------------------------------------------

@@ -21,10 +21,11 @@ from syrupy.assertion import SnapshotAssertion
 from toy_repository import CHEAP, ToyRepository
 
 from pytest_amct import cli
+from pytest_amct.errors import UsageError
 from pytest_amct.options import Settings
 from pytest_amct.reports import forms
 from pytest_amct.reports.badge import badge, badge_svg
-from pytest_amct.reports.forms import Forms, add_to_step_summary, prepare, write_forms
+from pytest_amct.reports.forms import Forms, add_to_step_summary, prepare, write_all, write_forms
 from pytest_amct.reports.json_report import write_report
 from pytest_amct.reports.overview import groups
 from pytest_amct.reports.summary import summary
@@ -249,6 +250,14 @@ def test_nothing_is_written_before_every_form_is_made(
     with pytest.raises(ZeroDivisionError):
         write_forms(report(), Forms(markdown=tmp_path / "a.md", badge=tmp_path / "a.svg"))
     assert [*tmp_path.iterdir()] == []
+
+
+def test_a_form_that_cannot_be_written_keeps_no_other_from_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    wanted = Settings("it", report=tmp_path / "file" / "rep", markdown=tmp_path / "file" / "a.md")
+    with pytest.raises(UsageError, match=r"file/rep: cannot be written to .*another folder"):
+        write_all(report(), replace(wanted, badge=tmp_path / "a.svg"), ())
+    assert (tmp_path / "a.svg").read_text() == badge_svg(report())
 
 
 def test_forms_go_to_links_and_never_through_one_of_a_stranger(tmp_path: Path) -> None:

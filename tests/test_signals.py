@@ -106,7 +106,10 @@ def test_ctrl_c_comes_to_parent_and_child_and_counts_once(repository: ToyReposit
     assert "amct: " not in err
     assert "no tests ran" in out
     assert "6 cases (partial: the run did not complete; " in out
-    assert repository.report()["findings"] == []
+    report = repository.report()
+    assert report["findings"] == []
+    left = report["selection"]["left_out"]
+    assert (left["tests"], left["by"]) == (left["of"], ["the end of the run or a plugin"])
 
 
 def test_a_quantizer_cannot_swallow_the_end(repository: ToyRepository) -> None:

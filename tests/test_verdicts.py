@@ -290,7 +290,7 @@ def test_a_layer_that_is_left_in_float_only_with_a_variation_is_found() -> None:
         records = [replace(record, case=name, decided=way) for name, way in ways]
         return [f.message for f in not_quantized(records, Policy())]
 
-    words = "1 of 2 quantizable layers of uniform/onnx/Gemm were left in float: one+bias"
+    words = "1 of 2 quantizable layers of uniform/onnx/Gemm was left in float: one+bias"
     assert found("r@one+bias", "r@one:chain+bias") == [words]
     assert found("r@one+bias", "r@one+other") == []
 
@@ -310,7 +310,7 @@ def test_layers_left_in_float_fail_in_a_required_row() -> None:
         return [(f.status, f.message) for f in not_quantized(records, Policy(**policy))]
 
     both = {"r@one", "r@one:chain"}
-    words = "1 of 2 quantizable layers of uniform/onnx/Gemm were left in float: one"
+    words = "1 of 2 quantizable layers of uniform/onnx/Gemm was left in float: one"
     assert found(both) == [("warned", words)]
     assert found(both, required_rows=("uniform/onnx/*",)) == [("failed", words)]
     assert found(both, required_rows=("uniform/onnx/Conv",)) == [("warned", words)]

@@ -11,8 +11,7 @@ from typing import Any
 from pytest_amct.errors import UsageError
 from pytest_amct.reports.json_report import remove_report, write_report, write_results
 from pytest_amct.reports.parts import Part, merge, read_part
-from pytest_amct.reports.phrases import number
-from pytest_amct.wording import printable
+from pytest_amct.wording import number, printable
 
 
 def add_parser(commands: Any) -> None:

@@ -12,13 +12,12 @@ from pytest_amct.decisions.decision import Decision
 from pytest_amct.decisions.names import unique_name
 from pytest_amct.explain import quantized_already
 from pytest_amct.reports.explaining import because, release_name
-from pytest_amct.reports.phrases import number
 from pytest_amct.reports.sheets import Sheet, Table
 from pytest_amct.request_options import Asked
 from pytest_amct.tables.answers import answer, find_row
 from pytest_amct.tables.model import Treatment
 from pytest_amct.verdicts import Record, requested_treatment
-from pytest_amct.wording import cut
+from pytest_amct.wording import cut, number
 
 FORMAT = "pytest-amct-audit/1"
 """The name and version of the JSON format."""

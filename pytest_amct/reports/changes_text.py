@@ -19,9 +19,8 @@ from pytest_amct.reports.changes import (
     why_partial,
 )
 from pytest_amct.reports.overview import MARKS, OF_STATUS
-from pytest_amct.reports.phrases import number
 from pytest_amct.reports.sheets import escaped
-from pytest_amct.wording import printable
+from pytest_amct.wording import number, printable
 
 COMPARISON = "pytest-amct-comparison/1"
 """The format of `as_json`, see ``comparison.schema.json``."""

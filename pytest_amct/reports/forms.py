@@ -8,11 +8,12 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pytest_amct.errors import UsageError
-from pytest_amct.files import write_file
+from pytest_amct.files import take_all, write_file
 from pytest_amct.options import Settings
 from pytest_amct.reports.badge import badge_json, badge_svg
 from pytest_amct.reports.json_report import FILE_NAME, write_report
@@ -104,12 +105,18 @@ def prepare(settings: Settings) -> None:
 
 
 def write_forms(report: dict[str, Any], forms: Forms, specs: Sequence[Spec] = ()) -> None:
-    """Write the forms of a report, none of them before all are made. Raise `UsageError`."""
+    """Write the forms of a report, none of them before all are made. Raise `UsageError`.
+
+    If one cannot be written, the others still are.
+    """
     options = dict(forms.files)
-    for path, text in [*_made(report, forms, specs)]:
+
+    def write(path: Path, text: str) -> None:
         with contextlib.suppress(OSError):  # what follows says why
             path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, text, options[path])
+
+    take_all(*[partial(write, path, text) for path, text in _made(report, forms, specs)])
 
 
 def _made(
@@ -127,14 +134,14 @@ def _made(
         yield forms.badge.with_suffix(".json"), badge_json(report)
 
 
-def write_all(report: dict[str, Any], settings: Settings, specs: Sequence[Spec]) -> Path | None:
-    """Write the JSON report and the other forms that a run wants. Return the path of the former.
+def write_all(report: dict[str, Any], settings: Settings, specs: Sequence[Spec]) -> None:
+    """Write the JSON report and the other forms that a run wants.
 
-    Raise `UsageError` if a file cannot be written.
+    Raise `UsageError` if a file cannot be written. The others still are.
     """
-    path = write_report(report, settings.report) if settings.report else None
-    write_forms(report, Forms.of(settings), specs)
-    return path
+    folder = settings.report
+    in_json = [partial(write_report, report, folder)] if folder else []
+    take_all(*in_json, partial(write_forms, report, Forms.of(settings), specs))
 
 
 def wants_files(settings: Settings) -> bool:

@@ -9,13 +9,13 @@ from typing import Any
 from pytest_amct.ids import UNLISTED
 from pytest_amct.reports.phrases import (
     is_narrowed,
-    number,
     row_counts,
     row_of,
     short_name,
     was_judged,
     why_partial,
 )
+from pytest_amct.wording import number
 
 MARKS = {"violation": "✗", "warning": "!", "waived": "w", "clear": "✓", "open": "-"}
 """The verdicts on a condition, the worst first, each with its mark."""

@@ -6,11 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_amct.ids import ConditionId
-
-
-def number(count: int, noun: str) -> str:
-    """Return a count with its noun: ``1 row``, ``2 rows``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+from pytest_amct.wording import number
 
 
 def why_partial(report: Mapping[str, Any]) -> list[str]:

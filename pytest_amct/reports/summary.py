@@ -8,9 +8,10 @@ from typing import Any
 
 from pytest_amct.reports import overview
 from pytest_amct.reports.overview import LABELS, LEGEND, MARKS, Group, marks, numbers
-from pytest_amct.reports.phrases import number, seen
+from pytest_amct.reports.phrases import seen
 from pytest_amct.reports.sheets import coded, escaped
 from pytest_amct.reports.terminal import not_judged
+from pytest_amct.wording import number
 
 _MOST_BYTES = 60_000
 """The size at which the rest is left out. GitHub cuts a step's summary at 1 MiB."""

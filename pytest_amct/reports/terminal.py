@@ -11,9 +11,10 @@ from typing import Any
 
 from pytest_amct.reports import overview
 from pytest_amct.reports.overview import LEGEND, Row, covered, marks, numbers
-from pytest_amct.reports.phrases import number, seen, why_partial
+from pytest_amct.reports.phrases import seen, why_partial
 from pytest_amct.reports.waived import stale, waiver_lines
 from pytest_amct.waivers import today
+from pytest_amct.wording import number
 
 Line = tuple[str, list[str]]
 """A line and its markup, as keywords of pytest's terminal writer."""

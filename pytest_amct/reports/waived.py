@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pytest_amct.ids import is_case
-from pytest_amct.reports.phrases import number
 from pytest_amct.verdicts import Finding, Policy, Record
 from pytest_amct.waivers import SOON, Waiver
+from pytest_amct.wording import number
 
 _MOST_SHOWN = 12
 """The most waivers that the summary lists."""

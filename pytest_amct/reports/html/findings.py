@@ -17,9 +17,9 @@ from pytest_amct.reports.html.models import SYMBOLS, model_drawing, model_of
 from pytest_amct.reports.html.svg import network_svg
 from pytest_amct.reports.overview import LABELS, MARKS, OF_STATUS, Group
 from pytest_amct.reports.pages import rule
-from pytest_amct.reports.phrases import number
 from pytest_amct.tables.loader import load_spec, published
 from pytest_amct.tables.model import Spec
+from pytest_amct.wording import number
 
 _MOST_LISTED = 300
 """The most findings of one condition that the page lists."""

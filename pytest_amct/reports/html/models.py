@@ -13,7 +13,7 @@ from pytest_amct.graphs.text import network_text, typed
 from pytest_amct.ids import ConditionId, condition_of, is_case
 from pytest_amct.reports.drawing import STATES, Drawing, Node
 from pytest_amct.reports.overview import MARKS
-from pytest_amct.reports.phrases import number
+from pytest_amct.wording import number
 
 _LONGEST_ID = 2000
 """The most characters of an id from which a model is built."""

@@ -21,10 +21,11 @@ from pytest_amct.reports.html.findings import (
     words_of,
 )
 from pytest_amct.reports.overview import LABELS, MARKS, Cell, Group, Row
-from pytest_amct.reports.phrases import number, seen
+from pytest_amct.reports.phrases import seen
 from pytest_amct.reports.terminal import not_judged
 from pytest_amct.reports.web import render, resource, shown
 from pytest_amct.tables.model import Spec
+from pytest_amct.wording import number
 
 _TITLES = {
     "uniform": "uniform quantization",
@@ -173,7 +174,7 @@ def _waivers(report: Mapping[str, Any]) -> dict[str, Any]:
     """Return the waivers as a table, with the keys that they have."""
     waivers = report["waivers"]
     heads = [*dict.fromkeys(key for waiver in waivers for key in waiver)]
-    order = ["id", "pattern", "reason", "owner", "link", "until", "release", "used"]
+    order = ["id", "reason", "owner", "link", "until", "release"]
     heads.sort(key=lambda key: order.index(key) if key in order else len(order))
     rows = [[(key, text_of(waiver.get(key))) for key in heads] for waiver in waivers]
     return {"heads": heads, "rows": rows}

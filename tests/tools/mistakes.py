@@ -1,8 +1,9 @@
 """Mistakes by machine: small changes to the plain if-statements of a second opinion.
 
-The changes are Cosmic Ray's, as in `mutants`, and some of our own: a member of a list is left out,
-a statement or an operand is dropped, arguments are swapped, another attribute is read, a branch is
-always or never taken, one constant stands for another.
+The changes are Cosmic Ray's, as in `mutants`, and some of our own. A member of a list is left out
+or added. A statement, an operand or a named argument is dropped. Arguments are swapped. Another
+attribute is read. A branch is always or never taken, a comparison always or never holds. A loop
+takes only its first step, or leaves out its first or its last. One constant stands for another.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class Changeable:
         starts = [0]
         for line in text.splitlines(keepends=True):
             starts.append(starts[-1] + len(line))
-        for node, instead in edits(part, self._attributes):
+        for node, instead in edits(part, self._attributes, self._lists):
             begin = starts[node.lineno - part.lineno] + node.col_offset - part.col_offset
             last = (node.end_lineno or node.lineno) - part.lineno
             end = starts[last] + (node.end_col_offset or 0) - part.col_offset
@@ -111,6 +112,13 @@ class Changeable:
         """The names of attributes that the module reads."""
         calls = [node for node in ast.walk(self.tree) if _is_setting(node)]
         return list(dict.fromkeys(ast.literal_eval(call.args[1]) for call in calls))
+
+    @cached_property
+    def _lists(self) -> list[list[str]]:
+        """The lists of words that the module holds as text."""
+        texts = [n.value for n in ast.walk(self.tree) if isinstance(n, ast.Constant)]
+        split = [text.split() for text in texts if isinstance(text, str)]
+        return [words for words in split if _is_list(words)]
 
     def _mistake(
         self, function: str, part: ast.stmt, changed: str, users: frozenset[int] | None
@@ -229,8 +237,15 @@ def _by_cosmic_ray(text: str) -> Iterator[str]:
 DROPPED = (ast.Expr, ast.AugAssign, ast.If, ast.For, ast.Return, ast.Assign)
 
 
-def edits(part: ast.stmt, attributes: list[str]) -> Iterator[_Edit]:
-    """Yield nodes of a part, each with a text to put in its place."""
+EDGES = (-1, 0, 1, 2, 100)
+"""Numbers that a mistake puts in the place of others."""
+
+
+def edits(part: ast.stmt, attributes: list[str], lists: list[list[str]]) -> Iterator[_Edit]:
+    """Yield nodes of a part, each with a text to put in its place.
+
+    `attributes` and `lists` are what the whole module reads and holds.
+    """
     words = {id(n) for c in ast.walk(part) if _is_telling(c) for n in ast.walk(c)}
     for node in ast.walk(part):
         if isinstance(node, (ast.arguments, ast.arg)) or getattr(node, "annotation", None):
@@ -240,6 +255,8 @@ def edits(part: ast.stmt, attributes: list[str]) -> Iterator[_Edit]:
             yield from _statements(node)
         elif id(node) not in words:
             yield from _expressions(node, attributes)
+            yield from _constants(node, attributes, lists)
+            yield from _loops(node)
 
 
 def _is_telling(node: ast.AST) -> bool:
@@ -257,6 +274,45 @@ def _statements(node: ast.stmt) -> Iterator[_Edit]:
     if isinstance(node, ast.If):
         yield node.test, "True"
         yield node.test, "False"
+    if isinstance(node, ast.For):
+        yield from _steps(node.iter)
+
+
+def _loops(node: ast.AST) -> Iterator[_Edit]:
+    for loop in getattr(node, "generators", ()):
+        yield from _steps(loop.iter)
+        yield from ((test, "True") for test in loop.ifs)
+
+
+def _steps(values: ast.expr) -> Iterator[_Edit]:
+    """Yield the values of a loop without the others, without the first, without the last."""
+    every = f"[*{ast.unparse(values)}]"
+    yield from ((values, f"{every}{part}") for part in ("[:1]", "[1:]", "[:-1]"))
+
+
+def _constants(node: ast.AST, attributes: list[str], lists: list[list[str]]) -> Iterator[_Edit]:
+    if not isinstance(node, ast.Constant):
+        return
+    value = node.value
+    if type(value) is int:
+        yield from ((node, f"({edge})") for edge in EDGES if abs(edge - value) > 1)
+    if not isinstance(value, str):
+        return
+    parts = value.split()
+    for at in range(len(parts) if len(parts) > 1 else 0):
+        yield node, repr(" ".join([*parts[:at], *parts[at + 1 :]]))
+    if value in attributes:
+        yield node, repr(attributes[(attributes.index(value) + 1) % len(attributes)])
+    if len(parts) == 1:
+        yield node, repr("other")
+    if _is_list(parts):
+        others = lists[(lists.index(parts) + 1) % len(lists)]
+        yield from ((node, repr(f"{value} {other}")) for other in others if other not in parts)
+
+
+def _is_list(words: list[str]) -> bool:
+    """Return whether words are a list and not a sentence: types, operators, attributes."""
+    return len(words) > 1 and all(word.isidentifier() for word in words)
 
 
 def _expressions(node: ast.AST, attributes: list[str]) -> Iterator[_Edit]:
@@ -269,15 +325,9 @@ def _expressions(node: ast.AST, attributes: list[str]) -> Iterator[_Edit]:
             keys, values = [*node.keys], [*node.values]
             del keys[at], values[at]
             yield node, ast.unparse(ast.Dict(keys, values))
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-        parts = node.value.split()
-        for at in range(len(parts) if len(parts) > 1 else 0):
-            yield node, repr(" ".join([*parts[:at], *parts[at + 1 :]]))
-        if node.value in attributes:
-            other = attributes[(attributes.index(node.value) + 1) % len(attributes)]
-            yield node, repr(other)
-        if len(parts) == 1:
-            yield node, repr("other")
+    elif isinstance(node, ast.Compare):
+        yield node, "True"
+        yield node, "False"
     elif isinstance(node, ast.BoolOp):
         for dropped in node.values:
             rest = [x for x in node.values if x is not dropped]
@@ -295,6 +345,9 @@ def _expressions(node: ast.AST, attributes: list[str]) -> Iterator[_Edit]:
             args = [*node.args]
             args[at], args[at + 1] = args[at + 1], args[at]
             yield node, ast.unparse(ast.Call(node.func, args, node.keywords))
+        for named in node.keywords:
+            kept = [other for other in node.keywords if other is not named]
+            yield node, ast.unparse(ast.Call(node.func, node.args, kept))
         if _is_setting(node) and len(node.args) > 2:
             yield node.args[2], {"[]": "[2]", "None": "1"}.get(ast.unparse(node.args[2]), "None")
 

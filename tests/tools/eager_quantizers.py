@@ -218,6 +218,8 @@ def decided(look: Opinionated, shown: Shown, read: Any) -> list[Decision]:
                 found[index] = wanted
         if len(opinions) != len(found):
             raise ValueError("it does not see all layers")
+        if all(found[index] is not None for index in shown.targets):
+            break  # nobody asks for the others
     return [decision or Decision.float() for decision in found]
 
 

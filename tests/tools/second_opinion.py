@@ -318,6 +318,7 @@ class Reader:
             bodies[key], self.layers = self.layers, seen
         for function in self.model.functions:
             self.layers += bodies.pop(key_of(function), [])
+        self.holds_float16 = any(map(holds_float16, [main, *self.model.functions]))
 
     def opset(self, owner: ModelProto | FunctionProto) -> int:
         imports = [*owner.opset_import, *self.model.opset_import]
@@ -576,9 +577,7 @@ def float16_rule(reader: Reader, release: Release) -> bool | None:
                 return True
             untyped |= not port
     between = any(value.dtype == FLOAT16 for layer in reader.layers for value in layer.outputs)
-    if untyped or between or holds_float16(graph):
-        return None
-    return None if any(map(holds_float16, reader.model.functions)) else False
+    return None if untyped or between or reader.holds_float16 else False
 
 
 def rank_of_weight(layer: Layer) -> int | None:

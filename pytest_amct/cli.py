@@ -19,6 +19,7 @@ import pytest
 from pytest_amct import __version__
 from pytest_amct.cases import catalog
 from pytest_amct.commands import audit, compare, explain, merge, report
+from pytest_amct.commands.output import print_whole
 from pytest_amct.errors import AmctError, UsageError
 from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.options import read_declared
@@ -184,7 +185,7 @@ def _releases(names: Sequence[str]) -> dict[str, Spec]:
 
 
 def _specs(given: argparse.Namespace) -> int:
-    print(releases.listing(_releases(published())))
+    print_whole(releases.listing(_releases(published())) + "\n")
     return 0
 
 
@@ -195,7 +196,7 @@ def _diff(given: argparse.Namespace) -> int:
         )
     if not given.rootdir.is_dir():
         raise UsageError(f"--rootdir={given.rootdir}: no such folder: name the repository's")
-    print(_history(given.format) if given.all else _difference(given))
+    print_whole((_history(given.format) if given.all else _difference(given)) + "\n")
     return 0
 
 
@@ -217,5 +218,5 @@ def _difference(given: argparse.Namespace) -> str:
 
 
 def _rule(given: argparse.Namespace) -> int:
-    print(pages.page(given.id, _releases([*published(), *given.spec])))
+    print_whole(pages.page(given.id, _releases([*published(), *given.spec])) + "\n")
     return 0

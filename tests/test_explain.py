@@ -629,6 +629,18 @@ def test_a_full_disk_is_told_in_a_sentence(saved: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "arguments", ["specs", "diff --all", "rule uniform/onnx/Conv/weight_source"]
+)
+def test_a_reader_that_closes_the_pipe_is_no_error(arguments: str) -> None:
+    command = [sys.executable, "-m", "pytest_amct", *arguments.split()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
 def test_pipes_and_devices_are_not_read(saved: Path, capsys: Any) -> None:
     os.mkfifo("p.onnx")
     (saved / "z.onnx").symlink_to(os.devnull)

@@ -84,7 +84,16 @@ def say(given: argparse.Namespace, text: str) -> None:
     """Write a text to the file that the command line names, or to standard output."""
     if given.output is not None:
         write_file(given.output, text)
-        return
+    else:
+        print_whole(text, "add -o FILE")
+
+
+def print_whole(text: str, cure: str = "write it to another place") -> None:
+    """Write a text to standard output, with escapes for what its encoding lacks.
+
+    Raise `UsageError`, which ends with `cure`, if it cannot be written. A reader who closes the
+    pipe has seen enough and causes no error.
+    """
     encoding = sys.stdout.encoding or "utf-8"  # names may hold what it cannot write
     text = text.encode(encoding, "backslashreplace").decode(encoding)
     try:
@@ -95,5 +104,5 @@ def say(given: argparse.Namespace, text: str) -> None:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise UsageError(
-            f"the standard output cannot be written ({error.strerror}): add -o FILE"
+            f"the standard output cannot be written ({error.strerror}): {cure}"
         ) from None

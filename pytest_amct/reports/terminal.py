@@ -128,7 +128,7 @@ def _headline(report: dict[str, Any], rows: Sequence[Row]) -> str:
         number(count.violations, "violation"),
         number(count.warnings, "warning"),
         f"{count.waived} waived",
-        f"{count.quantized} of {count.rows} rows quantized",
+        f"{count.quantized} of {number(count.rows, 'row')} quantized",
         *covered(report, rows),
     ]
     why = why_partial(report)

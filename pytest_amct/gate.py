@@ -84,15 +84,26 @@ class Gate:
         if not self.select:
             return sorted(self.every_group, key=first_of) if self.quick else self.every_group
         chosen: set[str] = set()
-        for pattern in self.select:
+        for given, pattern in zip(self.select, self._patterns, strict=True):
             found = {g for g in self.every_group if self._matches(g, pattern)}
             if not found:
                 raise UsageError(
-                    f"--amct-select={pattern} matches no condition, row or case:"
+                    f"--amct-select={given} matches no condition, row or case:"
                     " pytest --amct --collect-only -q lists the conditions"
                 )
             chosen |= found
         return [g for g in self.every_group if g in chosen]
+
+    @cached_property
+    def _patterns(self) -> tuple[str, ...]:
+        """The selection, in which what matches no condition means cases."""
+        return tuple(self._pattern(given) for given in self.select)
+
+    def _pattern(self, given: str) -> str:
+        of_cases = "*" not in given or is_of_cases(given)
+        if of_cases or any(matches(group, given) for group in self.every_group):
+            return given
+        return given.replace("*", "*@*", 1)
 
     @cached_property
     def treated(self) -> Mapping[str, str]:
@@ -109,9 +120,9 @@ class Gate:
         every = self._every_case(group)
         if self.is_whole(group):
             return every
-        named = [_parse(p) for p in self.select if is_of_cases(p) and "*" not in p]
+        named = [_parse(p) for p in self._patterns if is_of_cases(p) and "*" not in p]
         homes = {group, *self._homes(group)}
-        patterns = [p for p in self.select if is_of_cases(p) and "*" in p]
+        patterns = [p for p in self._patterns if is_of_cases(p) and "*" in p]
         found = [c for c in every if any(matches(c.id, p) for p in patterns)]
         if patterns:
             found += [c for c in self._drawn(group) if any(matches(c.id, p) for p in patterns)]
@@ -131,7 +142,7 @@ class Gate:
 
     def pairs(self, group: str) -> list[MetamorphicCase]:
         """Return the metamorphic pairs of a change that were selected by id."""
-        named = [_parse(p) for p in self.select if is_of_cases(p) and "*" not in p]
+        named = [_parse(p) for p in self._patterns if is_of_cases(p) and "*" not in p]
         return [c for c in named if isinstance(c, MetamorphicCase) and c.group == group]
 
     def examples(self, group: str) -> list[AnyCase]:
@@ -170,8 +181,8 @@ class Gate:
 
     def is_whole(self, group: str) -> bool:
         """Return whether a group is selected as a whole."""
-        select = self.select
-        return not select or any(matches(group, p) for p in select if not is_of_cases(p))
+        chosen = self._patterns
+        return not chosen or any(matches(group, p) for p in chosen if not is_of_cases(p))
 
     def _matches(self, group: str, pattern: str) -> bool:
         if not is_of_cases(pattern):

@@ -43,6 +43,14 @@ def test_patterns_select_conditions_and_add_up(repository: ToyRepository) -> Non
     }
 
 
+def test_a_pattern_that_matches_no_condition_means_cases(repository: ToyRepository) -> None:
+    repository.amct("--amct-select=uniform/onnx/*absent-trans_b", "--amct-report=rep")
+    report = repository.report()
+    assert report["selection"]["select"] == ["uniform/onnx/*absent-trans_b"]
+    assert report["cases"] == 1
+    assert [row["id"] for row in report["rows"] if row["eligible"]] == ["uniform/onnx/Gemm"]
+
+
 @pytest.mark.parametrize("pattern", [BROKEN, f"{BROKEN}:chain", f"{BROKEN}+*"])
 def test_a_case_is_selected_by_its_id(pattern: str, repository: ToyRepository) -> None:
     repository.ini(quantizer="toy:gemm_always")

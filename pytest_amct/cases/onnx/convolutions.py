@@ -14,6 +14,7 @@ from pytest_amct.cases.onnx.forms import (
     FORMS,
     MAIN,
     NAMED,
+    NAMESAKE,
     OLD_OPSETS,
     PLACES,
     READ_TWICE,
@@ -72,6 +73,7 @@ OF_CONV: Mapping[str, Deviations] = {
         **MAIN,
         **BEHIND,
         **NAMED,
+        **NAMESAKE,
         "group": {"weight": (32, 8, 2, 2), "attributes": {"group": 4}},
         "strides": attributes(strides=[2, 2]),
         "pads": attributes(pads=[1, 1, 1, 1]),
@@ -155,6 +157,7 @@ OF_CONV_TRANSPOSE: Mapping[str, Deviations] = {
     "": {
         **MAIN,
         **BEHIND,
+        **NAMESAKE,
         "group": {"weight": (32, 8, 2, 2), "attributes": {"group": 4}},
         "strides": attributes(strides=[2, 2]),
         "output_padding": attributes(strides=[2, 2], output_padding=[1, 1]),

@@ -36,6 +36,9 @@ NAMED: Deviations = {
 }
 """Another tensor has the name of the weight, in a function; another domain is imported first."""
 
+NAMESAKE: Deviations = {"beside-namesake": {"form": "beside-namesake"}}
+"""A function of another domain has the name of the layer's type."""
+
 OLD_OPSETS: Deviations = {"opset-11": {"opset": 11}}
 TWINS: Deviations = {
     "twin-bias": {"form": "twin-bias", "bias": "initializer"},
@@ -45,8 +48,10 @@ TWINS: Deviations = {
 WEIGHT_TWINS: Deviations = {
     "twin-scale": {"form": "twin-scale"},
     "twin-shape": {"form": "twin-shape"},
+    "twin-part": {"form": "twin-part"},
 }
-"""Two layers have in common what their weights are computed with, but not what of."""
+"""Two layers have in common what their weights are computed with, but not what of; or the weight of
+one is a factor of what the other computes its own with."""
 BIAS: Deviations = {
     "bias": {"bias": "initializer"},
     "bias-constant": {"bias": "constant"},

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_amct.cases.deviations import OPERANDS, attributes
-from pytest_amct.cases.onnx.forms import BEHIND, FORMS, MAIN, OLD_OPSETS, OTHER_DTYPES, within
+from pytest_amct.cases.onnx.forms import (
+    BEHIND,
+    FORMS,
+    MAIN,
+    NAMESAKE,
+    OLD_OPSETS,
+    OTHER_DTYPES,
+    within,
+)
 from pytest_amct.cases.plan import Changes, Deviations, Plan
 
 _POOL = {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [0] * 4}
@@ -22,6 +30,7 @@ ADD = Plan("Add", _2D, second="branch")
 OF_AVERAGE_POOL: Mapping[str, Deviations] = {
     "": {
         **MAIN,
+        **NAMESAKE,
         **BEHIND,
         "whole-map": attributes(kernel_shape=[4, 4]),
         "ceil_mode": attributes(ceil_mode=1),
@@ -60,6 +69,7 @@ OF_AVERAGE_POOL: Mapping[str, Deviations] = {
 OF_MAX_POOL: Mapping[str, Deviations] = {
     "": {
         **MAIN,
+        **NAMESAKE,
         "whole-map": attributes(kernel_shape=[4, 4]),
         "ceil_mode": attributes(ceil_mode=1),
         "indices": {"outputs": 2},

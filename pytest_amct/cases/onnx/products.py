@@ -13,6 +13,7 @@ from pytest_amct.cases.onnx.forms import (
     FORMS,
     MAIN,
     NAMED,
+    NAMESAKE,
     OLD_OPSETS,
     PLACES,
     READ_TWICE,
@@ -62,6 +63,7 @@ OF_GEMM: Mapping[str, Deviations] = {
         **MAIN,
         **BEHIND,
         **some(NAMED, "named-in-function"),
+        **NAMESAKE,
         "trans_b": attributes(transB=1),
         "alpha": attributes(alpha=0.5),
         "beta": {"bias": "initializer", "attributes": {"beta": 0.5}},
@@ -140,6 +142,7 @@ OF_MATMUL: Mapping[str, Deviations] = {
     "": {
         **MAIN,
         **BEHIND,
+        **NAMESAKE,
         "rank-2": {"data": (4, 32)},
         "rank-4": {"data": (1, 2, 4, 32)},
         "bias-add": {"around": ("bias-add",)},

@@ -80,9 +80,11 @@ def _call(g: GraphBuilder, inputs: Sequence[str], nodes: Sequence[NodeProto]) ->
     return g.node(name, inputs, domain=BLOCKS)
 
 
-def _function(g: GraphBuilder, parameters: Sequence[str], nodes: Sequence[NodeProto]) -> str:
+def _function(
+    g: GraphBuilder, parameters: Sequence[str], nodes: Sequence[NodeProto], name: str = ""
+) -> str:
     """Add a local function that returns ``y``, and return its name."""
-    name = f"Part{len(g.functions)}"
+    name = name or f"Part{len(g.functions)}"
     g.functions[BLOCKS, name] = FunctionProto(
         domain=BLOCKS, name=name, input=parameters, output=["y"], node=nodes
     )
@@ -133,6 +135,12 @@ def named_constant(g: GraphBuilder, name: str, value: TensorProto) -> str:
         helper.make_node("Mul", ["x0", name], ["y"], name="f1"),
     ]
     return _function(g, ["x0"], nodes)
+
+
+def namesake(g: GraphBuilder, type_: str, arity: int) -> str:
+    """Add a function that has the name of a type of another domain, and return that name."""
+    node = helper.make_node("Neg", ["x0"], ["y"], name="f0")
+    return _function(g, [f"x{i}" for i in range(arity)], [node], type_)
 
 
 # --- other layers ---------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ TWINS: Mapping[str, str] = {
     "twin-data": "a factor of their data",
     "twin-scale": "a number that scales their weights",
     "twin-shape": "the shape of their weights",
+    "twin-part": "the weight of the first, which the second multiplies by an input",
 }
 """What the layers have in common, by `Plan.form`."""
 
@@ -27,6 +28,9 @@ def twin_inputs(g: GraphBuilder, plan: Plan, data: tuple[str, str]) -> list[list
     if plan.form == "twin-shape":
         dims, flat = g.values("int64", shape), (count(shape),)
         weights = [g.node("Reshape", [g.initializer(flat, dtype), dims]) for _ in data]
+    elif plan.form == "twin-part":
+        weight = build_source(plan.source, g, shape, dtype)
+        weights = [weight, g.node("Mul", [weight, g.input(dtype, shape)])]
     else:
         weights = [build_source(plan.source, g, shape, dtype) for _ in data]
     if plan.form == "twin-scale":

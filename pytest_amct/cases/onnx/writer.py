@@ -14,7 +14,7 @@ from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder, make_model
 from pytest_amct.cases.onnx.extras import add_branch
 from pytest_amct.cases.onnx.places import BLOCKS, block_functions, inside_graph
 from pytest_amct.cases.onnx.sources import build_source
-from pytest_amct.cases.onnx.special import named_constant, named_parameter
+from pytest_amct.cases.onnx.special import named_constant, named_parameter, namesake
 from pytest_amct.cases.onnx.twins import TWINS, twin_inputs
 from pytest_amct.cases.plan import Branch, Built, ModelPlan, Placed, Plan
 from pytest_amct.cases.writing import Made, operands
@@ -91,6 +91,8 @@ class Writer:
             )
         if plan.form == "named-in-function":
             self._read_by_function(plan, inputs[1])
+        if plan.form == "beside-namesake":
+            self._call_namesake(plan, len(inputs))
         if plan.form in ("weight-read", "weight-captured"):
             self._read(plan, inputs[1], plan.form == "weight-captured")
         if plan.form == "custom":
@@ -116,6 +118,13 @@ class Writer:
             result = g.node("If", [g.input("bool", ())], branches)
         g.output(result, dtype)
         self.ranks[result] = len(plan.weight or ())
+
+    def _call_namesake(self, plan: Plan, arity: int) -> None:
+        """Call a function that has the name of the layer's type."""
+        g, given = self.g, self.g.input(plan.dtype, (1,))
+        called = g.node(namesake(g, plan.type, arity), [given] * arity, domain=BLOCKS)
+        g.output(called, plan.dtype)
+        self.ranks[called] = 1
 
     def _read_by_function(self, plan: Plan, weight: str) -> None:
         """Call a function in which another tensor has the name of the weight."""

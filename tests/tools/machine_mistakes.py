@@ -19,7 +19,8 @@ import argparse
 import signal
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -148,14 +149,10 @@ def try_one(
     look: Opinionated, tried: Tried, shown: Sequence[Shown], tests: GateTests | None
 ) -> None:
     """Note what a mistake changes in these models, and how `tests` catch it."""
-    module = RELEASES if tried.mistake.module == RELEASES.name else look.module
     changed: dict[int, dict[int, Decision]] = {}
-    signal.signal(signal.SIGALRM, _too_long)
     try:
-        with module.changed(tried.mistake):
-            for number, one in enumerate(shown):
-                signal.alarm(_SECONDS)
-                other = differences(look, tried.mistake, one)
+        with closing(changes(look, tried.mistake, shown)) as found:
+            for number, other in enumerate(found):
                 tried.ran |= other is not None
                 if other:
                     changed[number] = other
@@ -169,14 +166,27 @@ def try_one(
     except Exception as error:
         tried.gate = f"easy: {type(error).__name__}"
         return
-    finally:
-        signal.alarm(0)
     tried.differs |= bool(changed)
     if tests and changed:
         tried.gate = tests.finding(changed)
     for number, other in () if tried.gate else changed.items():
         for index, decision in other.items():
             _note(tried, shown[number], index, decision)
+
+
+def changes(
+    look: Opinionated, mistake: Mistake, shown: Sequence[Shown]
+) -> Generator[dict[int, Decision] | None, None, None]:
+    """Yield what a mistake does otherwise in each model, ``None`` if no line of it ran."""
+    module = RELEASES if mistake.module == RELEASES.name else look.module
+    signal.signal(signal.SIGALRM, _too_long)
+    try:
+        with module.changed(mistake):
+            for one in shown:
+                signal.alarm(_SECONDS)
+                yield differences(look, mistake, one)
+    finally:
+        signal.alarm(0)
 
 
 def _too_long(number: int, frame: object) -> None:

@@ -1,13 +1,13 @@
 """Choose the cases of the quick profile, and check that they catch what the gate catches.
 
     python tests/tools/quick.py                    check the list against wrong quantizers
-    python tests/tools/quick.py --write            choose anew, about an hour
-    python tests/tools/quick.py --machine 100      check it against mistakes by machine, too
+    python tests/tools/quick.py --machine 300      against that many mistakes by machine, too
+    python tests/tools/quick.py --machine 9999 --write                   choose anew, hours
 
 A list of few cases that still catches every wrong quantizer made by hand and by rule, and shows
 each condition once kept and once violated. It is chosen greedily: the next case is the one that
-catches most of what nothing before it has caught. A mistake by machine that the gate catches and
-the list does not adds the case that shows it.
+catches most of what nothing before it has caught. What room is left is for the cases that show most
+mistakes by machine.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from random import Random
 
-from eager_quantizers import OPINIONATED, gate_models
+from eager_quantizers import OPINIONATED, Shown, gate_models
 from kills import excuse, runner_of
-from machine_mistakes import GateTests, Tried, mistakes_of, try_one
+from machine_mistakes import GateTests, Tried, changes, mistakes_of, try_one
+from mistakes import Mistake
 from pytest_amct.fixtures.mechanical import mechanical
 from pytest_amct.fixtures.misreadings import WrongQuantizer
 from pytest_amct.fixtures.wrong_caffe import WRONG_CAFFE
@@ -31,6 +34,7 @@ from pytest_amct.fixtures.wrong_tensorflow import WRONG_TENSORFLOW
 
 from pytest_amct.cases import catalog, quick
 from pytest_amct.frameworks import FRAMEWORKS
+from pytest_amct.ids import CaseId
 from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.quantizers.protocol import Quantizer
@@ -40,8 +44,8 @@ from pytest_amct.verdicts import Record, is_not_quantized, left_in_float
 BY_HAND: Mapping[str, WrongQuantizer] = {**WRONG, **WRONG_TENSORFLOW, **WRONG_CAFFE}
 LIST = Path(quick.__file__).with_name("quick.txt")
 
-PART = 0.16
-"""The most of the gate, without declared settings, that the list holds: less than a sixth."""
+PART = 1 / 6
+"""The most of the gate, without declared settings, that the list holds."""
 
 Shows = frozenset[str]
 """Cases that together show a mistake: one, or a layer in both contexts."""
@@ -57,6 +61,10 @@ class Wanted:
     def is_shown(self, cases: frozenset[str]) -> bool:
         """Return whether these cases show it."""
         return any(way <= cases for way in self.ways)
+
+    def apart_from(self, cases: Sequence[str]) -> Wanted:
+        """Return it without the ways that need one of these cases."""
+        return Wanted(self.name, tuple(way for way in self.ways if not way.intersection(cases)))
 
 
 # --- what must be shown -------------------------------------------------------------------------
@@ -139,72 +147,75 @@ def conditions(framework: str) -> list[Wanted]:
 # --- the choice ---------------------------------------------------------------------------------
 
 
-def choose(wanted: Sequence[Wanted], whole: frozenset[str]) -> list[str]:
-    """Return few cases that show everything, again and again, up to a part of the `whole` gate.
+def choose(wanted: Sequence[Wanted], others: Sequence[Wanted], whole: frozenset[str]) -> list[str]:
+    """Return few cases that show everything, up to a part of the `whole` gate.
 
-    The first round shows everything once, the next one once more in other cases, and so on:
-    mistakes that nobody thought of are then caught more often.
+    The first round shows each thing that is wanted once. Then come the cases that show most of the
+    `others`, which are mistakes by machine, and last what shows everything once more: mistakes that
+    nobody thought of are then caught more often.
     """
-    chosen = _round(wanted)
-    while True:
-        apart = [
-            Wanted(w.name, tuple(way for way in w.ways if not way.intersection(chosen)))
-            for w in wanted
-        ]
-        new = _round(apart)
+    chosen, most = _round(wanted, []), int(len(whole) * PART)
+
+    def again() -> list[str]:
+        return _round([want.apart_from(chosen) for want in (*wanted, *others)], chosen)
+
+    new = _round(others, chosen) or again()
+    while new:
         for case in new:
-            if len(whole.intersection(chosen)) >= len(whole) * PART:
+            if len(whole.intersection(chosen)) >= most:
                 return chosen
             chosen.append(case)
-        if not new:
-            return chosen
+        new = again()
+    return chosen
 
 
-def _round(wanted: Iterable[Wanted]) -> list[str]:
-    """Return few cases that show everything, those that show most first."""
-    left = [w for w in wanted if w.ways]
-    chosen: dict[str, None] = {}
+def _round(wanted: Iterable[Wanted], known: Sequence[str]) -> list[str]:
+    """Return few cases that show with the known ones everything, those that show most first."""
+    have, new = set(known), list[str]()
+    left = [want for want in wanted if want.ways and not want.is_shown(frozenset(have))]
     while left:
         gains: dict[Shows, int] = {}
         for want in left:
             for way in want.ways:
-                new = way.difference(chosen)
-                gains[new] = gains.get(new, 0) + 1
-        best = min(gains, key=lambda way: (-gains[way] / max(1, len(way)), _plainness(way)))
-        chosen |= dict.fromkeys(sorted(best, key=lambda case: (len(case), case)))
-        left = [want for want in left if not want.is_shown(frozenset(chosen))]
-    return [*chosen]
+                lacking = way.difference(have)
+                gains[lacking] = gains.get(lacking, 0) + 1
+        best = min(gains, key=lambda way: (-gains[way] / len(way), _plainness(way)))
+        new += sorted(best, key=lambda case: (len(case), case))
+        have |= best
+        left = [want for want in left if not want.is_shown(frozenset(have))]
+    return new
 
 
 def _plainness(way: Shows) -> tuple[int, list[str]]:
     return sum(map(len, way)), sorted(way)
 
 
-def by_machine(framework: str, sample: int, cases: frozenset[str]) -> tuple[int, list[Wanted]]:
-    """Return how many of a sample of mistakes the gate catches, and those that `cases` do not."""
+def by_machine(framework: str, sample: int, part: int = 0, parts: int = 1) -> list[Wanted]:
+    """Return those of a sample of mistakes that the gate catches; `part` counts from 0."""
     look, shown = OPINIONATED[framework], gate_models(framework)
-    tests = GateTests(framework, shown)
-    few = [one for one in shown if one.name in cases]
-    few_tests = GateTests(framework, few)
-    count, unseen = 0, []
-    for mistake in mistakes_of(framework, sample):
-        whole, part = Tried(mistake), Tried(mistake)
-        try_one(look, whole, shown, tests)
-        if whole.kind != "killed":
-            continue
-        count += 1
-        try_one(look, part, few, few_tests)
-        if part.gate:
-            continue
-        ways = [w for one in shown if (w := _shows(look, mistake, one, tests))]
-        unseen.append(Wanted(str(mistake), tuple(ways)))
-    return count, unseen
+    Random(0).shuffle(shown)
+    tests, found = GateTests(framework, shown), []
+    for mistake in mistakes_of(framework, sample)[part::parts]:
+        tried = Tried(mistake)
+        try_one(look, tried, shown, tests)
+        if tried.kind == "killed":
+            found.append(Wanted(str(mistake), tuple(shows(framework, mistake, shown))))
+    return found
 
 
-def _shows(look: object, mistake: object, one: object, tests: GateTests) -> Shows | None:
-    alone = Tried(mistake)  # type: ignore[arg-type]
-    try_one(look, alone, [one], GateTests(tests.framework, [one]))  # type: ignore[arg-type, list-item]
-    return frozenset((one.name,)) if alone.gate.startswith("killed") else None  # type: ignore[attr-defined]
+def shows(framework: str, mistake: Mistake, shown: Sequence[Shown]) -> Iterator[Shows]:
+    """Yield the cases that show a mistake: one, or a layer in both contexts if it is in float."""
+    found = zip(shown, changes(OPINIONATED[framework], mistake, shown), strict=True)
+    changed = {one.name: (one, other) for one, other in found if other}
+    for name in changed:
+        id_ = CaseId.parse(name)
+        partner = str(id_.partner)
+        for names in ([name], [name, partner] if partner in changed and not id_.context else []):
+            several = [changed[each] for each in names]
+            tests = GateTests(framework, [one for one, _ in several])
+            if tests.finding({at: other for at, (_, other) in enumerate(several)}):
+                yield frozenset(names)
+                break
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -216,6 +227,15 @@ def every_wanted(framework: str, processes: int) -> list[Wanted]:
         several = names(framework)
         found = [*pool.map(wanted_of, [framework] * len(several), several)]
     return [*conditions(framework), *found]
+
+
+def every_mistake(framework: str, sample: int, processes: int) -> list[Wanted]:
+    """Return those of a sample of mistakes by machine that the gate catches."""
+    if not sample:
+        return []
+    given = [[framework] * processes, [sample] * processes, range(processes)]
+    with ProcessPoolExecutor(processes) as pool:
+        return [*chain(*pool.map(by_machine, *given, [processes] * processes))]
 
 
 def every_case(framework: str) -> frozenset[str]:
@@ -238,20 +258,16 @@ def main() -> int:
     for framework in given.framework or FRAMEWORKS:
         whole = every_case(framework)
         wanted = every_wanted(framework, given.processes)
-        chosen = choose(wanted, whole) if given.write else [*quick.ranks()]
-        if given.machine:
-            count, unseen = by_machine(framework, given.machine, frozenset(chosen))
-            print(f"{framework}: {count - len(unseen)} of {count} mistakes by machine", flush=True)
-            if given.write:
-                chosen = choose([*wanted, *unseen], whole)
-        left = [w.name for w in wanted if w.ways and not w.is_shown(frozenset(chosen))]
-        print(f"{framework}: {len(wanted)} wanted, {len(left)} not shown: {left[:5]}", flush=True)
-        bad += len(left)
+        others = every_mistake(framework, given.machine, given.processes)
+        chosen = choose(wanted, others, whole) if given.write else [*quick.ranks()]
         lists += chosen
-        print(
-            f"  {len(whole.intersection(chosen))} of {len(whole)} cases without declared settings",
-            flush=True,
-        )
+        cases = frozenset(chosen)
+        left = [w.name for w in wanted if w.ways and not w.is_shown(cases)]
+        shown = sum(w.is_shown(cases) for w in others)
+        bad += len(left)
+        print(f"{framework}: {len(wanted)} wanted, {len(left)} not shown: {left[:5]}")
+        print(f"  {shown} of {len(others)} mistakes by machine that the gate catches")
+        print(f"  {len(whole & cases)} of {len(whole)} cases without declared settings", flush=True)
     if given.write:
         # Those of the other frameworks stay.
         done = tuple(f"/{framework}/" for framework in given.framework or FRAMEWORKS)

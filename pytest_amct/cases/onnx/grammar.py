@@ -164,7 +164,7 @@ _AROUND: Sequence[tuple[Around, ...]] = ((), ("at-input",), ("at-output",), ("re
 
 
 def _place(plan: Plan, n: Choices) -> Changes | None:
-    if not _is_new(plan) or plan.inside or plan.dtype == "int64":
+    if not _is_new(plan) or plan.inside or plan.outputs > 1 or plan.dtype == "int64":
         return None
     inside = n.of(("", "if", "function"))
     changes: Changes = {"inside": inside, "symbolic_batch": bool(n.number(2))}

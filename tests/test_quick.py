@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from quick import conditions, names, wanted_of
+from eager_quantizers import gate_models
+from machine_mistakes import mistakes_of
+from quick import Wanted, by_machine, choose, conditions, names, shows, wanted_of
 from toy_repository import CHEAP, ToyRepository
 
 from pytest_amct.alive import plain_cases
@@ -53,6 +55,42 @@ def test_each_condition_is_kept_and_violated(framework: str) -> None:
 def test_a_wrong_quantizer_is_caught(framework: str, name: str) -> None:
     want = wanted_of(framework, name)
     assert want.ways and want.is_shown(CASES)
+
+
+@pytest.mark.slow
+def test_mistakes_by_machine_are_caught() -> None:
+    caught = by_machine("caffe", 60)
+    shown = [want for want in caught if want.is_shown(CASES)]
+    assert len(caught) >= 12
+    assert len(shown) >= 0.9 * len(caught)
+
+
+@pytest.mark.slow
+def test_a_layer_that_is_left_in_float_is_shown_in_both_contexts() -> None:
+    (mistake,) = (
+        m
+        for m in mistakes_of("caffe")
+        if (m.was, m.now) == ("together = [*item.reads, *item.makes]", "together = [*item.reads]")
+    )
+    ways = [*shows("caffe", mistake, gate_models("caffe"))]
+    assert ways
+    for way in ways:
+        plain, other = sorted(way)
+        assert other == f"{plain}:chain"
+
+
+def wanted(name: str, *ways: str) -> Wanted:
+    return Wanted(name, tuple(frozenset(way.split()) for way in ways))
+
+
+def test_the_choice_shows_everything_then_mistakes_by_machine_then_all_once_more() -> None:
+    whole = frozenset("abcdefghijklmnopqr")  # of which a sixth is 3
+    first = [wanted("x", "a", "b"), wanted("y", "b"), wanted("in float", "c d")]
+    machine = [wanted("m", "e"), wanted("n", "f g", "e"), wanted("o", "h")]
+    assert choose(first, machine, whole) == ["b", "c", "d"]
+    twice = whole | {case.upper() for case in whole}
+    assert choose(first, machine, twice) == ["b", "c", "d", "e", "h", "a"]
+    assert choose(first, [], twice) == ["b", "c", "d", "a"]
 
 
 def test_what_catches_most_comes_first() -> None:

@@ -295,6 +295,16 @@ def test_a_layer_that_is_left_in_float_only_with_a_variation_is_found() -> None:
     assert found("r@one+bias", "r@one+other") == []
 
 
+def test_the_conforming_layer_is_shown_for_all_that_were_left_in_float() -> None:
+    record = judged(gemm(), Decision.float())
+    names = ("r@bias", "r@bias:chain", "r@default", "r@default:chain")
+    (finding,) = not_quantized([replace(record, case=name) for name in names], Policy())
+    assert finding.case == "r@default"
+    assert finding.message == (
+        "2 of 2 quantizable layers of uniform/onnx/Gemm were left in float: bias, default"
+    )
+
+
 def test_the_name_of_a_model_has_no_variations() -> None:
     record = replace(judged(gemm(), Decision.float()), case="a+b.onnx")
     assert left_in_float([record]) == {"uniform/onnx/Gemm": {"a+b.onnx": [record]}}

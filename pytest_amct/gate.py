@@ -106,6 +106,11 @@ class Gate:
         return given.replace("*", "*@*", 1)
 
     @cached_property
+    def _named(self) -> list[AnyCase | MetamorphicCase]:
+        """The cases that are selected by their ids."""
+        return [_parse(p) for p in self._patterns if is_of_cases(p) and "*" not in p]
+
+    @cached_property
     def treated(self) -> Mapping[str, str]:
         """Conditions on the treatment of a layer, each with its row."""
         return {
@@ -120,13 +125,12 @@ class Gate:
         every = self._every_case(group)
         if self.is_whole(group):
             return every
-        named = [_parse(p) for p in self._patterns if is_of_cases(p) and "*" not in p]
         homes = {group, *self._homes(group)}
         patterns = [p for p in self._patterns if is_of_cases(p) and "*" in p]
         found = [c for c in every if any(matches(c.id, p) for p in patterns)]
         if patterns:
             found += [c for c in self._drawn(group) if any(matches(c.id, p) for p in patterns)]
-        found += [c for c in named if c.group in homes and not isinstance(c, MetamorphicCase)]
+        found += [c for c in self._named if c.group in homes and not isinstance(c, MetamorphicCase)]
         return [*{c.id: c for c in found}.values()]
 
     def partners(self, group: str, cases: Iterable[AnyCase]) -> list[AnyCase]:
@@ -142,8 +146,7 @@ class Gate:
 
     def pairs(self, group: str) -> list[MetamorphicCase]:
         """Return the metamorphic pairs of a change that were selected by id."""
-        named = [_parse(p) for p in self._patterns if is_of_cases(p) and "*" not in p]
-        return [c for c in named if isinstance(c, MetamorphicCase) and c.group == group]
+        return [c for c in self._named if isinstance(c, MetamorphicCase) and c.group == group]
 
     def examples(self, group: str) -> list[AnyCase]:
         """Return a few varied cases of a group from Hypothesis, the same on every run."""

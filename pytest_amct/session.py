@@ -479,7 +479,8 @@ class Suite:
 
     def _write(self) -> None:
         """Write what the user wants as files. Raises `AmctError` if one cannot be written."""
-        settings, folder, steps = self.settings, self.settings.report, list[Callable[[], object]]()
+        settings, folder = self.settings, self.settings.report
+        steps: list[Callable[[], object]] = []
         if folder:
             steps.append(partial(write_results, self.results(), folder))
             steps.append(partial(write_times, self.collected.seconds, folder))

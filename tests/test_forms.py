@@ -287,8 +287,9 @@ def test_float16_gets_pairs_from_opset_19_on(opset: int, written: bool) -> None:
 # --- verdicts ------------------------------------------------------------------------------------
 
 
-def runner_of(quantizer: object, scratch: Path) -> Runner:
-    return Runner(quantizer, SPEC, Settings("it", max_examples=0, scratch=scratch))  # type: ignore[arg-type]
+def runner_of(quantizer: object, scratch: Path, profile: str = "gate") -> Runner:
+    settings = Settings("it", profile=profile, max_examples=0, scratch=scratch)
+    return Runner(quantizer, SPEC, settings)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
@@ -347,12 +348,6 @@ def in_form(wrong: WrongQuantizer, form: str) -> FunctionQuantizer:
     return FunctionQuantizer(wrong.name, quantize, wrong)
 
 
-def quick_runner(quantizer: object, scratch: Path) -> Runner:
-    """Return a runner of the few cases that catch every wrong quantizer."""
-    settings = Settings("it", profile="quick", max_examples=0, scratch=scratch)
-    return Runner(quantizer, SPEC, settings)  # type: ignore[arg-type]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("form", HIDES)
 def test_a_broken_condition_is_caught_in_every_form_that_shows_it(
@@ -363,7 +358,8 @@ def test_a_broken_condition_is_caught_in_every_form_that_shows_it(
             continue
         if form == "qoperator" and wrong.name in ALL_FLOAT16:
             continue  # onnxruntime's integer operators do not accept Float16
-        result = quick_runner(in_form(wrong, form), tmp_path).check(wrong.caught_by)
+        runner = runner_of(in_form(wrong, form), tmp_path, "quick")  # it catches all of them
+        result = runner.check(wrong.caught_by)
         found = {(f.condition, f.status) for f in result.findings}
         level = "warned" if wrong.warned else "failed"
         hidden = any(fnmatchcase(wrong.caught_by, pattern) for pattern in HIDES[form])

@@ -92,7 +92,7 @@ class Writer:
         if plan.form == "named-in-function":
             self._read_by_function(plan, inputs[1])
         if plan.form == "beside-namesake":
-            self._call_namesake(plan, len(inputs))
+            self._call_beside(plan, namesake(g, plan.type, len(inputs)), len(inputs))
         if plan.form in ("weight-read", "weight-captured"):
             self._read(plan, inputs[1], plan.form == "weight-captured")
         if plan.form == "custom":
@@ -119,23 +119,21 @@ class Writer:
         g.output(result, dtype)
         self.ranks[result] = len(plan.weight or ())
 
-    def _call_namesake(self, plan: Plan, arity: int) -> None:
-        """Call a function that has the name of the layer's type."""
+    def _call_beside(self, plan: Plan, function: str, arity: int) -> None:
+        """Call a function on data of its own."""
         g, given = self.g, self.g.input(plan.dtype, (1,))
-        called = g.node(namesake(g, plan.type, arity), [given] * arity, domain=BLOCKS)
+        called = g.node(function, [given] * arity, domain=BLOCKS)
         g.output(called, plan.dtype)
         self.ranks[called] = 1
 
     def _read_by_function(self, plan: Plan, weight: str) -> None:
         """Call a function in which another tensor has the name of the weight."""
-        g, given = self.g, self.g.input(plan.dtype, (1,))
+        g = self.g
         if plan.source == "initializer":
             name = named_parameter(g, weight)
         else:
             name = named_constant(g, weight, g.constant((1,), plan.dtype))
-        called = g.node(name, [given], domain=BLOCKS)
-        g.output(called, plan.dtype)
-        self.ranks[called] = 1
+        self._call_beside(plan, name, 1)
 
     def _call(self, plan: Plan, inputs: list[str], name: str) -> tuple[str, str]:
         """Call a function that contains the layer; identical layers share one function.

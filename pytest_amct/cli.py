@@ -127,7 +127,7 @@ def _export(given: argparse.Namespace) -> int:
         raise UsageError(
             f"{given.folder}: cannot be written ({error.strerror or error}): name another folder"
         ) from None
-    print(f"{count} models of {', '.join(frameworks)} in {given.folder}")
+    print_whole(f"{count} models of {', '.join(frameworks)} in {given.folder}\n")
     return 0
 
 

@@ -630,11 +630,13 @@ def test_a_full_disk_is_told_in_a_sentence(saved: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", ["specs", "diff --all", "rule uniform/onnx/Conv/weight_source"]
+    "arguments",
+    ["specs", "diff --all", "rule uniform/onnx/Conv/weight_source", "export new --framework=caffe"],
 )
-def test_a_reader_that_closes_the_pipe_is_no_error(arguments: str) -> None:
+def test_a_reader_that_closes_the_pipe_is_no_error(arguments: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest_amct", *arguments.split()]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, **pipes) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pytest_amct.commands.output import print_whole
 from pytest_amct.errors import UsageError
 from pytest_amct.reports.json_report import remove_report, write_report, write_results
 from pytest_amct.reports.parts import Part, merge, read_part
@@ -48,15 +49,16 @@ def run(given: argparse.Namespace) -> int:
     path = write_report(merged.report, folder)
     count = sum(f["status"] == "failed" for f in merged.report["findings"])
     tests = len(merged.results["done"])
-    print(
+    told = (
         f"{path}: {number(count, 'violation')} in {number(tests, 'test')} of"
-        f" {number(len(parts), 'part')}"
+        f" {number(len(parts), 'part')}\n"
     )
     if lacking:
-        print(
+        told += (
             f"{number(len(lacking), 'failing model')} cannot be copied, the first is"
-            f" {printable(lacking[0])}: keep the folder models of each part beside its report"
+            f" {printable(lacking[0])}: keep the folder models of each part beside its report\n"
         )
+    print_whole(told)
     return 0
 
 

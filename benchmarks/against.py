@@ -40,7 +40,8 @@ def main() -> int:
         ids = Path(folder) / "ids"
         measured = []
         for framework in FRAMEWORKS:
-            _worker(places["then"], "ids", framework, ids)
+            then, now = (_ids(place, framework, ids) for place in places.values())
+            ids.write_text("\n".join(id_ for id_ in then if id_ in now), encoding="utf-8")
             for what, said in WHAT.items():
                 ratio = median(_ratio(places, what, framework, ids) for _ in range(ROUNDS))
                 measured.append(Measured(f"{framework}: {said}", ratio, 2.0, at_least=True))
@@ -53,6 +54,12 @@ def _ratio(places: dict[str, Path], what: str, framework: str, ids: Path) -> flo
         done, seconds = json.loads(_worker(place, what, framework, ids))
         rates[version] = float(done / seconds)
     return rates["now"] / rates["then"]
+
+
+def _ids(place: Path, framework: str, ids: Path) -> list[str]:
+    """Return the ids of a version's gate."""
+    _worker(place, "ids", framework, ids)
+    return ids.read_text(encoding="utf-8").splitlines()
 
 
 def _worker(place: Path, what: str, framework: str, ids: Path) -> str:

@@ -102,12 +102,10 @@ def test_the_kill_table_of_other_releases_is_made(
 def test_mistakes_by_machine_are_in_the_page(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = (
-        "machine --framework caffe --mistakes 30 --models 50 --examples 20 --processes 2".split()
-    )
+    given = "machine --framework caffe --mistakes 30 --models 50 --sought 5 --examples 20".split()
     prove.main(given)
     shown = capsys.readouterr().out
-    assert re.search(r"\| caffe \| 30 \| \d+ \| \d+\.\d% \| \d+\.\d% \| \d+ \|", shown)
+    assert re.search(r"\| caffe \| 30 of \d+ \| \d+ \| \d+\.\d% \| \d+\.\d% of 5 \| \d+ \|", shown)
     monkeypatch.setattr(prove_machine, "LEAST", 1.01)
     assert prove.main(given) == 1
 

@@ -33,11 +33,15 @@ Around = Literal[
     "control",
     "alone",
     "in-place-before",
+    "half-weight",
+    "last",
     "layers",
     "lookalikes",
     "phases",
+    "pool-before",
     "pool-beside",
     "pool-behind",
+    "pool-last",
     "product",
     "ranks",
     "reshaped",
@@ -47,17 +51,19 @@ Around = Literal[
     "flat",
     "tiled",
 ]
-"""Surroundings of the target; ``at-input`` means that it has no producer.
+"""Surroundings of the target; ``at-input`` means that it has no producer, ``last`` no consumer.
 
 ``alone`` means that no network has the layer besides its target: many tools cannot run it.
 """
 
 Switch = Literal[
     "all-float16",
+    "control-first",
     "device",
     "reversed",
     "input-fields",
     "input-dims",
+    "one-input",
     "dummy-data",
     "dummy-dims",
     "legacy-blobs",

@@ -110,6 +110,8 @@ def _produced(plan: Plan, writer: ModelWriter, data: str) -> str:
 
 
 def _consume(plan: Plan, writer: ModelWriter, result: str) -> None:
+    if "last" in plan.around:
+        return
     if plan.context == "chain":
         result = writer.quantizable(plan, result, False)
     writer.give(plan, result)

@@ -50,10 +50,13 @@ class Net:
 
 
 @st.composite
-def caffe_nets(draw: st.DrawFn) -> tuple[str, bytes | None]:
-    """Generate a prototxt and its caffemodel (if any): readable nets with answers of any kind."""
+def caffe_nets(draw: st.DrawFn, from_files: bool = True) -> tuple[str, bytes | None]:
+    """Generate a prototxt and its caffemodel (if any): readable nets with answers of any kind.
+
+    `from_files`: whether some of them have layers that read their data from files.
+    """
     net = Net(draw(st.sampled_from([0, 1, 2, 2, 2])))
-    _inputs(draw, net)
+    _inputs(draw, net, from_files)
     for i in range(draw(st.integers(1, 6))):
         types = sorted(V0 if net.generation == 0 else V1)
         if net.generation == 2:
@@ -62,10 +65,13 @@ def caffe_nets(draw: st.DrawFn) -> tuple[str, bytes | None]:
     return net.prototxt, net.model.SerializeToString() if len(net.model.layer) else None
 
 
-def _inputs(draw: st.DrawFn, net: Net) -> None:
+def _inputs(draw: st.DrawFn, net: Net, from_files: bool) -> None:
     dims = {n: " ".join(["dim: 2", "dim: 8", *["dim: 12"] * (n - 2)][:n]) for n in range(1, 6)}
     rank = draw(st.sampled_from([4, 4, 4, 2, 3, 5, 1]))
-    style = draw(st.sampled_from(["dims", "shape", "none", "layer", "dummy", "data"]))
+    styles = ["dims", "shape", "none", "layer", "dummy", "data"]
+    if not from_files:
+        styles = styles[:-1] if net.generation == 2 else styles[:3]
+    style = draw(st.sampled_from(styles))
     net.blobs.append("data")
     if style == "dims" or net.generation == 0:
         four = " ".join(f"input_dim: {n}" for n in (2, 8, 12, 12))

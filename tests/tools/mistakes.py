@@ -18,7 +18,7 @@ from itertools import zip_longest
 from pathlib import Path
 from random import Random
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
@@ -36,6 +36,7 @@ ANYWHERE = None
 """The lines of a mistake that may concern every model."""
 
 _Edit = tuple[Any, str]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +353,6 @@ def _expressions(node: ast.AST, attributes: list[str]) -> Iterator[_Edit]:
             yield node.args[2], {"[]": "[2]", "None": "1"}.get(ast.unparse(node.args[2]), "None")
 
 
-def sampled(mistakes: list[Mistake], count: int) -> list[Mistake]:
-    """Return that many of the mistakes, the same for the same code; 0 = all."""
-    return Random(0).sample(mistakes, min(count, len(mistakes))) if count else mistakes
+def sampled(every: list[_T], count: int) -> list[_T]:
+    """Return that many at random, the same for the same list; 0 = all."""
+    return Random(0).sample(every, min(count, len(every))) if count else every

@@ -416,6 +416,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=100, help="runs of the same gate")
     parser.add_argument("--sample", type=int, default=0, help="number of mutants; default: all")
     parser.add_argument("--mistakes", type=int, default=0, help="mistakes by machine; default: all")
+    parser.add_argument("--sought", type=int, default=0, help="of these by explore; default: all")
     parser.add_argument("--examples", type=int, default=2000, help="that explore draws for each")
     parser.add_argument(
         "--python", action="append", default=[], help="another Python that has pytest-amct"

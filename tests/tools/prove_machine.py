@@ -13,6 +13,7 @@ from pathlib import Path
 
 import explore_rate
 from machine_mistakes import Tried, mistakes_of, rate, told, try_all
+from mistakes import sampled
 
 LEAST = 0.99
 """The part of the mistakes that count which the gate must catch."""
@@ -34,16 +35,19 @@ def by_machine(given: argparse.Namespace) -> Iterator[str]:
         f" {given.examples} examples for each test."
     )
     yield ""
-    yield "| framework | mistakes | count | the gate catches | explore finds of these | easy |"
+    yield "| framework | tried | count | the gate catches | explore finds of these | easy |"
     yield "|---|---|---|---|---|---|"
     for framework in given.framework:
         found = _tried(framework, given)
         kinds = Counter(tried.kind for tried in found)
         count = kinds["killed"] + kinds["survivor"]
-        explored = _explored(framework, [t for t in found if t.kind == "killed"], given)
+        every = len(mistakes_of(framework))
+        killed = [tried for tried in found if tried.kind == "killed"]
+        sought = sampled(killed, given.sought)
+        explored = _explored(framework, sought, given)
         yield (
-            f"| {framework} | {len(found)} | {count} | {rate(found):.1%} | {explored:.1%}"
-            f" | {kinds['easy']} |"
+            f"| {framework} | {len(found)} of {every} | {count} | {rate(found):.1%}"
+            f" | {explored:.1%} of {len(sought)} | {kinds['easy']} |"
         )
         print(told(framework, found), file=sys.stderr)
         given.failed |= rate(found) < LEAST or explored < LEAST_EXPLORED

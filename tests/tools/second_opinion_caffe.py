@@ -23,11 +23,14 @@ SAME = set(
 )
 OF_FORKS = {"ReLU6", "ConvolutionDepthwise", "DepthwiseConvolution"}
 ONE_RANK = {*SAME, *OF_FORKS, "Convolution", "Deconvolution", "Pooling"}
-OLD_NAMES = {  # V0 and V1 names of the types that `caffe_nets` writes
+OLD_NAMES = {  # V0 and V1 names of the types that the tests write
     "conv": "Convolution",
     "innerproduct": "InnerProduct",
     "pool": "Pooling",
     "relu": "ReLU",
+    "dropout": "Dropout",
+    "softmax": "Softmax",
+    "lrn": "LRN",
     "sigmoid": "Sigmoid",
     "tanh": "TanH",
     "SIGMOID": "Sigmoid",

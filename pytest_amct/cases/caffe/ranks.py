@@ -16,6 +16,7 @@ _TWICE: Mapping[str, Any] = {"kernel_size": [2, 2]}
 _THRICE: Mapping[str, Any] = {"kernel_size": [2, 2, 2]}
 _H_W: Mapping[str, Any] = {"kernel_size": None, "kernel_h": 2, "kernel_w": 2}
 _ALONE: Changes = {"around": ("alone",)}
+_CONTROL_FIRST: Changes = {"switches": ("control-first",)}
 
 RANK_5: Changes = {**_RANK5, "attributes": _THRICE}
 """A layer of rank 5."""
@@ -61,30 +62,37 @@ _OF_NET: Deviations = {
 RANKS: Deviations = {**_BLOBS, **_OF_NET}
 """Weights of rank 4 and of other ranks."""
 
-FOURS: Deviations = {
+MORE: Deviations = {
+    "2-no-blobs-product-v0": _told({**_PIXEL, "form": "v0"}, "product"),
     "4-kernel-1": {"weight": (32, 32, 1, 1), "attributes": {"kernel_size": 1}},
-    "4-legacy-bias": {"source": "legacy", "bias": "initializer"},
+    "4-legacy-bias": {"source": "legacy", "bias": "initializer", "around": ("alone", "tiled")},
     "4-axis-2": {**_ALONE, "data": (1, 2, 32, 4, 4), "attributes": {"axis": 2}},
     "4-legacy-tiled": {"source": "legacy", "around": ("alone", "tiled")},
     "4-no-blobs": _told({}),
     "4-no-blobs-input-fields": _told({"switches": ("input-fields",)}),
+    "4-no-blobs-one-input": _told({"switches": ("input-fields", "one-input")}),
     "4-no-blobs-input-dims": _told({"switches": ("input-dims",)}),
     "4-no-blobs-dummy-data": _told({"switches": ("dummy-data",)}),
     "4-no-blobs-dummy-dims": _told({"switches": ("dummy-dims",)}),
     "4-no-blobs-layers": _told({}, "layers"),
+    "4-no-blobs-layers-v0": _told({"form": "v0"}, "layers"),
+    "4-no-blobs-layers-v1": _told({"form": "v1"}, "layers"),
     "4-no-blobs-ranks": _told({}, "ranks"),
     "4-no-blobs-pool-and-ranks": _told({}, "tiled", "pool-beside", "ranks"),
     "4-no-blobs-sum-beside": _told({}, "tiled", "sum-beside"),
     "4-no-blobs-regions": _told({}, "tiled", "regions"),
     "4-no-blobs-positions": _told({}, "tiled", "positions"),
+    "4-no-blobs-pool-before": _told({}, "pool-before"),
     "4-no-blobs-pool-behind": _told({}, "tiled", "pool-behind"),
+    "4-no-blobs-last": _told(_CONTROL_FIRST, "last"),
+    "4-no-blobs-pool-last": _told(_CONTROL_FIRST, "tiled", "pool-last", "last"),
     "4-no-blobs-pool-and-layers": _told({}, "tiled", "pool-beside", "layers"),
     "4-no-blobs-kernel-twice": _told(attributes(**_TWICE), "tiled"),
     "4-no-blobs-kernel-h-w": _told(attributes(**_H_W), "tiled"),
     "4-no-blobs-fields": _told(attributes(pad_l=1, hole=2, ceil_mode=False)),
 }
-"""More weights of rank 4, most of which only the net tells."""
+"""More weights, most of rank 4, and most of which only the net tells."""
 
 _FEW = ("4-no-blobs-layers", "4-no-blobs-pool-and-layers")
-FEW_FOURS: Deviations = some(FOURS, *_FEW)
+FEW: Deviations = some(MORE, *_FEW)
 """Some of them."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_amct.cases.caffe.ranks import FEW_FOURS, FOURS, RANK_5, RANKS
+from pytest_amct.cases.caffe.ranks import FEW, MORE, RANK_5, RANKS
 from pytest_amct.cases.deviations import SHARED, attributes, elsewhere, some
 from pytest_amct.cases.plan import Branch, Changes, Deviations, Plan, Switch
 
@@ -68,6 +68,7 @@ FLOAT16: Deviations = {
     "scale-elsewhere": elsewhere("float16", "scale"),
     "train-elsewhere": elsewhere("float16", "train-weight"),
     "deconvolution-elsewhere": elsewhere("float16", "deconvolution"),
+    "first-weight-first": {"around": ("alone", "at-input", "half-weight")},
     "last-weight-of-several": {"branches": (Branch("tail"), Branch("weight", "float16"))},
     "weight-and-float32-bias-elsewhere": elsewhere("float16", "weight-alone"),
     "legacy-weight-elsewhere": elsewhere("float16", "legacy-weight"),
@@ -99,6 +100,7 @@ _DILATIONS: Deviations = {
     "absent": {},
     "1": attributes(dilation=1),
     "1-1": attributes(dilation=[1, 1]),
+    "1-pads": attributes(dilation=1, pad_l=0, ceil_mode=False),
     "2": attributes(dilation=2),
     "2-phases": {**attributes(dilation=2), **_PHASES},
     "2-2": attributes(dilation=[2, 2]),
@@ -182,7 +184,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "v0": {"form": "v0"},
         },
         "dilation": _DILATIONS,
-        "weight_rank": {**_RANKS, **FOURS},
+        "weight_rank": {**_RANKS, **MORE},
     },
     "Deconvolution": {
         "": {
@@ -196,7 +198,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             **some(FILES, "as-trained", "dense"),
         },
         "dilation": _DILATIONS,
-        "weight_rank": {**_RANKS, **FEW_FOURS},
+        "weight_rank": {**_RANKS, **FEW},
     },
     "Pooling": {
         "": {
@@ -261,7 +263,8 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
 
 PLAIN_ONLY: frozenset[str] = frozenset(
     """
-    0 2-kernel-1 2-no-blobs-flat 2-no-blobs-pool-and-flat 2-no-blobs-product 2-no-blobs-reshaped
+    0 2-kernel-1 2-no-blobs-flat 2-no-blobs-pool-and-flat 2-no-blobs-product 2-no-blobs-product-v0
+    2-no-blobs-reshaped
     2-pads 2-phases 3-3 3-no-blobs-dummy-data 3-no-blobs-ranks 5-axis-0 5-kernel-1
     5-no-blobs-kernels 5-phases everything first-of-4 last-of-4-layers last-of-5
     last-weight-of-several legacy-weight-elsewhere max-three old-weight-elsewhere plain-absent

@@ -68,6 +68,8 @@ def behind(b: NetBuilder, plan: Plan, result: str) -> str:
         _in_place(b, result, plan)
     if "pool-behind" in plan.around:
         _pool_beside(b, result, plan)
+    if "pool-last" in plan.around:
+        _pool(b, result, plan)
     return result
 
 
@@ -81,9 +83,20 @@ def _tiled(b: NetBuilder, data: str, plan: Plan) -> str:
     return b.layer("Tile", [data], {"axis": 1, "tiles": 1})
 
 
+def _pool(b: NetBuilder, data: str, plan: Plan) -> str:
+    return b.layer("Pooling", [data], {"pool": "MAX", "kernel_size": 1})
+
+
 def _pool_beside(b: NetBuilder, data: str, plan: Plan) -> str:
-    neutral(b, b.layer("Pooling", [data], {"pool": "MAX", "kernel_size": 1}), False)
+    neutral(b, _pool(b, data, plan), False)
     return data
+
+
+def _half_weight(b: NetBuilder, data: str, plan: Plan) -> str:
+    """Add a layer with a Float16 weight, whose result has the shape of its data."""
+    given = {"num_output": plan.data[1], "kernel_size": 1, "bias_term": False}
+    held = b.blob((plan.data[1], plan.data[1], 1, 1), "float16")
+    return b.layer("Convolution", [data], given, [held])
 
 
 def _sum_beside(b: NetBuilder, data: str, plan: Plan) -> str:
@@ -108,6 +121,8 @@ def _positions(b: NetBuilder, data: str, plan: Plan) -> str:
 
 def _layers(b: NetBuilder, data: str, plan: Plan) -> str:
     """Add about 40 layers, of each type whose result has the rank of its data."""
+    if b.generation < 2:
+        return _old_layers(b, data, plan)
     channels, axes = plan.data[1], len(plan.data) - 2
     for type_ in (*["ReLU"] * 20, "Dropout", "Softmax", "Sigmoid", "TanH", "AbsVal", "BNLL", "ELU"):
         data = b.layer(type_, [data])
@@ -130,6 +145,14 @@ def _layers(b: NetBuilder, data: str, plan: Plan) -> str:
     if "tiled" not in plan.around:  # else it would tell the rank
         data = b.layer("Pooling", [data], {"pool": "MAX", "kernel_size": 1})
     return b.layer("MVN", [b.layer("LRN", [data], {"local_size": 3})])
+
+
+def _old_layers(b: NetBuilder, data: str, plan: Plan) -> str:
+    """Add layers of the types that the older formats have, of which none tells its rank."""
+    for type_ in ("ReLU", "Dropout", "Softmax", "Sigmoid", "TanH", "LRN"):
+        data = b.layer(type_, [data])
+    given = {"num_output": plan.data[1], "kernel_size": 1, "bias_term": False}
+    return b.layer("Convolution", [data], given, [b.blob((plan.data[1], plan.data[1], 1, 1))])
 
 
 def _same_rank(b: NetBuilder, data: str, channels: int, axes: int) -> str:
@@ -177,6 +200,8 @@ FLATTENS: Set[Around] = {"flat", "product", "reshaped"}
 _BEFORE: Mapping[Around, Callable[[NetBuilder, str, Plan], str]] = {
     "in-place-before": _in_place,
     "tiled": _tiled,
+    "half-weight": _half_weight,
+    "pool-before": _pool,
     "pool-beside": _pool_beside,
     "sum-beside": _sum_beside,
     "regions": _regions,

@@ -81,10 +81,14 @@ class Writer:
             neutral(self.b, result, False)
 
     def control(self) -> str:
-        b, shape = self.b, (1, 32, 4, 4)
-        made = quantizable(b, neutral(b, b.input(shape), True), shape)
+        b, shape, switches = self.b, (1, 32, 4, 4), self.model.switches
+        others = len(b.layers)
+        data = b.inputs[0][0] if "one-input" in switches else b.input(shape)
+        made = quantizable(b, neutral(b, data, True), shape)
         name = b.layers[-1].name
         neutral(b, made, False)
+        if "control-first" in switches:
+            b.layers = [*b.layers[others:], *b.layers[:others]]
         return name
 
     def branch(self, branch: Branch) -> None:

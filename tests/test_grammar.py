@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,7 +16,7 @@ from validity import PARSERS, random_case
 
 from pytest_amct import answer
 from pytest_amct.cases import catalog
-from pytest_amct.cases.drawing import base_of
+from pytest_amct.cases.drawing import Numbers, base_of
 from pytest_amct.cases.networks import NetworkCase, parse_case
 from pytest_amct.cases.onnx.language import language
 from pytest_amct.cases.plan import Case, target_layers
@@ -185,6 +186,29 @@ def test_tensorflow_has_the_same_kinds_of_leaves() -> None:
 def test_drawn_onnx_models_are_valid(count: int) -> None:
     for case in drawn("onnx", count, seed=count):
         onnx.checker.check_model(case.build().data, full_check=True)
+
+
+def combined(framework: str) -> list[Case]:
+    """Return every listed deviation with each feature of numbers that applies to it."""
+    features = catalog.source_of(framework).features.items()
+    numbers = [name for name, feature in features if isinstance(feature, Numbers)]
+    found = []
+    for group in catalog.groups(frameworks=(framework,)):
+        for deviation in dict.fromkeys(case.deviation for case in catalog.gate_cases(group)):
+            for name, text in product(numbers, ("1", ".".join("1" * 12), ".".join("2" * 5))):
+                try:
+                    found.append(catalog.parse_case(f"{group}@{deviation}~{name}={text}"))
+                except UsageError:  # it does not apply
+                    continue
+    return found
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_every_deviation_can_be_read_with_every_feature(framework: str) -> None:
+    cases = combined(framework)
+    assert len(cases) > 2000
+    for case in cases:
+        assert case.build().native.network().layers, case.id
 
 
 @pytest.mark.slow

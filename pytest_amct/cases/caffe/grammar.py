@@ -19,6 +19,8 @@ from pytest_amct.cases.plan import Around, Changes, Plan
 _CONVOLUTIONS = ("Convolution", "Deconvolution")
 _LEAST = 1024
 """Elements of the smallest weight: tools skip smaller ones."""
+_OF_IMAGES = {"positions", "regions"}
+"""Surroundings that make images."""
 _SPELLED = ("kernel", "stride", "pad", "dilation")
 
 
@@ -71,7 +73,8 @@ def _written(
 
 def _convolution(plan: Plan, n: Choices) -> Changes:
     axes = 1 + (len(plan.data) - 3 + n.number(3)) % 3
-    axes = 2 if plan.source == "legacy" else axes  # older files always have four sizes
+    if plan.source == "legacy" or not _OF_IMAGES.isdisjoint(plan.around):
+        axes = 2  # older files always have four sizes
     kernel = [around(n, k, 4 if axes < 3 else 2) for k in _given(plan, "kernel", axes, 2)]
     stride = [around(n, s, 3) for s in _given(plan, "stride", axes, 1)]
     dilation = [around(n, d, 4 if axes < 3 else 2) for d in _given(plan, "dilation", axes, 1)]
@@ -172,6 +175,8 @@ def _elsewhere(plan: Plan, n: Choices) -> Changes | None:
 def _stored(plan: Plan, n: Choices) -> Changes | None:
     """Change how the blobs are stored: in Float16, or with the four sizes of older files."""
     if not _is_plain(plan) or plan.weight is None or plan.type not in _LAYERS:
+        return None
+    if plan.source in ("none", "text"):  # these cases are about the place of the blobs
         return None
     old = ("legacy",) if len(plan.weight) in (1, 2, 4) else ()
     return {

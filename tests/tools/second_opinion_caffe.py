@@ -43,6 +43,8 @@ OLD_NAMES = {  # V0 and V1 names of the types that the tests write
     "RELU": "ReLU",
     "DROPOUT": "Dropout",
     "CONCAT": "Concat",
+    "SLICE": "Slice",
+    "SPLIT": "Split",
     "FLATTEN": "Flatten",
     "SOFTMAX": "Softmax",
     "LRN": "LRN",

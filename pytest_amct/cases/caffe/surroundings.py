@@ -151,6 +151,8 @@ def _old_layers(b: NetBuilder, data: str, plan: Plan) -> str:
     """Add layers of the types that the older formats have, of which none tells its rank."""
     for type_ in ("ReLU", "Dropout", "Softmax", "Sigmoid", "TanH", "LRN"):
         data = b.layer(type_, [data])
+    if b.generation == 1:
+        return _same_rank(b, data, plan.data[1], len(plan.data) - 2)
     given = {"num_output": plan.data[1], "kernel_size": 1, "bias_term": False}
     return b.layer("Convolution", [data], given, [b.blob((plan.data[1], plan.data[1], 1, 1))])
 

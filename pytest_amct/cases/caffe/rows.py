@@ -264,14 +264,12 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
 PLAIN_ONLY: frozenset[str] = frozenset(
     """
     0 2-kernel-1 2-no-blobs-flat 2-no-blobs-pool-and-flat 2-no-blobs-product 2-no-blobs-product-v0
-    2-no-blobs-reshaped
-    2-pads 2-phases 3-3 3-no-blobs-dummy-data 3-no-blobs-ranks 5-axis-0 5-kernel-1
-    5-no-blobs-kernels 5-phases everything first-of-4 last-of-4-layers last-of-5
+    2-no-blobs-reshaped 2-pads 2-phases 3-3 3-no-blobs-dummy-data 3-no-blobs-ranks 5-axis-0
+    5-kernel-1 5-no-blobs-kernels 5-phases everything first-of-4 last-of-4-layers last-of-5
     last-weight-of-several legacy-weight-elsewhere max-three old-weight-elsewhere plain-absent
     plain-max-global prod-data-2d prod-phases prod-same second-last-of-4 stochastic-phases
     stochastic-v1-dense stochastic-whole-map third-last-of-5 true-1x1-map true-by-number
-    true-data-2d true-legacy true-phases true-stride-1 v0-absent
-    weight-and-float32-bias-elsewhere weight-elsewhere-absent weight-elsewhere-max
-    weight-elsewhere-phases
+    true-data-2d true-legacy true-phases true-stride-1 v0-absent weight-and-float32-bias-elsewhere
+    weight-elsewhere-absent weight-elsewhere-max weight-elsewhere-phases
     """.split()
 )

@@ -41,7 +41,6 @@ Around = Literal[
     "pool-before",
     "pool-beside",
     "pool-behind",
-    "pool-last",
     "product",
     "ranks",
     "reshaped",

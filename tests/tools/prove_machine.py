@@ -13,7 +13,7 @@ from pathlib import Path
 
 import explore_rate
 from machine_mistakes import Tried, mistakes_of, rate, told, try_all
-from mistakes import sampled
+from mistakes import Mistake, sampled
 
 LEAST = 0.99
 """The part of the mistakes that count which the gate must catch."""
@@ -38,24 +38,23 @@ def by_machine(given: argparse.Namespace) -> Iterator[str]:
     yield "| framework | tried | count | the gate catches | explore finds of these | easy |"
     yield "|---|---|---|---|---|---|"
     for framework in given.framework:
-        found = _tried(framework, given)
+        every = mistakes_of(framework)
+        found = _tried(framework, sampled(every, given.mistakes), given)
         kinds = Counter(tried.kind for tried in found)
         count = kinds["killed"] + kinds["survivor"]
-        every = len(mistakes_of(framework))
         killed = [tried for tried in found if tried.kind == "killed"]
         sought = sampled(killed, given.sought)
         explored = _explored(framework, sought, given)
         yield (
-            f"| {framework} | {len(found)} of {every} | {count} | {rate(found):.1%}"
+            f"| {framework} | {len(found)} of {len(every)} | {count} | {rate(found):.1%}"
             f" | {explored:.1%} of {len(sought)} | {kinds['easy']} |"
         )
         print(told(framework, found), file=sys.stderr)
         given.failed |= rate(found) < LEAST or explored < LEAST_EXPLORED
 
 
-def _tried(framework: str, given: argparse.Namespace) -> list[Tried]:
-    every = mistakes_of(framework, given.mistakes)
-    parts = [every[start :: given.processes] for start in range(given.processes)]
+def _tried(framework: str, mistakes: Sequence[Mistake], given: argparse.Namespace) -> list[Tried]:
+    parts = [mistakes[start :: given.processes] for start in range(given.processes)]
     with ProcessPoolExecutor(given.processes) as pool:
         n = len(parts)
         return [*chain(*pool.map(try_all, [framework] * n, parts, [given.models] * n))]

@@ -74,7 +74,7 @@ def _written(
 def _convolution(plan: Plan, n: Choices) -> Changes:
     axes = 1 + (len(plan.data) - 3 + n.number(3)) % 3
     if plan.source == "legacy" or not _OF_IMAGES.isdisjoint(plan.around):
-        axes = 2  # older files always have four sizes
+        axes = 2  # older files always have four sizes, and images two axes
     kernel = [around(n, k, 4 if axes < 3 else 2) for k in _given(plan, "kernel", axes, 2)]
     stride = [around(n, s, 3) for s in _given(plan, "stride", axes, 1)]
     dilation = [around(n, d, 4 if axes < 3 else 2) for d in _given(plan, "dilation", axes, 1)]

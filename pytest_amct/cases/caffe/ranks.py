@@ -85,7 +85,7 @@ MORE: Deviations = {
     "4-no-blobs-pool-before": _told({}, "pool-before"),
     "4-no-blobs-pool-behind": _told({}, "tiled", "pool-behind"),
     "4-no-blobs-last": _told(_CONTROL_FIRST, "last"),
-    "4-no-blobs-pool-last": _told(_CONTROL_FIRST, "tiled", "pool-last", "last"),
+    "4-no-blobs-pool-last": _told(_CONTROL_FIRST, "tiled", "pool-behind", "last"),
     "4-no-blobs-pool-and-layers": _told({}, "tiled", "pool-beside", "layers"),
     "4-no-blobs-kernel-twice": _told(attributes(**_TWICE), "tiled"),
     "4-no-blobs-kernel-h-w": _told(attributes(**_H_W), "tiled"),

@@ -67,9 +67,8 @@ def behind(b: NetBuilder, plan: Plan, result: str) -> str:
     if "in-place" in plan.around:
         _in_place(b, result, plan)
     if "pool-behind" in plan.around:
-        _pool_beside(b, result, plan)
-    if "pool-last" in plan.around:
-        _pool(b, result, plan)
+        pool = _pool if "last" in plan.around else _pool_beside
+        pool(b, result, plan)
     return result
 
 
@@ -94,9 +93,12 @@ def _pool_beside(b: NetBuilder, data: str, plan: Plan) -> str:
 
 def _half_weight(b: NetBuilder, data: str, plan: Plan) -> str:
     """Add a layer with a Float16 weight, whose result has the shape of its data."""
-    given = {"num_output": plan.data[1], "kernel_size": 1, "bias_term": False}
-    held = b.blob((plan.data[1], plan.data[1], 1, 1), "float16")
-    return b.layer("Convolution", [data], given, [held])
+    return _pointwise(b, data, plan.data[1], "float16")
+
+
+def _pointwise(b: NetBuilder, data: str, channels: int, dtype: str = "float32") -> str:
+    given = {"num_output": channels, "kernel_size": 1, "bias_term": False}
+    return b.layer("Convolution", [data], given, [b.blob((channels, channels, 1, 1), dtype)])
 
 
 def _sum_beside(b: NetBuilder, data: str, plan: Plan) -> str:
@@ -153,8 +155,7 @@ def _old_layers(b: NetBuilder, data: str, plan: Plan) -> str:
         data = b.layer(type_, [data])
     if b.generation == 1:
         return _same_rank(b, data, plan.data[1], len(plan.data) - 2)
-    given = {"num_output": plan.data[1], "kernel_size": 1, "bias_term": False}
-    return b.layer("Convolution", [data], given, [b.blob((plan.data[1], plan.data[1], 1, 1))])
+    return _pointwise(b, data, plan.data[1])
 
 
 def _same_rank(b: NetBuilder, data: str, channels: int, axes: int) -> str:

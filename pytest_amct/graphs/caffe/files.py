@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from google.protobuf import text_format  # type: ignore[import-untyped]
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from pytest_amct.errors import ModelError
-from pytest_amct.graphs.caffe.extensions import STRING, known_part
-from pytest_amct.graphs.caffe.schema import Message, is_repeated, message
+from pytest_amct.graphs.caffe.extensions import STRING
+from pytest_amct.graphs.caffe.parts import BRACES, parsed, parsed_by_parts
+from pytest_amct.graphs.caffe.schema import Message, message
 from pytest_amct.graphs.files import path_of, read_bytes
 
 Text = str | bytes | os.PathLike[str]
@@ -32,8 +32,6 @@ _MOST_WORDS = 300
 """The most characters of the parser's own words that an error repeats."""
 
 _TEXT = re.compile(r'[{}"\n]|^\s*$')
-#: matches strings too, so that braces inside strings are skipped
-_BRACES = re.compile(rf"{STRING}|[{{}}<>]")
 _COMMENT = re.compile(rf"{STRING}|\#[^\n]*".encode())
 _PLACE = re.compile(r"^\d+:\d+ : ", re.DOTALL)
 _QUOTED_LINE = re.compile(r"^'.*': (?=[A-Z])", re.DOTALL)
@@ -55,76 +53,14 @@ def parse_prototxt(prototxt: Text, name: str = "") -> Prototxt:
     text, name = _read_text(prototxt, name)
     if len(text) > _LONGEST:
         _check_strings(text, name)
-    known = _by_parts(text) if len(text) <= _SMALL else None
+    known = parsed_by_parts(text) if len(text) <= _SMALL else None
     try:
-        net, unknown = known or _parsed(text)
+        net, unknown = known or parsed(text)
     except text_format.ParseError as error:
         raise ModelError(f"{name}: {_what_is_wrong(text, error)}") from None
     if not (net.layer or net.layers):
         raise ModelError(f"{name}: describes no layers: is it the prototxt of a net?")
     return Prototxt(net, name, unknown)
-
-
-def _parsed(text: str) -> tuple[Message, Sequence[str]]:
-    """Return the net of a text, and the names of what the schema lacks. Raise `ParseError`."""
-    known, unknown = known_part(text)
-    net = message("NetParameter")
-    text_format.Parse(known, net)
-    return net, unknown
-
-
-def _by_parts(text: str) -> tuple[Message, Sequence[str]] | None:
-    """Do the same as `_parsed`, ``None`` if something is wrong with the text.
-
-    Protobuf's parser is slow, and small nets consist of layers that other nets have, too: each
-    layer is parsed once. Serialized messages that stand in a row are one message.
-    """
-    net, data, unknown = message("NetParameter"), [], dict[str, None]()
-    singular: list[int] = []
-    for part in _parts(text):
-        found = _part(part)
-        if found is None:
-            return None
-        data.append(found.data)
-        singular += found.singular
-        unknown |= dict.fromkeys(found.unknown)
-    if len(set(singular)) < len(singular):
-        return None
-    net.ParseFromString(b"".join(data))
-    return net, list(unknown)
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A part of a net: serialized, and the numbers of the fields that a net has once."""
-
-    data: bytes
-    singular: tuple[int, ...]
-    unknown: Sequence[str]
-
-
-@lru_cache(maxsize=4096)
-def _part(text: str) -> _Part | None:
-    try:
-        net, unknown = _parsed(text)
-    except text_format.ParseError:
-        return None
-    fields = [field for field, _ in net.ListFields()]
-    singular = tuple(field.number for field in fields if not is_repeated(field))
-    return _Part(net.SerializeToString(), singular, unknown)
-
-
-def _parts(text: str) -> Iterator[str]:
-    """Yield the text in parts, each of which ends behind a message of the net."""
-    start = depth = 0
-    for found in _BRACES.finditer(text):
-        if found["string"] is None:
-            depth += 1 if found[0] in "{<" else -1
-            if not depth:
-                yield text[start : found.end()]
-                start = found.end()
-    if text[start:].strip():
-        yield text[start:]
 
 
 def parse_caffemodel(caffemodel: Stored) -> tuple[Mapping[str, list[Sequence[Message]]], str]:
@@ -195,7 +131,7 @@ def _check_strings(text: str, name: str) -> None:
 
 def _unmatched_brace(text: str) -> str | None:
     opened: list[int] = []
-    for found in _BRACES.finditer(text):
+    for found in BRACES.finditer(text):
         if found["string"] is not None:
             continue
         if found[0] in "{<":

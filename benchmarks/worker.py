@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ EXPLORED = {
     "caffe": ("uniform/caffe/Convolution", "uniform/caffe/InnerProduct", "uniform/caffe/Pooling"),
 }
 EXAMPLES = 300
+
+_LAYER = re.compile(r"\blayers?[\s:]*[{<](?:\s*layer[\s:]*[{<])?")
+"""The start of a layer in a prototxt of any generation and spelling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +72,7 @@ def explore(framework: str) -> tuple[int, float]:
     sizes: list[int] = []
 
     def idle(model: object, request: object) -> list[object]:
-        layers: Any = getattr(model, "graph", model)  # an ONNX model, a GraphDef or a net
-        layers = getattr(layers, "prototxt", layers)
-        sizes.append(layers.count("layer {") if isinstance(layers, str) else len(layers.node))
+        sizes.append(_size(framework, model))
         return []
 
     spent = 0.0
@@ -86,6 +88,19 @@ def explore(framework: str) -> tuple[int, float]:
         Explorer(runner).check(group)
         spent += time.process_time() - start
     return sum(sizes), spent
+
+
+def _size(framework: str, model: Any) -> int:
+    """Return the number of nodes of a model, with those of functions and of nested graphs."""
+    if framework == "caffe":
+        return len(_LAYER.findall(model.prototxt))
+    if framework == "tensorflow":
+        return len(model.node) + sum(len(one.node_def) for one in model.library.function)
+    return _nodes(model.graph.node) + sum(_nodes(one.node) for one in model.functions)
+
+
+def _nodes(nodes: Any) -> int:
+    return len(nodes) + sum(_nodes(a.g.node) for n in nodes for a in n.attribute if a.type == 5)
 
 
 def main() -> None:

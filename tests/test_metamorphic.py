@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import onnxruntime
 import pytest
@@ -17,6 +18,7 @@ from pytest_amct import answer, onnx_networks
 from pytest_amct.cases import metamorphic
 from pytest_amct.cases.metamorphic import MetamorphicCase, parse_metamorphic
 from pytest_amct.cases.networks import NetworkCase
+from pytest_amct.cases.onnx.builder import write_typed
 from pytest_amct.cases.onnx.changing import DATA_FILE
 from pytest_amct.cases.trials import Call
 from pytest_amct.errors import UsageError
@@ -109,6 +111,18 @@ def test_storage_uses_every_form() -> None:
             forms.add("external" if external else "raw" if tensor.raw_data else "typed")
             assert not (tensor.raw_data and tensor.float_data)
     assert forms == {"external", "raw", "typed"}
+
+
+@pytest.mark.parametrize(
+    "dtype", "float16 float64 int8 uint8 int16 uint16 int32 uint32 int64 uint64 bool".split()
+)
+def test_typed_fields_hold_the_values_of_every_type(dtype: str) -> None:
+    stored = onnx.numpy_helper.from_array(np.array([0, 1, 3]).astype(dtype), "w")
+    values = onnx.numpy_helper.to_array(stored)
+    write_typed(stored, stored.raw_data)
+    onnx.checker.check_tensor(stored)
+    assert not stored.raw_data
+    assert np.array_equal(onnx.numpy_helper.to_array(stored), values)
 
 
 @pytest.mark.parametrize("seed", range(6))

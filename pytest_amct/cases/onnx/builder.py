@@ -112,7 +112,12 @@ class GraphBuilder:
 
 
 _BITS = {"float16": "<u2", "bfloat16": "<u2", "bool": "|u1"}
-_FIELDS = {"float32": "float_data", "float64": "double_data", "int64": "int64_data"}
+_FIELDS = {
+    "float32": "float_data",
+    "float64": "double_data",
+    "int64": "int64_data",
+    **dict.fromkeys(("uint32", "uint64"), "uint64_data"),
+}
 
 
 def write_typed(tensor: TensorProto, raw: bytes) -> None:

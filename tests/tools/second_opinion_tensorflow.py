@@ -254,7 +254,10 @@ class Reader:
         if not self.has_weight(place, name, release):
             return frozenset()
         weight = place.inputs[name][1]
-        return weight.roots if weight.status == CONSTANT else frozenset()
+        if weight.status != CONSTANT:
+            return frozenset()
+        port = place.nodes[name].input[1].removesuffix(":0")
+        return weight.roots | {f"{place.where}:{port}"}
 
     def follow(self, place: Place, keep: bool) -> None:
         for name in order(place.nodes):

@@ -16,9 +16,11 @@ from pytest_amct.cases.onnx.forms import (
     NAMED,
     NAMESAKE,
     OLD_OPSETS,
+    ORDERED,
     PLACES,
     READ_TWICE,
     TWINS,
+    UNRANKED,
     WEIGHT_TWINS,
     within,
 )
@@ -63,6 +65,15 @@ def _rank5(kernel: int = 2, **given: Any) -> Changes:
     return {**_RANK5, "weight": (32, 32, *kernels), "attributes": changed}
 
 
+_RANKS: Mapping[int, Changes] = {3: _RANK3, 4: {}, 5: _RANK5}
+
+
+def _unranked(rank: int, source: str, **given: Any) -> Changes:
+    """Return a layer of which the weight alone tells the rank."""
+    attributes = dict.fromkeys(_CONV) | given
+    return {**_RANKS[rank], **UNRANKED, "source": source, "attributes": attributes}
+
+
 _DEEP = _rank5(dilations=[2, 1, 1])
 
 CONV = Plan("Conv", _2D, attributes=_CONV, weight=(32, 32, 2, 2))
@@ -74,6 +85,7 @@ OF_CONV: Mapping[str, Deviations] = {
         **BEHIND,
         **NAMED,
         **NAMESAKE,
+        **ORDERED,
         "group": {"weight": (32, 8, 2, 2), "attributes": {"group": 4}},
         "strides": attributes(strides=[2, 2]),
         "pads": attributes(pads=[1, 1, 1, 1]),
@@ -83,6 +95,9 @@ OF_CONV: Mapping[str, Deviations] = {
         "dilation-2d-last": attributes(dilations=[1, 3]),
         "kernel-1": _THIN,
         "rank-3": _RANK3,
+        "unranked": _unranked(4, "initializer"),
+        "unranked-constant": _unranked(4, "constant"),
+        "unranked-moved": _unranked(4, "moved"),
         **BIAS,
         **SHARED,
         **TWINS,
@@ -107,6 +122,7 @@ OF_CONV: Mapping[str, Deviations] = {
         "d2-h1-w1-no-kernel-shape": _rank5(dilations=[2, 1, 1], kernel_shape=None),
         "d1-h2-w2-bias": {**_rank5(dilations=[1, 2, 2]), "bias": "initializer"},
         "d1-h2-w2-group": {**_rank5(dilations=[1, 2, 2], group=4), "weight": (32, 8, 2, 2, 2)},
+        "d2-h1-w1-unranked": _unranked(5, "initializer", dilations=[2, 1, 1]),
         "d2-h1-w1-kernel-1": _rank5(1, dilations=[2, 1, 1]),
         "d1000-h1-w1-kernel-1": _rank5(1, dilations=[1000, 1, 1]),
         "d2-h1-w2": _rank5(dilations=[2, 1, 2]),
@@ -217,6 +233,16 @@ OF_CONV_TRANSPOSE: Mapping[str, Deviations] = {
         },
         "5-scoped": {**_RANK5, "form": "scoped"},
         **within("5", _RANK5, "if", "loop", "function"),
+        "4-unranked": _unranked(4, "initializer"),
+        "4-unranked-constant": _unranked(4, "constant"),
+        "4-unranked-moved": _unranked(4, "moved"),
+        "4-unranked-reshape": _unranked(4, "reshape"),
+        "4-unranked-sparse": _unranked(4, "constant-sparse"),
+        "4-unranked-kernel": _unranked(4, "initializer", kernel_shape=[2, 2]),
+        "3-unranked": _unranked(3, "initializer"),
+        "3-unranked-constant": _unranked(3, "constant"),
+        "5-unranked": _unranked(5, "initializer"),
+        "5-unranked-moved": _unranked(5, "moved"),
     },
     "weight_source": {
         **WEIGHT_SOURCES,

@@ -30,6 +30,15 @@ FORMS: Deviations = {
 BEHIND: Deviations = {"behind-sin": {"form": "behind-sin"}}
 """An operator that no quantizer touches comes before the layer, also behind a quantizable one."""
 
+UNRANKED: Changes = {"form": "unranked", "around": ("alone",)}
+"""Nothing tells the rank of the data: it is a tensor of a sequence of tensors of several ranks."""
+
+ORDERED: Deviations = {
+    "first-initializer": {"around": ("at-input",)},
+    "last-initializer": {"form": "initializers-reversed", "around": ("at-input",)},
+}
+"""The weight of the layer is the first or the last initializer of the model."""
+
 NAMED: Deviations = {
     "named-in-function": {"form": "named-in-function"},
     "imports": {"form": "imports"},
@@ -55,6 +64,7 @@ one is a factor of what the other computes its own with."""
 BIAS: Deviations = {
     "bias": {"bias": "initializer"},
     "bias-constant": {"bias": "constant"},
+    "bias-constant-floats": {"bias": "constant-floats"},
     "bias-input": {"bias": "input"},
     "bias-input-identity": {"bias": "input-identity"},
     "bias-left-out": {"bias": "left-out"},

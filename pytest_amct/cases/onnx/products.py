@@ -105,6 +105,7 @@ OF_GEMM: Mapping[str, Deviations] = {
         **MORE_SOURCES,
         "listed-ir3": {**LISTED, "bias": "initializer"},
         "own-data": {"form": "own-data", "data": (32, 32)},
+        "input-bias": {"source": "input", "bias": "initializer"},
         "input-scoped": {"source": "input-mul-second", "form": "scoped"},
         "input-named-in-function": {"source": "input", "form": "named-in-function"},
         "constant-first": FACTORS["constant-first"],

@@ -24,7 +24,10 @@ from pytest_amct.tables.loader import load_spec
 _NOTES = ("default", "bias", "bias-input", "shared-weight", "float16", "in-if", "float64")
 _SOURCES = ("initializer", "constant", "transpose", "input", "input-identity", "if", "overridable")
 _CONSTANTS = ("cast", "dropout-inference", "moved")
-_VARIABLES = ("input-mul-second", "input-combined", "input-at-factors", "dropout-fed", "input-call")
+_VARIABLES = (
+    *("input-bias", "input-mul-second", "input-combined", "input-at-factors", "dropout-fed"),
+    "input-call",
+)
 
 _LEFT_OUT = {*STORED, *INPUT_CHAINS, *CHANGING, *PRODUCTS_PLAIN}
 """Second factors that are tested in the cases of table 1 alone."""

@@ -68,6 +68,8 @@ class Writer:
         shared = self.weights.get(key, "") if self.model.shared else ""
         if plan.form == "behind-sin":
             data = g.node("Sin", [data])
+        if plan.form == "unranked":
+            data = _unranked(g, data)
         if plan.form in TWINS:
             inputs, others = twin_inputs(g, plan, (data, second()))
             self.give(plan, target_layer(g, plan, others))
@@ -212,6 +214,8 @@ class Writer:
         called = (*self.functions, *self.g.functions)
         self.domains |= {domain: None for domain, _ in called if domain}
         model = make_model(self.g.graph, *versions, [*self.domains])
+        if self.model.form == "initializers-reversed":
+            model.graph.initializer.reverse()
         if self.model.form == "imports":  # ai.onnx is not the first
             model.opset_import.insert(0, helper.make_opsetid("ai.onnx.ml", 3))
         for functions in self.functions.values():
@@ -269,6 +273,12 @@ def neutral(g: GraphBuilder, dtype: str, data: str, first: bool) -> str:
     if dtype == "bfloat16":
         return g.node("Erf", [data])
     return g.node("Sin" if first else "Cos", [data])
+
+
+def _unranked(g: GraphBuilder, data: str) -> str:
+    """Add operators that return the data itself, and of which no rank can be inferred."""
+    several = g.node("SequenceConstruct", [data, g.node("Flatten", [data])])
+    return g.node("SequenceAt", [several, g.values("int64", [0], ())])
 
 
 def quantizable(g: GraphBuilder, plan: Plan, data: str, width: int) -> str:

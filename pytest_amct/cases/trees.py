@@ -98,6 +98,10 @@ class Language:
         if (word := next(rest, "")) != "":
             raise ValueError(f"{word!r} is one too many")
 
+    def whole(self, text: str, spec: Spec) -> str:
+        """Return a tree with the constants at its end, so that others can follow it."""
+        return ".".join(_words(self._read(iter(text.split(".")), spec)))
+
     def smaller(self, text: str, spec: Spec) -> Iterator[str]:
         """Yield trees of fewer words that make the same tensor, the smallest ones first."""
         words = text.split(".")

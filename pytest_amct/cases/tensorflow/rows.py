@@ -18,10 +18,12 @@ from pytest_amct.cases.deviations import (
     SYMBOLIC,
     attributes,
     some,
+    sources,
 )
 from pytest_amct.cases.plan import Changes, Deviations, Plan
 from pytest_amct.cases.tensorflow import float16, weights
 from pytest_amct.cases.tensorflow.factors import FACTORS_BY_CONDITION, V1, V3
+from pytest_amct.cases.tensorflow.single import EVERY, SINGLE
 from pytest_amct.cases.tensorflow.sources import FED_BY
 from pytest_amct.cases.tensorflow.weights import (
     FEW_PLACED,
@@ -113,6 +115,7 @@ PLAIN_ONLY = frozenset(
     {
         *weights.PLAIN_ONLY,
         *float16.PLAIN_ONLY,
+        *SINGLE,
     }
 )
 
@@ -192,6 +195,8 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             **WEIGHT_SOURCES,
             **MORE_SOURCES,
             **PLACED,
+            **sources(EVERY),
+            **SINGLE,
             "input-nchw": {**_nchw(), "source": "input"},
             "input-group": {"weight": (2, 2, 8, 32), "source": "input"},
         },

@@ -238,6 +238,7 @@ OF_CONV_TRANSPOSE: Mapping[str, Deviations] = {
         "4-unranked-moved": _unranked(4, "moved"),
         "4-unranked-reshape": _unranked(4, "reshape"),
         "4-unranked-sparse": _unranked(4, "constant-sparse"),
+        "4-unranked-given": {**_unranked(4, "reshape"), "form": "weight-given"},
         "4-unranked-kernel": _unranked(4, "initializer", kernel_shape=[2, 2]),
         "3-unranked": _unranked(3, "initializer"),
         "3-unranked-constant": _unranked(3, "constant"),

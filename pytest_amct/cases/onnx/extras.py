@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from onnx import helper
+
 from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder
 from pytest_amct.cases.onnx.sources import build_source
+from pytest_amct.cases.onnx.special import call
 from pytest_amct.cases.plan import Branch
 
 
@@ -104,6 +107,14 @@ def _stored(g: GraphBuilder) -> None:
     g.output(g.node("MatMul", [g.input("float32", (4, 32)), weight]), "float32")
 
 
+def _called(g: GraphBuilder) -> None:
+    """Add a product in a function that takes its weight."""
+    data = g.node("Sin", [g.input("float32", (4, 32))])
+    product = helper.make_node("MatMul", ["x0", "x1"], ["y"], name="f0")
+    made = call(g, [data, g.initializer((32, 32), "float32")], [product])
+    g.output(g.node("Cos", [made]), "float32")
+
+
 def _clutter(g: GraphBuilder) -> None:
     data = g.input("float32", (4, 32))
     g.output(g.node("Cos", [g.node("Sin", [data])]), "float32")
@@ -134,6 +145,7 @@ _BRANCHES: Mapping[Branch, Callable[[GraphBuilder], None]] = {
     Branch("between", "float16"): _between,
     Branch("output", "float16"): _output,
     Branch("stored", "float16"): _stored,
+    Branch("called-weight"): _called,
     Branch("clutter"): _clutter,
     Branch("tail"): _tail,
 }

@@ -24,6 +24,7 @@ FLOAT16: Deviations = {
     "first-weight-of-several": {"branches": (Branch("weight", "float16"), Branch("tail"))},
     "input-unread": elsewhere("float16", "unread-input"),
     **FLOAT16_NEITHER,
+    "called-weight-elsewhere": elsewhere("float32", "called-weight"),
     "gemm-weight-elsewhere": elsewhere("float16", "gemm-weight"),
     "deconvolution-weight-elsewhere": elsewhere("float16", "deconvolution-weight"),
     "weight-before": {**elsewhere("float16", "weight"), "switches": ("reversed",)},

@@ -56,6 +56,7 @@ TWINS: Deviations = {
 """Two layers have a bias, or a factor of their data, in common."""
 WEIGHT_TWINS: Deviations = {
     "twin-scale": {"form": "twin-scale"},
+    "twin-scale-constant": {"form": "twin-scale", "source": "constant"},
     "twin-shape": {"form": "twin-shape"},
     "twin-part": {"form": "twin-part"},
 }

@@ -74,7 +74,7 @@ def _flag(g: GraphBuilder, value: bool) -> str:
 # --- functions ------------------------------------------------------------------------------------
 
 
-def _call(g: GraphBuilder, inputs: Sequence[str], nodes: Sequence[NodeProto]) -> str:
+def call(g: GraphBuilder, inputs: Sequence[str], nodes: Sequence[NodeProto]) -> str:
     """Call a new local function of these nodes, which read x0, x1 ... and make ``y``."""
     name = _function(g, [f"x{i}" for i in range(len(inputs))], nodes)
     return g.node(name, inputs, domain=BLOCKS)
@@ -92,7 +92,7 @@ def _function(
 
 
 def _negated(g: GraphBuilder, shape: Shape, dtype: str, data: str) -> str:
-    return _call(g, [data], _two("Neg", "Identity"))
+    return call(g, [data], _two("Neg", "Identity"))
 
 
 def _two(first: str, second: str, domain: str = "") -> list[NodeProto]:
@@ -108,18 +108,18 @@ def _nested_call(g: GraphBuilder, shape: Shape, dtype: str, data: str) -> str:
     _negated(g, shape, dtype, data)
     del g.graph.node[-1]
     _, inner = [*g.functions][-1]
-    return _call(g, [data], _two("Abs", inner, BLOCKS))
+    return call(g, [data], _two("Abs", inner, BLOCKS))
 
 
 def _call_without_inputs(g: GraphBuilder, shape: Shape, dtype: str) -> str:
     stored = g.constant(shape, dtype)
-    return _call(g, [], [helper.make_node("Constant", [], ["y"], name="f0", value=stored)])
+    return call(g, [], [helper.make_node("Constant", [], ["y"], name="f0", value=stored)])
 
 
 def _second_parameter(g: GraphBuilder, shape: Shape, dtype: str, data: str) -> str:
     """Return the product of a constant and a tensor that a function gets as its second input."""
     product = helper.make_node("Mul", ["x0", "x1"], ["y"], name="f0")
-    return _call(g, [g.initializer(shape, dtype), data], [product])
+    return call(g, [g.initializer(shape, dtype), data], [product])
 
 
 def named_parameter(g: GraphBuilder, name: str) -> str:

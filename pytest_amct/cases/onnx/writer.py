@@ -68,7 +68,7 @@ class Writer:
         shared = self.weights.get(key, "") if self.model.shared else ""
         if plan.form == "behind-sin":
             data = g.node("Sin", [data])
-        if plan.form == "unranked":
+        if plan.form in ("unranked", "weight-given"):
             data = _unranked(g, data)
         if plan.form in TWINS:
             inputs, others = twin_inputs(g, plan, (data, second()))
@@ -91,6 +91,9 @@ class Writer:
                 ),
                 lambda inner: neutral(inner, plan.dtype, data, True),
             )
+        if plan.form == "weight-given":
+            g.output(inputs[1], plan.dtype)
+            self.ranks[inputs[1]] = len(plan.weight or ())
         if plan.form == "named-in-function":
             self._read_by_function(plan, inputs[1])
         if plan.form == "beside-namesake":

@@ -79,6 +79,7 @@ VARIABLE = ("input", "input-identity", "input-transpose", "input-mul", "iterator
 IN_CALL: Deviations = {"input-in-call": {"inside": "call", "source": "input"}}
 
 _WRITTEN: Deviations = {
+    "transpose-reversed": {"source": "transpose", "switches": ("reversed", "ports")},
     "input-reversed": {"source": "input", "switches": ("reversed",)},
     "input-identity-scopes": {
         "source": "input-identity",
@@ -104,4 +105,4 @@ PLACED: Deviations = {
     "input-five-hops-reversed": {"source": "input-five-hops", "switches": ("reversed",)},
     "input-split-ports": {"source": "input-split", "switches": ("ports",)},
 }
-"""Dynamic weights of layers in functions, and in files that are written in other ways."""
+"""Weights of layers in functions, and in files that are written in other ways."""

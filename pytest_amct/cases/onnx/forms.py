@@ -56,7 +56,6 @@ TWINS: Deviations = {
 """Two layers have a bias, or a factor of their data, in common."""
 WEIGHT_TWINS: Deviations = {
     "twin-scale": {"form": "twin-scale"},
-    "twin-scale-constant": {"form": "twin-scale", "source": "constant"},
     "twin-shape": {"form": "twin-shape"},
     "twin-part": {"form": "twin-part"},
 }
@@ -64,8 +63,7 @@ WEIGHT_TWINS: Deviations = {
 one is a factor of what the other computes its own with."""
 BIAS: Deviations = {
     "bias": {"bias": "initializer"},
-    "bias-constant": {"bias": "constant"},
-    "bias-constant-floats": {"bias": "constant-floats"},
+    "bias-constant": {"bias": "constant-floats"},
     "bias-input": {"bias": "input"},
     "bias-input-identity": {"bias": "input-identity"},
     "bias-left-out": {"bias": "left-out"},

@@ -33,7 +33,7 @@ Outcomes = tuple[Outcome, ...]
 Given = dict[tuple[str, int], Outcomes]
 """The outcomes of examples, by the id of a case and the number of the call that it makes."""
 
-KEPT = 256
+KEPT = 512
 """How many cases are kept. The releases judge a test in turn, and it has fewer cases than this."""
 
 

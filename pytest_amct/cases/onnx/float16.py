@@ -24,7 +24,6 @@ FLOAT16: Deviations = {
     "first-weight-of-several": {"branches": (Branch("weight", "float16"), Branch("tail"))},
     "input-unread": elsewhere("float16", "unread-input"),
     **FLOAT16_NEITHER,
-    "called-weight-elsewhere": elsewhere("float32", "called-weight"),
     "gemm-weight-elsewhere": elsewhere("float16", "gemm-weight"),
     "deconvolution-weight-elsewhere": elsewhere("float16", "deconvolution-weight"),
     "weight-before": {**elsewhere("float16", "weight"), "switches": ("reversed",)},
@@ -36,7 +35,11 @@ FLOAT16: Deviations = {
     **within("input", {"dtype": "float16"}, "if", "loop", "function"),
 }
 FLOAT16_ROWS: Mapping[str, Deviations] = {
-    **dict.fromkeys(("AveragePool", "MaxPool", "Add"), FLOAT16),
+    "AveragePool": {
+        **FLOAT16,
+        "called-weight-elsewhere": elsewhere("float32", "called-weight"),
+    },
+    **dict.fromkeys(("MaxPool", "Add"), FLOAT16),
     "MatMul": FLOAT16_FACTORS,
 }
 FLOAT16_PLAIN = frozenset(

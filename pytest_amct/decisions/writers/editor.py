@@ -44,7 +44,10 @@ class Editor:
         self.opset = next(
             (o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx")), 1
         )
-        self._names = {t.name for scope in self.network.scopes for t in scope.values()}
+        tensors = [t for scope in self.network.scopes for t in scope.values()]
+        for tensor in tensors:  # shape inference reads the model, which is about to change
+            walk.dtype(tensor)
+        self._names = {tensor.name for tensor in tensors}
         self._names |= {layer.name for layer in self.network.layers}
         self._before: dict[int, list[NodeProto]] = {}
         self._behind: dict[int, list[NodeProto]] = {}

@@ -116,7 +116,7 @@ def reference_gate() -> Measured:
             onnx.checker.check_model(model.SerializeToString(), full_check=True)
 
     ratio = median(_processor(gate) / _processor(check) for _ in range(3))
-    return Measured("gate with the reference / onnx's checks of its models", ratio, 25.0)
+    return Measured("gate with the reference / onnx's checks of its models", ratio, 4.0)
 
 
 def imports() -> Measured:

@@ -47,11 +47,8 @@ def features(network: Network) -> dict[str, float]:
         found |= {f"{kind} like {p}": n / len(names) for p, n in patterns.items()}
         found[f"{kind} doubled"] = float(len(set(names)) < len(names))
         if kind != "tensor":  # output tensors are declared first
-            # Names of several patterns stand among each other as the network has it.
-            for pattern in patterns:
-                alike = [name for name in names if re.sub(r"\d+", "0", name) == pattern]
-                numbers = [[int(n) for n in re.findall(r"\d+", name)] for name in alike]
-                found[f"{kind} like {pattern} out of order"] = float(numbers != sorted(numbers))
+            numbers = [int(n) for name in names for n in re.findall(r"\d+", name)]
+            found[f"{kind} out of order"] = float(numbers != sorted(numbers))
     for field in ("producer_name", "producer_version", "doc_string", "domain", "name"):
         found[f"{field} {getattr(network.raw, field, '')}"] = 1.0
     return found

@@ -64,6 +64,7 @@ one is a factor of what the other computes its own with."""
 BIAS: Deviations = {
     "bias": {"bias": "initializer"},
     "bias-constant": {"bias": "constant"},
+    "bias-constant-floats": {"bias": "constant-floats"},
     "bias-input": {"bias": "input"},
     "bias-input-identity": {"bias": "input-identity"},
     "bias-left-out": {"bias": "left-out"},

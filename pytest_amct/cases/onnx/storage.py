@@ -50,9 +50,10 @@ def _listed(g: GraphBuilder, shape: Shape, dtype: str, form: str) -> str:
         "value_floats": values,
         "value_strings": [f"{value:.4f}" for value in values],
     }
-    made = cast(g, g.node("Constant", [], {form: given[form]}), "float32")
+    made = g.node("Constant", [], {form: given[form]})
+    made = made if form == "value_floats" else cast(g, made, "float32")
     made = made if dtype == "float32" else cast(g, made, dtype)
-    return g.node("Reshape", [made, g.values("int64", shape)])
+    return made if len(shape) == 1 else g.node("Reshape", [made, g.values("int64", shape)])
 
 
 def _numbers(g: GraphBuilder, shape: Shape, dtype: str) -> str:

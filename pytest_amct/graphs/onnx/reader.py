@@ -367,6 +367,19 @@ def _describe_constant(tensor: Tensor, layer: Layer) -> None:
         one, many = layer.attribute(f"value_{form}"), layer.attribute(f"value_{form}s")
         if one is not None:
             tensor.dtype, tensor.shape = dtype, ()
+            tensor.value = _listed(form, (), (one,))
         elif many is not None:
             tensor.dtype = dtype
             tensor.shape = (len(many) if isinstance(many, tuple) else None,)
+            tensor.value = _listed(form, tensor.shape, many)
+
+
+def _listed(form: str, dims: Sequence[int | None], found: object) -> TensorProto | None:
+    """Return the tensor of numbers that an attribute lists, ``None`` if they are not known."""
+    if not isinstance(found, tuple) or UNKNOWN in found:
+        return None
+    if form == "float":
+        return TensorProto(data_type=TensorProto.FLOAT, dims=dims, float_data=found)
+    if form == "int":
+        return TensorProto(data_type=TensorProto.INT64, dims=dims, int64_data=found)
+    return None

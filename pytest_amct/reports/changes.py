@@ -88,14 +88,14 @@ def check_whole(report: Mapping[str, Any], name: str) -> None:
 
     `name` is what the user calls the report.
     """
-    if why := why_partial(report):
+    if why := why_not_whole(report):
         raise UsageError(
             f"{name}: the report is partial ({printable(why)}), so what is absent from it says"
             " nothing: run the whole suite"
         )
 
 
-def why_partial(report: Mapping[str, Any]) -> str:
+def why_not_whole(report: Mapping[str, Any]) -> str:
     """Return why a report does not hold everything, ``""`` if it does."""
     selection = report["selection"]
     if stopped := report["stopped"]:
@@ -158,7 +158,7 @@ def compare_reports(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
 
     If the new report is partial, what is absent from it is neither fixed nor lost.
     """
-    whole = not why_partial(new)
+    whole = not why_not_whole(new)
     before, after = ({_key(f): f for f in report["findings"]} for report in (old, new))
     both = [Change(before[key], found) for key, found in after.items() if key in before]
     changed = [change for change in both if _said(change.before) != _said(change.after)]

@@ -82,6 +82,19 @@ def test_only_scales_that_differ_are_channel_wise(scales: Any, channel_wise: boo
     assert conv.weight_channel_wise is channel_wise
 
 
+@pytest.mark.parametrize(("second", "channel_wise"), [(0.01, False), (0.02, True)])
+def test_scales_may_be_listed_in_an_attribute(second: float, channel_wise: bool) -> None:
+    scales = [0.01, second, 0.01, 0.01]
+    result = qdq_conv(array("ws", scales, np.float32), array("wz", [0] * 4, np.int8))
+    kept = [tensor for tensor in result.graph.initializer if tensor.name != "ws"]
+    del result.graph.initializer[:]
+    result.graph.initializer.extend(kept)
+    result.graph.node.insert(0, node("Constant", [], ["ws"], value_floats=scales))
+    conv = decisions(conv_net(), result)["conv"]
+    assert isinstance(conv, Decision)
+    assert conv.weight_channel_wise is channel_wise
+
+
 @pytest.mark.parametrize(
     ("dtype", "zero", "asymmetric"),
     [

@@ -16,7 +16,7 @@ from pytest_amct.reports.changes import (
     Found,
     about,
     changes_json,
-    why_partial,
+    why_not_whole,
 )
 from pytest_amct.reports.overview import MARKS, OF_STATUS
 from pytest_amct.reports.sheets import escaped
@@ -140,7 +140,7 @@ def summary(old: Baseline, report: Mapping[str, Any], *, only_new: bool) -> Iter
     for section in sections(changes):
         yield f"  {section.title.lower()}"
         yield from (f"  {line}" for line in text_lines(section))
-    if why_partial(report):
+    if why_not_whole(report):
         yield "  this run is partial, so what is absent from it counts as neither fixed nor lost"
     if only_new and (known := _known(changes)):
         were = "violation was" if known == 1 else "violations were"

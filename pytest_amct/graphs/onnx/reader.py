@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
 from sys import intern
+from typing import Any
 
 import onnx
 from onnx import (
@@ -367,17 +368,16 @@ def _describe_constant(tensor: Tensor, layer: Layer) -> None:
         one, many = layer.attribute(f"value_{form}"), layer.attribute(f"value_{form}s")
         if one is not None:
             tensor.dtype, tensor.shape = dtype, ()
-            tensor.value = _listed(form, (), (one,))
+            tensor.value = None if one is UNKNOWN else _numbers(form, (), (one,))
         elif many is not None:
-            tensor.dtype = dtype
-            tensor.shape = (len(many) if isinstance(many, tuple) else None,)
-            tensor.value = _listed(form, tensor.shape, many)
+            tensor.dtype, tensor.shape = dtype, (None,)
+            if isinstance(many, tuple):
+                tensor.shape = (len(many),)
+                tensor.value = _numbers(form, tensor.shape, many)
 
 
-def _listed(form: str, dims: Sequence[int | None], found: object) -> TensorProto | None:
-    """Return the tensor of numbers that an attribute lists, ``None`` if they are not known."""
-    if not isinstance(found, tuple) or UNKNOWN in found:
-        return None
+def _numbers(form: str, dims: tuple[int, ...], found: tuple[Any, ...]) -> TensorProto | None:
+    """Return the constant that an attribute of this form describes, ``None`` for strings."""
     if form == "float":
         return TensorProto(data_type=TensorProto.FLOAT, dims=dims, float_data=found)
     if form == "int":

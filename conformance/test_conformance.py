@@ -12,6 +12,7 @@ from pytest_amct.given_model import check_model, not_taken
 from pytest_amct.ids import METAMORPHIC, NETWORKS, ConditionId
 from pytest_amct.results import Result
 from pytest_amct.runner import Runner
+from pytest_amct.together import check_networks
 
 if TYPE_CHECKING:
     from pytest_amct.explore import Explorer
@@ -66,6 +67,12 @@ def test_networks(explorer: Explorer, report: Report, framework: str) -> None:
     """In networks of many layers, no layer that the tables forbid is quantized."""
     group = str(ConditionId(NETWORKS, framework))
     report(explorer.everywhere(lambda mine: mine.check_networks(framework), group))
+
+
+def test_together(runner: Runner, report: Report, framework: str) -> None:
+    """`test_networks` on the layers of the gate, side by side in a few networks."""
+    group = str(ConditionId(NETWORKS, framework))
+    report(runner.everywhere(lambda mine: check_networks(mine, framework), group))
 
 
 def test_condition(runner: Runner, report: Report, condition: str) -> None:

@@ -26,12 +26,11 @@ from pytest_amct.calls import Given
 from pytest_amct.cases import catalog
 from pytest_amct.cases.drawing import base_of, is_drawn
 from pytest_amct.cases.metamorphic import MetamorphicCase, condition
-from pytest_amct.cases.networks import AnyCase, NetworkCase
-from pytest_amct.cases.plan import USUAL_OPSET, Built, Case, known_as, target_layers
+from pytest_amct.cases.networks import AnyCase, NetworkCase, Place, places
+from pytest_amct.cases.plan import USUAL_OPSET, Case
 from pytest_amct.cases.requests import needs
 from pytest_amct.cases.smaller import smaller
 from pytest_amct.cases.strategies import every_deviation, explored_cases, networks
-from pytest_amct.graphs.network import Network
 from pytest_amct.ids import NETWORKS, ConditionId, framework_of
 from pytest_amct.results import Result
 from pytest_amct.runner import Runner
@@ -48,10 +47,6 @@ _PAUSE = 0.5
 """Seconds between two progress lines."""
 
 Progress = Callable[[str], None]
-
-
-_Place = tuple[str, str]
-"""A group and a deviation."""
 
 
 class Shown(Exception):
@@ -89,9 +84,9 @@ class Explorer:
         #: distinct records of this test
         self._kept: dict[object, Record] = {}
         #: expected deviations that were left in float
-        self._left: set[_Place] = set()
+        self._left: set[Place] = set()
         #: the deviations of the current example, by the layer's text
-        self._places: dict[str, _Place] = {}
+        self._places: dict[str, Place] = {}
         self._failed: list[Finding] = []
 
     def everywhere(self, check: Callable[[Explorer], Result], group: str) -> Result:
@@ -327,7 +322,7 @@ class Explorer:
         left = [r.layer for r in records if r.expected and r.decided == "float"]
         self._places = {}
         if left or any(r.findings for r in records):
-            self._places = _places(case, built, network)
+            self._places = places(case, built, network)
             self._left |= {self._places[layer] for layer in left if layer in self._places}
         new = []
         for record in records:
@@ -400,19 +395,6 @@ class Explorer:
 
 def _sort(finding: Finding) -> tuple[str, str]:
     return finding.kind, finding.condition
-
-
-def _places(case: AnyCase, built: Built, network: Network) -> dict[str, _Place]:
-    """Return the deviation of each target, by the layer's text."""
-    if not isinstance(case, NetworkCase) or case.target is not None:
-        return {str(x): (case.group, case.deviation) for x in target_layers(network, built.targets)}
-    items = dict(zip(built.targets, case.items, strict=True))
-    return {
-        str(layer): (items[name].group, items[name].deviation)
-        for layer in target_layers(network, built.targets)
-        for name in known_as(layer)
-        if name in items
-    }
 
 
 @lru_cache(maxsize=1024)

@@ -61,9 +61,11 @@ class Gate:
             if condition not in groups and row in groups:
                 at = max(i for i, g in enumerate(groups) if is_within(g, row))
                 groups.insert(at + 1, condition)
-        # A network or pair that ended the process can be selected in either profile.
-        if self.explores or any(map(is_placed, self.select)):
+        # A network or pair that ended the process can be selected in any profile.
+        placed = self.explores or any(map(is_placed, self.select))
+        if placed or not self.quick:
             groups += [str(ConditionId(NETWORKS, f)) for f in self.frameworks]
+        if placed:
             groups += [
                 metamorphic.condition(change, f)
                 for f in self.frameworks
@@ -122,7 +124,7 @@ class Gate:
 
     def cases(self, group: str) -> list[AnyCase]:
         """Return the selected cases of a group: enumerated ones, and others selected by id."""
-        every = self._every_case(group)
+        every: list[AnyCase] = [*self.enumerated(group)]
         if self.is_whole(group):
             return every
         homes = {group, *self._homes(group)}
@@ -166,13 +168,9 @@ class Gate:
         """Return the group whose deviations to draw when testing `group`."""
         return group if group in self._catalogued else self.treated[group]
 
-    def enumerated(self, condition: str) -> tuple[Case, ...]:
-        """Return the gate's cases of a condition, none if it has no cases of its own."""
-        return self._gate_cases(condition) if condition in self._catalogued else ()
-
-    def _every_case(self, group: str) -> list[AnyCase]:
-        homes = self._homes(group)
-        return [case for home in homes for case in self._gate_cases(home)]
+    def enumerated(self, group: str) -> list[Case]:
+        """Return all cases that the test of a condition or row has, none if it has no test."""
+        return [case for home in self._homes(group) for case in self._gate_cases(home)]
 
     def _gate_cases(self, home: str) -> tuple[Case, ...]:
         found = _gate_cases(home, self.declared)
@@ -192,7 +190,7 @@ class Gate:
             return matches(group, pattern)
         if "*" not in pattern:
             return _parse(pattern).group in (group, *self._homes(group))
-        enumerated = any(matches(c.id, pattern) for c in self._every_case(group))
+        enumerated = any(matches(c.id, pattern) for c in self.enumerated(group))
         return enumerated or any(matches(c.id, pattern) for c in self._drawn(group))
 
 

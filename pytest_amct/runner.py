@@ -23,7 +23,7 @@ from pytest_amct.failures import last_words, more, told
 from pytest_amct.gate import Gate
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.reading import ModelFiles
-from pytest_amct.ids import ConditionId, is_varied
+from pytest_amct.ids import ConditionId, is_varied, is_within
 from pytest_amct.options import Settings
 from pytest_amct.processes.journal import Journal
 from pytest_amct.quantizers.protocol import Quantizer
@@ -152,10 +152,10 @@ class Runner:
 
     def _unsaved(self, case: Case) -> tuple[Outcome, tuple[Record, ...]]:
         """Run and judge a case without saving its model."""
-        built, network, outcome = self._shown(case)
+        built, network, outcome = self.shown(case)
         return outcome, self.judge(case, built, network, outcome)
 
-    def _shown(self, case: AnyCase) -> tuple[Built, Network, Outcome]:
+    def shown(self, case: AnyCase) -> tuple[Built, Network, Outcome]:
         """Show a case to the quantizer; return its model and what came back under this release."""
         shown = self.calls.show(case)
         return shown.built, shown.network, shown.outcomes[self._index]
@@ -176,7 +176,7 @@ class Runner:
         With `stops`, raises `Stopped` if the quantizer gives no usable result for plain layers.
         """
         if case.id not in self._seen:
-            built, network, outcome = self._shown(case)
+            built, network, outcome = self.shown(case)
             if stops and not came_back(outcome):
                 stopped = self.stopped(case.framework)
                 if stopped is not None:
@@ -266,14 +266,20 @@ class Runner:
         return judge_layer(case, group, layer, outcome, self.spec, self.policy, options)
 
     def findings(self, group: str, records: Iterable[Record]) -> list[Finding]:
-        """Return the findings that this group's test asserts. Treatments have their own tests."""
+        """Return the findings that this group's test asserts."""
         return [f for r in records for f in r.findings if self._asserts(group, f.condition)]
 
     def _asserts(self, group: str, condition: str) -> bool:
-        """Return whether the test of a group asserts a condition. Network tests assert all."""
+        """Return whether the test of a group asserts a condition. Network tests assert all.
+
+        A condition on the treatment of layers has its own test, which runs the cases of its row.
+        Other tests assert it for cases of other tables: of requests, of other schemes.
+        """
         treated = self.gate.treated
-        alone = condition in treated or group in treated
-        return condition == group or ConditionId.parse(group).is_network or not alone
+        if condition == group or ConditionId.parse(group).is_network:
+            return True
+        row = treated.get(condition)
+        return group not in treated and (row is None or not is_within(group, row))
 
     def _asserted(self, group: str, records: Iterable[Record]) -> list[Record]:
         """Return the records without the checked conditions that the test does not assert."""

@@ -231,7 +231,10 @@ class Suite:
         found = {
             "test_metamorphic": ("change", [_change(ConditionId.parse(g)) for g in pairs]),
             "test_explore" if explores else "test_condition": ("condition", others),
-            "test_networks": ("framework", [ConditionId.parse(g).framework for g in networks]),
+            "test_networks" if explores else "test_together": (
+                "framework",
+                [ConditionId.parse(g).framework for g in networks],
+            ),
         }
         return {name: (argument, values) for name, (argument, values) in found.items() if values}
 

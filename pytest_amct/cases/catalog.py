@@ -257,6 +257,12 @@ def _with_all_variations(case: Case) -> Case:
     return case
 
 
+def is_alone(group: str, deviation: str) -> bool:
+    """Return whether the gate has a model of a deviation alone, and not only in its networks."""
+    among_others = source_of(framework_of(group)).among_others
+    return not is_drawn(deviation) and deviation not in among_others
+
+
 def gate_cases(group: str, declared: Set[str] = frozenset()) -> Iterator[Case]:
     """Yield all enumerated cases of a group that `declared` allows, nearly all in both contexts.
 
@@ -268,7 +274,7 @@ def gate_cases(group: str, declared: Set[str] = frozenset()) -> Iterator[Case]:
     varies = source.varied.get(group, ())
     names = (*source.layer_variations, *source.varied_by)
     for deviation, changes in deviations(group).items():
-        if needs(changes) <= declared:
+        if needs(changes) <= declared and is_alone(group, deviation):
             plain = make_case(group, deviation)
             yield plain
             once = changes.get("inside") or deviation in source.plain_only

@@ -26,10 +26,13 @@ from pytest_amct.cases.plan import (
     NetworkPlan,
     Placed,
     Plan,
+    known_as,
+    target_layers,
 )
 from pytest_amct.cases.requests import needs
 from pytest_amct.cases.writing import write_network
 from pytest_amct.errors import UsageError
+from pytest_amct.graphs.network import Network
 from pytest_amct.ids import NETWORKS, UNLISTED, CaseId, ConditionId, Item, framework_of
 
 _WHOLE = "all"
@@ -139,6 +142,21 @@ class NetworkCase:
 
 
 AnyCase = Case | NetworkCase
+Place = tuple[str, str]
+"""A group and a deviation."""
+
+
+def places(case: AnyCase, built: Built, network: Network) -> dict[str, Place]:
+    """Return the deviation of each target of a case, by the layer's text."""
+    if not isinstance(case, NetworkCase) or case.target is not None:
+        return {str(x): (case.group, case.deviation) for x in target_layers(network, built.targets)}
+    items = dict(zip(built.targets, case.items, strict=True))
+    return {
+        str(layer): (items[name].group, items[name].deviation)
+        for layer in target_layers(network, built.targets)
+        for name in known_as(layer)
+        if name in items
+    }
 
 
 @lru_cache(maxsize=2048)

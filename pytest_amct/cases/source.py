@@ -35,6 +35,8 @@ class CaseSource(Protocol):
     layer_variations: Mapping[str, LayerVariation]
     #: deviations that the gate tests only in the ``plain`` context
     plain_only: frozenset[str]
+    #: deviations that the gate tests only among the layers of its networks, see `together`
+    among_others: frozenset[str]
     #: deviations by group that the gate also tests with each variation of their layer
     varied: Mapping[str, tuple[str, ...]]
     #: variations of whole models with which it also tests them

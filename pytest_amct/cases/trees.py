@@ -127,6 +127,30 @@ class Language:
         assert step is not None  # it was checked
         return step.make(graph, [self._build(rest, graph, operand) for operand in step.operands])
 
+    def ways(self, spec: Spec) -> Iterator[str]:
+        """Yield small trees: each word from constants, and with an input as each of its operands.
+
+        A word that does not make such a tensor is an operand of the first word that takes it.
+        """
+        hosts = {"": spec}
+        for word, maker in self.steps.items():
+            step = maker(spec)
+            for at, operand in enumerate(step.operands if step else ()):
+                hosts.setdefault(".".join([word, *[STORED] * at]), operand)
+        for word, maker in self.steps.items():
+            fitting = ((host, step) for host, wanted in hosts.items() if (step := maker(wanted)))
+            host, step = next(fitting, ("", Step((), lambda graph, inputs: "")))
+            before = [*host.split("."), word] if host else [word]
+            for at in range(len(step.operands) + 1):  # the last: none of them
+                leaf = self._input(step.operands[at]) if at < len(step.operands) else []
+                text = _trimmed([*before, *[STORED] * at, *leaf])
+                with contextlib.suppress(ValueError):  # some values cannot come from an input
+                    self.check(text, spec)
+                    yield text
+
+    def _input(self, operand: Spec) -> list[str]:
+        return [FED] if self.leaves[FED](operand) else [CHANGED, STORED, FED]
+
     def draw(self, choices: Choices, spec: Spec, newest: int) -> str:
         """Return a tree: a path of steps to a leaf, with leaves and small trees aside."""
         path, leaf = choices.of(_LENGTHS), choices.of((STORED, FED, FED, FED, *self.leaves))

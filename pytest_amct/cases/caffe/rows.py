@@ -261,6 +261,9 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     },
 }
 
+AMONG_OTHERS: frozenset[str] = frozenset()
+"""What is seldom wrong: the gate has it among the layers of its networks, and not alone."""
+
 PLAIN_ONLY: frozenset[str] = frozenset(
     """
     0 2-kernel-1 2-no-blobs-flat 2-no-blobs-pool-and-flat 2-no-blobs-product 2-no-blobs-product-v0

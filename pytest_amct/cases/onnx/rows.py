@@ -34,6 +34,9 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     "Add": pools.OF_ADD,
 }
 
+AMONG_OTHERS: frozenset[str] = frozenset()
+"""What is seldom wrong: the gate has it among the layers of its networks, and not alone."""
+
 PLAIN_ONLY = frozenset((*SOURCES_PLAIN, *FLOAT16_PLAIN, "wide-kernel")).union(
     convolutions.CONVOLUTIONS_PLAIN, products.PRODUCTS_PLAIN, pools.POOLS_PLAIN
 )

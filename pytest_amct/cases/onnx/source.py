@@ -25,6 +25,7 @@ class OnnxSource:
     variations = VARIATIONS
     layer_variations = LAYER_VARIATIONS
     plain_only = rows.PLAIN_ONLY
+    among_others = rows.AMONG_OTHERS
     varied = VARIED
     varied_by = VARIED_BY
     has_constants = True

@@ -111,6 +111,9 @@ _FED: Deviations = {
 }
 """Layers whose data comes from elsewhere."""
 
+AMONG_OTHERS: frozenset[str] = frozenset()
+"""What is seldom wrong: the gate has it among the layers of its networks, and not alone."""
+
 PLAIN_ONLY = frozenset(
     {
         *weights.PLAIN_ONLY,

@@ -24,6 +24,7 @@ class TensorFlowSource:
     variations = VARIATIONS
     layer_variations = LAYER_VARIATIONS
     plain_only = rows.PLAIN_ONLY
+    among_others = rows.AMONG_OTHERS
     varied = VARIED
     varied_by = VARIED_BY
     has_constants = True

@@ -34,7 +34,7 @@ from pytest_amct.cases.plan import (
     ModelPlan,
     Plan,
 )
-from pytest_amct.cases.requests import needs
+from pytest_amct.cases.requests import ONCE, needs
 from pytest_amct.cases.source import CaseSource
 from pytest_amct.cases.tensorflow.source import TensorFlowSource
 from pytest_amct.cases.writing import write_case
@@ -277,7 +277,7 @@ def gate_cases(group: str, declared: Set[str] = frozenset()) -> Iterator[Case]:
         if needs(changes) <= declared and is_alone(group, deviation):
             plain = make_case(group, deviation)
             yield plain
-            once = changes.get("inside") or deviation in source.plain_only
+            once = changes.get("inside") or deviation in {*source.plain_only, *ONCE}
             if not once and "chain" in contexts(group, deviation):
                 yield make_case(group, deviation, "chain")
             for name in names if deviation in varies else ():

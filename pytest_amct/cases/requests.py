@@ -1,8 +1,8 @@
 """Requests beyond plain uniform quantization, as changes to a plan.
 
 The change `options` holds the request: ``scheme``, settings of the weight algorithm, or settings
-that name layers (``this`` is the target, ``other`` the control layer) or Ascend IR types. Only
-quantizers that declare these options get such cases.
+that name layers (``this`` is the target, ``other`` the control layer, ``this other`` both) or
+Ascend IR types. Only quantizers that declare these options get such cases.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_amct.cases.plan import Changes, Deviations, Plan
 from pytest_amct.ids import UNLISTED, ConditionId
-from pytest_amct.request_options import RequestOptions
+from pytest_amct.request_options import SCHEMES, RequestOptions
 from pytest_amct.tables.loader import load_spec
 
 Options = Mapping[str, Any]
@@ -60,7 +60,7 @@ def options_of(plan: Plan, named: Mapping[str, str]) -> RequestOptions:
     options = dict(plan.options)
     for setting in ("skip_layers", "tensor_quantize"):
         if setting in options:
-            options[setting] = (named[options[setting]],)
+            options[setting] = tuple(named[name] for name in options[setting].split())
     return RequestOptions(**options)
 
 
@@ -77,9 +77,10 @@ def settings_of(
     the deviations of data-only rows. `other` names two rows of distinct types: cases that skip
     another type use the first row, or the second if the layer is of the first row itself.
     """
-    listed = (r for r in load_spec().rows if (r.table, r.framework) == ("uniform", framework))
+    spec = load_spec()
+    listed = (r for r in spec.rows if (r.table, r.framework) == ("uniform", framework))
     ir = {row.name: row.ir for row in listed}
-    found: Requested = {}
+    found: dict[tuple[str, str], dict[str, Changes]] = {}
     for row in weight_settings:
         for setting in ("channel_wise", "asymmetric"):
             found[f"settings/{framework}/{row}", setting] = {
@@ -87,14 +88,52 @@ def settings_of(
                 "false": {"options": {"settings": {setting: False}}},
             }
     for row in rows:
-        found[f"settings/{framework}/{row}", "skip_layers"] = {
-            name: {"options": {"skip_layers": name}} for name in ("this", "other")
-        }
-        found[f"settings/{framework}/{row}", "skip_layer_types"] = {
+        layers, types = ((f"settings/{framework}/{row}", f"skip_layer{s}") for s in ("s", "_types"))
+        another = ir[other[row == other[0]]]
+        found[layers] = {name: {"options": {"skip_layers": name}} for name in ("this", "other")}
+        found[types] = {
             "this": {"options": {"skip_layer_types": ir[row]}},
-            "other": {"options": {"skip_layer_types": ir[other[row == other[0]]]}},
+            "other": {"options": {"skip_layer_types": another}},
         }
-    for row, layers in tensor_quantize.items():
+        for scheme in (name for name in SCHEMES[1:] if (name, framework, row) in spec.by_type):
+            options = {"skip_layers": "this", "scheme": scheme}
+            found[layers][f"this-{scheme}"] = {"options": options}
+        if row in other:
+            found[layers] |= _several(another)
+            found[types] |= _several_types(ir[row], another)
+    for row, kept in tensor_quantize.items():
         options = {"tensor_quantize": "this"}
-        found[f"settings/{framework}/{row}", "tensor_quantize"] = asking(options, layers)
-    return found
+        found[f"settings/{framework}/{row}", "tensor_quantize"] = dict(asking(options, kept))
+    return {**found}
+
+
+def beside_skipped(closing: Changes, types: Sequence[str]) -> Deviations:
+    """Return a request that skips the layer whose Float16 weight closes the target."""
+    return {"beside-skipped": {**closing, "options": {"skip_layer_types": tuple(types)}}}
+
+
+ONCE = frozenset(
+    f"{name}{end}"
+    for name in ("this", "other")
+    for end in ("-first", "-last", "-and-types", "-and-layer", "-nonuniform", "-weight_only")
+)
+"""Requests that the gate makes only in the ``plain`` context: several names, or another scheme."""
+
+
+def _several(another: Sequence[str]) -> Deviations:
+    """Return requests that skip the target with another layer, or with other types."""
+    both = {"skip_layers": "this", "skip_layer_types": another}
+    return {
+        "this-first": {"options": {"skip_layers": "this other"}},
+        "this-last": {"options": {"skip_layers": "other this"}},
+        "this-and-types": {"options": both},
+    }
+
+
+def _several_types(own: Sequence[str], another: Sequence[str]) -> Deviations:
+    """Return requests that skip the target's type with another one, or with another layer."""
+    return {
+        "this-first": {"options": {"skip_layer_types": (*own, *another)}},
+        "this-last": {"options": {"skip_layer_types": (*another, *own)}},
+        "this-and-layer": {"options": {"skip_layers": "other", "skip_layer_types": own}},
+    }

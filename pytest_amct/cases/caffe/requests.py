@@ -11,6 +11,7 @@ from pytest_amct.cases.plan import Deviations
 from pytest_amct.cases.requests import (
     PLAIN,
     Requested,
+    beside_skipped,
     of_schemes,
     settings_of,
 )
@@ -88,6 +89,9 @@ def _settings() -> Requested:
         found[key] = {**found[key], **others}
         key = f"settings/caffe/{row}", "skip_layers"
         found[key] = {**found[key], **_SIMILAR_NAMES}
+    key = "settings/caffe/Pooling", "skip_layer_types"
+    skipped = beside_skipped(FLOAT16["weight-elsewhere"], _IR["Convolution"])
+    found[key] = {**found[key], **skipped}
     return found
 
 

@@ -51,6 +51,21 @@ def _gemm_weight(g: GraphBuilder) -> None:
     g.output(_to(g, gemm, "float32"), "float32")
 
 
+def _forbidden_weight(g: GraphBuilder) -> None:
+    data = _to(g, g.input("float32", (32, 4)), "float16")
+    bias = g.initializer((32,), "float32")
+    operands = [data, g.initializer((32, 32), "float16"), _to(g, bias, "float16")]
+    made = g.node("Gemm", operands, {"transA": 1})
+    g.output(_to(g, made, "float32"), "float32")
+
+
+def _grouped_weight(g: GraphBuilder) -> None:
+    data = _to(g, g.input("float32", (1, 8, 4, 4)), "float16")
+    kernel = {"kernel_shape": [3, 3], "dilations": [1, 1], "group": 8}
+    made = g.node("Conv", [data, g.initializer((8, 1, 3, 3), "float16")], kernel)
+    g.output(_to(g, made, "float32"), "float32")
+
+
 def _deconvolution_weight(g: GraphBuilder) -> None:
     data = _to(g, g.input("float32", (1, 32, 4, 4)), "float16")
     kernel = {"kernel_shape": [1, 1], "dilations": [1, 1], "group": 1}
@@ -137,6 +152,8 @@ _BRANCHES: Mapping[Branch, Callable[[GraphBuilder], None]] = {
     Branch("weight-transposed", "float16"): _float16_weight("transpose"),
     Branch("gemm-weight", "float16"): _gemm_weight,
     Branch("deconvolution-weight", "float16"): _deconvolution_weight,
+    Branch("forbidden-weight", "float16"): _forbidden_weight,
+    Branch("grouped-weight", "float16"): _grouped_weight,
     Branch("sized-input", "float16"): _sized,
     Branch("captured-input", "float16"): _captured,
     Branch("unread-input", "float16"): _unread,

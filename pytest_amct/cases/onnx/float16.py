@@ -26,6 +26,8 @@ FLOAT16: Deviations = {
     **FLOAT16_NEITHER,
     "gemm-weight-elsewhere": elsewhere("float16", "gemm-weight"),
     "deconvolution-weight-elsewhere": elsewhere("float16", "deconvolution-weight"),
+    "forbidden-weight-elsewhere": elsewhere("float16", "forbidden-weight"),
+    "grouped-weight-elsewhere": elsewhere("float16", "grouped-weight"),
     "weight-before": {**elsewhere("float16", "weight"), "switches": ("reversed",)},
     "conv-weight-before": {**elsewhere("float16", "conv-weight"), "switches": ("reversed",)},
     "input-before": {**elsewhere("float16", "input"), "switches": ("reversed",)},
@@ -50,6 +52,8 @@ FLOAT16_PLAIN = frozenset(
         "captured-input-elsewhere",
         "input-scoped",
         "deconvolution-weight-elsewhere",
+        "forbidden-weight-elsewhere",
+        "grouped-weight-elsewhere",
         "sized-input-elsewhere",
     )
 )

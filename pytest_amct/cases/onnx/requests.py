@@ -16,6 +16,7 @@ from pytest_amct.cases.requests import (
     WEIGHT_SETTINGS,
     Requested,
     asking,
+    beside_skipped,
     of_schemes,
     settings_of,
 )
@@ -113,6 +114,8 @@ def _settings() -> Requested:
             "this-scoped": {"options": {"skip_layers": "this"}, "form": "scoped"},
             "other-scoped": {"options": {"skip_layers": "other"}, "form": "scoped"},
         }
+    key = "settings/onnx/AveragePool", "skip_layer_types"
+    found[key] = {**found[key], **beside_skipped(FLOAT16["conv-weight-elsewhere"], ir["Conv"])}
     for row, names in (("Gemm", ("wide", "trans_b", "bias")), ("MatMul", ("wide",))):
         for setting in WEIGHT_SETTINGS:
             key = f"settings/onnx/{row}", setting

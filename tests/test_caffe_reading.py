@@ -270,6 +270,14 @@ def test_a_float16_weight_closes_pooling_and_eltwise(
         assert {r.condition for r in found[name].broken} <= {f"float16/caffe/{row}"}
 
 
+def test_blobs_without_a_name_are_those_of_the_layer_without_one() -> None:
+    """Caffe compares names, and the empty name is one."""
+    model = stored(("", [(4, 3, 3, 3), (4,)]), float16=(0,))
+    unnamed = SEVERAL.replace('name: "conv"', 'name: ""')
+    assert verdict(unnamed, model, "max") == "forbidden Pooling"
+    assert verdict(SEVERAL, model, "max") == "quantizable"
+
+
 def test_float16_in_blobs_of_a_type_without_a_row_leaves_the_rule_open() -> None:
     text = SEVERAL + layer("Scale", "", "scale")
     model = stored(("scale", [(3,)]), float16=(0,))

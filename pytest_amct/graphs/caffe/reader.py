@@ -227,7 +227,7 @@ def _assigned(
     """
     named: dict[str, list[int]] = {}
     for i, raw in enumerate(layers):
-        if raw.name in stored and raw.name and raw.type not in SOURCES:
+        if raw.name in stored and raw.type not in SOURCES:
             named.setdefault(raw.name, []).append(i)
     found: list[Sequence[Message] | None] = [None] * len(layers)
     for name, group in named.items():

@@ -12,12 +12,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from pytest_amct import __version__
 from pytest_amct.cases import catalog
+from pytest_amct.cases.networks import AnyCase
+from pytest_amct.cases.together import gate_networks
 from pytest_amct.commands import audit, compare, explain, merge, report
 from pytest_amct.commands.output import print_whole
 from pytest_amct.errors import AmctError, UsageError
@@ -163,13 +166,14 @@ def export(
 def _requests(
     frameworks: Sequence[str], declared: frozenset[str], scratch: Path
 ) -> Iterator[Request]:
-    for group in catalog.groups(declared, frameworks):
-        for case in catalog.gate_cases(group, declared):
-            built = case.build()
-            home = scratch / "request"
-            home.mkdir(exist_ok=True)
-            yield make_request(built.native, built.native.network(), home, built.options)
-            shutil.rmtree(home)
+    groups = catalog.groups(declared, frameworks)
+    cases: Iterator[AnyCase] = (c for group in groups for c in catalog.gate_cases(group, declared))
+    for case in chain(cases, *map(gate_networks, frameworks)):
+        built = case.build()
+        home = scratch / "request"
+        home.mkdir(exist_ok=True)
+        yield make_request(built.native, built.native.network(), home, built.options)
+        shutil.rmtree(home)
 
 
 def _judge(given: argparse.Namespace) -> int:

@@ -190,6 +190,23 @@ def test_a_setting_that_no_test_asserts_was_not_checked(tmp_path: Path) -> None:
     assert judge_by(per_channel, GEMM, tmp_path) == judge_by(per_channel, GEMM[::-1], tmp_path)
 
 
+def test_treatments_are_asserted_where_a_request_names_the_layer(tmp_path: Path) -> None:
+    """A quantizer that quantizes sums only if asked, and then with weights as well."""
+
+    class Asked:
+        frameworks, settings = ("caffe",), ("tensor_quantize",)
+
+        def quantize(self, model: Any, request: Any) -> dict[str, Decision]:
+            return dict.fromkeys(request.tensor_quantize, Decision((0, 1), True))
+
+    given = Settings("own", max_examples=0, scratch=tmp_path, frameworks=("caffe",))
+    asked = Asked()
+    runner = Runner(FunctionQuantizer("own", asked.quantize, asked), SPEC, given)
+    result = runner.check("settings/caffe/Eltwise/tensor_quantize")
+    assert "uniform/caffe/Eltwise/weights" in {f.condition for f in result.findings}
+    assert result.failure is not None
+
+
 def test_waived_findings_have_a_mark_of_their_own(tmp_path: Path) -> None:
     def always(model: Any, request: Any) -> Any:
         return {n.name: True for n in model.graph.node if n.op_type in ("Gemm", "Mul")}

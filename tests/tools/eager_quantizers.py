@@ -24,7 +24,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from mistakes import Changeable, Mistake
 
 from pytest_amct.cases import catalog
-from pytest_amct.cases.plan import Case, target_layers
+from pytest_amct.cases.networks import AnyCase
+from pytest_amct.cases.plan import target_layers
+from pytest_amct.cases.together import gate_networks
 from pytest_amct.decisions.decision import Decision, Outcome
 from pytest_amct.frameworks import BLOBS_FILE
 from pytest_amct.graphs.network import Network
@@ -130,7 +132,12 @@ def gate_models(framework: str) -> list[Shown]:
     return [looked_at(framework, shown) for shown in found]
 
 
-def _of_case(case: Case) -> Shown:
+def network_models(framework: str) -> list[Shown]:
+    """Return the networks of the gate, read and decided."""
+    return [looked_at(framework, _of_case(case)) for case in gate_networks(framework)]
+
+
+def _of_case(case: AnyCase) -> Shown:
     built = case.build()
     network = built.native.network()
     layers = [network.layers.index(layer) for layer in target_layers(network, built.targets)]

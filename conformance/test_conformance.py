@@ -69,15 +69,15 @@ def test_networks(explorer: Explorer, report: Report, framework: str) -> None:
     report(explorer.everywhere(lambda mine: mine.check_networks(framework), group))
 
 
+def test_condition(runner: Runner, report: Report, condition: str) -> None:
+    """No layer that the condition forbids is quantized, and no expected layer is float."""
+    report(runner.everywhere(lambda mine: mine.check(condition), condition))
+
+
 def test_together(runner: Runner, report: Report, framework: str) -> None:
     """`test_networks` on the layers of the gate, side by side in a few networks."""
     group = str(ConditionId(NETWORKS, framework))
     report(runner.everywhere(lambda mine: check_networks(mine, framework), group))
-
-
-def test_condition(runner: Runner, report: Report, condition: str) -> None:
-    """No layer that the condition forbids is quantized, and no expected layer is float."""
-    report(runner.everywhere(lambda mine: mine.check(condition), condition))
 
 
 def test_model(runner: Runner, report: Report, request: pytest.FixtureRequest, model: str) -> None:

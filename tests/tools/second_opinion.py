@@ -440,7 +440,8 @@ class Reader:
         function, standard = self.functions.get(key_of(node)), domain_of(node.domain) == ""
         if function is not None and not (standard and onnx.defs.has(op)):
             return self.call(function, node, layer.inputs, depth)
-        if function is not None or not standard:
+        known = onnx.defs.has(op, domain=domain_of(node.domain))  # ai.onnx.ml is a known domain
+        if function is not None or not (standard or known):
             return [Value(unsure)] * count
         if op == "Constant":
             return [constant(node, key)]

@@ -25,7 +25,7 @@ from pytest_amct.graphs.onnx.ops import DTYPES
 NUMBERS = {name: number for number, name in DTYPES.items()}
 """Values of ``TensorProto.DataType`` by element type."""
 
-Shape = Sequence[int | str]
+Shape = Sequence[int | str | None]
 
 
 class GraphBuilder:
@@ -138,7 +138,10 @@ def _attribute(name: str, value: Any) -> AttributeProto:
 
 
 def value_info(name: str, dtype: str, shape: Shape | None) -> ValueInfoProto:
-    """Return a typed name. ``None`` declares no shape; a string is a symbolic dimension."""
+    """Return a typed name. ``None`` declares no shape; a string is a symbolic dimension.
+
+    A dimension that is ``None`` is symbolic, and has no name.
+    """
     return helper.make_tensor_value_info(name, NUMBERS[dtype], shape)
 
 

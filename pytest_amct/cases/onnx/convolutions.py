@@ -22,6 +22,7 @@ from pytest_amct.cases.onnx.forms import (
     TWINS,
     UNRANKED,
     WEIGHT_TWINS,
+    merged,
     within,
 )
 from pytest_amct.cases.onnx.weights import (
@@ -74,6 +75,7 @@ def _unranked(rank: int, source: str, **given: Any) -> Changes:
     return {**_RANKS[rank], **UNRANKED, "source": source, "attributes": attributes}
 
 
+_CONSTANT_DATA: Changes = {"form": "constant-first", "data": (32, 32, 2, 2)}
 _DEEP = _rank5(dilations=[2, 1, 1])
 
 CONV = Plan("Conv", _2D, attributes=_CONV, weight=(32, 32, 2, 2))
@@ -133,6 +135,11 @@ OF_CONV: Mapping[str, Deviations] = {
         },
         "d2-h1-w1-scoped": {**_DEEP, "form": "scoped"},
         **within("d2-h1-w1", _DEEP, *PLACES, *BY_NAME),
+        "d2-h1-w1-depthwise": {
+            **_rank5(dilations=[2, 1, 1], group=32),
+            "weight": (32, 1, 2, 2, 2),
+        },
+        **merged("d2-h1-w1", _DEEP, "behind-pad", "normalized", "read-twice"),
     },
     "weight_source": {
         **WEIGHT_SOURCES,
@@ -157,6 +164,9 @@ OF_CONV: Mapping[str, Deviations] = {
         **CHANGING,
         **within("input", {"source": "input"}, "else", "loop-carried", "scan"),
         **within("input", {"source": "input"}, "function-in-function"),
+        **within("input", {"source": "input"}, "scan-carried", "if-in-if"),
+        "constant-data": _CONSTANT_DATA,
+        **merged("input", {"source": "input"}, "behind-pad", "normalized", "read-twice"),
     },
     "data_rank": {
         "4": {},
@@ -208,6 +218,12 @@ OF_CONV_TRANSPOSE: Mapping[str, Deviations] = {
         "h1-w2-overridable": {"source": "overridable", "attributes": {"dilations": [1, 2]}},
         "h1-w2-scoped": {"form": "scoped", "attributes": {"dilations": [1, 2]}},
         **within("h1-w2", attributes(dilations=[1, 2]), "if", "scan", "function-by-name"),
+        "h1-w2-output_shape": attributes(dilations=[1, 2], pads=None, output_shape=[5, 6]),
+        "h1-w2-depthwise": {
+            "weight": (32, 1, 2, 2),
+            "attributes": {"dilations": [1, 2], "group": 32},
+        },
+        **merged("h1-w2", attributes(dilations=[1, 2]), "behind-pad", "normalized", "read-twice"),
     },
     "weight_rank": {
         "4": {},
@@ -255,6 +271,8 @@ OF_CONV_TRANSPOSE: Mapping[str, Deviations] = {
         **some(CHANGING, *SOME_CHANGING),
         **AT,
         **within("input", {"source": "input"}, "if", "loop", "function"),
+        "constant-data": _CONSTANT_DATA,
+        **merged("input", {"source": "input"}, "normalized", "read-twice"),
     },
     "data_rank_4": {
         "4": {},
@@ -265,6 +283,18 @@ OF_CONV_TRANSPOSE: Mapping[str, Deviations] = {
     "weight_node": NODE_SOURCES,
 }
 
+CONVOLUTIONS_AMONG = frozenset(
+    (
+        *("d2-h1-w1-depthwise", "h1-w2-output_shape", "h1-w2-depthwise", "constant-data"),
+        *("input-in-scan-carried", "input-in-if-in-if"),
+        *(
+            f"{name}-{place}"
+            for name in ("d2-h1-w1", "h1-w2", "input")
+            for place in ("behind-pad", "normalized", "read-twice")
+        ),
+    )
+)
+"""Those that the gate tests only among other layers."""
 CONVOLUTIONS_PLAIN = frozenset(
     f"{start}-{end}"
     for start in ("d2-h1-w1", "h1-w2", "3", "5")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pytest_amct.cases.deviations import DTYPES, SYMBOLIC
 from pytest_amct.cases.plan import Changes, Deviations
 
@@ -29,6 +31,20 @@ FORMS: Deviations = {
 }
 BEHIND: Deviations = {"behind-sin": {"form": "behind-sin"}}
 """An operator that no quantizer touches comes before the layer, also behind a quantizable one."""
+
+_MERGED: Mapping[str, Changes] = {
+    "behind-transpose": {"form": "behind-transpose"},
+    "behind-flatten": {"form": "behind-flatten"},
+    "behind-pad": {"form": "behind-pad"},
+    "normalized": {"around": ("normalized",)},
+    "read-twice": {"around": ("read-twice",)},
+}
+
+
+def merged(name: str, changes: Changes, *places: str) -> Deviations:
+    """Return a deviation next to each of these operators, which tools may merge with the layer."""
+    return {f"{name}-{place}": {**changes, **_MERGED[place]} for place in places}
+
 
 UNRANKED: Changes = {"form": "unranked", "around": ("alone",)}
 """Nothing tells the rank of the data: it is a tensor of a sequence of tensors of several ranks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from pytest_amct.cases.onnx import computing, steps
+from pytest_amct.cases.onnx import computing, seldom, steps
 from pytest_amct.cases.onnx.moving import MOVING
 from pytest_amct.cases.onnx.nested import NESTED
 from pytest_amct.cases.onnx.typed import TYPED
@@ -14,6 +14,7 @@ from pytest_amct.cases.trees import Language
 @lru_cache(1)
 def language() -> Language:
     """Return the words that the installed onnx allows."""
-    since = {**computing.SINCE, **steps.since()}
-    words = {**MOVING, **computing.COMPUTING, **TYPED, **NESTED, **steps.keeping()}
+    since = {**computing.SINCE, **seldom.SINCE, **steps.since()}
+    words = {**MOVING, **computing.COMPUTING, **TYPED, **NESTED, **seldom.SELDOM}
+    words |= steps.keeping()
     return Language(steps.LEAVES, words, since)

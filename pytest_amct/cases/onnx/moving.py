@@ -210,6 +210,7 @@ MOVING: Mapping[str, Maker] = {
     "Flatten": _flatten,
     "Concat": _concat(2),
     "Concat-3": _concat(3),
+    "Concat-10": _concat(10),
     "Split": _split(0),
     "Split-1": _split(1),
     "Slice": _slice,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from onnx import TypeProto, helper
+from onnx import NodeProto, TypeProto, helper
 
 from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder
 from pytest_amct.cases.onnx.steps import exact, moves, node
@@ -137,6 +137,86 @@ def _called(inner: str, count: int) -> Maker:
     return maker
 
 
+def _function(
+    g: GraphBuilder, name: str, inputs: Sequence[str], nodes: Sequence[NodeProto], **given: Any
+) -> None:
+    """Add a function whose result is ``y``; a second one is ``z``."""
+    domain, overload = given.get("domain", FUNCTIONS), given.get("overload", "")
+    outputs = ["y", "z"] if any("z" in node.output for node in nodes) else ["y"]
+    imports = [helper.make_opsetid("", g.opset)]
+    g.functions[domain, f"{name}:{overload}"] = helper.make_function(
+        domain, name, inputs, outputs, nodes, imports, overload=overload
+    )
+
+
+def _neg(given: str, result: str, name: str = "f0") -> NodeProto:
+    return helper.make_node("Neg", [given], [result], name=name)
+
+
+def _pair(make: Callable[[GraphBuilder, list[str]], str], count: int = 2) -> Maker:
+    """Return a maker of floats from floats of the same shape."""
+    return lambda s: Step((s,) * count, make) if is_float(s) else None
+
+
+def _call_twice(g: GraphBuilder, x: list[str]) -> str:
+    """Call one function with each of two tensors."""
+    _function(g, "Turn", ["x0"], [_neg("x0", "y")])
+    return g.node("Max", [g.node("Turn", [data], domain=FUNCTIONS) for data in x])
+
+
+def _call_ports(left_out: bool) -> Callable[[GraphBuilder, list[str]], str]:
+    """Call a function with two results.
+
+    If the first is left out, return the second, else return both.
+    """
+
+    def make(g: GraphBuilder, x: list[str]) -> str:
+        _function(g, "Both", ["x0", "x1"], [_neg("x0", "y"), _neg("x1", "z", "f1")])
+        g.node("Both", x, domain=FUNCTIONS, outputs=2)
+        first, second = g.graph.node[-1].output
+        if not left_out:
+            return g.node("Max", [first, second])
+        g.graph.node[-1].output[0] = ""
+        return str(second)
+
+    return make
+
+
+def _call_gap(g: GraphBuilder, x: list[str]) -> str:
+    """Call a function without its second parameter, which it does not need."""
+    most = helper.make_node("Max", ["x0", "x2"], ["y"], name="f0")
+    _function(g, "Gap", ["x0", "x1", "x2"], [most])
+    return g.node("Gap", [x[0], "", x[1]], domain=FUNCTIONS)
+
+
+def _call_overload(g: GraphBuilder, x: list[str]) -> str:
+    """Call two functions with the same name, which differ in the overload."""
+    _function(g, "Pick", ["x0", "x1"], [_neg("x0", "y")], overload="first")
+    _function(g, "Pick", ["x0", "x1"], [_neg("x1", "y")], overload="second")
+    picked = []
+    for given, overload in ((x, "second"), (x[:1] * 2, "first")):
+        picked.append(g.node("Pick", given, domain=FUNCTIONS))
+        g.graph.node[-1].overload = overload
+    return g.node("Max", picked)
+
+
+def _call_domain(g: GraphBuilder, x: list[str]) -> str:
+    """Call two functions with the same name in two domains."""
+    other = f"{FUNCTIONS}.other"
+    _function(g, "Take", ["x0", "x1"], [_neg("x0", "y")], domain=other)
+    _function(g, "Take", ["x0", "x1"], [_neg("x1", "y")])
+    taken = [g.node("Take", pair, domain=of) for pair, of in ((x, FUNCTIONS), (x[:1] * 2, other))]
+    return g.node("Max", taken)
+
+
+def _call_namesake(g: GraphBuilder, x: list[str]) -> str:
+    """Call a function whose parameter has the name of a stored constant of the graph."""
+    stored = g.values("float32", [0.5], ())
+    name = f"Named{len(g.functions)}"
+    _function(g, name, [stored], [_neg(stored, "y")])
+    return g.node(name, x, domain=FUNCTIONS)
+
+
 def _dropout(s: Spec) -> Step | None:
     fits = is_float(s)
     return Step((s, exact([0.5], (), "float32")), node("Dropout", outputs=2)) if fits else None
@@ -175,6 +255,13 @@ NESTED: Mapping[str, Maker] = {
     "call": _called("Identity", 1),
     "call-Neg": _called("Neg", 1),
     "call-Max": _called("Max", 2),
+    "call-twice": _pair(_call_twice),
+    "call-second": _pair(_call_ports(False)),
+    "call-second-alone": _pair(_call_ports(True)),
+    "call-gap": _pair(_call_gap),
+    "call-overload": _pair(_call_overload),
+    "call-domain": _pair(_call_domain),
+    "call-namesake": _pair(_call_namesake, 1),
     "Dropout": _dropout,
     "Dropout-mode": _dropout_mode(),
     "Dropout-mode-seed": _dropout_mode(seed=7),

@@ -28,8 +28,9 @@ def inside_graph(
     """
     if plan.inside in ("loop", "loop-carried"):
         return _in_loop(g, plan, layer, inputs[1] if plan.inside == "loop-carried" else "")
-    if plan.inside == "scan":
-        return _in_scan(g, plan, inputs[0], layer)
+    if plan.inside in ("scan", "scan-carried"):
+        carried = inputs[1] if plan.inside == "scan-carried" else ""
+        return _in_scan(g, plan, inputs[0], layer, carried)
 
     def own(branch: GraphBuilder) -> str:
         return layer(branch, "")
@@ -83,15 +84,24 @@ def _in_loop(g: GraphBuilder, plan: Plan, layer: AddLayer, weight: str) -> tuple
     return _first(g, str(g.graph.node[-1].output[-1])), target
 
 
-def _in_scan(g: GraphBuilder, plan: Plan, data: str, layer: AddLayer) -> tuple[str, str]:
-    """Add a Scan over one slice, which the layer's result does not depend on."""
+def _in_scan(
+    g: GraphBuilder, plan: Plan, data: str, layer: AddLayer, weight: str
+) -> tuple[str, str]:
+    """Add a Scan over one slice, which the layer's result does not depend on.
+
+    `weight` is the state of the scan.
+    """
     body = g.nested()
+    carried = body.input(plan.dtype, plan.weight or ()) if weight else ""
+    if weight:
+        body.output(body.node("Identity", [carried]), plan.dtype)
     body.output(body.node("Identity", [body.input(plan.dtype, plan.data)]), plan.dtype)
-    target = layer(body, "")
+    target = layer(body, carried)
     body.output(target, plan.dtype)
     slices = g.node("Unsqueeze", [data, g.values("int64", [0])])
-    g.node("Scan", [slices], {"body": body.graph, "num_scan_inputs": 1}, outputs=2)
-    last = g.graph.node[-1].output[1]
+    given = [weight, slices] if weight else [slices]
+    g.node("Scan", given, {"body": body.graph, "num_scan_inputs": 1}, outputs=len(given) + 1)
+    last = g.graph.node[-1].output[-1]
     return _first(g, str(last)), target
 
 

@@ -19,6 +19,7 @@ from pytest_amct.cases.onnx.forms import (
     READ_TWICE,
     TWINS,
     WEIGHT_TWINS,
+    merged,
     within,
 )
 from pytest_amct.cases.onnx.weights import (
@@ -99,6 +100,17 @@ OF_GEMM: Mapping[str, Deviations] = {
         "1-input": {**_TURNED, "source": "input"},
         "1-scoped": {**_TURNED, "form": "scoped"},
         **within("1", _TURNED, *PLACES, *BY_NAME),
+        "1-column": {"data": (32, 1), "attributes": {"transA": 1}},
+        "1-row": {"data": (1, 32), "weight": (1, 32), "attributes": {"transA": 1}},
+        "2-to-the-32": {"data": (32, 32), "attributes": {"transA": 1 << 32}},
+        "1-beta-0": {**_TURNED, "bias": "initializer", "attributes": {"transA": 1, "beta": 0.0}},
+        "1-reversed": {
+            **_TURNED,
+            "form": "attributes-reversed",
+            "bias": "initializer",
+            "attributes": {"transA": 1, "alpha": 1.0, "beta": 1.0},
+        },
+        **merged("1", _TURNED, "behind-transpose", "behind-flatten", "read-twice"),
     },
     "weight_source": {
         **WEIGHT_SOURCES,
@@ -117,6 +129,8 @@ OF_GEMM: Mapping[str, Deviations] = {
         **some(CHANGING, *SOME_CHANGING),
         **THROUGH,
         **within("input", {"source": "input"}, "if", "loop-carried", "function"),
+        **within("input", {"source": "input"}, "scan-carried", "if-in-if"),
+        **merged("input", {"source": "input"}, "behind-flatten", "read-twice"),
     },
     "alpha_1": {
         "absent": {},
@@ -188,6 +202,13 @@ OF_MATMUL: Mapping[str, Deviations] = {
         **some(CHANGING, "bernoulli", "dropout-fed", "input-call", "input-product"),
         **within("rank-3", {"weight": (1, 32, 32)}, "if", "loop", "function"),
         **within("input", {"source": "input"}, "else", "scan", "function-in-function"),
+        **within("input", {"source": "input"}, "scan-carried", "if-in-if"),
+        **merged("input", {"source": "input"}, "read-twice"),
+        "rank-3-constant-sparse": {"weight": (1, 32, 32), "source": "constant-sparse"},
+        "rank-3-unsqueezed": {"weight": (1, 32, 32), "source": "Unsqueeze-first"},
+        "rank-3-reshaped-up": {"weight": (1, 32, 32), "source": "Reshape-up"},
+        "rank-3-cast": {"weight": (1, 32, 32), "source": "Unsqueeze-first.Cast"},
+        "rank-1-constant-floats": {"weight": (32,), "source": "constant-floats"},
     },
     "constant_rank": _CONSTANT_FACTORS,
     "constant_rank_2_or_3": _CONSTANT_FACTORS,
@@ -205,6 +226,15 @@ TRANS_A_PLAIN = frozenset(
     ("3", "256", "1-bias", "1-moved", "1-call", "1-overridable", "1-input", "1-scoped")
 )
 """Transposed data that the gate tests only in the ``plain`` context, in the cases of table 1."""
+PRODUCTS_AMONG = frozenset(
+    (
+        *("1-column", "1-row", "2-to-the-32", "1-beta-0", "1-reversed", "1-behind-transpose"),
+        *("1-behind-flatten", "1-read-twice", "input-behind-flatten", "input-read-twice"),
+        *("input-in-scan-carried", "input-in-if-in-if", "rank-3-constant-sparse"),
+        *("rank-3-unsqueezed", "rank-3-reshaped-up", "rank-3-cast", "rank-1-constant-floats"),
+    )
+)
+"""Those that the gate tests only among other layers."""
 PRODUCTS_PLAIN = TRANS_A_PLAIN | frozenset(
     f"{start}-{end}"
     for start in ("rank-1", "rank-3", "constant-first")

@@ -87,7 +87,7 @@ def _like(type_: str, **seed: float) -> Maker:
     return maker
 
 
-def _size(*of: int | str) -> Maker:
+def _size(*of: int | str | None) -> Maker:
     """Return the size of a fed tensor."""
 
     def maker(s: Spec) -> Step | None:
@@ -107,13 +107,27 @@ def _shape_of(s: Spec) -> Step | None:
     return Step((Spec((2,) * s.shape[0], "float32"),), node("Shape")) if fits else None
 
 
-def _entry(*of: int | str, start: int) -> Maker:
+def _entry(*of: int | str | None, start: int) -> Maker:
     """Return one entry of a fed tensor's shape."""
 
     def make(g: GraphBuilder, x: list[str]) -> str:
         data = g.input("float32", of)
         found = g.node("Shape", [data], {"start": start, "end": start + 1})
         return g.node("Squeeze", [found])
+
+    def maker(s: Spec) -> Step | None:
+        fits = s.values is None and s.dtype == "int64" and not s.shape
+        return Step((), make) if fits else None
+
+    return maker
+
+
+def _of_computed(type_: str) -> Maker:
+    """Return the shape of a tensor that is computed from a fed one, in one number."""
+
+    def make(g: GraphBuilder, x: list[str]) -> str:
+        found = g.node(type_, [g.node("Sin", [g.input("float32", (1, "h", 4))])])
+        return found if type_ == "Size" else g.node("ReduceMax", [found], {"keepdims": 0})
 
     def maker(s: Spec) -> Step | None:
         fits = s.values is None and s.dtype == "int64" and not s.shape
@@ -187,10 +201,16 @@ TYPED: Mapping[str, Maker] = {
     "Size": _size_of,
     "Size-symbolic": _size("n", 4),
     "Size-static": _size(2, 4),
+    "Size-middle": _size(1, "h", 4),
+    "Size-open": _size(None, 4),
+    "Size-computed": _of_computed("Size"),
     "Shape": _shape_of,
     "Shape-symbolic": _entry("n", 4, start=0),
     "Shape-fixed": _entry("n", 4, start=1),
     "Shape-static": _entry(2, 4, start=0),
+    "Shape-middle": _entry(1, "h", 4, start=1),
+    "Shape-open": _entry(None, 4, start=0),
+    "Shape-computed": _of_computed("Shape"),
     "ArgMax": _arg("ArgMax"),
     "ArgMin": _arg("ArgMin"),
     "plus-nothing": _plus_nothing,

@@ -13,6 +13,7 @@ from pytest_amct.cases.naming import converted, style_of
 from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder, make_model
 from pytest_amct.cases.onnx.extras import add_branch
 from pytest_amct.cases.onnx.places import BLOCKS, block_functions, inside_graph
+from pytest_amct.cases.onnx.seldom import ML
 from pytest_amct.cases.onnx.sources import build_source
 from pytest_amct.cases.onnx.special import named_constant, named_parameter, namesake
 from pytest_amct.cases.onnx.twins import TWINS, twin_inputs
@@ -66,8 +67,7 @@ class Writer:
     def layer(self, plan: Plan, data: str, second: Callable[[], str], name: str = "") -> Made:
         g, key = self.g, (plan.weight, plan.source, plan.dtype)
         shared = self.weights.get(key, "") if self.model.shared else ""
-        if plan.form == "behind-sin":
-            data = g.node("Sin", [data])
+        data = _moved_before(g, plan.form, data, len(plan.data))
         if plan.form in ("unranked", "weight-given"):
             data = _unranked(g, data)
         if plan.form in TWINS:
@@ -157,6 +157,11 @@ class Writer:
         g = self.g
         if "bias-add" in plan.around:
             result = g.node("Add", [result, g.initializer((32,), plan.dtype)])
+        if "normalized" in plan.around:
+            scales = [g.values(plan.dtype, [value] * 32) for value in (0.5, 0.1, 0.2, 0.5)]
+            result = g.node("BatchNormalization", [result, *scales])
+        if "read-twice" in plan.around:
+            result = g.node("Mul", [result, g.node("Sigmoid", [result])])
         return g.node("Relu", [result]) if "relu" in plan.around else result
 
     def give(self, plan: Plan, result: str) -> None:
@@ -278,6 +283,19 @@ def neutral(g: GraphBuilder, dtype: str, data: str, first: bool) -> str:
     return g.node("Sin" if first else "Cos", [data])
 
 
+def _moved_before(g: GraphBuilder, form: str, data: str, rank: int) -> str:
+    """Add what a form has before the layer: operators that keep the shape of the data."""
+    if form == "behind-sin":
+        return g.node("Sin", [data])
+    if form == "behind-transpose":
+        return g.node("Transpose", [g.node("Transpose", [data])])
+    if form == "behind-flatten":
+        return g.node("Flatten", [data])
+    if form == "behind-pad":
+        return g.node("Pad", [data, g.values("int64", [0] * (2 * rank))])
+    return data
+
+
 def _unranked(g: GraphBuilder, data: str) -> str:
     """Add operators that return the data itself, and of which no rank can be inferred."""
     several = g.node("SequenceConstruct", [data, g.node("Flatten", [data])])
@@ -325,7 +343,10 @@ def layer_inputs(
 
 def target_layer(g: GraphBuilder, plan: Plan, inputs: list[str]) -> str:
     """Add the target layer, and return the name of its first output."""
-    first = g.node(plan.type, inputs, plan.attributes, plan.domain, plan.outputs)
+    attributes = plan.attributes
+    if plan.form == "attributes-reversed":
+        attributes = {name: attributes[name] for name in [*attributes][::-1]}
+    first = g.node(plan.type, inputs, attributes, plan.domain, plan.outputs)
     if plan.outputs > 1:
         g.output(g.graph.node[-1].output[1], "int64")
     return first
@@ -336,6 +357,7 @@ def domains_of(plan: Plan) -> list[str]:
     found = [plan.domain] if plan.domain else []
     words = f"{plan.source}.{plan.bias}".split(".")
     found += ["com.microsoft"] if {"foreign", "input-foreign"} & {*words} else []
+    found += ["ai.onnx.ml"] if ML in words else []
     return [*found, BLOCKS] if plan.inside.startswith("function") else found
 
 

@@ -54,7 +54,7 @@ def target_of(id_: str) -> Any:
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_drawn_case_is_rebuilt_from_its_id(framework: str) -> None:
     cases = drawn(framework, 60)
-    assert sum(base_of(case.deviation) != case.deviation for case in cases) > 40
+    assert sum(base_of(case.deviation) != case.deviation for case in cases) > 35
     for case in cases:
         assert parse_case(case.id) == case
         assert parse_case(case.id).build() == case.build()
@@ -139,17 +139,12 @@ def _fits(text: str, spec: Spec) -> bool:
 
 LEFT_OUT = set(
     """
-    AffineGrid Attention BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BlackmanWindow
-    CausalConvWithState Col2Im ConvInteger DFT DeformConv Det DynamicQuantizeLinear GRU GridSample
-    HammingWindow HannWindow ImageDecoder LSTM LinearAttention MatMulInteger MaxRoiPool MaxUnpool
-    MeanVarianceNormalization MelWeightMatrix Multinomial NegativeLogLikelihoodLoss
-    NonMaxSuppression NonZero OptionalHasElement QLinearConv QLinearMatMul RNN RegexFullMatch
-    RoiAlign RotaryEmbedding STFT SequenceLength SoftmaxCrossEntropyLoss StringConcat
-    StringNormalizer StringSplit TensorScatter TfIdfVectorizer Unique
+    BitCast CausalConvWithState ImageDecoder LinearAttention MeanVarianceNormalization Multinomial
+    OptionalHasElement RegexFullMatch SequenceLength StringConcat StringNormalizer StringSplit
+    TfIdfVectorizer
     """.split()
 )
-"""Operators without a word: they need strings, complex numbers or other shapes than weights have,
-or their results have no certain size."""
+"""Operators without a word: they need strings or other shapes than weights have, or are new."""
 
 
 def test_onnx_operators_have_words() -> None:

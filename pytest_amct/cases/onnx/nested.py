@@ -140,9 +140,9 @@ def _called(inner: str, count: int) -> Maker:
 def _function(
     g: GraphBuilder, name: str, inputs: Sequence[str], nodes: Sequence[NodeProto], **given: Any
 ) -> None:
-    """Add a function whose result is ``y``; a second one is ``z``."""
+    """Add a function whose result is ``y``; a second one is ``v``."""
     domain, overload = given.get("domain", FUNCTIONS), given.get("overload", "")
-    outputs = ["y", "z"] if any("z" in node.output for node in nodes) else ["y"]
+    outputs = ["y", "v"] if any("v" in node.output for node in nodes) else ["y"]
     imports = [helper.make_opsetid("", g.opset)]
     g.functions[domain, f"{name}:{overload}"] = helper.make_function(
         domain, name, inputs, outputs, nodes, imports, overload=overload
@@ -171,7 +171,7 @@ def _call_ports(left_out: bool) -> Callable[[GraphBuilder, list[str]], str]:
     """
 
     def make(g: GraphBuilder, x: list[str]) -> str:
-        _function(g, "Both", ["x0", "x1"], [_neg("x0", "y"), _neg("x1", "z", "f1")])
+        _function(g, "Both", ["x0", "x1"], [_neg("x0", "y"), _neg("x1", "v", "f1")])
         g.node("Both", x, domain=FUNCTIONS, outputs=2)
         first, second = g.graph.node[-1].output
         if not left_out:

@@ -95,7 +95,8 @@ def _in_scan(
     carried = body.input(plan.dtype, plan.weight or ()) if weight else ""
     if weight:
         body.output(body.node("Identity", [carried]), plan.dtype)
-    body.output(body.node("Identity", [body.input(plan.dtype, plan.data)]), plan.dtype)
+    dims = ("n", *plan.data[1:]) if plan.symbolic_batch else plan.data
+    body.output(body.node("Identity", [body.input(plan.dtype, dims)]), plan.dtype)
     target = layer(body, carried)
     body.output(target, plan.dtype)
     slices = g.node("Unsqueeze", [data, g.values("int64", [0])])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from pytest_amct.cases.onnx.own import IMAGE, OWN
 from pytest_amct.cases.onnx.rows import DEFAULTS
 from pytest_amct.cases.plan import Plan
 
@@ -40,9 +41,21 @@ UNLISTED: Mapping[str, Plan] = {
         "LayerNormalization", _2D, extra=(("float32", (0.5, 0.6, 0.7, 0.8)),)
     ),
     "Einsum": Plan("Einsum", (4, 32), attributes={"equation": "ij,jk->ik"}, weight=(32, 32)),
+    **{type_: Plan(type_, IMAGE, form="own-inputs") for type_ in OWN},
+    "MaxRoiPool": Plan("MaxRoiPool", IMAGE, attributes={"pooled_shape": [4, 4]}, form="own-inputs"),
+    "MaxUnpool": Plan("MaxUnpool", IMAGE, attributes={"kernel_shape": [1, 1]}, form="own-inputs"),
     "com.acme::Conv": replace(DEFAULTS["Conv"], domain="com.acme", form="custom"),
     "com.acme::MatMul": replace(DEFAULTS["MatMul"], domain="com.acme", form="custom"),
     "com.acme::MaxPool": replace(DEFAULTS["MaxPool"], domain="com.acme", form="custom"),
+    "com.acme::Add": replace(DEFAULTS["Add"], domain="com.acme", form="custom"),
+    "com.microsoft::Conv": replace(DEFAULTS["Conv"], domain="com.microsoft", form="custom"),
+    "com.microsoft::FusedConv": replace(
+        DEFAULTS["Conv"], type="FusedConv", domain="com.microsoft", form="custom"
+    ),
+    "com.microsoft.nchwc::Conv": replace(
+        DEFAULTS["Conv"], domain="com.microsoft.nchwc", form="custom"
+    ),
+    "ai.onnx.more::Conv": replace(DEFAULTS["Conv"], domain="ai.onnx.more", form="custom"),
 }
 
 AROUND: tuple[str, ...] = (

@@ -81,8 +81,9 @@ def _groups(framework: str) -> Mapping[str, Group]:
     for name, plan in {**listed.unlisted, **listed.defaults}.items():
         with_constant = plan.second == "branch" and listed.has_constants
         constant: Deviations = {"constant": {"second": "constant"}} if with_constant else {}
+        nested: Deviations = {"custom-in-if": {"inside": "if"}} if plan.domain else {}
         id_ = ConditionId("uniform", framework, UNLISTED, name)
-        found[str(id_)] = Group(plan, {"plain": {}, **constant})
+        found[str(id_)] = Group(plan, {"plain": {}, **constant, **nested})
     for (row, condition), deviations in listed.requested.items():
         of_row = ConditionId.parse(row)
         # For a type that a table does not list, use the conforming layer of its row in table 1.

@@ -139,6 +139,7 @@ OF_CONV: Mapping[str, Deviations] = {
             **_rank5(dilations=[2, 1, 1], group=32),
             "weight": (32, 1, 2, 2, 2),
         },
+        "d2-h1-w1-beside-undilated": {**_DEEP, "form": "beside-undilated"},
         **merged("d2-h1-w1", _DEEP, "behind-pad", "normalized", "read-twice"),
     },
     "weight_source": {
@@ -162,6 +163,7 @@ OF_CONV: Mapping[str, Deviations] = {
         **WEIGHT_TWINS,
         **INPUT_CHAINS,
         **CHANGING,
+        "input-upsample": {"source": "input-upsample", "opset": 9},
         **within("input", {"source": "input"}, "else", "loop-carried", "scan"),
         **within("input", {"source": "input"}, "function-in-function"),
         **within("input", {"source": "input"}, "scan-carried", "if-in-if"),
@@ -222,6 +224,10 @@ OF_CONV_TRANSPOSE: Mapping[str, Deviations] = {
         "h1-w2-depthwise": {
             "weight": (32, 1, 2, 2),
             "attributes": {"dilations": [1, 2], "group": 32},
+        },
+        "h1-w2-beside-undilated": {
+            "form": "beside-undilated",
+            "attributes": {"dilations": [1, 2]},
         },
         **merged("h1-w2", attributes(dilations=[1, 2]), "behind-pad", "normalized", "read-twice"),
     },
@@ -286,6 +292,7 @@ OF_CONV_TRANSPOSE: Mapping[str, Deviations] = {
 CONVOLUTIONS_AMONG = frozenset(
     (
         *("d2-h1-w1-depthwise", "h1-w2-output_shape", "h1-w2-depthwise", "constant-data"),
+        *("d2-h1-w1-beside-undilated", "h1-w2-beside-undilated"),
         *("input-in-scan-carried", "input-in-if-in-if"),
         *(
             f"{name}-{place}"
@@ -295,7 +302,7 @@ CONVOLUTIONS_AMONG = frozenset(
     )
 )
 """Those that the gate tests only among other layers."""
-CONVOLUTIONS_PLAIN = frozenset(
+CONVOLUTIONS_PLAIN = frozenset(("input-upsample",)).union(
     f"{start}-{end}"
     for start in ("d2-h1-w1", "h1-w2", "3", "5")
     for end in (

@@ -95,7 +95,9 @@ def _in_scan(
     carried = body.input(plan.dtype, plan.weight or ()) if weight else ""
     if weight:
         body.output(body.node("Identity", [carried]), plan.dtype)
-    dims = ("n", *plan.data[1:]) if plan.symbolic_batch else plan.data
+    dims: tuple[int | str, ...] = plan.data
+    if plan.symbolic_batch:
+        dims = ("n", *dims[1:])
     body.output(body.node("Identity", [body.input(plan.dtype, dims)]), plan.dtype)
     target = layer(body, carried)
     body.output(target, plan.dtype)

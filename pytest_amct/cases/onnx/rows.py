@@ -34,7 +34,9 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     "Add": pools.OF_ADD,
 }
 
-AMONG_OTHERS = convolutions.CONVOLUTIONS_AMONG | products.PRODUCTS_AMONG
+AMONG_OTHERS = frozenset(("custom-in-if",)).union(
+    convolutions.CONVOLUTIONS_AMONG, products.PRODUCTS_AMONG
+)
 """What is seldom wrong: the gate has it among the layers of its networks, and not alone."""
 
 PLAIN_ONLY = frozenset((*SOURCES_PLAIN, *FLOAT16_PLAIN, "wide-kernel")).union(

@@ -330,6 +330,15 @@ def _mul_one(s: Spec) -> Step | None:
     return Step((s, s.of(1)), node("Mul")) if is_float(s) and s.shape else None
 
 
+def _mul_twice(s: Spec) -> Step | None:
+    """Return the greater of two products with the same first factor."""
+
+    def make(g: GraphBuilder, x: list[str]) -> str:
+        return g.node("Tanh", [g.node("Max", [g.node("Mul", [x[0], y]) for y in x[1:]])])
+
+    return Step((s, s, s), make) if is_float(s) else None
+
+
 def _determinants(s: Spec) -> Step | None:
     fits = is_float(s) and len(s.shape) > 2
     return Step((s.of(*s.shape, 2, 2),), node("Det")) if fits else None
@@ -391,6 +400,7 @@ SELDOM: Mapping[str, Maker] = {
     "Unsqueeze-first": _unsqueeze_first,
     "Reshape-up": _reshape_up,
     "Mul-one": _mul_one,
+    "Mul-twice": _mul_twice,
     "Det": _determinants,
     "NonZero": _counted("NonZero"),
     "Unique": _counted("Unique"),

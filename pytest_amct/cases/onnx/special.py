@@ -143,6 +143,16 @@ def namesake(g: GraphBuilder, type_: str, arity: int) -> str:
     return _function(g, [f"x{i}" for i in range(arity)], [node], type_)
 
 
+# --- an operator of old opsets --------------------------------------------------------------------
+
+
+def _upsample(g: GraphBuilder, shape: Shape, dtype: str) -> str:
+    """Return a constant with factors that are 1, but computed from an input of the model."""
+    none = g.node("Mul", [g.input("float32", ()), number(g, "float32", 0.0)])
+    scales = g.node("Add", [g.values("float32", [1.0] * len(shape)), none])
+    return g.node("Upsample", [g.initializer(shape, dtype), scales])
+
+
 # --- other layers ---------------------------------------------------------------------------------
 
 
@@ -183,6 +193,7 @@ SPECIAL: Mapping[str, Any] = {
     "input-call": lambda g, s, d: _negated(g, s, d, g.input(d, s)),
     "input-call-of-call": lambda g, s, d: _nested_call(g, s, d, g.input(d, s)),
     "input-call-second": lambda g, s, d: _second_parameter(g, s, d, g.input(d, s)),
+    "input-upsample": _upsample,
     "input-product": _product,
     "input-foreign": _foreign,
     "cast-like": lambda g, s, d: _cast_like(g, s, d, fed=False),

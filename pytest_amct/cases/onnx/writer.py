@@ -76,6 +76,8 @@ class Writer:
             self.give(plan, target_layer(g, plan, others))
         else:
             inputs = layer_inputs(g, plan, data, second, shared)
+        if plan.form == "beside-undilated":
+            self.give(plan, target_layer(g, _undilated(plan), [second(), *inputs[1:]]))
         if plan.weight is not None:
             self.weights[key] = inputs[1]
         if not plan.inside:
@@ -283,6 +285,10 @@ def neutral(g: GraphBuilder, dtype: str, data: str, first: bool) -> str:
     if dtype == "bfloat16":
         return g.node("Erf", [data])
     return g.node("Sin" if first else "Cos", [data])
+
+
+def _undilated(plan: Plan) -> Plan:
+    return plan.with_({"attributes": {"dilations": None}})
 
 
 def _moved_before(g: GraphBuilder, form: str, data: str, rank: int) -> str:

@@ -159,9 +159,10 @@ def _pair(make: Callable[[GraphBuilder, list[str]], str], count: int = 2) -> Mak
 
 
 def _call_twice(g: GraphBuilder, x: list[str]) -> str:
-    """Call one function with each of two tensors."""
-    _function(g, "Turn", ["x0"], [_neg("x0", "y")])
-    return g.node("Max", [g.node("Turn", [data], domain=FUNCTIONS) for data in x])
+    """Call one function, which nothing else calls, with each of two tensors."""
+    name = f"Turn{len(g.functions)}"
+    _function(g, name, ["x0"], [_neg("x0", "y")])
+    return g.node("Max", [g.node(name, [data], domain=FUNCTIONS) for data in x])
 
 
 def _call_ports(left_out: bool) -> Callable[[GraphBuilder, list[str]], str]:

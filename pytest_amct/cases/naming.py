@@ -38,6 +38,11 @@ def _digits(letter: str, number: int) -> str:
     return letter + "".join(f"_{digit}" for digit in str(number))
 
 
+def _hashed(letter: str, number: int) -> str:
+    """Return a name with the mark that begins comments in text files."""
+    return f"{letter}#{number}"
+
+
 _BLOCK = 8
 """The number of names in a scope. Every second one is the start of all later ones."""
 
@@ -57,5 +62,5 @@ EXPLORED = frozenset((*STYLES, "typed"))
 
 def style_of(switches: tuple[str, ...]) -> Style:
     """Return the style that the switches of a model name, or the plain one."""
-    known = {**STYLES, "scopes": exported}
+    known = {**STYLES, "scopes": exported, "quoted": _hashed}
     return next((known[name] for name in switches if name in known), plain)

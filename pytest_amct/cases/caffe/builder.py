@@ -54,6 +54,8 @@ class NetBuilder:
     #: the level and the stages of the net, as text
     state: str = ""
     inputs: list[tuple[str, Shape]] = field(default_factory=list)
+    #: the inputs that are read from files, with the type of their layer
+    files: dict[str, str] = field(default_factory=dict)
     layers: list[CaffeLayer] = field(default_factory=list)
     counter: dict[str, int] = field(default_factory=dict)
     style: Style = plain
@@ -69,10 +71,12 @@ class NetBuilder:
         """Return the name of the first top of a layer, which real networks name like the layer."""
         return layer if self.scopes else self.name("t")
 
-    def input(self, shape: Shape) -> str:
-        """Add an input to the net, and return its name."""
+    def input(self, shape: Shape, reader: str = "") -> str:
+        """Add an input to the net, and return its name. A layer of the type `reader` feeds it."""
         name = self.name("t")
         self.inputs.append((name, shape))
+        if reader:
+            self.files[name] = reader
         return name
 
     def blob(self, shape: Shape, dtype: str = "float32", form: str = "") -> Blob:

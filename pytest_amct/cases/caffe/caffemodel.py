@@ -13,7 +13,7 @@ from pytest_amct.cases.caffe.builder import Blob, CaffeLayer, NetBuilder
 from pytest_amct.cases.values import weight_bytes
 from pytest_amct.graphs.caffe.schema import message
 
-_FLOAT, _FLOAT16 = 1, 2
+_FLOAT, _FLOAT16, _INT = 1, 2, 3
 """Numbers in the enum of NVIDIA's fork of Caffe."""
 
 _TRAINED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -30,11 +30,14 @@ def caffemodel(net: NetBuilder, form: str) -> bytes:
     """Return the serialized blobs of a net, by the names of their layers.
 
     `form` is ``""`` for blobs alone, ``whole`` for all layers with parameters that may differ from
-    those of the prototxt, ``old`` for layers of an older generation in another order.
+    those of the prototxt, ``old`` for layers of an older generation in another order, ``oldest``
+    for layers of the first generation.
     """
     holders = [layer for layer in net.layers if _stored(layer)]
     if form == "old":
         return b"".join(_one(layer.name, _stored(layer), "layers") for layer in reversed(holders))
+    if form == "oldest":
+        return b"".join(_first(layer.name, _stored(layer)) for layer in holders)
     if form == "whole":
         return _whole(net)
     # Concatenated messages are one message, so each layer is serialized once for all nets.
@@ -49,6 +52,16 @@ def _stored(layer: CaffeLayer) -> tuple[Blob, ...]:
 def _one(name: str, blobs: tuple[Blob, ...], field: str) -> bytes:
     net = message("StoredNet")
     layer = getattr(net, field).add(name=name)
+    for blob in blobs:
+        _write(blob, layer.blobs.add())
+    return bytes(net.SerializeToString(deterministic=True))
+
+
+def _first(name: str, blobs: tuple[Blob, ...]) -> bytes:
+    """Return a layer whose name and blobs are in an inner layer."""
+    net = message("StoredNet")
+    layer = net.layers.add().layer
+    layer.name = name
     for blob in blobs:
         _write(blob, layer.blobs.add())
     return bytes(net.SerializeToString(deterministic=True))
@@ -81,6 +94,8 @@ def _write(blob: Blob, made: Any) -> None:
         made.shape.dim.extend(blob.shape)
     if blob.dtype == "float16":
         made.raw_data_type, made.raw_data = _FLOAT16, raw
+    elif blob.dtype == "int32":  # its gradients are Float16, which is no weight
+        made.raw_data_type, made.raw_diff_type, made.raw_data = _INT, _FLOAT16, raw
     elif blob.form == "raw":
         made.raw_data_type, made.raw_data = _FLOAT, raw
     else:

@@ -61,6 +61,42 @@ def _train_weight(b: NetBuilder) -> None:
     b.layer("Convolution", [_data(b)], given, blobs, rules=_TRAIN)
 
 
+def _volume(b: NetBuilder) -> None:
+    data = b.layer("Sigmoid", [b.input((1, 32, 2, 2, 2))])
+    given = {"num_output": 32, "kernel_size": [1, 1, 1], "bias_term": False}
+    b.layer("Convolution", [data], given, [b.blob((32, 32, 1, 1, 1), "float16")])
+
+
+def _transposed(b: NetBuilder) -> None:
+    data = b.layer("Sigmoid", [b.input((1, 32, 1, 1))])
+    given = {"num_output": 32, "bias_term": False, "transpose": True}
+    b.layer("InnerProduct", [data], given, [b.blob((32, 32), "float16")])
+
+
+def _dilated(b: NetBuilder) -> None:
+    given = {**_CONV, "bias_term": False, "dilation": 2}
+    b.layer("Deconvolution", [_data(b)], given, [b.blob((32, 32, 1, 1), "float16")])
+
+
+def _depthwise(b: NetBuilder) -> None:
+    data = b.layer("Sigmoid", [b.input((1, 32, 8, 8))])
+    given = {"num_output": 32, "kernel_size": 6, "group": 32, "bias_term": False}
+    b.layer("Convolution", [data], given, [b.blob((32, 1, 6, 6), "float16")])
+
+
+def _namesakes(b: NetBuilder) -> None:
+    """Add two layers of one name with Float16 weights."""
+    given, name = {**_CONV, "bias_term": False}, b.name("n")
+    for _ in range(2):
+        b.layer("Convolution", [_data(b)], given, [b.blob((32, 32, 1, 1), "float16")], name=name)
+
+
+def _gradients(b: NetBuilder) -> None:
+    """Add a layer with a weight of integers that had Float16 gradients."""
+    given = {**_CONV, "bias_term": False}
+    b.layer("Convolution", [_data(b)], given, [b.blob((32, 32, 1, 1), "int32")])
+
+
 def _clutter(b: NetBuilder) -> None:
     b.layer("TanH", [_data(b)])
 
@@ -85,6 +121,17 @@ _BRANCHES: Mapping[Branch, Callable[[NetBuilder], None]] = {
     Branch("bias", "float16"): _bias,
     Branch("scale", "float16"): _scale,
     Branch("train-weight", "float16"): _train_weight,
+    **{
+        Branch(holds, "float16"): add
+        for holds, add in {
+            "volume": _volume,
+            "transposed": _transposed,
+            "dilated": _dilated,
+            "depthwise": _depthwise,
+            "namesakes": _namesakes,
+            "gradients": _gradients,
+        }.items()
+    },
     Branch("clutter"): _clutter,
     Branch("tail"): _tail,
     Branch("train-layers"): _train_layers,

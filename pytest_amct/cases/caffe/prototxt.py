@@ -15,6 +15,7 @@ _PARAMETERS = {
     "ConvolutionDepthwise": "convolution_param",
     "DepthwiseConvolution": "convolution_param",
     "InnerProduct": "inner_product_param",
+    "LSTM": "recurrent_param",
     "BatchNorm": "batch_norm_param",
     "Normalize": "norm_param",
     "PSROIPooling": "psroi_pooling_param",
@@ -31,7 +32,8 @@ def prototxt(net: NetBuilder, feeds: str) -> str:
 
     `feeds` says how its inputs are written: ``""`` = Input layers, ``fields`` = fields of the net,
     ``dims`` = such fields as older nets have them, ``dummy`` = DummyData layers, ``dummy-dims`` =
-    such layers with a field for each dimension.
+    such layers with a field for each dimension. ``joined`` = one Input layer for all of them,
+    ``dummy-joined`` = one such DummyData layer.
     """
     lines = ['name: "g"', *([f"state {{ {net.state} }}"] if net.state else [])]
     write = (_v0, _v1, _current)[net.generation]
@@ -41,8 +43,13 @@ def prototxt(net: NetBuilder, feeds: str) -> str:
 def _inputs(net: NetBuilder, feeds: str) -> Iterator[str]:
     images = all(len(shape) == 4 for _, shape in net.inputs)
     old = net.generation < 2 or feeds == "dims"
+    if feeds.endswith("joined"):
+        yield _joined(net, "DummyData" if feeds == "dummy-joined" else "Input")
+        return
     for top, shape in net.inputs:
-        if old and images:
+        if top in net.files:
+            yield _read(top, net.files[top])
+        elif old and images:
             yield f'input: "{top}" ' + " ".join(f"input_dim: {n}" for n in shape)
         elif old or feeds == "fields":
             yield f'input: "{top}" {_shape(shape, "input_shape")}'
@@ -51,6 +58,18 @@ def _inputs(net: NetBuilder, feeds: str) -> Iterator[str]:
             given = f"dummy_data_param {{ {_dummy(shape, feeds)} }}"
             held = given if feeds else f"input_param {{ {_shape(shape)} }}"
             yield f'layer {{ name: "{top}" type: "{type_}" top: "{top}" {held} }}'
+
+
+def _joined(net: NetBuilder, type_: str) -> str:
+    tops = " ".join(f'top: "{top}"' for top, _ in net.inputs)
+    shapes = " ".join(_shape(shape) for _, shape in net.inputs)
+    held = f"{'input' if type_ == 'Input' else 'dummy_data'}_param {{ {shapes} }}"
+    return f'layer {{ name: "{net.name("n")}" type: "{type_}" {tops} {held} }}'
+
+
+def _read(top: str, type_: str) -> str:
+    held = f'{"data" if type_ == "Data" else "hdf5_data"}_param {{ source: "f" batch_size: 1 }}'
+    return f'layer {{ name: "{top}" type: "{type_}" top: "{top}" {held} }}'
 
 
 def _dummy(shape: Shape, feeds: str) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_amct.cases.caffe.phases import RULES
 from pytest_amct.cases.deviations import attributes, some
 from pytest_amct.cases.plan import Around, Changes, Deviations
 
-_3D, _1D = (1, 32, 4, 4, 4), (1, 32, 4)
+_2D, _3D, _1D = (1, 32, 4, 4), (1, 32, 4, 4, 4), (1, 32, 4)
 _RANK5: Changes = {"data": _3D, "weight": (32, 32, 2, 2, 2)}
 _RANK3: Changes = {"data": _1D, "weight": (32, 32, 2)}
 _PIXEL: Changes = {"data": (1, 32, 1, 1), "attributes": {"kernel_size": 1}}
@@ -92,6 +93,96 @@ MORE: Deviations = {
     "4-no-blobs-fields": _told(attributes(pad_l=1, hole=2, ceil_mode=False)),
 }
 """More weights, most of rank 4, and most of which only the net tells."""
+
+_CUBE: Changes = {"data": (1, 32, 2, 2, 4), "weight": (32, 32, 1, 1, 1)}
+_POINT: Changes = {"data": _2D, "weight": (32, 32, 1, 1)}
+_PER_RANK: Mapping[str, Changes] = {
+    rank: {**changes, "attributes": {"kernel_size": 1}}
+    for rank, changes in {"4": _POINT, "5": _CUBE}.items()
+}
+"""Layers whose kernel has one size for every axis."""
+
+
+def _seen(changes: Changes, *around: Around) -> Changes:
+    """Return a change to a layer without blobs in a net of many layers."""
+    return {**changes, "source": "none", "around": around}
+
+
+def _axis_2(data: tuple[int, ...]) -> Changes:
+    return {
+        "data": data,
+        "weight": (32, 32, *[1] * (len(data) - 3)),
+        "attributes": {"kernel_size": 1, "axis": 2},
+    }
+
+
+_CHANNELS_LATER: Deviations = {
+    "3-no-blobs-axis-2": _seen(_axis_2((1, 2, 32, 4))),
+    "4-no-blobs-axis-2": _seen(_axis_2((1, 2, 32, 4, 4))),
+}
+_WAYS: Mapping[str, tuple[Around, ...]] = {
+    "4": ("images", "functions", "deep"),
+    "5": ("functions", "scaled", "reshape-axis", "reshape-num-axes", "reshape-copies"),
+}
+_ON_THE_WAY: Deviations = {
+    f"{rank}-no-blobs-{name}": _seen(_PER_RANK[rank], name)
+    for rank, names in _WAYS.items()
+    for name in names
+}
+_AT_THE_END: Deviations = {
+    "5-no-blobs-reshape-end": _seen({**_PER_RANK["5"], "data": (1, 32, 4, 4, 1)}, "reshape-end")
+}
+_BY_RULES: Deviations = {
+    f"{rank}-no-blobs-{name}": {**_seen(changes, "rules"), "form": name}
+    for name in RULES
+    for rank, changes in _PER_RANK.items()
+}
+_UNKNOWN: Changes = {"around": ("hdf5",)}
+_OF_BLOBS: Deviations = {
+    "4-hdf5": {**_UNKNOWN, "weight": (32, 32, 3, 3), "attributes": {"kernel_size": 3}},
+    "4-hdf5-kernel-5": {
+        **_UNKNOWN,
+        "data": (1, 32, 8, 8),
+        "weight": (32, 32, 5, 5),
+        "attributes": {"kernel_size": 5},
+    },
+    "4-hdf5-legacy": {**_UNKNOWN, **_PER_RANK["4"], "source": "legacy"},
+    "4-hdf5-legacy-one-output": {
+        **_UNKNOWN,
+        "data": (1, 32, 8, 8),
+        "weight": (1, 32, 6, 6),
+        "attributes": {"kernel_size": 6, "num_output": 1},
+        "source": "legacy",
+    },
+    "4-hdf5-text": {**_UNKNOWN, **_PER_RANK["4"], "source": "text"},
+    "4-hdf5-raw": {**_UNKNOWN, **_PER_RANK["4"], "source": "raw"},
+    "4-hdf5-float16": {**_UNKNOWN, **_PER_RANK["4"], "dtype": "float16"},
+    "5-hdf5": {**_UNKNOWN, **_PER_RANK["5"]},
+    "5-hdf5-raw": {**_UNKNOWN, **_PER_RANK["5"], "source": "raw"},
+    "5-hdf5-float16": {**_UNKNOWN, **_PER_RANK["5"], "dtype": "float16"},
+}
+AMONG_OTHERS: Deviations = {
+    **_CHANNELS_LATER,
+    **_ON_THE_WAY,
+    **_AT_THE_END,
+    **_BY_RULES,
+    **_OF_BLOBS,
+}
+"""Weights in places where ranks are seldom told wrong."""
+
+_CUBE_ALONE = _told(_PER_RANK["5"])
+OF_FILES: Deviations = {
+    "5-no-blobs-second-field": {**_CUBE_ALONE, "switches": ("input-fields", "reversed")},
+    "5-no-blobs-second-top": {**_CUBE_ALONE, "switches": ("joined", "reversed")},
+    "5-no-blobs-second-dummy": {**_CUBE_ALONE, "switches": ("dummy-joined", "reversed")},
+    "5-no-blobs-state-of-training": {
+        **_told(_PER_RANK["5"], "rules"),
+        "form": "phase-of-net",
+    },
+    "4-hdf5-old-blobs": {**_OF_BLOBS["4-hdf5"], "switches": ("old-blobs",)},
+    "4-hdf5-oldest-blobs": {**_OF_BLOBS["4-hdf5"], "switches": ("oldest-blobs",)},
+}
+"""Weights in nets that feed their data or store their blobs in another way."""
 
 _FEW = ("4-no-blobs-layers", "4-no-blobs-pool-and-layers")
 FEW: Deviations = some(MORE, *_FEW)

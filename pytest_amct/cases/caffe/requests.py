@@ -52,6 +52,11 @@ _POOLS: Deviations = {
     "by-number": attributes(pool=0),
     "global": attributes(pool="MAX", global_pooling=True, kernel_size=None, stride=None),
     "stochastic": attributes(pool="STOCHASTIC"),
+    "global-average": attributes(global_pooling=True, kernel_size=None, stride=None),
+    "global-max-float16": {
+        **FLOAT16["weight-elsewhere"],
+        **attributes(pool="MAX", global_pooling=True, kernel_size=None, stride=None),
+    },
 }
 _SUMS: Deviations = {
     "default": {},
@@ -62,6 +67,8 @@ _SUMS: Deviations = {
     "three": {"second": "three"},
     "float16": FLOAT16["weight-elsewhere"],
     "prod": attributes(operation="PROD"),
+    "prod-three": {"second": "three", **attributes(operation="PROD")},
+    "maximum": attributes(operation="MAX"),
     **FILES,
 }
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_amct.cases.caffe.ranks import FEW, MORE, RANK_5, RANKS
+from pytest_amct.cases.caffe.ranks import AMONG_OTHERS as RANKS_AMONG_OTHERS
+from pytest_amct.cases.caffe.ranks import FEW, MORE, OF_FILES, RANK_5, RANKS
 from pytest_amct.cases.deviations import SHARED, attributes, elsewhere, some
 from pytest_amct.cases.plan import Branch, Changes, Deviations, Plan, Switch
 
@@ -79,6 +80,13 @@ FLOAT16: Deviations = {
 _POOLED: Deviations = {
     "raw-float32": {"switches": ("raw-blobs",)},
     "double": {"switches": ("double-blobs",)},
+    "volume-elsewhere": elsewhere("float16", "volume"),
+    "transposed-elsewhere": elsewhere("float16", "transposed"),
+    "dilated-elsewhere": elsewhere("float16", "dilated"),
+    "depthwise-elsewhere": elsewhere("float16", "depthwise"),
+    "namesakes-elsewhere": elsewhere("float16", "namesakes"),
+    "gradients-elsewhere": elsewhere("float16", "gradients"),
+    "train-elsewhere-v1": {**elsewhere("float16", "train-weight"), "form": "v1"},
     "weight-elsewhere-max": {
         **FLOAT16["weight-elsewhere"],
         **attributes(pool="MAX"),
@@ -96,6 +104,7 @@ _DEPTHWISE: Changes = {
     "attributes": {"kernel_size": 6, "group": 32},
 }
 _LAST: Changes = {"data": (1, 2, 4, 32), "attributes": {"axis": -1}}
+_ONE_PIXEL: Changes = {"weight": (32, 32, 1, 1)}
 _DILATIONS: Deviations = {
     "absent": {},
     "1": attributes(dilation=1),
@@ -109,6 +118,9 @@ _DILATIONS: Deviations = {
     "3-3": attributes(dilation=[3, 3]),
     "2-kernel-1": {"weight": (32, 32, 1, 1), "attributes": {"kernel_size": 1, "dilation": 2}},
     "2-pads": attributes(dilation=2, pad_l=0),
+    "2-1-dense": {**attributes(dilation=[2, 1]), "switches": ("dense",)},
+    "zero": {**_ONE_PIXEL, "attributes": {"kernel_size": 1, "dilation": 0}},
+    "2-zero": {**_ONE_PIXEL, "attributes": {"kernel_size": 1, "dilation": [2, 0]}},
 }
 _GLOBAL: Mapping[str, Any] = {"global_pooling": True, "kernel_size": None, "stride": None}
 _GLOBAL_1: Mapping[str, Any] = {**_GLOBAL, "global_pooling": 1}
@@ -140,12 +152,16 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             **_FORMS,
             **FILES,
             "v0": {"form": "v0"},
+            "quoted": {"switches": ("quoted",)},
+            "among-parameters": {"around": ("parameters",)},
         },
         "transpose": {
             "absent": {},
             "false": attributes(transpose=False),
             "true": attributes(transpose=True),
             "true-phases": {**_PHASES, **attributes(transpose=True)},
+            "true-among-parameters": {**attributes(transpose=True), "around": ("parameters",)},
+            "true-crossed-names": {**attributes(transpose=True), "around": ("crossed",)},
             "true-axis-1": attributes(transpose=True, axis=1),
             "true-by-number": attributes(transpose=1),
             "true-legacy": {"source": "legacy", "attributes": {"transpose": True}},
@@ -184,7 +200,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "v0": {"form": "v0"},
         },
         "dilation": _DILATIONS,
-        "weight_rank": {**_RANKS, **MORE},
+        "weight_rank": {**_RANKS, **MORE, **OF_FILES, **RANKS_AMONG_OTHERS},
     },
     "Deconvolution": {
         "": {
@@ -261,12 +277,21 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     },
 }
 
-AMONG_OTHERS: frozenset[str] = frozenset()
+AMONG_OTHERS: frozenset[str] = frozenset(
+    (
+        *RANKS_AMONG_OTHERS,
+        *("zero", "2-zero", "among-parameters", "true-among-parameters", "true-crossed-names"),
+    )
+)
 """What is seldom wrong: the gate has it among the layers of its networks, and not alone."""
 
 PLAIN_ONLY: frozenset[str] = frozenset(
     """
-    0 2-kernel-1 2-no-blobs-flat 2-no-blobs-pool-and-flat 2-no-blobs-product 2-no-blobs-product-v0
+    0 2-1-dense 4-hdf5-old-blobs 4-hdf5-oldest-blobs 5-no-blobs-second-dummy
+    5-no-blobs-second-field 5-no-blobs-second-top 5-no-blobs-state-of-training depthwise-elsewhere
+    dilated-elsewhere global-average global-max-float16 gradients-elsewhere maximum
+    namesakes-elsewhere prod-three quoted train-elsewhere-v1 transposed-elsewhere volume-elsewhere
+    2-kernel-1 2-no-blobs-flat 2-no-blobs-pool-and-flat 2-no-blobs-product 2-no-blobs-product-v0
     2-no-blobs-reshaped 2-pads 2-phases 3-3 3-no-blobs-dummy-data 3-no-blobs-ranks 5-axis-0
     5-kernel-1 5-no-blobs-kernels 5-phases everything first-of-4 last-of-4-layers last-of-5
     last-weight-of-several legacy-weight-elsewhere max-three old-weight-elsewhere plain-absent

@@ -93,5 +93,20 @@ def lines(fields: Tree, indent: str = "") -> str:
     return "".join(parts)
 
 
-SPELLINGS: Mapping[str, Callable[[Tree], str]] = {"dense": dense, "lines": lines}
+def quoted(fields: Tree, end: str = "\n") -> str:
+    """Return fields with strings in two parts, the last of which is an escaped character."""
+    parts = []
+    for name, value in fields:
+        if isinstance(value, str):
+            parts.append(f"{name}: {_in_parts(value)}{end}")
+        else:
+            parts.append(f"{name} {{ {quoted(value, ' ')}}}{end}")
+    return "".join(parts)
+
+
+def _in_parts(value: str) -> str:
+    return f'{value[:-2]}" "\\{ord(value[-2]):03o}"' if value[0] == '"' else value
+
+
+SPELLINGS: Mapping[str, Callable[[Tree], str]] = {"dense": dense, "lines": lines, "quoted": quoted}
 """Spellings by name."""

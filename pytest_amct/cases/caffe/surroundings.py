@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from math import prod
+from typing import Any
 
 from pytest_amct.cases.caffe.builder import NetBuilder
+from pytest_amct.cases.caffe.phases import OF_NET, STAGES, places_of
 from pytest_amct.cases.caffe.rows import DEFAULTS
 from pytest_amct.cases.plan import Around, Changes, Plan
 
@@ -38,6 +40,12 @@ _FORBIDDEN: Mapping[str, Changes] = {
     "Eltwise": {"attributes": {"operation": "PROD"}},
 }
 """A layer of each row that violates a condition."""
+
+PARAMETERS = "loss_param { ignore_label: 1 } softmax_param { axis: 2 }"
+"""Parameters of other layer types, which say nothing about the target."""
+
+READERS: Mapping[Around, str] = {"hdf5": "HDF5Data", "images": "Data"}
+"""The types of layers that read the data of the target from files."""
 
 _ALIKE: Mapping[bool, tuple[str, ...]] = {
     False: ("{lower}", "{0}_1", "x/{0}", "{0}/x", "{0}.x", "{0}:0", "{words}"),
@@ -99,6 +107,60 @@ def _half_weight(b: NetBuilder, data: str, plan: Plan) -> str:
 def _pointwise(b: NetBuilder, data: str, channels: int, dtype: str = "float32") -> str:
     given = {"num_output": channels, "kernel_size": 1, "bias_term": False}
     return b.layer("Convolution", [data], given, [b.blob((channels, channels, 1, 1), dtype)])
+
+
+def _deep(b: NetBuilder, data: str, plan: Plan) -> str:
+    """Add more layers than a walk with a limit of about a hundred reaches."""
+    data = b.layer("ReLU", [data])
+    for _ in range(130):
+        _in_place(b, data, plan)
+    return data
+
+
+def _functions(b: NetBuilder, data: str, plan: Plan) -> str:
+    """Add layers of rarer types that keep the rank of their data, and take the second of two tops.
+
+    The layer in place does so, too.
+    """
+    for type_ in ("Exp", "Log", "Threshold", "Swish"):
+        data = b.layer(type_, [data])
+    data = b.layer("Clip", [data], {"min": -1.0, "max": 6.0})
+    data = b.layer("Crop", [data, b.input(plan.data)], {"axis": 2})
+    data = _in_place(b, data, plan)
+    copies = [b.name("t"), b.name("t")]
+    neutral(b, b.layer("Split", [data], tops=copies), False)
+    return copies[1]
+
+
+def _scaled(b: NetBuilder, data: str, plan: Plan) -> str:
+    """Add layers whose factors are an input of a lower rank than the data."""
+    for type_ in ("Scale", "Bias"):
+        data = b.layer(type_, [data, b.input(plan.data[:4])], {"axis": 0})
+    return data
+
+
+RESHAPES: Mapping[Around, Mapping[str, Any]] = {
+    "reshape-axis": {"shape": [32, 2, 2, 4], "axis": 1},
+    "reshape-num-axes": {"shape": [2, 2], "axis": 2, "num_axes": 1},
+    "reshape-end": {"shape": [1], "axis": -1, "num_axes": 0},
+    "reshape-copies": {"shape": [0, 32, 2, 2, 4]},
+}
+"""Parameters that turn four dimensions into five."""
+
+
+def _reshaped_in_part(b: NetBuilder, data: str, plan: Plan) -> str:
+    (given,) = (RESHAPES[name] for name in plan.around if name in RESHAPES)
+    return b.layer("Reshape", [b.layer("Reshape", [data], {"shape": [1, 32, 4, 4]})], given)
+
+
+def _by_rules(b: NetBuilder, data: str, plan: Plan) -> str:
+    """Add two layers of one name and one top. The net has the one that keeps the data's shape."""
+    name, top = b.name("n"), b.name("t")
+    other = (1, 32, 2, 2, 4) if len(plan.data) == 4 else (1, 32, 4, 4)
+    b.state = f"phase: TRAIN {STAGES}" if plan.form == OF_NET else STAGES
+    for shape, rules in zip((plan.data, other), places_of(plan.form), strict=True):
+        b.layer("Reshape", [data], {"shape": [*shape]}, name=name, tops=[top], rules=rules)
+    return top
 
 
 def _sum_beside(b: NetBuilder, data: str, plan: Plan) -> str:
@@ -204,6 +266,11 @@ _BEFORE: Mapping[Around, Callable[[NetBuilder, str, Plan], str]] = {
     "in-place-before": _in_place,
     "tiled": _tiled,
     "half-weight": _half_weight,
+    "deep": _deep,
+    "functions": _functions,
+    "scaled": _scaled,
+    **dict.fromkeys(RESHAPES, _reshaped_in_part),
+    "rules": _by_rules,
     "pool-before": _pool,
     "pool-beside": _pool_beside,
     "sum-beside": _sum_beside,
@@ -237,6 +304,15 @@ _OTHERWISE |= {"Pooling": {"pool": "STOCHASTIC"}}
 def like(name: str) -> str:
     """Return a name that `lookalikes` has many names like."""
     return f"n{name.capitalize()}/x"
+
+
+def crossed(b: NetBuilder, plan: Plan, name: str, top: str) -> None:
+    """Add a conforming layer: its name is the target's top, and its top has the target's name."""
+    made = DEFAULTS[plan.type]
+    data, given = neutral(b, b.input(made.data), True), {"num_output": 32, "bias_term": False}
+    blobs = [b.blob(made.weight)] if made.weight is not None else []
+    b.layer(plan.type, [data], {**given, **made.attributes}, blobs, tops=[name], name=top)
+    neutral(b, name, False)
 
 
 def lookalikes(b: NetBuilder, plan: Plan, name: str, fit: bool) -> None:

@@ -48,6 +48,8 @@ UNLISTED: Mapping[str, Plan] = {
         weight=(32, 32),
     ),
     "Permute": Plan("Permute", _2D, attributes={"order": [0, 1, 3, 2]}),
+    "Upsample": Plan("Upsample", _2D, attributes={"scale": 2}),
+    "LSTM": Plan("LSTM", (4, 1, 32), attributes={"num_output": 32}, second="steps"),
     "ConvolutionDepthwise": _DEPTHWISE,
     "DepthwiseConvolution": replace(_DEPTHWISE, type="DepthwiseConvolution"),
 }

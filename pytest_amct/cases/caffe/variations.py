@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from pytest_amct.cases.caffe.rows import AS_TRAINED, DEFAULTS
-from pytest_amct.cases.caffe.surroundings import FLATTENS
+from pytest_amct.cases.caffe.surroundings import FLATTENS, READERS, RESHAPES
 from pytest_amct.cases.deviations import standing
 from pytest_amct.cases.plan import Around, Branch, Changes, LayerVariation, Plan
 
@@ -61,7 +61,7 @@ def _first_generation(plan: Plan) -> Changes | None:
     simple = all(k in known and not isinstance(v, list) for k, v in plan.attributes.items())
     simple &= plan.context == "plain" or len(plan.data) in (2, 4)  # else a neighbour is an Eltwise
     simple &= _SEVERAL.isdisjoint(plan.around)
-    simple &= Branch("train-weight", "float16") not in plan.branches  # they have no phases
+    simple &= not any(branch.holds in _NEWER_BRANCHES for branch in plan.branches)
     fits = plan.type in ("InnerProduct", "Convolution", "Pooling") and simple
     return {"form": "v0"} if fits and is_old(plan) else None
 
@@ -77,7 +77,12 @@ def is_old(plan: Plan) -> bool:
     return not plan.form and not newer and Branch("scale", "float16") not in plan.branches
 
 
-_NEWER: Set[Around] = {"layers", "positions", "ranks", "regions", "tiled", *FLATTENS}
+_NEWER_BRANCHES = frozenset(("train-weight", "volume", "transposed", "dilated"))
+"""Branches with phases or parameters that the oldest format lacks."""
+_NEWER: Set[Around] = {
+    *("layers", "positions", "ranks", "regions", "tiled", *FLATTENS),
+    *("functions", "scaled", "rules", "parameters", "crossed", *READERS, *RESHAPES),
+}
 """Surroundings with types that older formats lack."""
 _SEVERAL: Set[Around] = {"phases", "lookalikes"}
 """Surroundings with other layers of the target's type."""

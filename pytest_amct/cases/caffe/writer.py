@@ -42,7 +42,8 @@ class Writer:
         return next((name for switch, name in names.items() if switch in self.model.switches), "")
 
     def fed(self, plan: Plan) -> str:
-        return self.input(plan)
+        reader = next((surroundings.READERS.get(name, "") for name in plan.around), "")
+        return self.b.input(plan.data, reader)
 
     def input(self, plan: Plan) -> str:
         return self.b.input(plan.data)
@@ -54,7 +55,8 @@ class Writer:
         return quantizable(self.b, data, plan.data if first else result_shape(plan))
 
     def layer(self, plan: Plan, data: str, second: Callable[[], str], name: str = "") -> Made:
-        b, bottoms = self.b, operands(plan, surroundings.before(self.b, plan, data), second)
+        b = self.b
+        bottoms = operands(b, plan, surroundings.before(b, plan, data), second)
         twice = plan.form == "shared-weight"
         shares = plan.weight is not None and (self.model.shared or twice)
         key = (plan.weight, plan.source, plan.dtype, plan.bias)
@@ -117,6 +119,8 @@ class Writer:
 
     def built(self, target: tuple[str, ...], options: RequestOptions) -> Built:
         files = {BLOBS_FILE: caffemodel(self.b, self._chosen(_STORED))}
+        if "reversed" in self.model.switches:
+            self.b.inputs.reverse()
         text = prototxt(self.b, self._chosen(_FEEDS))
         spelled = SPELLINGS.get(self._chosen(_SPELLED))
         data = spelled(tree(text)) if spelled else text
@@ -126,6 +130,8 @@ class Writer:
 _FEEDS: Mapping[Switch, str] = {
     "input-fields": "fields",
     "input-dims": "dims",
+    "joined": "joined",
+    "dummy-joined": "dummy-joined",
     "dummy-data": "dummy",
     "dummy-dims": "dummy-dims",
 }
@@ -134,8 +140,12 @@ _STORAGE: Mapping[Switch, str] = {
     "double-blobs": "double",
     "raw-blobs": "raw",
 }
-_STORED: Mapping[Switch, str] = {"old-blobs": "old", "whole-layers": "whole"}
-_SPELLED: Mapping[Switch, str] = {"dense": "dense", "lines": "lines"}
+_STORED: Mapping[Switch, str] = {
+    "old-blobs": "old",
+    "oldest-blobs": "oldest",
+    "whole-layers": "whole",
+}
+_SPELLED: Mapping[Switch, str] = {"dense": "dense", "lines": "lines", "quoted": "quoted"}
 """What the switches mean to those who write the parts of a net."""
 
 
@@ -153,12 +163,17 @@ def quantizable(b: NetBuilder, data: str, shape: Shape, give: int = 0) -> str:
     return b.layer("Eltwise", [data, data], {"operation": "SUM"})
 
 
-def operands(plan: Plan, data: str, second: Callable[[], str]) -> list[str]:
-    """Return the target's bottoms; `second` adds the data for its second operand."""
+def operands(b: NetBuilder, plan: Plan, data: str, second: Callable[[], str]) -> list[str]:
+    """Return the target's bottoms; `second` adds the data for its second operand.
+
+    A recurrent layer has a second one that marks where its sequences begin, the ``steps``.
+    """
     if not plan.second:
         return [data]
     if plan.second == "same":
         return [data, data]
+    if plan.second == "steps":
+        return [data, b.input(plan.data[:2])]
     more = [second()] if plan.second == "three" else []
     return [data, second(), *more]
 
@@ -187,12 +202,17 @@ def target_layer(
         other = {**given, **_OTHERWISE.get(plan.type, {})}
         made = b.layer(plan.type, bottoms, other, rules="include { phase: TRAIN }")
     name = surroundings.like(name) if "lookalikes" in plan.around else name
-    tops = [b.top(name), *(b.name("t") for _ in range(plan.outputs - 1))]
+    first = b.name("t") if "crossed" in plan.around else b.top(name)
+    tops = [first, *(b.name("t") for _ in range(plan.outputs - 1))]
     rule = ""
     if plan.form == "twin":
         tops, rule = [made], "include { phase: TEST }"
+    elif "parameters" in plan.around:
+        rule = surroundings.PARAMETERS
     elif "phases" in plan.around:
         b.state, rule = surroundings.STATE, surroundings.RULE
+    if "crossed" in plan.around:
+        surroundings.crossed(b, plan, name, tops[0])
     _others(b, plan, bottoms, name, tops[0], False)
     b.layer(plan.type, bottoms, given, blobs, tops=tops, name=name, shares=named, rules=rule)
     _others(b, plan, bottoms, name, tops[0], True)
@@ -251,12 +271,15 @@ def result_shape(plan: Plan) -> Shape:
         return (*plan.data, 32)
     if plan.type == "Concat":
         return (batch, 2 * rest[0], *rest[1:])
+    if plan.type == "Upsample":
+        return (*plan.data[:2], *(given["scale"] * size for size in plan.data[2:]))
     if plan.type == "Slice":
         return (batch, rest[0] // 2, *rest[1:])
     if plan.type not in ("Convolution", "Deconvolution", "Pooling"):
         return tuple(given["shape"]) if plan.type == "Reshape" else plan.data
     sizes = [_spatial(plan, i, size) for i, size in enumerate(rest[1:])]
-    return (batch, rest[0] if plan.type == "Pooling" else 32, *sizes)
+    channels = rest[0] if plan.type == "Pooling" else given.get("num_output", 32)
+    return (batch, channels, *sizes)
 
 
 def _spatial(plan: Plan, i: int, size: int) -> int:

@@ -1,9 +1,10 @@
 """Caffe's file format: NetParameter and its parts, as protobuf messages of a private pool.
 
 Messages, fields and numbers are those of BVLC's ``caffe.proto`` (the whole net, with the two older
-layer formats), of NVIDIA's fork (``raw_data_type``, ``raw_data``), and of the SSD and R-CNN forks
-for detectors. ``unknown_fields`` and ``unknown_type`` are ours, see `extensions`. The private pool
-avoids conflicts with an installed Caffe or OpenCV, which registers the same names.
+layer formats), of NVIDIA's fork (``raw_data_type``, ``raw_data``, and the same of gradients), and
+of the SSD and R-CNN forks for detectors. ``unknown_fields`` and ``unknown_type`` are ours, see
+`extensions`. The private pool avoids conflicts with an installed Caffe or OpenCV, which registers
+the same names.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Type{DOUBLE,FLOAT,FLOAT16,INT,UINT}
 BlobShape dim:1:int64+
 BlobProto shape:7:BlobShape data:5:float+ diff:6:float+ double_data:8:double+
   double_diff:9:double+ num:1:int32=0 channels:2:int32=0 height:3:int32=0 width:4:int32=0
-  raw_data_type:10:Type raw_data:12:bytes
+  raw_data_type:10:Type raw_diff_type:11:Type raw_data:12:bytes raw_diff:13:bytes
 FillerParameter VarianceNorm{FAN_IN,FAN_OUT,AVERAGE} type:1:string=constant value:2:float=0
   min:3:float=0 max:4:float=1 mean:5:float=0 std:6:float=1 sparse:7:int32=-1
   variance_norm:8:VarianceNorm=FAN_IN

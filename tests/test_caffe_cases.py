@@ -13,6 +13,7 @@ from validity import EXCEPTIONS, PARSERS, random_network
 from pytest_amct.cases import catalog
 from pytest_amct.cases.networks import parse_case
 from pytest_amct.cases.plan import Built, Case, target_layers
+from pytest_amct.cases.together import gate_networks
 from pytest_amct.decisions.amct.record import read_record
 from pytest_amct.decisions.read import read_outcome
 from pytest_amct.errors import OutputError
@@ -80,6 +81,11 @@ def test_two_implementations_agree_on_networks() -> None:
         assert parse_case(case.id).build() == case.build()
 
 
+def test_two_implementations_agree_on_the_networks_of_the_gate() -> None:
+    for case in gate_networks("caffe"):
+        assert differences(case.build(), Treatment()) == [], case.id
+
+
 #: answers derived by hand from docs/reading.md, one line for each trap
 BY_HAND = {
     "quantizable": [
@@ -97,6 +103,11 @@ BY_HAND = {
         (f"{C}/Pooling/global_pooling", "true-max"),
         (f"{C}/Pooling/global_pooling", "true-absent"),
         (f"{C}/Pooling", "whole-map"),
+        (f"{C}/Convolution/weight_rank", "4-no-blobs-axis-2"),
+        (f"{C}/Convolution/weight_rank", "4-no-blobs-last-of-two"),
+        (f"{C}/Convolution/weight_rank", "4-hdf5-oldest-blobs"),
+        ("float16/caffe/Pooling", "gradients-elsewhere"),
+        ("float16/caffe/Pooling", "train-elsewhere-v1"),
         (f"{C}/Eltwise/operation", "absent"),
         (f"{C}/Eltwise", "coeff-1"),
         ("float16/caffe/Pooling", "train-elsewhere"),
@@ -109,6 +120,12 @@ BY_HAND = {
         (f"{C}/Convolution/weight_rank", "5-kernel-once"),
         (f"{C}/Convolution/weight_rank", "3"),
         (f"{C}/Deconvolution/dilation", "2"),
+        (f"{C}/Deconvolution/dilation", "zero"),
+        (f"{C}/Convolution/weight_rank", "3-no-blobs-axis-2"),
+        (f"{C}/Convolution/weight_rank", "5-no-blobs-reshape-end"),
+        (f"{C}/Convolution/weight_rank", "5-no-blobs-one-of-stages"),
+        (f"{C}/Convolution/weight_rank", "5-no-blobs-state-of-training"),
+        ("float16/caffe/Pooling", "namesakes-elsewhere"),
         (f"{C}/Deconvolution/dilation", "1-2"),
         (f"{C}/Deconvolution/dilation", "2-1"),
         (f"{C}/Pooling/mode", "stochastic"),
@@ -183,7 +200,7 @@ def test_names_reveal_nothing() -> None:
         network = case.build().native.network()
         names = [layer.name for layer in network.layers]
         names += [tensor.name for layer in network.layers for tensor in layer.outputs if tensor]
-        assert all(re.fullmatch(r"[nptxyNXY\d/_.:]+", name) for name in names), case.id
+        assert all(re.fullmatch(r"[nptxyNXY\d/_.:#]+", name) for name in names), case.id
 
 
 def test_no_net_has_unused_layers() -> None:

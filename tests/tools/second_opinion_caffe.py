@@ -19,7 +19,7 @@ FEEDS = {"Input", "Data", "ImageData", "HDF5Data", "MemoryData", "WindowData", "
 WEIGHTED = {"Convolution", "Deconvolution", "InnerProduct"}
 SAME = set(
     "ReLU Dropout LRN Softmax Split Sigmoid TanH AbsVal BNLL ELU Power PReLU Scale BatchNorm MVN"
-    " Slice Permute Bias Normalize".split()
+    " Slice Permute Bias Normalize Exp Log Threshold Swish Clip Crop".split()
 )
 OF_FORKS = {"ReLU6", "ConvolutionDepthwise", "DepthwiseConvolution"}
 ONE_RANK = {*SAME, *OF_FORKS, "Convolution", "Deconvolution", "Pooling"}
@@ -266,7 +266,10 @@ def rank_of_top(item: Item, rank: int) -> int | None:
         return rank
     if item.type == "Reshape":
         held = item.raw.reshape_param
-        return len(held.shape.dim) if held.axis == 0 and held.num_axes == -1 else None
+        first = held.axis if held.axis >= 0 else held.axis + rank + 1
+        last = rank if held.num_axes == -1 else first + held.num_axes
+        in_range = 0 <= first <= last <= rank
+        return rank - (last - first) + len(held.shape.dim) if in_range else None
     if item.type in ("Convolution", "Deconvolution"):
         return rank if rank >= 2 else None
     if item.type == "Pooling":
@@ -313,7 +316,10 @@ def weight_rank(item: Item, layers: list[Item]) -> int | None:
         return 4
     if len(held.kernel_size) >= 2:
         return len(held.kernel_size) + 2
-    return item.rank
+    if item.rank is None:
+        return None
+    channels = held.axis if held.axis >= 0 else held.axis + item.rank
+    return 2 + item.rank - (channels + 1) if 0 <= channels < item.rank else None
 
 
 def sharers(item: Item, layers: list[Item]) -> list[Item]:

@@ -43,7 +43,7 @@ def prototxt(net: NetBuilder, feeds: str) -> str:
 def _inputs(net: NetBuilder, feeds: str) -> Iterator[str]:
     images = all(len(shape) == 4 for _, shape in net.inputs)
     old = net.generation < 2 or feeds == "dims"
-    if feeds.endswith("joined"):
+    if feeds.endswith("joined") and net.generation == 2:
         yield _joined(net, "DummyData" if feeds == "dummy-joined" else "Input")
         return
     for top, shape in net.inputs:

@@ -16,8 +16,8 @@ from pytest_amct.frameworks import BLOBS_FILE
 from pytest_amct.graphs.caffe.schema import message
 
 _NAMED = re.compile(r'(\b(?:name|bottom|top|input): )"([^"]*)"')
-_RARE = re.compile(r"""'|" \"""")
-"""Strings that the changes do not understand: in other quotes, or in several parts."""
+_RARE = re.compile(r"""['\\]""")
+"""What strings have that the changes do not understand: other quotes, and escapes."""
 _LAYER = re.compile(r"^layers? \{")
 _LAYER_NAME = re.compile(r'\bname: "([^"]*)"')
 _DEFAULTS = (

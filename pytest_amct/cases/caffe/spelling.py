@@ -94,18 +94,19 @@ def lines(fields: Tree, indent: str = "") -> str:
 
 
 def quoted(fields: Tree, end: str = "\n") -> str:
-    """Return fields with strings in two parts, the last of which is an escaped character."""
+    """Return fields whose strings have an escaped character at the end, types in two parts."""
     parts = []
     for name, value in fields:
         if isinstance(value, str):
-            parts.append(f"{name}: {_in_parts(value)}{end}")
+            parts.append(f"{name}: {_escaped(value, name == 'type')}{end}")
         else:
             parts.append(f"{name} {{ {quoted(value, ' ')}}}{end}")
     return "".join(parts)
 
 
-def _in_parts(value: str) -> str:
-    return f'{value[:-2]}" "\\{ord(value[-2]):03o}"' if value[0] == '"' else value
+def _escaped(value: str, in_parts: bool) -> str:
+    between = '" "' if in_parts else ""
+    return f'{value[:-2]}{between}\\{ord(value[-2]):03o}"' if value[0] == '"' else value
 
 
 SPELLINGS: Mapping[str, Callable[[Tree], str]] = {"dense": dense, "lines": lines, "quoted": quoted}

@@ -112,7 +112,7 @@ def _pointwise(b: NetBuilder, data: str, channels: int, dtype: str = "float32") 
 def _deep(b: NetBuilder, data: str, plan: Plan) -> str:
     """Add more layers than a walk with a limit of about a hundred reaches."""
     data = b.layer("ReLU", [data])
-    for _ in range(130):
+    for _ in range(110):
         _in_place(b, data, plan)
     return data
 
@@ -122,10 +122,10 @@ def _functions(b: NetBuilder, data: str, plan: Plan) -> str:
 
     The layer in place does so, too.
     """
+    data = b.layer("Crop", [data, b.input(plan.data)], {"axis": 2})
     for type_ in ("Exp", "Log", "Threshold", "Swish"):
         data = b.layer(type_, [data])
     data = b.layer("Clip", [data], {"min": -1.0, "max": 6.0})
-    data = b.layer("Crop", [data, b.input(plan.data)], {"axis": 2})
     data = _in_place(b, data, plan)
     copies = [b.name("t"), b.name("t")]
     neutral(b, b.layer("Split", [data], tops=copies), False)

@@ -19,6 +19,7 @@ from pytest_amct.ids import ConditionId, Item
 
 LAYERS = 25
 """The number of layers in a network."""
+_SOURCE = "weight_source"
 
 
 @lru_cache(maxsize=8)
@@ -45,12 +46,16 @@ def _opset(item: Item) -> int:
 
 
 def _behind_operators(framework: str) -> Iterator[Item]:
-    """Yield layers of each row with a weight in turn, their weights behind one operator each."""
+    """Yield layers whose weights are behind one operator each.
+
+    The rows that say where a weight comes from take turns.
+    """
     source = catalog.source_of(framework)
     tree = source.features.get("source")
     if not isinstance(tree, Tree):
         return
-    specs = {row: tree.spec(plan) for row, plan in source.defaults.items()}
+    says = [row for row, conditions in source.deviations.items() if _SOURCE in conditions]
+    specs = {row: tree.spec(source.defaults[row]) for row in says}
     ways = {row: [*tree.language().ways(spec)] for row, spec in specs.items() if spec is not None}
     rows = cycle(ways)
     for way in dict.fromkeys(way for found in ways.values() for way in found):

@@ -25,7 +25,7 @@ ROW |= {"AddV2": "Add", "BatchMatMul": "BatchMatMulV2", "BatchMatMulV3": "BatchM
 SPELLED = {"AddV2", "BatchMatMul", "BatchMatMulV3"}
 FED = {"Placeholder", "PlaceholderWithDefault", "_Arg"}
 ITERATED = {"IteratorGetNext", "IteratorGetNextSync"}
-OUTSIDE = FED | ITERATED | {"IteratorV2", "FIFOQueueV2", "QueueDequeueV2"}
+OUTSIDE = FED | ITERATED | {"IteratorV2", "FIFOQueueV2", "QueueDequeueV2", "Unstage"}
 DRAWN = {"RandomUniform", "RandomStandardNormal", "TruncatedNormal"}  # input 0 is their shape
 RANDOM = DRAWN | {"RandomUniformInt", "RandomGamma", "RandomPoissonV2", "RandomShuffle"}
 RANDOM |= {"ParameterizedTruncatedNormal", "Multinomial"}
@@ -54,7 +54,8 @@ REDUCING = {"EuclideanNorm", "Max", "Mean", "Min", "Prod", "Sum"}
 FIRST_ALONE = set(  # whose other inputs are positions, sizes or bounds
     """Reshape Transpose Pad Dequantize StridedSlice Slice Tile BroadcastTo ExpandDims ReverseV2
     Gather GatherV2 SplitV ClipByValue Pow FakeQuantWithMinMaxVars
-    FakeQuantWithMinMaxVarsPerChannel QuantizeAndDequantizeV2""".split()
+    FakeQuantWithMinMaxVarsPerChannel QuantizeAndDequantizeV2 BatchToSpaceND SpaceToBatchND
+    ResizeBilinear UnsortedSegmentSum""".split()
 )
 KNOWN = SAME_SHAPE | ELEMENTWISE | FIRST_ALONE | WEIGHT_PORT
 KNOWN |= {"AvgPool", "MaxPool", "MaxPoolV2", "ConcatV2", "Pack", "Unpack", "Fill", "Split"}
@@ -71,7 +72,7 @@ KNOWN |= set(
     IdentityN Inv IsFinite IsInf IsNan LRN LeakyRelu Less LessEqual Lgamma LinSpace Log Log1p
     LogSoftmax LogicalAnd LogicalNot LogicalOr MatrixBandPart Max Maximum Mean Min Minimum MirrorPad
     MulNoNan Neg NotEqual OneHot PadV2 Pow PreventGradient Prod QuantizeAndDequantizeV2 QuantizeV2
-    RealDiv Reciprocal Relu6 ReverseV2 Rint Roll Round Rsqrt ScatterNd Select SelectV2 Selu Sigmoid
+    Range RealDiv Reciprocal Relu6 ReverseV2 Rint Roll Round Rsqrt ScatterNd Select SelectV2 Selu Sigmoid
     Sign Sinh Slice Snapshot Softplus Softsign SpaceToDepth SplitV Sqrt Square SquaredDifference
     Squeeze Sum Tan Tanh TensorScatterAdd TensorScatterUpdate Tile TopKV2 Unpack Xdivy Xlogy
     """.split()
@@ -401,7 +402,14 @@ class Reader:
             length = first[0] if first and len(first) == 1 else None
             return given[0].ints or (None if length is None else (None,) * length)
         if op == "MatMul":
-            return (None, None)
+            across = setting(node, "transpose_a", 0)
+            return (None if across or first is None else first[0], None)
+        if op == "BroadcastTo":
+            return given[1].ints
+        if op == "GatherV2" and first is not None and given[1].shape is not None:
+            return (None,) * (len(first) - 1 + len(given[1].shape))
+        if op == "StridedSlice" and first is not None and setting(node, "new_axis_mask", 0) == 1:
+            return (1, *first)
         if op.startswith("BatchMatMul"):
             ranks = [len(v.shape) for v in given[:2] if v.shape is not None]
             return (None,) * max(ranks) if len(ranks) == 2 and min(ranks) > 1 else None

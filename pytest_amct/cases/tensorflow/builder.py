@@ -129,19 +129,25 @@ class GraphBuilder:
         return name
 
     def function(
-        self, takes: Sequence[str], gives: Mapping[str, str], body: GraphBuilder
+        self,
+        takes: Sequence[str],
+        gives: Mapping[str, str],
+        body: GraphBuilder,
+        names: Sequence[str] = (),
     ) -> Function:
         """Add a function to the library, and return its name.
 
-        Its parameters ``x0``, ``x1`` ... have the types `takes`. `gives` maps the nodes of its
-        body that it returns to their types.
+        Its parameters have the types `takes` and the `names`, by default ``x0``, ``x1`` ...
+        `gives` maps what it returns to types: nodes of its body, of which it returns the first
+        output, or references to an output (``f0:output:1``).
         """
         if self.outer is not None:
-            return self.outer.function(takes, gives, body)
+            return self.outer.function(takes, gives, body, names)
         made = self.graph.library.function.add()
         made.signature.name = self.name("b")
         for i, dtype in enumerate(takes):
-            made.signature.input_arg.add(name=f"x{i}", type=NUMBERS[dtype])
+            name = names[i] if names else f"x{i}"
+            made.signature.input_arg.add(name=name, type=NUMBERS[dtype])
         nodes = schema().GraphDef.FromString(body.serialize()).node
         made.node_def.extend(nodes)
         ops = {node.name: node.op for node in nodes}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pytest_amct.cases.deviations import FACTORS, attributes, some
 from pytest_amct.cases.plan import Changes, Deviations
+from pytest_amct.cases.tensorflow.ranks import RANKS
 from pytest_amct.cases.tensorflow.weights import (
     IN_CALL,
     MORE_SOURCES,
@@ -26,11 +27,14 @@ _RANKS: Deviations = {
             *("reshape-splat", "reshape-content", "reshape-long-content"),
         )
     },
+    **{f"rank-3-{name}": {"weight": (1, 32, 32), "source": name} for name in RANKS},
     "rank-5": {"data": (1, 1, 2, 4, 32), "weight": (1, 1, 2, 32, 32)},
     "rank-3-reversed": {"weight": (1, 32, 32), "switches": ("reversed",)},
     "rank-3-in-call": {"weight": (1, 32, 32), "inside": "call"},
 }
 """Constant second factors whose rank is not 2, in other forms."""
+
+AMONG_OTHERS = frozenset(f"rank-3-{name}" for name in RANKS)
 
 _SECOND_FACTORS = (
     *("input-concat-third", "input-indices", "input-condition", "input-bound"),

@@ -60,6 +60,40 @@ def _second_output(g: GraphBuilder, d: str, first: str, second: str) -> str:
     return g.node(_CALL, [first, second], {**types, "f": g.function([d, d], gives, body)}) + ":1"
 
 
+def _sum_of_calls(g: GraphBuilder, s: Shape, d: str) -> str:
+    """Call a function with a constant and with an input, and add the results."""
+    function = _passing(g, d)
+    calls = [call(g, function, [x], [d], d) for x in (g.constant(s, d), g.input(d, s))]
+    return g.node("AddV2", calls, {"T": Dtype(d)})
+
+
+def _random_body(g: GraphBuilder, s: Shape, d: str) -> Function:
+    """Add a function that returns random values."""
+    body = g.nested()
+    sizes = f"{body.values('int32', s)}:output:0"
+    drawn = body.node("RandomUniform", [sizes], {"T": INT, "dtype": Dtype(d)}, g.name("f"))
+    return g.function([], {drawn: d}, body)
+
+
+def _namesakes(g: GraphBuilder, s: Shape, d: str) -> str:
+    """Pass an input through a function whose names also name constants of the main graph."""
+    names = [g.name("n"), g.name("n")]
+    constants = [g.node("Identity", [g.constant(s, d)], {"T": Dtype(d)}, name) for name in names]
+    body = g.nested()
+    given = body.node("Identity", names[:1], {"T": Dtype(d)}, names[1])
+    function = g.function([d], {given: d}, body, names[:1])
+    parts = [call(g, function, [g.input(d, s)], [d], d), *constants]
+    return g.node("AddN", parts, {"T": Dtype(d), "N": len(parts)})
+
+
+def _second_in_body(g: GraphBuilder, s: Shape, d: str) -> str:
+    """Pass two tensors through an operator in a function that returns its second output."""
+    body = g.nested()
+    made = body.node("IdentityN", ["x0", "x1"], {"T": [Dtype(d)] * 2}, g.name("f"))
+    function = g.function([d, d], {f"{made}:output:1": d}, body)
+    return call(g, function, [g.constant(s, d), g.input(d, s)], [d, d], d)
+
+
 def _many_calls(g: GraphBuilder, s: Shape, d: str) -> str:
     """Pass a weight that is in a function through calls of other kinds."""
     found = _called_twice(g, d, _in_body(g, s, d), g.input(d, s))
@@ -152,6 +186,13 @@ FLOW: dict[str, Callable[[GraphBuilder, Shape, str], str]] = {
     "call-output": lambda g, s, d: _second_output(g, d, g.input(d, s), g.constant(s, d)),
     "input-call-output": lambda g, s, d: _second_output(g, d, g.constant(s, d), g.input(d, s)),
     "input-call-twice": lambda g, s, d: _called_twice(g, d, g.input(d, s), g.constant(s, d)),
+    "input-call-sum": _sum_of_calls,
+    "input-call-namesakes": _namesakes,
+    "input-call-identity-n": _second_in_body,
+    "random-call": lambda g, s, d: call(
+        g, _random_body(g, s, d), [], [], d, f"Stateful{_CALL}"
+    ),
+    "random-function": lambda g, s, d: g.node(_random_body(g, s, d), []),
     "switch": _switch,
     "input-switch": lambda g, s, d: _switched(g, d, g.input(d, s)),
     "merge": _merge,

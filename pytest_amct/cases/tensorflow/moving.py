@@ -213,6 +213,46 @@ def _roll(s: Spec) -> Step | None:
     return Step((s, Spec((1,), "int32"), exact([0])), made) if fits else None
 
 
+def _segments(s: Spec) -> Step | None:
+    if not is_float(s) or not s.shape:
+        return None
+    rows, count = exact(range(s.shape[0])), exact(s.shape[:1], ())
+    made = node("UnsortedSegmentSum", s.dtype, Tindices=_INT, Tnumsegments=_INT)
+    return Step((s, rows, count), made)
+
+
+def _looked_up(s: Spec) -> Step | None:
+    """Look up rows of a variable."""
+
+    def make(g: GraphBuilder, x: list[str]) -> str:
+        held = {"dtype": Dtype(s.dtype), "shape": s.shape, "shared_name": g.name("v")}
+        given = {"dtype": Dtype(s.dtype), "Tindices": _INT}
+        return g.node("ResourceGather", [g.node("VarHandleOp", [], held), *x], given)
+
+    return Step((exact(range(s.shape[0])),), make) if is_float(s) and s.shape else None
+
+
+def _spread(op: str) -> Maker:
+    """Return the word for an operator that moves parts of images into the batch, or back."""
+
+    def maker(s: Spec) -> Step | None:
+        if not is_float(s) or len(s.shape) != 4:
+            return None
+        n, h, w, c = s.shape
+        blocks = n % 4 == 0 if op == "SpaceToBatchND" else h % 2 == w % 2 == 0
+        old = (n // 4, 2 * h, 2 * w, c) if op == "SpaceToBatchND" else (4 * n, h // 2, w // 2, c)
+        label = "Tpaddings" if op == "SpaceToBatchND" else "Tcrops"
+        made = node(op, s.dtype, **{"Tblock_shape": _INT, label: _INT})
+        return Step((s.of(*old), exact([2, 2]), exact([0] * 4, (2, 2))), made) if blocks else None
+
+    return maker
+
+
+def _resized(s: Spec) -> Step | None:
+    fits = s.dtype == "float32" and s.values is None and len(s.shape) == 4
+    return Step((s, exact(s.shape[1:3])), node("ResizeBilinear", s.dtype)) if fits else None
+
+
 def _band(s: Spec) -> Step | None:
     fits = is_float(s) and len(s.shape) > 1
     made = node("MatrixBandPart", s.dtype, Tindex=_INT)
@@ -269,6 +309,10 @@ MOVING: Mapping[str, Maker] = {
     "Fill": _fill,
     "ReverseV2": _reverse,
     "Roll": _roll,
+    "UnsortedSegmentSum": _segments,
+    "ResourceGather": _looked_up,
+    **{op: _spread(op) for op in ("BatchToSpaceND", "SpaceToBatchND")},
+    "ResizeBilinear": _resized,
     "MatrixBandPart": _band,
     "TopKV2": _top,
     "DynamicStitch": _stitch,

@@ -21,7 +21,7 @@ from pytest_amct.cases.deviations import (
     sources,
 )
 from pytest_amct.cases.plan import Changes, Deviations, Plan
-from pytest_amct.cases.tensorflow import float16, weights
+from pytest_amct.cases.tensorflow import factors, float16, weights
 from pytest_amct.cases.tensorflow.factors import FACTORS_BY_CONDITION, V1, V3
 from pytest_amct.cases.tensorflow.single import EVERY, SINGLE
 from pytest_amct.cases.tensorflow.sources import FED_BY
@@ -111,7 +111,7 @@ _FED: Deviations = {
 }
 """Layers whose data comes from elsewhere."""
 
-AMONG_OTHERS: frozenset[str] = frozenset()
+AMONG_OTHERS = frozenset({*weights.AMONG_OTHERS, *factors.AMONG_OTHERS})
 """What is seldom wrong: the gate has it among the layers of its networks, and not alone."""
 
 PLAIN_ONLY = frozenset(

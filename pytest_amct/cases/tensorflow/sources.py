@@ -21,7 +21,10 @@ from pytest_amct.cases.tensorflow.operators import (
     strided_slice,
     transposed,
 )
+from pytest_amct.cases.tensorflow.outside import OUTSIDE
+from pytest_amct.cases.tensorflow.ranks import RANKS
 from pytest_amct.cases.values import count
+from pytest_amct.graphs.tensorflow.schema import schema
 
 _Source = Callable[[GraphBuilder, Shape, str], str]
 
@@ -90,6 +93,24 @@ def _identity_n(g: GraphBuilder, d: str, first: str, second: str, port: int) -> 
     """Pass two tensors through one operator, and return one of them."""
     made = g.node("IdentityN", [first, second], {"T": [Dtype(d)] * 2})
     return f"{made}:{port}" if port else made
+
+
+def _identity_of_many(g: GraphBuilder, s: Shape, d: str) -> str:
+    """Return the last of thirteen outputs of one operator."""
+    inputs = [*(g.constant((4,), d) for _ in range(12)), g.input(d, s)]
+    return g.node("IdentityN", inputs, {"T": [Dtype(d)] * 13}) + ":12"
+
+
+def _altered(g: GraphBuilder, s: Shape, d: str, added: str) -> str:
+    """Add a Const with a control input (``control``), or with the attribute ``_class``."""
+    name = g.constant(s, d)
+    stored = schema().GraphDef.FromString(g.constants.pop()).node[0]
+    if added == "control":
+        stored.input.append("^" + g.input("float32", (4,)))
+    else:
+        stored.attr["_class"].list.s.append(f"loc:@{name}".encode())
+    g.graph.node.append(stored)
+    return name
 
 
 def _filled(g: GraphBuilder, s: Shape, d: str) -> str:
@@ -180,6 +201,8 @@ SOURCES: Mapping[str, _Source] = {
     **CHAINS,
     **FLOW,
     **OPERANDS,
+    **OUTSIDE,
+    **RANKS,
     "const": lambda g, s, d: g.constant(s, d),
     "const-values": lambda g, s, d: g.constant(s, d, "values"),
     "const-splat": lambda g, s, d: g.constant(s, d, "splat"),
@@ -236,6 +259,9 @@ SOURCES: Mapping[str, _Source] = {
     "input-identity-n-second": lambda g, s, d: _identity_n(
         g, d, g.constant((4,), d), g.input(d, s), 1
     ),
+    "input-identity-n-last": _identity_of_many,
+    "const-control": lambda g, s, d: _altered(g, s, d, "control"),
+    "const-colocated": lambda g, s, d: _altered(g, s, d, "class"),
     "filled-symbolic": _filled,
     "random-uniform": lambda g, s, d: _random(g, s, d, "RandomUniform"),
     "random-truncated": lambda g, s, d: _random(g, s, d, "TruncatedNormal"),

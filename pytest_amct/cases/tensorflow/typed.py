@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pytest_amct.cases.tensorflow.builder import Dtype, GraphBuilder
 from pytest_amct.cases.tensorflow.steps import exact, moves, node
-from pytest_amct.cases.trees import Maker, Spec, Step, is_float
+from pytest_amct.cases.trees import FLOATS, Maker, Spec, Step, is_float
 
 _INT = Dtype("int32")
 
@@ -28,13 +28,34 @@ def _cast_exact(s: Spec) -> Step | None:
 
 def _plus_nothing(s: Spec) -> Step | None:
     """Add 0 times a number to exact values."""
+    kind = {"T": Dtype(s.dtype)}
 
     def make(g: GraphBuilder, x: list[str]) -> str:
-        nothing = g.node("Mul", [x[1], g.values("int32", [0], ())], {"T": _INT})
-        return g.node("AddV2", [x[0], nothing], {"T": _INT})
+        nothing = g.node("Mul", [x[1], g.values(s.dtype, [0], ())], kind)
+        return g.node("AddV2", [x[0], nothing], kind)
 
-    fits = s.values is not None and s.dtype == "int32"
-    return Step((s, Spec((), "int32")), make) if fits else None
+    fits = s.values is not None and s.dtype in ("int32", *FLOATS)
+    return Step((s, Spec((), s.dtype)), make) if fits else None
+
+
+def _ranged(s: Spec) -> Step | None:
+    """Return a copy that is stored in 8 bits in between; the ends of their range are operands."""
+
+    def make(g: GraphBuilder, x: list[str]) -> str:
+        made = g.node("QuantizeV2", x, {"T": Dtype("qint8")})
+        given = {"T": Dtype("qint8"), "mode": "SCALED", "dtype": Dtype(s.dtype)}
+        return g.node("Dequantize", [made, f"{made}:1", f"{made}:2"], given)
+
+    ends = (exact([-1.0], (), "float32"), exact([1.0], (), "float32"))
+    return Step((s, *ends), make) if s.dtype == "float32" and s.values is None else None
+
+
+def _faked_by_channel(s: Spec) -> Step | None:
+    fits = s.dtype == "float32" and s.values is None and len(s.shape) in (1, 2, 4)
+    if not fits:
+        return None
+    ends = [exact([n] * s.shape[-1], None, "float32") for n in (-1.0, 1.0)]
+    return Step((s, *ends), node("FakeQuantWithMinMaxVarsPerChannel", ""))
 
 
 def _quantized(s: Spec) -> Step | None:
@@ -74,6 +95,14 @@ def _lines(s: Spec) -> Step | None:
     fits = is_float(s) and len(s.shape) == 1 and s.dtype != "float16"
     made = node("LinSpace", s.dtype, Tidx=_INT)
     return Step((s.of(), s.of(), exact(s.shape, ())), made) if fits else None
+
+
+def _range(s: Spec) -> Step | None:
+    fits = s.dtype in ("float32", "float64") and s.values is None and len(s.shape) == 1
+    if not fits:
+        return None
+    operands = [exact([n], (), s.dtype) for n in (0.0, float(s.shape[0]), 1.0)]
+    return Step((*operands,), node("Range", "", Tidx=Dtype(s.dtype)))
 
 
 def _filled(s: Spec) -> Step | None:
@@ -163,9 +192,12 @@ TYPED: Mapping[str, Maker] = {
     "plus-nothing": _plus_nothing,
     "Dequantize": _quantized,
     **{op: _faked(op) for op in ("FakeQuantWithMinMaxArgs", "FakeQuantWithMinMaxVars")},
+    "FakeQuantWithMinMaxVarsPerChannel": _faked_by_channel,
+    "QuantizeV2": _ranged,
     "QuantizeAndDequantizeV2": _requantized,
     "OneHot": _one_hot,
     "LinSpace": _lines,
+    "Range": _range,
     "Fill-shape": _filled,
     "RandomShuffle": _shuffled(),
     "RandomShuffle-seed": _shuffled(seed=7),

@@ -34,8 +34,21 @@ _OLDER: Deviations = sources(
     *("input-strided-slice", "input-stop-gradient", "input-identity-n", "filled-symbolic"),
     *("random-uniform", "random-truncated"),
 )
+_RARE: Deviations = sources(
+    # constant
+    *("const-control", "const-colocated"),
+    # dynamic
+    *("queue-many", "queue-up-to", "unstage", "optional", "reader", "argument"),
+    *("shape-symbolic-last", "shape-symbolic-second", "shape-symbolic-relu"),
+    *("shape-symbolic-product", "input-identity-n-last", "input-call-sum"),
+    *("input-call-namesakes", "input-call-identity-n", "random-call", "random-function"),
+)
+AMONG_OTHERS = frozenset(_RARE)
+"""Rare ways from a weight, which the gate has only in its networks."""
+
 MORE_SOURCES: Deviations = {
     **_OLDER,
+    **_RARE,
     **sources(
         # constant
         *("many-forms", "many-calls", "mul-control", "fake-quant", "identity-n-second"),

@@ -63,13 +63,14 @@ def has_float16_kernels() -> bool:
 def run(data: bytes, wanted: str = "") -> tuple[int, ...]:
     """Run all final nodes of a graph, and return the actual shape of the result of node `wanted`.
 
-    Variables, iterators and queues are filled first. Raises any error of TensorFlow.
+    Variables, iterators, queues and stages are filled first, and arguments are fed. Raises any
+    error of TensorFlow.
     """
     import numpy as np
     import tensorflow as tf
 
     with tf.Graph().as_default() as graph:
-        tf.import_graph_def(tf.compat.v1.GraphDef.FromString(data), name="")
+        tf.import_graph_def(_without_arguments(tf.compat.v1.GraphDef.FromString(data)), name="")
         nodes = graph.get_operations()
         read = {taken.op for node in nodes for taken in node.inputs}
         feeds = {
@@ -87,6 +88,18 @@ def run(data: bytes, wanted: str = "") -> tuple[int, ...]:
             # Run once: a second run would wait forever on the empty queue.
             _, given = session.run(fetched, feeds)
             return np.shape(given[wanted]) if wanted else ()
+
+
+def _without_arguments(graph: Any) -> Any:
+    """Turn the arguments of a graph into inputs, because a session cannot feed arguments."""
+    for node in graph.node:
+        if node.op == "_Arg":
+            node.op = "Placeholder"
+            node.attr["dtype"].CopyFrom(node.attr["T"])
+            node.attr["shape"].shape.CopyFrom(node.attr["_output_shapes"].list.shape[0])
+            for name in ("T", "index", "_output_shapes"):
+                del node.attr[name]
+    return graph
 
 
 def _fed(placeholder: Any) -> Any:
@@ -121,8 +134,14 @@ def _filled(tf: Any, node: Any) -> Any:
             return tf.raw_ops.Assign(ref=held, value=value).op
         return tf.raw_ops.AssignVariableOp(resource=held, value=value)
     if node.type == "FIFOQueueV2":
-        value = tf.ones(_sizes(node.get_attr("shapes")[0]), node.get_attr("component_types")[0])
+        dtype = node.get_attr("component_types")[0]
+        sizes = _sizes(node.get_attr("shapes")[0])
+        value = tf.constant("1") if dtype == tf.string else tf.ones(sizes, dtype)
         return tf.raw_ops.QueueEnqueueV2(handle=held, components=[value])
+    if node.type == "Unstage":
+        (reshape,) = held.consumers()
+        value = tf.ones(tuple(reshape.outputs[0].shape), node.get_attr("dtypes")[0])
+        return tf.raw_ops.Stage(values=[value], shared_name=node.get_attr("shared_name"))
     if node.type == "IteratorV2":
         kinds = zip(node.get_attr("output_shapes"), node.get_attr("output_types"), strict=True)
         elements = tuple(tf.ones(_sizes(sizes), dtype) for sizes, dtype in kinds)

@@ -42,7 +42,9 @@ def _read(g: GraphBuilder, s: Shape, d: str) -> str:
 
 def _argument(g: GraphBuilder, s: Shape, d: str) -> str:
     """Add an argument, as in a graph that was the body of a function."""
-    return reshape(g, g.node("_Arg", [], {"T": Dtype(d), "index": 0}), d, s)
+    number = sum(node.op == "_Arg" for node in g.graph.node)
+    given = {"T": Dtype(d), "index": number, "_output_shapes": [s]}
+    return reshape(g, g.node("_Arg", [], given), d, s)
 
 
 def _sized(g: GraphBuilder, s: Shape, d: str, sizes: str) -> str:

@@ -74,6 +74,8 @@ class Language:
     steps: Mapping[str, Maker]
     #: the least version of the operators for words that need a new one
     since: Mapping[str, int]
+    #: words with an operand on which the result does not depend
+    aside: frozenset[str] = frozenset()
 
     def step(self, word: str, spec: Spec) -> Step | None:
         """Return the step that a word means for a tensor, ``None`` if it does not fit."""
@@ -134,7 +136,7 @@ class Language:
         """
         hosts = {"": spec}
         for word, maker in self.steps.items():
-            step = maker(spec)
+            step = None if word in self.aside else maker(spec)
             for at, operand in enumerate(step.operands if step else ()):
                 hosts.setdefault(".".join([word, *[STORED] * at]), operand)
         for word, maker in self.steps.items():

@@ -59,6 +59,36 @@ def _weight(source: str, dtype: str = F16) -> Callable[[GraphBuilder], None]:
     return add
 
 
+def _turned_weight(g: GraphBuilder) -> None:
+    given = {**_F16, "transpose_a": True}
+    made = g.node("MatMul", [_half_data(g, 32, 4), g.constant((32, 32), F16)], given)
+    identity(g, F32, cast(g, made, F16, F32))
+
+
+def _deep_weight(g: GraphBuilder) -> None:
+    inputs = [_half_data(g, 1, 4, 32), g.constant((1, 32, 32), F16)]
+    identity(g, F32, cast(g, g.node("BatchMatMulV2", inputs, _F16), F16, F32))
+
+
+def _dilated_weight(g: GraphBuilder) -> None:
+    inputs = [_half_data(g, 1, 4, 4, 4, 32), g.constant((1, 1, 1, 32, 32), F16)]
+    given = {"strides": [1] * 5, "padding": "VALID", "dilations": [1, 2, 1, 1, 1]}
+    made = g.node("Conv3D", inputs, {**_F16, **given})
+    identity(g, F32, cast(g, made, F16, F32))
+
+
+def _weight_at_port(g: GraphBuilder) -> None:
+    """Add a layer that reads its weight by the node's name and the port."""
+    weight = g.constant((32, 32), F16)
+    made = g.node("MatMul", [_half_data(g), f"{weight}:0"], _F16)
+    identity(g, F32, cast(g, made, F16, F32))
+
+
+def _argument(g: GraphBuilder) -> None:
+    given = {"T": Dtype(F16), "index": 0, "_output_shapes": [_SHAPE]}
+    _used(g, g.node("_Arg", [], given), F16)
+
+
 def _weight_in_call(g: GraphBuilder) -> None:
     body = g.nested()
     made = body.node("MatMul", ["x0", "x1"], _F16, g.name("f"))
@@ -195,6 +225,13 @@ _BRANCHES: Mapping[Branch, Callable[[GraphBuilder], None]] = {
     Branch("weight-cast", "float16"): _weight("cast"),
     Branch("weight-transposed", "float16"): _weight("transpose"),
     Branch("weight-in-call", "float16"): _weight_in_call,
+    Branch("weight-split", "float16"): _weight("split"),
+    Branch("weight-of-call", "float16"): _weight("call"),
+    Branch("weight-at-port", "float16"): _weight_at_port,
+    Branch("turned-weight", "float16"): _turned_weight,
+    Branch("deep-weight", "float16"): _deep_weight,
+    Branch("dilated-weight", "float16"): _dilated_weight,
+    Branch("argument", "float16"): _argument,
     Branch("conv-weight", "float16"): _conv_weight,
     Branch("backprop-weight", "float16"): _backprop_weight,
     Branch("iterator-second", "float16"): _second_of_iterator,

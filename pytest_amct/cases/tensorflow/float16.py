@@ -47,6 +47,13 @@ FLOAT16: Deviations = {
     "scalar-input-elsewhere": elsewhere("float16", "scalar-input"),
     "iterator-sync-elsewhere": elsewhere("float16", "iterator-sync"),
 }
+_HELD = ("weight-split", "weight-of-call", "weight-at-port", "argument")
+_OF_FORBIDDEN = ("turned-weight", "deep-weight", "dilated-weight")
+RARE: Deviations = {
+    f"{name}-elsewhere": elsewhere("float16", name) for name in (*_HELD, *_OF_FORBIDDEN)
+}
+"""Weights behind other operators, or of layers that are themselves forbidden, and an argument."""
+
 OTHER_TYPES: Deviations = {
     "uint8-elsewhere": elsewhere("uint8", "input"),
     "bfloat16-weight-elsewhere": elsewhere("bfloat16", "weight"),
@@ -57,13 +64,14 @@ OTHER_TYPES: Deviations = {
 
 PLAIN_ONLY = frozenset(
     {
+        *RARE,
         *("scalar-input-elsewhere", "iterator-sync-elsewhere"),
         *("input-whose-shape-is-read", "input-elsewhere-ports", "input-of-call-elsewhere"),
     }
 )
 
 FLOAT16_ROWS: Mapping[str, Deviations] = {
-    "AvgPool": {**FLOAT16, **OTHER_TYPES},
+    "AvgPool": {**FLOAT16, **RARE, **OTHER_TYPES},
     "MaxPool": FLOAT16,
     "Add": FLOAT16,
     "BatchMatMulV2": FLOAT16_FACTORS,

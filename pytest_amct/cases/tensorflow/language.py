@@ -15,7 +15,12 @@ from pytest_amct.cases.tensorflow.steps import KEEPING, LEAVES
 from pytest_amct.cases.tensorflow.typed import TYPED
 from pytest_amct.cases.trees import Language, Spec
 
-LANGUAGE = Language(LEAVES, {**MOVING, **COMPUTING, **TYPED, **NESTED, **KEEPING}, {})
+LANGUAGE = Language(
+    LEAVES,
+    {**MOVING, **COMPUTING, **TYPED, **NESTED, **KEEPING},
+    {},
+    frozenset(("IdentityN", "IdentityN-1", "Identity-control")),
+)
 
 
 def build_weight(source: str, graph: GraphBuilder, shape: Shape, dtype: str) -> str:

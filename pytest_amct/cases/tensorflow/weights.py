@@ -43,7 +43,10 @@ _RARE: Deviations = sources(
     *("shape-symbolic-product", "input-identity-n-last", "input-call-sum"),
     *("input-call-namesakes", "input-call-identity-n", "random-call", "random-function"),
 )
-AMONG_OTHERS = frozenset(_RARE)
+_RARELY_PLACED: Deviations = {
+    f"input-in-{place}": {"inside": place, "source": "input"} for place in ("while", "if-many")
+}
+AMONG_OTHERS = frozenset({**_RARE, **_RARELY_PLACED})
 """Rare ways from a weight, which the gate has only in its networks."""
 
 MORE_SOURCES: Deviations = {
@@ -114,6 +117,7 @@ PLACED: Deviations = {
             ("nested", "input"),
         )
     },
+    **_RARELY_PLACED,
     **_WRITTEN,
     "input-five-hops-reversed": {"source": "input-five-hops", "switches": ("reversed",)},
     "input-split-ports": {"source": "input-split", "switches": ("ports",)},

@@ -88,7 +88,10 @@ class Writer:
         if not plan.inside:
             result = target_layer(g, plan, inputs)
             return result, result
-        held = self.functions.get(name) or hold(g, plan, arity)
+        if plan.inside == "if-many":
+            inputs, arity = _among_constants(g, plan, inputs, arity)
+        new = _hold_in_loop if plan.inside == "while" else hold
+        held = self.functions.get(name) or new(g, plan, arity)
         self.functions[name] = held  # identical layers share one function
         if plan.inside == "call":
             return call(g, held.function, inputs, held.takes, plan.dtype), held.target
@@ -96,6 +99,8 @@ class Writer:
             return g.node(held.function, inputs), held.target
         if plan.inside == "nested":
             return call(g, _calling(g, plan, held), inputs, held.takes, plan.dtype), held.target
+        if plan.inside == "while":
+            return _while(g, plan, held, inputs), held.target
         return _if(g, plan, held, inputs), held.target
 
     def behind(self, plan: Plan, result: str) -> str:
@@ -249,10 +254,21 @@ class Held:
 
 def hold(g: GraphBuilder, plan: Plan, arity: int) -> Held:
     """Put the target, which has `arity` inputs, into a new function."""
-    takes = tuple("int32" if i == 0 and plan.type in SIZED else plan.dtype for i in range(arity))
+    own = range(1, arity, 2) if plan.inside == "if-many" else range(arity)
+    sizes = own[0] if plan.type in SIZED else None
+    takes = tuple("int32" if i == sizes else plan.dtype for i in range(arity))
     body = g.nested()
-    target = target_layer(body, plan, [f"x{i}" for i in range(arity)], g.name("f"))
+    target = target_layer(body, plan, [f"x{i}" for i in own], g.name("f"))
     return Held(g.function(takes, {target: plan.dtype}, body), takes, target)
+
+
+def _among_constants(
+    g: GraphBuilder, plan: Plan, inputs: list[str], arity: int
+) -> tuple[list[str], int]:
+    """Put a constant before and after each input of a layer. Return them, and their number."""
+    one = g.values(plan.dtype, [1.0], ())
+    found = [one, *(name for given in inputs[:arity] for name in (given, one))]
+    return [*found, *inputs[arity:]], len(found)
 
 
 def _calling(g: GraphBuilder, plan: Plan, held: Held) -> Function:
@@ -264,8 +280,44 @@ def _calling(g: GraphBuilder, plan: Plan, held: Held) -> Function:
     return g.function(held.takes, {given: plan.dtype}, body)
 
 
+def _hold_in_loop(g: GraphBuilder, plan: Plan, arity: int) -> Held:
+    """Put the target into a new body of a loop.
+
+    The loop carries a number that is counted down, what the layer takes, and its result.
+    """
+    sized = plan.type in SIZED
+    given = ("int32" if i == 0 and sized else plan.dtype for i in range(arity))
+    takes = ("int32", *given, plan.dtype)
+    body = g.nested()
+    one = body.values("int32", [1], ())
+    less = body.node("Sub", ["x0", f"{one}:output:0"], {"T": _INT}, g.name("f"))
+    inputs = [f"x{i}" for i in range(1, arity + 1)]
+    target = target_layer(body, plan, inputs, g.name("f"))
+    kept = dict(zip(inputs, takes[1:], strict=False))
+    gives = {less: "int32", **kept, target: plan.dtype}
+    return Held(g.function(takes, gives, body), takes, target)
+
+
+def _while(g: GraphBuilder, plan: Plan, held: Held, inputs: list[str]) -> str:
+    """Run the body of a loop as long as a number is greater than 0."""
+    goes_on = g.nested()
+    zero = goes_on.values("int32", [0], ())
+    more = goes_on.node("Greater", ["x0", f"{zero}:output:0"], {"T": _INT}, g.name("f"))
+    given = {
+        "T": [Dtype(t) for t in held.takes],
+        "cond": g.function(held.takes, {more: "bool"}, goes_on),
+        "body": held.function,
+    }
+    filled = [g.values("int32", result_shape(plan)), g.values(plan.dtype, [0.0], ())]
+    start = g.node("Fill", filled, {"T": Dtype(plan.dtype), "index_type": _INT})
+    last = len(held.takes) - 1
+    carried = [g.values("int32", [1], ()), *inputs[: last - 1], start, *inputs[last - 1 :]]
+    return g.node("StatelessWhile", carried, given) + f":{last}"
+
+
 def _if(g: GraphBuilder, plan: Plan, held: Held, inputs: list[str]) -> str:
-    other, data = g.nested(), "x2" if plan.type in SIZED else "x0"
+    at = 2 if plan.type in SIZED else 0
+    other, data = g.nested(), f"x{2 * at + 1 if plan.inside == 'if-many' else at}"
     otherwise = neutral(other, plan.dtype, data, True, g.name("f"))
     branches = {
         "then_branch": held.function,

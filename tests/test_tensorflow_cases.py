@@ -28,6 +28,7 @@ from pytest_amct.cases.examples import draw_examples
 from pytest_amct.cases.naming import STYLES
 from pytest_amct.cases.networks import NetworkCase
 from pytest_amct.cases.plan import Built, Case, target_layers
+from pytest_amct.cases.tensorflow import float16
 from pytest_amct.cases.strategies import networks as drawn_networks
 from pytest_amct.cases.tensorflow.rows import DEFAULTS
 from pytest_amct.cases.tensorflow.single import SINGLE
@@ -98,7 +99,7 @@ LONG_FED = """input-forty-hops input-many-moves input-many-sums input-call-neste
 input-call-twice random-zero-seeds"""
 FEW_PLACED = "input-in-nested input-reversed input-identity-scopes"
 PLACED_FED = f"""{FEW_PLACED} input-in-function input-mul-second-in-if input-five-hops-reversed
-input-split-ports"""
+input-split-ports input-scoped input-alike"""
 ONE_FED = """input-order input-concat-third input-concat-axis input-split-axis
 input-indices input-gather-axis input-condition input-else input-begin input-size input-steps
 input-multiples input-paddings input-fill-shape input-broadcast-shape input-bound
@@ -205,7 +206,8 @@ PINNED = {
         "v2-float16 constant-float16",
         f"{PLACES} float64 bfloat16 int64 v2 v2-constant",
     ),
-    **{f"float16/tensorflow/{row}": FIRES for row in ("AvgPool", "MaxPool", "Add")},
+    **{f"float16/tensorflow/{row}": FIRES for row in ("MaxPool", "Add")},
+    "float16/tensorflow/AvgPool": (" ".join((FIRES[0], *float16.RARE)), FIRES[1]),
     "nonuniform/tensorflow/Conv2D": (
         "",
         f"{FEW_NOTES} {FEW_FED} {FEW_OPEN} input-in-call",
@@ -451,6 +453,15 @@ def test_the_bytes_do_not_depend_on_the_hash_seed_and_need_no_tensorflow() -> No
 
 MEANINGLESS = re.compile(r"[a-z]\d+|")
 SCOPED = re.compile(r"Net\.\d+/V(_1)*(_2)?|[bxy]\d+|")
+STYLED = {
+    "scopes": SCOPED,
+    "scoped": re.compile(r"Model/block_\d+/\w+_\d+|[bfxy]\d+|"),
+    "alike": re.compile(r"Model/encoder/layer_0/\w+[/_]\d+|[bfxy]\d+|"),
+}
+
+
+def _pattern(case: Case) -> re.Pattern[str]:
+    return next((STYLED[name] for name in case.plan.switches if name in STYLED), MEANINGLESS)
 
 
 def _places(graph: Any) -> Iterator[Any]:
@@ -477,7 +488,7 @@ def _names(graph: Any) -> Iterator[str]:
 def test_no_name_reveals_what_a_graph_tests() -> None:
     for case in CASES:
         graph = parse_tensorflow(case.build().data)
-        pattern = SCOPED if "scopes" in case.plan.switches else MEANINGLESS
+        pattern = _pattern(case)
         assert [name for name in _names(graph) if not pattern.fullmatch(name)] == [], case.id
 
 
@@ -489,7 +500,7 @@ def test_graphs_of_one_structure_have_the_same_names_in_it() -> None:
         nodes = [node for nodes in _places(graph) for node in nodes]
         bodies = {body.signature.name for body in graph.library.function}
         ops = ((n.op if n.op not in bodies else "a function", len(n.input)) for n in nodes)
-        found["scopes" in case.plan.switches, *ops].add(tuple(node.name for node in nodes))
+        found[_pattern(case), *ops].add(tuple(node.name for node in nodes))
     assert {structure: names for structure, names in found.items() if len(names) > 1} == {}
 
 

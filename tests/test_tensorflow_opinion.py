@@ -31,6 +31,7 @@ from tiny_graphs import one
 
 import pytest_amct
 from pytest_amct.cases.catalog import gate_cases, groups
+from pytest_amct.cases.together import gate_networks
 from pytest_amct.graphs.tensorflow.files import parse_tensorflow
 from pytest_amct.graphs.tensorflow.reader import read_tensorflow
 from pytest_amct.graphs.tensorflow.schema import schema
@@ -88,6 +89,11 @@ def test_random_graphs_have_every_verdict_under_every_release() -> None:
 def test_two_implementations_agree_on_gate_cases(group: str) -> None:
     for number, case in enumerate(gate_cases(group, DECLARED)):
         assert differences(parse_tensorflow(case.build().data), few(number)) == [], case.id
+
+
+def test_two_implementations_agree_on_the_networks_of_the_gate() -> None:
+    for case in gate_networks("tensorflow"):
+        assert differences(parse_tensorflow(case.build().data)) == [], case.id
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,23 @@ def exported(letter: str, number: int) -> str:
     return f"Net.{block + 1}/V" + "_1" * (place // 2) + "_2" * (place % 2)
 
 
+_ALIKE = ("out/{}", "Out/{}", "Out_{}")
+
+
+def alike(letter: str, number: int) -> str:
+    """Return a name that differs from others only late, and in capitals or a separator alone.
+
+    Others are the neighbours of a node, and for an input the weight of the same number.
+    """
+    within = "Model/encoder/layer_0/"
+    if letter == "n":
+        block, place = divmod(number, len(_ALIKE))
+        return within + _ALIKE[place].format(block)
+    if letter == "t":
+        return within + (f"kernel/{number}" if number % 2 else f"Kernel_{number}")
+    return within + f"{_WORDS.get(letter, letter)}_{number}"
+
+
 STYLES: Mapping[str, Style] = {"scoped": _scoped, "dotted": _dotted, "digits": _digits}
 """Styles by the name of a variation that every framework has."""
 
@@ -62,5 +79,5 @@ EXPLORED = frozenset((*STYLES, "typed"))
 
 def style_of(switches: tuple[str, ...]) -> Style:
     """Return the style that the switches of a model name, or the plain one."""
-    known = {**STYLES, "scopes": exported, "quoted": _hashed}
+    known = {**STYLES, "scopes": exported, "quoted": _hashed, "alike": alike}
     return next((known[name] for name in switches if name in known), plain)

@@ -89,6 +89,7 @@ Switch = Literal[
     "oldest-blobs",
     "whole-layers",
     "scopes",
+    "alike",
     "ports",
     "dense",
     "lines",

@@ -108,6 +108,8 @@ def _fed(placeholder: Any) -> Any:
     for reader in placeholder.consumers():
         if reader.type == "Conv2DBackpropInput" and reader.inputs[0] is placeholder:
             return np.array(_given_shape(reader), np.int32)
+    if placeholder.shape.rank is None:  # that of a matrix product
+        return np.ones((4, 32), placeholder.dtype.as_numpy_dtype)
     return np.ones([n or 1 for n in placeholder.shape], placeholder.dtype.as_numpy_dtype)
 
 

@@ -72,8 +72,8 @@ KNOWN |= set(
     IdentityN Inv IsFinite IsInf IsNan LRN LeakyRelu Less LessEqual Lgamma LinSpace Log Log1p
     LogSoftmax LogicalAnd LogicalNot LogicalOr MatrixBandPart Max Maximum Mean Min Minimum MirrorPad
     MulNoNan Neg NotEqual OneHot PadV2 Pow PreventGradient Prod QuantizeAndDequantizeV2 QuantizeV2
-    Range RealDiv Reciprocal Relu6 ReverseV2 Rint Roll Round Rsqrt ScatterNd Select SelectV2 Selu Sigmoid
-    Sign Sinh Slice Snapshot Softplus Softsign SpaceToDepth SplitV Sqrt Square SquaredDifference
+    Range RealDiv Reciprocal Relu6 ReverseV2 Rint Roll Round Rsqrt ScatterNd Select SelectV2 Selu
+    Sigmoid Sign Sinh Slice Snapshot Softplus Softsign SpaceToDepth SplitV Sqrt Square SquaredDifference
     Squeeze Sum Tan Tanh TensorScatterAdd TensorScatterUpdate Tile TopKV2 Unpack Xdivy Xlogy
     """.split()
 )

@@ -80,9 +80,12 @@ class GraphBuilder:
             self.counter[""] = number + 1
         return style(letter, number)
 
-    def input(self, dtype: str, shape: Sequence[int]) -> str:
-        """Add a Placeholder, and return its name; -1 is an open dimension."""
-        given = {"dtype": Dtype(dtype), "shape": tuple(shape)}
+    def input(self, dtype: str, shape: Sequence[int] | None) -> str:
+        """Add a Placeholder, and return its name.
+
+        -1 is an open dimension, and no shape is one of unknown rank.
+        """
+        given = {"dtype": Dtype(dtype), "shape": None if shape is None else tuple(shape)}
         return self.node("Placeholder", [], given, self.name("t"))
 
     def constant(self, shape: tuple[int, ...], dtype: str, form: str = "") -> str:
@@ -192,6 +195,8 @@ def _set(value: Any, given: Any) -> None:
         value.i = given
     elif kind is tuple:
         _set_shape(value.shape, given)
+    elif given is None:
+        value.shape.unknown_rank = True
     elif kind is Function:
         value.func.name = given
     else:
@@ -206,6 +211,8 @@ def _add(values: Any, entry: Any) -> None:
         values.type.append(NUMBERS[entry])
     elif kind is str:
         values.s.append(entry.encode())
+    elif kind is float:
+        values.f.append(entry)
     else:
         _set_shape(values.shape.add(), entry)
 

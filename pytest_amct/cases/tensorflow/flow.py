@@ -189,9 +189,7 @@ FLOW: dict[str, Callable[[GraphBuilder, Shape, str], str]] = {
     "input-call-sum": _sum_of_calls,
     "input-call-namesakes": _namesakes,
     "input-call-identity-n": _second_in_body,
-    "random-call": lambda g, s, d: call(
-        g, _random_body(g, s, d), [], [], d, f"Stateful{_CALL}"
-    ),
+    "random-call": lambda g, s, d: call(g, _random_body(g, s, d), [], [], d, f"Stateful{_CALL}"),
     "random-function": lambda g, s, d: g.node(_random_body(g, s, d), []),
     "switch": _switch,
     "input-switch": lambda g, s, d: _switched(g, d, g.input(d, s)),

@@ -82,9 +82,7 @@ OUTSIDE: Mapping[str, Callable[[GraphBuilder, Shape, str], str]] = {
     "optional": _optional,
     "reader": _read,
     "argument": _argument,
-    "shape-symbolic-last": lambda g, s, d: _sized(
-        g, s, d, _shape(g, g.input("float32", (4, -1)))
-    ),
+    "shape-symbolic-last": lambda g, s, d: _sized(g, s, d, _shape(g, g.input("float32", (4, -1)))),
     "shape-symbolic-second": _second_shape,
     "shape-symbolic-relu": _shape_behind,
     "shape-symbolic-product": _shape_of_product,

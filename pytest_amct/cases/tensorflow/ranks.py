@@ -31,9 +31,7 @@ def _new_axis(g: GraphBuilder, s: Shape, d: str) -> str:
 
 RANKS: Mapping[str, Callable[[GraphBuilder, Shape, str], str]] = {
     "up-reshape": lambda g, s, d: reshape(g, g.constant(s[1:], d), d, s),
-    "up-mul": lambda g, s, d: mul(
-        g, d, g.constant(s[1:], d), g.values(d, [1.5], (1,) * len(s))
-    ),
+    "up-mul": lambda g, s, d: mul(g, d, g.constant(s[1:], d), g.values(d, [1.5], (1,) * len(s))),
     "up-broadcast": _broadcast,
     "up-gather": _gathered,
     "up-slice": _new_axis,

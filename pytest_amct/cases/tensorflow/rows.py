@@ -111,7 +111,20 @@ _FED: Deviations = {
 }
 """Layers whose data comes from elsewhere."""
 
-AMONG_OTHERS = frozenset({*weights.AMONG_OTHERS, *factors.AMONG_OTHERS})
+_RARE: Deviations = {
+    "last": {"around": ("at-output",)},
+    "strides-3": attributes(strides=[1, 3, 3, 1], padding="SAME"),
+    "three-channels": {"data": (1, 8, 8, 3), "weight": (5, 5, 3, 32)},
+    "many-groups": {"weight": (3, 3, 4, 32)},
+    "wide-kernel": {"data": (1, 9, 9, 4), "weight": (9, 9, 4, 32)},
+}
+"""Convolutions as they stand first, last or seldom in networks."""
+
+_UNRANKED: Deviations = {"unranked": {"form": "unranked", "around": ("at-input",)}}
+
+AMONG_OTHERS = frozenset(
+    {*_RARE, *_UNRANKED, "wide-pool", *weights.AMONG_OTHERS, *factors.AMONG_OTHERS}
+)
 """What is seldom wrong: the gate has it among the layers of its networks, and not alone."""
 
 PLAIN_ONLY = frozenset(
@@ -119,6 +132,7 @@ PLAIN_ONLY = frozenset(
         *weights.PLAIN_ONLY,
         *float16.PLAIN_ONLY,
         *SINGLE,
+        "device",
     }
 )
 
@@ -152,7 +166,7 @@ _POOLING: Deviations = {
 _ACROSS: Changes = {"data": (32, 4), "attributes": {"transpose_a": True}}
 DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
     "MatMul": {
-        "": {**_WEIGHTED, "bias-plus": {"around": ("bias-plus",)}, **_INT64},
+        "": {**_WEIGHTED, "bias-plus": {"around": ("bias-plus",)}, **_UNRANKED, **_INT64},
         "transpose_a": {
             "false": {},
             "absent": attributes(transpose_a=None),
@@ -193,6 +207,8 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             "nchw-dilation": _nchw(dilations=[1, 1, 2, 2]),
             "dilation-1x1": {"weight": _THIN, **attributes(dilations=[1, 4, 4, 1])},
             **_FED,
+            **_RARE,
+            "device": {"switches": ("device",)},
         },
         "weight_source": {
             **WEIGHT_SOURCES,
@@ -304,6 +320,7 @@ DEVIATIONS: Mapping[str, Mapping[str, Deviations]] = {
             **_WRITTEN,
             **_FED,
             "one": attributes(ksize=[1] * 4, strides=[1] * 4),
+            "wide-pool": {"data": (1, 9, 9, 32), **attributes(ksize=[1, 8, 8, 1])},
         }
     },
     "Conv3D": {

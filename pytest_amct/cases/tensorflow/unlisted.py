@@ -113,6 +113,14 @@ UNLISTED: Mapping[str, Plan] = {
         weight=(4, 4, 64, 1),
         source="const",
     ),
+    "Dilation2D": Plan(
+        "Dilation2D",
+        (1, 8, 8, 32),
+        attributes={"strides": [1] * 4, "rates": [1] * 4, "padding": "SAME"},
+        weight=(6, 6, 32),
+        source="const",
+    ),
+    "FractionalAvgPool": Plan("FractionalAvgPool", _2D, attributes={"pooling_ratio": [1.0] * 4}),
     "SparseMatMul": Plan("SparseMatMul", (4, 32), weight=(32, 32), source="const"),
     "Einsum": Plan(
         "Einsum",

@@ -119,6 +119,8 @@ PLACED: Deviations = {
     },
     **_RARELY_PLACED,
     **_WRITTEN,
+    "input-scoped": {"source": "input", "switches": ("scoped",)},
+    "input-alike": {"source": "input", "switches": ("alike",)},
     "input-five-hops-reversed": {"source": "input-five-hops", "switches": ("reversed",)},
     "input-split-ports": {"source": "input-split", "switches": ("ports",)},
 }

@@ -45,6 +45,8 @@ class Writer:
         shape = plan.data
         if plan.form in FED_BY:
             return build_source(FED_BY[plan.form], self.g, shape, plan.dtype)
+        if plan.form == "unranked":
+            return self.g.input(plan.dtype, None)
         if plan.symbolic_batch and not _summed_up(plan):
             shape = (-1, *shape[1:])
         fed = self.g.input(plan.fed_as or plan.dtype, shape)

@@ -28,8 +28,8 @@ from pytest_amct.cases.examples import draw_examples
 from pytest_amct.cases.naming import STYLES
 from pytest_amct.cases.networks import NetworkCase
 from pytest_amct.cases.plan import Built, Case, target_layers
-from pytest_amct.cases.tensorflow import float16
 from pytest_amct.cases.strategies import networks as drawn_networks
+from pytest_amct.cases.tensorflow import float16
 from pytest_amct.cases.tensorflow.rows import DEFAULTS
 from pytest_amct.cases.tensorflow.single import SINGLE
 from pytest_amct.cases.tensorflow.sizes import result_shape

@@ -73,8 +73,9 @@ KNOWN |= set(
     LogSoftmax LogicalAnd LogicalNot LogicalOr MatrixBandPart Max Maximum Mean Min Minimum MirrorPad
     MulNoNan Neg NotEqual OneHot PadV2 Pow PreventGradient Prod QuantizeAndDequantizeV2 QuantizeV2
     Range RealDiv Reciprocal Relu6 ReverseV2 Rint Roll Round Rsqrt ScatterNd Select SelectV2 Selu
-    Sigmoid Sign Sinh Slice Snapshot Softplus Softsign SpaceToDepth SplitV Sqrt Square SquaredDifference
-    Squeeze Sum Tan Tanh TensorScatterAdd TensorScatterUpdate Tile TopKV2 Unpack Xdivy Xlogy
+    Sigmoid Sign Sinh Slice Snapshot Softplus Softsign SpaceToDepth SplitV Sqrt Square
+    SquaredDifference Squeeze Sum Tan Tanh TensorScatterAdd TensorScatterUpdate Tile TopKV2 Unpack
+    Xdivy Xlogy
     """.split()
 )
 
@@ -473,6 +474,7 @@ def float16(reader: Reader, release: Release) -> bool | None:
                     if any(wanted & set(other.input) for other in reader.main.nodes.values()):
                         return True
                 doubt |= kind in (None, FLOAT16)
+        doubt |= node.op == "IteratorGetNextAsOptional"  # an iterator's output without a type
     for place in reader.places:
         for name in place.nodes:
             if reader.has_weight(place, name, release):

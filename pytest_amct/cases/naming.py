@@ -59,14 +59,16 @@ _ALIKE = ("out/{}", "Out/{}", "Out_{}")
 def alike(letter: str, number: int) -> str:
     """Return a name that differs from others only late, and in capitals or a separator alone.
 
-    Others are the neighbours of a node, and for an input the weight of the same number.
+    Others are the neighbours of a node, and for an input the weights of its number and the next.
     """
     within = "Model/encoder/layer_0/"
     if letter == "n":
         block, place = divmod(number, len(_ALIKE))
         return within + _ALIKE[place].format(block)
     if letter == "t":
-        return within + (f"kernel/{number}" if number % 2 else f"Kernel_{number}")
+        return within + f"kernel/{number}"
+    if letter == "w" and number and number % 2 == 0:
+        return within + f"Kernel/{number - 1}"
     return within + f"{_WORDS.get(letter, letter)}_{number}"
 
 

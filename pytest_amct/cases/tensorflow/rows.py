@@ -112,7 +112,7 @@ _FED: Deviations = {
 """Layers whose data comes from elsewhere."""
 
 _RARE: Deviations = {
-    "last": {"around": ("at-output",)},
+    "last": {"around": ("at-output", "last")},
     "strides-3": attributes(strides=[1, 3, 3, 1], padding="SAME"),
     "three-channels": {"data": (1, 8, 8, 3), "weight": (5, 5, 3, 32)},
     "many-groups": {"weight": (3, 3, 4, 32)},
@@ -122,9 +122,7 @@ _RARE: Deviations = {
 
 _UNRANKED: Deviations = {"unranked": {"form": "unranked", "around": ("at-input",)}}
 
-AMONG_OTHERS = frozenset(
-    {*_RARE, *_UNRANKED, "wide-pool", *weights.AMONG_OTHERS, *factors.AMONG_OTHERS}
-)
+AMONG_OTHERS = frozenset({*_RARE, *_UNRANKED, *weights.AMONG_OTHERS, *factors.AMONG_OTHERS})
 """What is seldom wrong: the gate has it among the layers of its networks, and not alone."""
 
 PLAIN_ONLY = frozenset(
@@ -132,7 +130,6 @@ PLAIN_ONLY = frozenset(
         *weights.PLAIN_ONLY,
         *float16.PLAIN_ONLY,
         *SINGLE,
-        "device",
     }
 )
 

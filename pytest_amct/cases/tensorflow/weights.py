@@ -120,7 +120,7 @@ PLACED: Deviations = {
     **_RARELY_PLACED,
     **_WRITTEN,
     "input-scoped": {"source": "input", "switches": ("scoped",)},
-    "input-alike": {"source": "input", "switches": ("alike",)},
+    "input-alike": {"source": "input", "switches": ("alike", "reversed")},
     "input-five-hops-reversed": {"source": "input-five-hops", "switches": ("reversed",)},
     "input-split-ports": {"source": "input-split", "switches": ("ports",)},
 }

@@ -17,7 +17,7 @@ from pytest_amct.runner import Runner
 from pytest_amct.verdicts import Finding, Record, not_quantized
 
 _MOST = 5
-"""How often the same violation is told: of so many layers, or of one network."""
+"""How many layers tell the same violation, and how many rows and networks the same trouble."""
 
 _HALVED = 2
 """How often a network is halved that the quantizer does not handle."""
@@ -50,6 +50,8 @@ class _Judge:
         self.asks = not isinstance(runner.quantizer, Recorded)
         #: how often each violation was told, and each row with a layer in float
         self.told: Counter[tuple[str, str]] = Counter()
+        #: the violations that were told about a network
+        self.of_several: set[tuple[str, str]] = set()
 
     def records(self, case: NetworkCase, halved: int = 0) -> Iterator[Record]:
         """Yield records of what a network shows, and no case of the gate."""
@@ -76,16 +78,18 @@ class _Judge:
         if left and not catalog.is_alone(*place) and self._once("float", str(record.row)):
             yield from self._alone(place, catalog.contexts(*place))
         for finding in record.findings:
-            if not self._once(finding.kind, finding.condition):
+            sort = finding.kind, finding.condition
+            if self.told[sort] >= _MOST:
                 continue
             if _shows(self._listed(finding.condition), finding):
-                self.told[finding.kind, finding.condition] += _MOST
+                self.told[sort] = _MOST
                 continue
             alone = [*self._alone(place, CONTEXTS[:1])] if self.asks else []
             if _shows(alone, finding):
+                self.told[sort] += 1
                 yield from alone
-            else:
-                self.told[finding.kind, finding.condition] += _MOST
+            elif sort not in self.of_several:  # it is one mistake, which many layers may show
+                self.of_several.add(sort)
                 yield from self._smallest(case, place, finding)
 
     def _once(self, kind: str, what: str) -> bool:

@@ -341,7 +341,7 @@ class Explorer:
         """Return the same finding from an enumerated case of that deviation, if one shows it."""
         place = self._places.get(finding.layer)
         tried = [*_enumerated(place[0], base_of(place[1]))] if place is not None else []
-        if place is not None and is_drawn(place[1]):
+        if place is None or is_drawn(place[1]):  # the layer may be of a branch
             tried += self.runner.gate.enumerated(finding.condition)
         if isinstance(case, Case):
             tried += [
@@ -401,9 +401,9 @@ def _sort(finding: Finding) -> tuple[str, str]:
 def _enumerated(group: str, deviation: str) -> tuple[Case, ...]:
     """Return the gate's cases of a deviation, in each context that it has.
 
-    A drawn deviation is not in the gate, but it has such cases, too.
+    One that is drawn, or only in the networks of the gate, has such cases, too.
     """
-    if is_drawn(deviation):
+    if not catalog.is_alone(group, deviation):
         contexts = catalog.contexts(group, deviation)
         return tuple(catalog.make_case(group, deviation, context) for context in contexts)
     declared = needs(catalog.deviations(group)[deviation])

@@ -155,7 +155,7 @@ class Gate:
         return self._drawn(group) if self.is_whole(group) else []
 
     def _drawn(self, group: str) -> list[AnyCase]:
-        if not self.max_examples:
+        if not self.max_examples or not self._homes(group):
             return []
         # Importing Hypothesis takes long, and a run without examples does not need it.
         from pytest_amct.cases.examples import draw_examples

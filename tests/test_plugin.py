@@ -31,7 +31,8 @@ def test_without_paths_it_collects_only_the_suite_under_stable_ids(
     assert run.code == 0
     ids = [line for line in run.out.splitlines() if "::" in line]
     assert ids[0] == f"{SUITE}::test_quantizes_something[onnx]"
-    assert all(i.startswith(f"{SUITE}::test_condition[") for i in ids[1:])
+    assert all(i.startswith(f"{SUITE}::test_condition[") for i in ids[1:-1])
+    assert ids[-1] == f"{SUITE}::test_together[onnx]"
     assert {
         CHEAP_TEST,
         f"{SUITE}::test_condition[uniform/onnx/Conv]",

@@ -97,7 +97,7 @@ def test_what_catches_most_comes_first() -> None:
     gate = Gate(load_spec(), quick=True)
     first = [quick.first_of(group) for group in gate.groups]
     assert first == sorted(first) and len(set(first)) > 10
-    assert sorted(gate.groups) == sorted(Gate(load_spec()).groups)
+    assert sorted([*gate.groups, "networks/onnx"]) == sorted(Gate(load_spec()).groups)
     for group in gate.groups:
         places = [quick.ranks()[case.id] for case in gate.enumerated(group)]
         assert places == sorted(places)

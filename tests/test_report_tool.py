@@ -13,6 +13,7 @@ from toy_repository import CHEAP, ToyRepository
 
 from pytest_amct import cli
 from pytest_amct.cases import catalog
+from pytest_amct.cases.together import gate_networks
 from pytest_amct.errors import UsageError
 from pytest_amct.quantizers.loading import load_quantizer
 from pytest_amct.quantizers.replay import load_recorded
@@ -104,14 +105,15 @@ def test_the_exported_id_of_a_case_is_that_of_its_folder(exported: Path) -> None
     }
     declared = frozenset({"skip_layers"})
     ids = set()
-    for group in catalog.groups(declared, ("caffe",)):
-        for case in catalog.gate_cases(group, declared):
-            id_ = exported_id(case.id)
-            assert id_ is not None
-            ids.add(id_)
-            if case.id.endswith("@default"):
-                model = (exported / id_ / "model.prototxt").read_bytes()
-                assert model == case.build().data
+    groups = catalog.groups(declared, ("caffe",))
+    cases = (case for group in groups for case in catalog.gate_cases(group, declared))
+    for case in (*cases, *gate_networks("caffe")):
+        id_ = exported_id(case.id)
+        assert id_ is not None
+        ids.add(id_)
+        if case.deviation in ("default", "all"):
+            model = (exported / id_ / "model.prototxt").read_bytes()
+            assert model == case.build().native.data
     assert ids == written
 
 

@@ -246,6 +246,7 @@ PINNED = {
         for row in DEFAULTS
         for setting in ("skip_layers", "skip_layer_types")
     },
+    "settings/tensorflow/AvgPool/skip_layer_types": ("beside-skipped", ""),
 }
 
 

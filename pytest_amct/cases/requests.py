@@ -95,7 +95,10 @@ def settings_of(
             "this": {"options": {"skip_layer_types": ir[row]}},
             "other": {"options": {"skip_layer_types": another}},
         }
-        for scheme in (name for name in SCHEMES[1:] if (name, framework, row) in spec.by_type):
+        for scheme in SCHEMES[1:]:
+            of_scheme = spec.by_type.get((scheme, framework, row))
+            if of_scheme is None or of_scheme.ports.weight is None:
+                continue
             options = {"skip_layers": "this", "scheme": scheme}
             found[layers][f"this-{scheme}"] = {"options": options}
         if row in other:

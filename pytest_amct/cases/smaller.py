@@ -45,11 +45,30 @@ def _of_network(case: NetworkCase) -> Iterator[_Made]:
     if case.target is not None:
         target = case.items[case.target]
         yield partial(catalog.make_case, target.group, target.deviation)
+    for at in range(len(case.items)):
+        if at != case.target and len(case.items) > 1:
+            yield partial(_without, case, at)
     for at, item in enumerate(case.items):
         for other in catalog.smaller_deviations(item.group, item.deviation):
             items = [*case.items]
             items[at] = replace(item, deviation=other)
             yield partial(_checked, replace(case, items=tuple(items)))
+
+
+def _without(case: NetworkCase, at: int) -> NetworkCase:
+    """Return a network without a layer. What has read its result reads an input."""
+
+    def back(distance: int, place: int) -> int:
+        maker = place - distance
+        return 0 if maker == at else distance - (maker < at < place)
+
+    items = tuple(
+        replace(item, back=back(item.back, i), second=back(item.second, i))
+        for i, item in enumerate(case.items)
+        if i != at
+    )
+    target = case.target
+    return replace(case, items=items, target=target - (at < target) if target is not None else None)
 
 
 def _checked(case: NetworkCase) -> NetworkCase:

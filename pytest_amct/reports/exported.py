@@ -7,8 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from pytest_amct.cases import catalog
-from pytest_amct.cases.plan import Case
-from pytest_amct.ids import condition_of, framework_of
+from pytest_amct.cases.networks import AnyCase
+from pytest_amct.cases.together import gate_networks
+from pytest_amct.ids import ConditionId, condition_of, framework_of
 from pytest_amct.quantizers.folders import model_id
 from pytest_amct.quantizers.protocol import EVERYTHING
 from pytest_amct.quantizers.running import request_for
@@ -29,11 +30,13 @@ def exported_id(case: str) -> str | None:
 
 
 @cache
-def _cases(group: str) -> Mapping[str, Case]:
+def _cases(group: str) -> Mapping[str, AnyCase]:
     """Return the exported cases of a group by id, none if it has none.
 
     Whatever a quantizer declares, it is shown a part of them.
     """
+    if ConditionId.parse(group).is_network:
+        return {case.id: case for case in gate_networks(framework_of(group))}
     if group not in catalog.groups(EVERYTHING, (framework_of(group),)):
         return {}
     return {case.id: case for case in catalog.gate_cases(group, EVERYTHING)}

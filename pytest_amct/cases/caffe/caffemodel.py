@@ -94,7 +94,7 @@ def _write(blob: Blob, made: Any) -> None:
         made.shape.dim.extend(blob.shape)
     if blob.dtype == "float16":
         made.raw_data_type, made.raw_data = _FLOAT16, raw
-    elif blob.dtype == "int32":  # its gradients are Float16, which is no weight
+    elif blob.dtype == "int32":  # its gradients are Float16, which are not weights
         made.raw_data_type, made.raw_diff_type, made.raw_data = _INT, _FLOAT16, raw
     elif blob.form == "raw":
         made.raw_data_type, made.raw_data = _FLOAT, raw

@@ -39,7 +39,7 @@ _UNMET: Mapping[str, tuple[str, ...]] = {
 """Rules of which none is met."""
 
 _FIELD = "phase-of-layer"
-"""The field of layers that Caffe fills in itself: it is no rule."""
+"""The field of layers that Caffe fills in itself, and which is not a rule."""
 
 OF_NET = "phase-of-net"
 """The name of rules in a net whose state names the other phase, which says nothing either."""

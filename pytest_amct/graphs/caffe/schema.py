@@ -1,7 +1,7 @@
 """Caffe's file format: NetParameter and its parts, as protobuf messages of a private pool.
 
 Messages, fields and numbers are those of BVLC's ``caffe.proto`` (the whole net, with the two older
-layer formats), of NVIDIA's fork (``raw_data_type``, ``raw_data``, and the same of gradients), and
+layer formats), of NVIDIA's fork (``raw_data_type``, ``raw_data``, and their kin for gradients), and
 of the SSD and R-CNN forks for detectors. ``unknown_fields`` and ``unknown_type`` are ours, see
 `extensions`. The private pool avoids conflicts with an installed Caffe or OpenCV, which registers
 the same names.

@@ -251,7 +251,7 @@ def test_a_model_that_was_given(quantize: Any, tmp_path: Path, snapshot: Snapsho
 
 
 def test_a_run_of_explore(repository: ToyRepository, snapshot: SnapshotAssertion) -> None:
-    given = ["--amct-profile=explore", "--amct-seed=7", "--amct-max-examples=3"]
+    given = ["--amct-profile=explore", "--amct-seed=7", "--amct-max-examples=9"]
     repository.ini(quantizer="toy:gemm_always")
     run = repository.amct(*given, f"--amct-select={CHEAP}", "-pno:cacheprovider", "--tb=no")
     lines = (line for line in run.out.splitlines() if line.startswith("amct: "))

@@ -186,7 +186,7 @@ def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
 
 MEANINGLESS = re.compile(r"[a-z]\d+|[gxyv]||Net/[ntw]\.\d+(/Part|/part|\.0|_1|)(:\d)?")
 FIXED = {"Block", "local.block", "", "com.acme", "com.microsoft", "ai.onnx"}
-FIXED |= {"com.microsoft.nchwc", "ai.onnx.more"}
+FIXED |= {"ai.onnx.more"}
 
 
 def _names(model: ModelProto) -> Iterator[str]:

@@ -452,7 +452,7 @@ class Two:
     name, version = "two", "VERSION"
 
     def quantize(self, model, request):
-        also = [n for n in model.graph.node if n.op_type in TYPES]
+        also = [n for n in model.graph.node if n.op_type in TYPES and not n.domain]
         return OBEDIENT.quantize(model, request) | {n.name or n.output[0]: VALUE for n in also}
 """
 

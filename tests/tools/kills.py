@@ -11,6 +11,7 @@ from pathlib import Path
 from pytest_amct.fixtures.mechanical import Mutant, mechanical
 
 from pytest_amct.frameworks import FRAMEWORKS
+from pytest_amct.ids import ConditionId
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.loading import FunctionQuantizer
 from pytest_amct.quantizers.protocol import Quantizer
@@ -88,6 +89,8 @@ def summed(condition: str, row: str, records: list[Record], runner: Runner) -> K
 
 def _concerns(group: str, mutant: Mutant) -> bool:
     name = mutant.row.rpartition("/")[2]
+    if ConditionId.parse(group).is_network:
+        return False
     same = group == mutant.condition or (mutant.row and group.split("/")[2] == name)
     return bool(same)
 

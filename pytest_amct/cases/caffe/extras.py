@@ -88,7 +88,8 @@ def _namesakes(b: NetBuilder) -> None:
     """Add two layers of one name with Float16 weights."""
     given, name = {**_CONV, "bias_term": False}, b.name("n")
     for _ in range(2):
-        b.layer("Convolution", [_data(b)], given, [b.blob((32, 32, 1, 1), "float16")], name=name)
+        weight, tops = b.blob((32, 32, 1, 1), "float16"), [b.name("t")]
+        b.layer("Convolution", [_data(b)], given, [weight], name=name, tops=tops)
 
 
 def _gradients(b: NetBuilder) -> None:

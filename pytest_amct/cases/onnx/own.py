@@ -5,22 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from pytest_amct.cases.onnx.builder import GraphBuilder
-from pytest_amct.cases.onnx.ways import cast, number
+from pytest_amct.cases.onnx.ways import cast
 from pytest_amct.cases.values import count
 
 IMAGE = (1, 32, 4, 4)
 """The shape of the image."""
-_INTEGERS = ("ConvInteger", "MatMulInteger", "QLinearMatMul")
-"""Types whose results are integers."""
-
-
-def _integers(*weight: int) -> Callable[[GraphBuilder, str], list[str]]:
-    return lambda g, data: [cast(g, data, "int8"), g.initializer(weight, "int8")]
-
-
-def _quantized(g: GraphBuilder, data: str) -> list[str]:
-    pair = [number(g, "float32", 0.01), g.values("int8", [0], ())]
-    return [cast(g, data, "int8"), *pair, g.initializer((4, 4), "int8"), *pair, *pair]
 
 
 def _deform(g: GraphBuilder, data: str) -> list[str]:
@@ -36,16 +25,8 @@ def _regions(g: GraphBuilder, data: str) -> list[str]:
 
 
 OWN: Mapping[str, Callable[[GraphBuilder, str], list[str]]] = {
-    "ConvInteger": _integers(32, 32, 1, 1),
-    "MatMulInteger": _integers(4, 4),
-    "QLinearMatMul": _quantized,
     "DeformConv": _deform,
     "MaxRoiPool": _regions,
     "MaxUnpool": _unpool,
 }
 """The inputs of a layer with an image as its data, by type."""
-
-
-def as_floats(g: GraphBuilder, type_: str, result: str) -> str:
-    """Return the result of a layer as floats."""
-    return cast(g, result, "float32") if type_ in _INTEGERS else result

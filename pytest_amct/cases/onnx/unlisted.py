@@ -48,13 +48,6 @@ UNLISTED: Mapping[str, Plan] = {
     "com.acme::MatMul": replace(DEFAULTS["MatMul"], domain="com.acme", form="custom"),
     "com.acme::MaxPool": replace(DEFAULTS["MaxPool"], domain="com.acme", form="custom"),
     "com.acme::Add": replace(DEFAULTS["Add"], domain="com.acme", form="custom"),
-    "com.microsoft::Conv": replace(DEFAULTS["Conv"], domain="com.microsoft", form="custom"),
-    "com.microsoft::FusedConv": replace(
-        DEFAULTS["Conv"], type="FusedConv", domain="com.microsoft", form="custom"
-    ),
-    "com.microsoft.nchwc::Conv": replace(
-        DEFAULTS["Conv"], domain="com.microsoft.nchwc", form="custom"
-    ),
     "ai.onnx.more::Conv": replace(DEFAULTS["Conv"], domain="ai.onnx.more", form="custom"),
 }
 

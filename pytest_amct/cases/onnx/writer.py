@@ -12,7 +12,7 @@ from onnx import FunctionProto, ModelProto, helper, shape_inference
 from pytest_amct.cases.naming import converted, style_of
 from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder, make_model
 from pytest_amct.cases.onnx.extras import add_branch
-from pytest_amct.cases.onnx.own import OWN, as_floats
+from pytest_amct.cases.onnx.own import OWN
 from pytest_amct.cases.onnx.places import BLOCKS, block_functions, inside_graph
 from pytest_amct.cases.onnx.seldom import ML
 from pytest_amct.cases.onnx.sources import build_source
@@ -111,7 +111,7 @@ class Writer:
             return target_layer(g, plan, [data, *inputs[1:]])
 
         called = str(g.graph.node[-1].name)
-        return Made(as_floats(g, plan.type, result), target, called, again)
+        return Made(result, target, called, again)
 
     def _read(self, plan: Plan, weight: str, captured: bool) -> None:
         """Add another reader of a weight, which needs its floats."""

@@ -138,5 +138,5 @@ _BRANCHES: Mapping[Branch, Callable[[NetBuilder], None]] = {
     Branch("train-layers"): _train_layers,
 }
 
-HOLDS: Sequence[Branch] = tuple(_BRANCHES)
-"""All branches that there are."""
+HOLDS: Sequence[Branch] = tuple(branch for branch in _BRANCHES if branch.holds != "gradients")
+"""All branches that OpenCV can run."""

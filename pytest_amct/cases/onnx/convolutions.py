@@ -220,7 +220,6 @@ OF_CONV_TRANSPOSE: Mapping[str, Deviations] = {
         "h1-w2-overridable": {"source": "overridable", "attributes": {"dilations": [1, 2]}},
         "h1-w2-scoped": {"form": "scoped", "attributes": {"dilations": [1, 2]}},
         **within("h1-w2", attributes(dilations=[1, 2]), "if", "scan", "function-by-name"),
-        "h1-w2-output_shape": attributes(dilations=[1, 2], pads=None, output_shape=[5, 6]),
         "h1-w2-depthwise": {
             "weight": (32, 1, 2, 2),
             "attributes": {"dilations": [1, 2], "group": 32},
@@ -291,7 +290,7 @@ OF_CONV_TRANSPOSE: Mapping[str, Deviations] = {
 
 CONVOLUTIONS_AMONG = frozenset(
     (
-        *("d2-h1-w1-depthwise", "h1-w2-output_shape", "h1-w2-depthwise", "constant-data"),
+        *("d2-h1-w1-depthwise", "h1-w2-depthwise", "constant-data"),
         *("d2-h1-w1-beside-undilated", "h1-w2-beside-undilated"),
         *("input-in-scan-carried", "input-in-if-in-if"),
         *(

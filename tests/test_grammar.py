@@ -211,7 +211,7 @@ def test_every_deviation_can_be_read_with_every_feature(framework: str) -> None:
 def test_drawn_models_run(framework: str) -> None:
     from validity import rate
 
-    told, failed = rate(framework, 400, 3)
+    told, failed = rate(framework, 500, 3)
     assert not failed and told["passed"] > 250
 
 

@@ -53,9 +53,8 @@ def _gemm_weight(g: GraphBuilder) -> None:
 
 def _forbidden_weight(g: GraphBuilder) -> None:
     data = _to(g, g.input("float32", (32, 4)), "float16")
-    bias = g.initializer((32,), "float32")
-    operands = [data, g.initializer((32, 32), "float16"), _to(g, bias, "float16")]
-    made = g.node("Gemm", operands, {"transA": 1})
+    bias = g.node("Constant", [], {"value": g.constant((32,), "float16")})
+    made = g.node("Gemm", [data, g.initializer((32, 32), "float16"), bias], {"transA": 1})
     g.output(_to(g, made, "float32"), "float32")
 
 

@@ -225,8 +225,8 @@ class Explorer:
 
     def _fails_so(self, found: list[Finding]) -> bool:
         """Return whether a finding is like that of the smallest failing example so far."""
-        wanted = _sort(self._failed[0])
-        return any(f.status == "failed" and _sort(f) == wanted for f in found)
+        wanted = self._failed[0].sort
+        return any(f.status == "failed" and f.sort == wanted for f in found)
 
     def _search(
         self,
@@ -259,12 +259,12 @@ class Explorer:
             found = findings(case)
             failed = [f for f in found if f.status == "failed"]
             if wanted is not None:
-                failed = [f for f in failed if _sort(f) == wanted]
+                failed = [f for f in failed if f.sort == wanted]
             if not failed:
                 if wanted is None:
                     search.findings += found
                 return
-            wanted = _sort(failed[0])
+            wanted = failed[0].sort
             search.first = search.first or search.examples
             search.shrunk = case
             self._failed = failed
@@ -350,7 +350,7 @@ class Explorer:
             ]
         for minimal in tried:
             for found in self.runner.record(minimal).findings:
-                if _sort(found) == _sort(finding) and found.status == finding.status:
+                if found.sort == finding.sort and found.status == finding.status:
                     return found
         return None
 
@@ -366,7 +366,7 @@ class Explorer:
         if search.shrunk is not None:
             again = runner.records(search.shrunk)
             records += again
-            same = [f for r in again for f in r.findings if _sort(f) == _sort(failed[0])]
+            same = [f for r in again for f in r.findings if f.sort == failed[0].sort]
             message = f"{failed[0].message} (not reproduced on a second run)"
             found += same or [replace(failed[0], kind="unstable", message=message)]
         found += [f for f in not_quantized(records, runner.policy) if f.status == "failed"]
@@ -391,10 +391,6 @@ class Explorer:
             f"seed       {chosen.seed}: {chosen.command} --amct-profile=explore"
             f" --amct-seed={chosen.seed} --amct-max-examples={chosen.max_examples} {name}"
         )
-
-
-def _sort(finding: Finding) -> tuple[str, str]:
-    return finding.kind, finding.condition
 
 
 @lru_cache(maxsize=1024)

@@ -122,6 +122,17 @@ class Gate:
             if c.on_treatment
         }
 
+    def asserts(self, group: str, condition: str) -> bool:
+        """Return whether the test of a group asserts a condition. Network tests assert all.
+
+        A condition on the treatment of layers has its own test, which runs the cases of its row.
+        Other tests assert it for cases of other tables: of requests, of other schemes.
+        """
+        if condition == group or ConditionId.parse(group).is_network:
+            return True
+        row = self.treated.get(condition)
+        return group not in self.treated and (row is None or not is_within(group, row))
+
     def cases(self, group: str) -> list[AnyCase]:
         """Return the selected cases of a group: enumerated ones, and others selected by id."""
         every: list[AnyCase] = [*self.enumerated(group)]

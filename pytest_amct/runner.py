@@ -23,7 +23,7 @@ from pytest_amct.failures import last_words, more, told
 from pytest_amct.gate import Gate
 from pytest_amct.graphs.network import Layer, Network
 from pytest_amct.graphs.reading import ModelFiles
-from pytest_amct.ids import ConditionId, is_varied, is_within
+from pytest_amct.ids import is_varied
 from pytest_amct.options import Settings
 from pytest_amct.processes.journal import Journal
 from pytest_amct.quantizers.protocol import Quantizer
@@ -267,24 +267,12 @@ class Runner:
 
     def findings(self, group: str, records: Iterable[Record]) -> list[Finding]:
         """Return the findings that this group's test asserts."""
-        return [f for r in records for f in r.findings if self._asserts(group, f.condition)]
-
-    def _asserts(self, group: str, condition: str) -> bool:
-        """Return whether the test of a group asserts a condition. Network tests assert all.
-
-        A condition on the treatment of layers has its own test, which runs the cases of its row.
-        Other tests assert it for cases of other tables: of requests, of other schemes.
-        """
-        treated = self.gate.treated
-        if condition == group or ConditionId.parse(group).is_network:
-            return True
-        row = treated.get(condition)
-        return group not in treated and (row is None or not is_within(group, row))
+        return [f for r in records for f in r.findings if self.gate.asserts(group, f.condition)]
 
     def _asserted(self, group: str, records: Iterable[Record]) -> list[Record]:
         """Return the records without the checked conditions that the test does not assert."""
         return [
-            replace(r, checked=tuple(c for c in r.checked if self._asserts(group, c)))
+            replace(r, checked=tuple(c for c in r.checked if self.gate.asserts(group, c)))
             for r in records
         ]
 
@@ -297,7 +285,7 @@ class Runner:
             # Nobody looks at the model of a waived finding.
             simpler = _with_fewer_variations(case) if finding.status != "waived" else ()
             for fewer in simpler:
-                same = [f for f in self.record(fewer).findings if _is_like(f, finding)]
+                same = [f for f in self.record(fewer).findings if f.sort == finding.sort]
                 if same:
                     finding = same[0]
                     break
@@ -333,10 +321,6 @@ class Runner:
     def again(self, model: Path) -> str:
         """Return the command that judges a saved model again."""
         return f"{self.settings.command} {shlex.quote(f'--amct-model={model}')}"
-
-
-def _is_like(one: Finding, other: Finding) -> bool:
-    return (one.kind, one.condition) == (other.kind, other.condition)
 
 
 def _with_fewer_variations(case: Case) -> Iterator[Case]:

@@ -78,7 +78,7 @@ class _Judge:
         if left and not catalog.is_alone(*place) and self._once("float", str(record.row)):
             yield from self._alone(place, catalog.contexts(*place))
         for finding in record.findings:
-            sort = finding.kind, finding.condition
+            sort = finding.sort
             if self.told[sort] >= _MOST:
                 continue
             if _shows(self._listed(finding.condition), finding):
@@ -116,5 +116,4 @@ class _Judge:
 
 
 def _shows(records: Iterable[Record], finding: Finding) -> bool:
-    said = finding.kind, finding.condition
-    return any((f.kind, f.condition) == said for record in records for f in record.findings)
+    return any(f.sort == finding.sort for record in records for f in record.findings)

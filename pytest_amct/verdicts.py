@@ -55,6 +55,11 @@ class Finding:
     reason: str | None = None
 
     @property
+    def sort(self) -> tuple[str, str]:
+        """What went wrong, and by which condition, whatever case shows it."""
+        return self.kind, self.condition
+
+    @property
     def key(self) -> Key:
         """The identity of the finding, see `key_of`."""
         return key_of(self.kind, self.condition, self.case, self.layer)

@@ -278,7 +278,7 @@ def gate_cases(group: str, declared: Set[str] = frozenset()) -> Iterator[Case]:
         if needs(changes) <= declared and is_alone(group, deviation):
             plain = make_case(group, deviation)
             yield plain
-            once = changes.get("inside") or deviation in {*source.plain_only, *ONCE}
+            once = changes.get("inside") or deviation in source.plain_only or deviation in ONCE
             if not once and "chain" in contexts(group, deviation):
                 yield make_case(group, deviation, "chain")
             for name in names if deviation in varies else ():

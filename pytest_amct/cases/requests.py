@@ -116,9 +116,7 @@ def beside_skipped(closing: Changes, types: Sequence[str]) -> Deviations:
 
 
 ONCE = frozenset(
-    f"{name}{end}"
-    for name in ("this", "other")
-    for end in ("-first", "-last", "-and-types", "-and-layer", "-nonuniform", "-weight_only")
+    "this-first this-last this-and-types this-and-layer this-nonuniform this-weight_only".split()
 )
 """Requests that the gate makes only in the ``plain`` context: several names, or another scheme."""
 

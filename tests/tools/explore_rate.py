@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from eager_quantizers import (
@@ -40,6 +41,7 @@ from pytest_amct.cases.networks import AnyCase
 from pytest_amct.cases.plan import target_layers
 from pytest_amct.explore import Explorer
 from pytest_amct.frameworks import FRAMEWORKS
+from pytest_amct.gate import Gate
 from pytest_amct.ids import ConditionId
 from pytest_amct.options import Settings
 from pytest_amct.quantizers.builtin.reference import Reference
@@ -145,7 +147,7 @@ def _is_shown(look: Opinionated, mistake: Mistake, group: str, case: AnyCase, on
         left = record.expected and record.decided == "float"
         if left and _left_in_both(look, mistake, case):
             return True
-        if any(_asserts(group, f.condition) for f in record.findings):
+        if any(_gate(case.framework).asserts(group, f.condition) for f in record.findings):
             return True
     return False
 
@@ -161,14 +163,9 @@ def _left_in_both(look: Opinionated, mistake: Mistake, case: AnyCase) -> bool:
     return bool(not_quantized(records, Policy()))
 
 
-def _asserts(group: str, condition: str) -> bool:
-    """Return whether the test of a group asserts a condition, see `Runner.findings`."""
-    treated = _treated()
-    return condition == group or (condition not in treated and group not in treated)
-
-
-def _treated() -> Mapping[str, str]:
-    return Runner(Reference(SPEC), SPEC, Settings("it")).gate.treated
+@cache
+def _gate(framework: str) -> Gate:
+    return Gate(SPEC, DECLARED, (framework,))
 
 
 def groups_of(framework: str, tried: Tried) -> list[str]:

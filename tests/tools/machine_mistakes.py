@@ -23,7 +23,6 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 from eager_quantizers import (
     DECLARED,
@@ -42,7 +41,6 @@ from mistakes import Mistake, sampled
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.gate import Gate
-from pytest_amct.ids import ConditionId, is_within
 from pytest_amct.verdicts import Policy, Record, not_quantized
 
 EASY = 1 / 5
@@ -94,7 +92,7 @@ class GateTests:
 
     def __init__(self, framework: str, shown: Sequence[Shown]) -> None:
         self.framework, self.shown = framework, shown
-        self.treated = Gate(SPEC, DECLARED, (framework,)).treated
+        self.gate = Gate(SPEC, DECLARED, (framework,))
         self.records: dict[tuple[str, str, int], Record] = {}
         self.alike: dict[tuple[str | None, str], set[tuple[str, str, int]]] = defaultdict(set)
         for one in shown:
@@ -111,7 +109,8 @@ class GateTests:
             for index, decision in decisions.items():
                 record = one.record(index, decision)
                 others[one.group, one.name, index] = record
-                found = [f.condition for f in record.findings if self._asserts(one.group, f)]
+                conditions = (f.condition for f in record.findings)
+                found = [c for c in conditions if self._tells(one.group, c)]
                 if found:
                     return f"killed: {found[0]}"
         places = {(r.row, r.deviation) for r in others.values()}
@@ -119,12 +118,9 @@ class GateTests:
         left = not_quantized([others.get(key, self.records[key]) for key in keys], Policy())
         return f"killed: {left[0].condition}" if left else ""
 
-    def _asserts(self, group: str, finding: Any) -> bool:
-        condition = finding.condition
-        row = self.treated.get(condition)
-        if ConditionId.parse(group).is_network or group in (condition, row):
-            return True
-        return group not in self.treated and (row is None or not is_within(group, row))
+    def _tells(self, group: str, condition: str) -> bool:
+        """Return whether some test tells it: that of a treatment runs the cases of its row."""
+        return group == self.gate.treated.get(condition) or self.gate.asserts(group, condition)
 
 
 def try_all(framework: str, mistakes: Sequence[Mistake], models: int) -> list[Tried]:

@@ -37,7 +37,7 @@ def caffemodel(net: NetBuilder, form: str) -> bytes:
     if form == "old":
         return b"".join(_one(layer.name, _stored(layer), "layers") for layer in reversed(holders))
     if form == "oldest":
-        return b"".join(_first(layer.name, _stored(layer)) for layer in holders)
+        return b"".join(_one(layer.name, _stored(layer), "layers", True) for layer in holders)
     if form == "whole":
         return _whole(net)
     # Concatenated messages are one message, so each layer is serialized once for all nets.
@@ -49,18 +49,11 @@ def _stored(layer: CaffeLayer) -> tuple[Blob, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _one(name: str, blobs: tuple[Blob, ...], field: str) -> bytes:
+def _one(name: str, blobs: tuple[Blob, ...], field: str, inner: bool = False) -> bytes:
+    """Return a layer with its blobs. The first generation has both in an inner layer."""
     net = message("StoredNet")
-    layer = getattr(net, field).add(name=name)
-    for blob in blobs:
-        _write(blob, layer.blobs.add())
-    return bytes(net.SerializeToString(deterministic=True))
-
-
-def _first(name: str, blobs: tuple[Blob, ...]) -> bytes:
-    """Return a layer whose name and blobs are in an inner layer."""
-    net = message("StoredNet")
-    layer = net.layers.add().layer
+    added = getattr(net, field).add()
+    layer = added.layer if inner else added
     layer.name = name
     for blob in blobs:
         _write(blob, layer.blobs.add())

@@ -11,6 +11,7 @@ from math import prod
 
 from pytest_amct.cases.onnx.builder import NUMBERS, GraphBuilder
 from pytest_amct.cases.onnx.steps import exact, moves, node
+from pytest_amct.cases.onnx.ways import cast
 from pytest_amct.cases.trees import Maker, Spec, Step, is_float
 
 ML = "ml"
@@ -19,17 +20,13 @@ _HIDDEN = 64
 """The largest state of a recurrent operator."""
 
 
-def _cast(g: GraphBuilder, data: str, dtype: str) -> str:
-    return g.node("Cast", [data], {"to": NUMBERS[dtype]})
-
-
 def _shaped(g: GraphBuilder, data: str, s: Spec) -> str:
     return g.node("Reshape", [data, g.values("int64", s.shape)])
 
 
 def _less(g: GraphBuilder, data: str, numbers: str, dtype: str) -> str:
     """Return a tensor minus the sum of some numbers."""
-    total = g.node("ReduceSum", [_cast(g, numbers, dtype)], {"keepdims": 0})
+    total = g.node("ReduceSum", [cast(g, numbers, dtype)], {"keepdims": 0})
     return g.node("Sub", [data, total])
 
 
@@ -56,7 +53,7 @@ def _recurrent(type_: str, gates: int, biases: int, states: int, peepholes: int 
         batch = prod(s.shape) // hidden
 
         def make(g: GraphBuilder, x: list[str]) -> str:
-            given = [*x[:4], _cast(g, x[4], "int32"), *x[5:]]
+            given = [*x[:4], cast(g, x[4], "int32"), *x[5:]]
             state = node(type_, {"hidden_size": hidden}, 3 if states > 1 else 2, 1)(g, given)
             return _shaped(g, state, s)
 
@@ -76,7 +73,7 @@ _SCALE, _ZERO = Spec((), "float32"), exact([0], ())
 
 def _scaled(g: GraphBuilder, pair: list[str]) -> list[str]:
     """Return a scale and a zero point."""
-    return [g.node("Sigmoid", pair[:1]), _cast(g, pair[1], "int8")]
+    return [g.node("Sigmoid", pair[:1]), cast(g, pair[1], "int8")]
 
 
 def _quantize(s: Spec) -> Step | None:
@@ -122,9 +119,9 @@ def _of_integers(type_: str) -> Maker:
     """Return a product or convolution of integers as floats."""
 
     def make(g: GraphBuilder, x: list[str], dtype: str) -> str:
-        zeros = [_cast(g, zero, "int8") for zero in x[2:]]
-        made = _cast(g, g.node(type_, [*x[:2], *zeros]), "float32")
-        return _cast(g, g.node("Sin", [made]), dtype)
+        zeros = [cast(g, zero, "int8") for zero in x[2:]]
+        made = cast(g, g.node(type_, [*x[:2], *zeros]), "float32")
+        return cast(g, g.node("Sin", [made]), dtype)
 
     def maker(s: Spec) -> Step | None:
         factors = _factors(s, type_ == "ConvInteger") if is_float(s) else None
@@ -146,7 +143,7 @@ def _bits(type_: str, count: int) -> Maker:
     def maker(s: Spec) -> Step | None:
         bits = Spec(s.shape, "int8")
         return (
-            Step((bits,) * count, lambda g, x: _cast(g, g.node(type_, x), s.dtype))
+            Step((bits,) * count, lambda g, x: cast(g, g.node(type_, x), s.dtype))
             if is_float(s)
             else None
         )
@@ -156,8 +153,8 @@ def _bits(type_: str, count: int) -> Maker:
 
 def _shifted(s: Spec) -> Step | None:
     def make(g: GraphBuilder, x: list[str]) -> str:
-        bits = [_cast(g, data, "uint8") for data in x]
-        return _cast(g, g.node("BitShift", bits, {"direction": "RIGHT"}), s.dtype)
+        bits = [cast(g, data, "uint8") for data in x]
+        return cast(g, g.node("BitShift", bits, {"direction": "RIGHT"}), s.dtype)
 
     return Step((Spec(s.shape, "int8"), exact([1], ())), make) if is_float(s) else None
 
@@ -167,7 +164,7 @@ def _shifted(s: Spec) -> Step | None:
 
 def _resize_scales(s: Spec) -> Step | None:
     def make(g: GraphBuilder, x: list[str]) -> str:
-        return g.node("Resize", [x[0], "", _cast(g, x[1], "float32")], {"mode": "nearest"})
+        return g.node("Resize", [x[0], "", cast(g, x[1], "float32")], {"mode": "nearest"})
 
     return Step((s, exact([1], (len(s.shape),))), make) if is_float(s) and s.shape else None
 
@@ -176,7 +173,7 @@ def _resize_region(s: Spec) -> Step:
     how = {"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize"}
 
     def make(g: GraphBuilder, x: list[str]) -> str:
-        return g.node("Resize", [x[0], _cast(g, x[1], "float32"), "", x[2]], how)
+        return g.node("Resize", [x[0], cast(g, x[1], "float32"), "", x[2]], how)
 
     return Step((s, exact([0] * 4 + [1] * 4), exact(s.shape)), make)
 
@@ -198,7 +195,7 @@ def _roi_align(s: Spec) -> Step:
 
 def _max_roi_pool(s: Spec) -> Step:
     def make(g: GraphBuilder, x: list[str]) -> str:
-        given = [x[0], _cast(g, x[1], s.dtype)]
+        given = [x[0], cast(g, x[1], s.dtype)]
         return g.node("MaxRoiPool", given, {"pooled_shape": [*s.shape[2:]]})
 
     return Step((s.of(1, s.shape[1], 4, 4), exact([0], (s.shape[0], 5))), make)
@@ -268,7 +265,7 @@ def _mel(s: Spec) -> Step | None:
         return None
 
     def make(g: GraphBuilder, x: list[str]) -> str:
-        edges = [_cast(g, edge, "float32") for edge in x[3:]]
+        edges = [cast(g, edge, "float32") for edge in x[3:]]
         how = {"output_datatype": NUMBERS[s.dtype]}
         return g.node("MelWeightMatrix", [*x[:3], *edges], how)
 

@@ -47,6 +47,14 @@ def test_the_waiver_that_matches_applies() -> None:
         assert Policy(waivers=(again,)).waiver(finding) == again
 
 
+def test_findings_of_several_cases_may_be_of_one_sort() -> None:
+    finding = Finding("over-quantized", "uniform/onnx/Gemm/trans_a", "case", "n", "failed", "words")
+    elsewhere = replace(finding, case="other", layer="m", status="waived", message="more")
+    assert elsewhere.sort == finding.sort
+    assert replace(finding, condition="uniform/onnx/Gemm/alpha").sort != finding.sort
+    assert replace(finding, kind="under-quantized").sort != finding.sort
+
+
 def test_a_violation_fails_unless_an_earlier_run_has_it() -> None:
     violation = Finding("over-quantized", "uniform/onnx/Gemm", "case", "n", "failed", "words")
     assert Policy().fails(violation)

@@ -146,6 +146,18 @@ class Gate:
         found += [c for c in self._named if c.group in homes and not isinstance(c, MetamorphicCase)]
         return [*{c.id: c for c in found}.values()]
 
+    def again(self, group: str, cases: Iterable[AnyCase]) -> dict[str, AnyCase]:
+        """Return those of a group's cases that show a layer again, by the id of the layer alone.
+
+        A user who selects single cases wants to see each of them.
+        """
+        if not self.is_whole(group):
+            return {}
+        given = {case.id: case for case in cases}
+        chained = [c for c in given.values() if isinstance(c, Case) and c.context == "chain"]
+        alone = ((str(CaseId.parse(case.id).partner), case) for case in chained)
+        return {id_: case for id_, case in alone if id_ in given}
+
     def partners(self, group: str, cases: Iterable[AnyCase]) -> list[AnyCase]:
         """Return the same layers in the other context, for cases of a group that were selected.
 

@@ -22,10 +22,13 @@ from pytest_amct.gate import Gate
 from pytest_amct.graphs.reading import ModelFiles
 from pytest_amct.graphs.text import network_text
 from pytest_amct.ids import file_name
+from pytest_amct.options import Settings
+from pytest_amct.quantizers.builtin.reference import Reference
 from pytest_amct.quantizers.loading import FunctionQuantizer
-from pytest_amct.quantizers.protocol import InputSpec, Request
+from pytest_amct.quantizers.protocol import InputSpec, Quantizer, Request
 from pytest_amct.quantizers.running import run_quantizer
 from pytest_amct.reports.terminal import coloured, in_ascii, summary_lines
+from pytest_amct.runner import Runner
 from pytest_amct.saved import save_model
 from pytest_amct.tables.loader import load_spec
 
@@ -72,6 +75,22 @@ def test_a_layer_that_was_left_in_float_is_shown_in_both_contexts(
     assert once_more.code == 1
     assert [f["case"] for f in repository.findings("not-quantized")] == [finding["case"]]
     assert repository.report()["cases"] == 2
+
+
+def test_a_layer_that_was_quantized_alone_as_it_may_be_is_not_shown_again() -> None:
+    def idle(model: onnx.ModelProto, request: Request) -> list[str]:
+        return []
+
+    def shown(quantizer: Quantizer, *select: str) -> set[str]:
+        settings = Settings(quantizer.name, max_examples=0, select=select)
+        return {r.case for r in Runner(quantizer, load_spec(), settings).check(ROW).records}
+
+    right = Reference()
+    once, twice = shown(right), shown(FunctionQuantizer("idle", idle))
+    assert f"{ROW}@default" in once and f"{ROW}@default:chain" not in once
+    assert f"{ROW}@float64:chain" in once  # which must not be quantized, here neither
+    assert once < twice and all(":chain" in id_ for id_ in twice - once)
+    assert shown(right, f"{ROW}@default:chain") == {f"{ROW}@default:chain"}
 
 
 def test_the_command_that_is_shown_decides_as_the_run_did(repository: ToyRepository) -> None:

@@ -76,7 +76,7 @@ def test_the_report_contains_what_was_judged_and_the_finding(
     assert [*home.glob("amct-*")] == []
     report = repository.report()
     assert report["complete"] is False
-    assert report["cases"] == 6
+    assert report["cases"] == 3
     (finding,) = repository.findings(kind(way))
     assert (finding["case"], finding["condition"], finding["status"]) == (BROKEN, CHEAP, "failed")
     assert [*report["pages"]] == [CHEAP]
@@ -113,7 +113,7 @@ def test_the_quantizer_is_not_blamed_if_the_process_was_killed(repository: ToyRe
     assert re.search(told, run.err)
     assert repository.report()["findings"] == []
     assert repository.report()["complete"] is False
-    assert repository.report()["cases"] == 6
+    assert repository.report()["cases"] == 3
 
 
 @pytest.mark.parametrize("where", ["command", "isolated"])

@@ -114,7 +114,9 @@ def test_a_wrong_quantizer_fails_in_a_quick_run(repository: ToyRepository) -> No
     failed = {f["condition"] for f in report["findings"]}
     assert CHEAP in failed and all("/Gemm" in condition for condition in failed)
     plain = {case.id for case in plain_cases("onnx")}  # shown first: does anything come back?
-    assert report["cases"] == len(enumerated("onnx") & CASES | plain)
+    listed = enumerated("onnx") & CASES | plain
+    again = {id_ for id_ in listed if id_.removesuffix(":chain") in listed - {id_}}
+    assert len(listed) - len(again) < report["cases"] < len(listed)
     shown = {f["case"] for f in report["findings"]}
     assert shown <= CASES and {condition_of(case) for case in shown} == failed
     repository.ini()

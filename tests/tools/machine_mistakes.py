@@ -41,6 +41,7 @@ from mistakes import Mistake, sampled
 from pytest_amct.decisions.decision import Decision
 from pytest_amct.frameworks import FRAMEWORKS
 from pytest_amct.gate import Gate
+from pytest_amct.ids import CHAIN
 from pytest_amct.verdicts import Policy, Record, not_quantized
 
 EASY = 1 / 5
@@ -95,11 +96,13 @@ class GateTests:
         self.gate = Gate(SPEC, DECLARED, (framework,))
         self.records: dict[tuple[str, str, int], Record] = {}
         self.alike: dict[tuple[str | None, str], set[tuple[str, str, int]]] = defaultdict(set)
+        self.alone: dict[str, tuple[str, str, int]] = {}
         for one in shown:
             for index in one.targets:
                 record, key = one.record(index, one.decisions[index]), (one.group, one.name, index)
                 self.records[key] = record
                 self.alike[record.row, record.deviation].add(key)
+                self.alone[one.name] = key
 
     def finding(self, changed: Mapping[int, Mapping[int, Decision]]) -> str:
         """Return how a test fails for the changed decisions of cases, ``""`` if none does."""
@@ -107,16 +110,24 @@ class GateTests:
         for number, decisions in changed.items():
             one = self.shown[number]
             for index, decision in decisions.items():
-                record = one.record(index, decision)
-                others[one.group, one.name, index] = record
-                conditions = (f.condition for f in record.findings)
-                found = [c for c in conditions if self._tells(one.group, c)]
-                if found:
-                    return f"killed: {found[0]}"
+                others[one.group, one.name, index] = one.record(index, decision)
+        for (group, _, _), record in others.items():
+            conditions = (f.condition for f in record.findings)
+            found = [c for c in conditions if self._tells(group, c)]
+            if found and not self._is_known(record, others):
+                return f"killed: {found[0]}"
         places = {(r.row, r.deviation) for r in others.values()}
         keys = {key for place in places for key in self.alike[place]}
         left = not_quantized([others.get(key, self.records[key]) for key in keys], Policy())
         return f"killed: {left[0].condition}" if left else ""
+
+    def _is_known(self, record: Record, others: Mapping[tuple[str, str, int], Record]) -> bool:
+        """Return whether a gate does not show a layer again, as it was quantized alone."""
+        if record.context != CHAIN:
+            return False
+        key = self.alone.get(record.varied)
+        alone = None if key is None else others.get(key, self.records[key])
+        return alone is not None and alone.expected and alone.decided == "quantized"
 
     def _tells(self, group: str, condition: str) -> bool:
         """Return whether some test tells it: that of a treatment runs the cases of its row."""

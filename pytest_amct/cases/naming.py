@@ -72,6 +72,25 @@ def alike(letter: str, number: int) -> str:
     return within + f"{_WORDS.get(letter, letter)}_{number}"
 
 
+def capitals(letter: str, number: int) -> str:
+    """Return a name that differs from others in capitals alone."""
+    block, place = divmod(number, _BLOCK)
+    bits = zip("xyx", f"{place:03b}", strict=True)
+    return f"{letter}{block}/" + "".join(x.upper() if bit == "1" else x for x, bit in bits)
+
+
+def longer(letter: str, number: int) -> str:
+    """Return a name that earlier ones are parts of: it begins and ends with them."""
+    block, place = divmod(number, _BLOCK)
+    return "/".join([f"{letter}{block}"] * (place + 1))
+
+
+def shorter(letter: str, number: int) -> str:
+    """Return a name that is a part of earlier ones: they begin and end with it."""
+    block, place = divmod(number, _BLOCK)
+    return "/".join([f"{letter}{block}"] * (_BLOCK - place))
+
+
 STYLES: Mapping[str, Style] = {"scoped": _scoped, "dotted": _dotted, "digits": _digits}
 """Styles by the name of a variation that every framework has."""
 
@@ -82,4 +101,5 @@ EXPLORED = frozenset((*STYLES, "typed"))
 def style_of(switches: tuple[str, ...]) -> Style:
     """Return the style that the switches of a model name, or the plain one."""
     known = {**STYLES, "scopes": exported, "quoted": _hashed, "alike": alike}
+    known |= {"capitals": capitals, "longer": longer, "shorter": shorter}
     return next((known[name] for name in switches if name in known), plain)

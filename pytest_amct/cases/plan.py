@@ -96,6 +96,9 @@ Switch = Literal[
     "scoped",
     "dotted",
     "digits",
+    "capitals",
+    "longer",
+    "shorter",
     "typed",
 ]
 """Ways to write the whole model; ``all-float16`` means that every tensor is Float16.

@@ -10,6 +10,7 @@ from pytest_amct.cases.deviations import attributes, some
 from pytest_amct.cases.plan import Deviations
 from pytest_amct.cases.requests import (
     PLAIN,
+    Options,
     Requested,
     beside_skipped,
     of_schemes,
@@ -33,7 +34,14 @@ def _schemes() -> Requested:
         ("nonuniform/caffe/InnerProduct", ""): some(DEVIATIONS[product][""], *_NOTES),
         ("nonuniform/caffe/InnerProduct", "transpose"): DEVIATIONS[product]["transpose"],
         ("nonuniform/caffe/InnerProduct", "axis"): DEVIATIONS[product]["axis"],
-        ("nonuniform/caffe/unlisted/Deconvolution", ""): PLAIN,
+        # What is not clustered may be quantized uniformly, and table 1 judges that.
+        ("nonuniform/caffe/unlisted/Deconvolution", ""): {**PLAIN, **some(dilations, "2-kernel-1")},
+        ("nonuniform/caffe/unlisted/Pooling", ""): {
+            **PLAIN,
+            **some(_POOLS, "global-average"),
+            **some(FLOAT16, "everything"),
+        },
+        ("nonuniform/caffe/unlisted/Eltwise", ""): {**PLAIN, **some(_SUMS, "prod-three")},
     }
     weight_only = {
         ("weight_only/caffe/Pooling", "mode"): {**PLAIN, "max": attributes(pool="MAX")},
@@ -72,8 +80,28 @@ _SUMS: Deviations = {
     **FILES,
 }
 
-_SIMILAR_NAMES: Deviations = {
-    "other-scopes": {"options": {"skip_layers": "other"}, "switches": ("scopes",)}
+_OTHER: Options = {"skip_layers": "other"}
+_SIMILAR_NAMES: Deviations = {"other-scopes": {"options": _OTHER, "switches": ("scopes",)}}
+_OTHER_NAMES: Deviations = {
+    "other-capitals": {"options": _OTHER, "switches": ("capitals",)},
+    "other-within": {"options": _OTHER, "switches": ("shorter",)},
+    "other-around": {"options": _OTHER, "switches": ("longer",)},
+}
+_OTHER_FLOAT16: Deviations = {"other-float16": {"options": _OTHER, "switches": ("all-float16",)}}
+"""The layer that is skipped has the only Float16 weight."""
+
+
+def _asked(setting: str) -> Deviations:
+    """Return requests that name a pool and have a setting of the weight algorithm."""
+    options = {"tensor_quantize": "this", "settings": {setting: True}}
+    return {
+        "true-asked": {"options": options},
+        "max-asked": {"options": options, **attributes(pool="MAX")},
+    }
+
+
+_BOTH: Deviations = {
+    "true-both": {"options": {"settings": {"channel_wise": True, "asymmetric": True}}}
 }
 _IR = {row.name: row.ir for row in load_spec().rows if row.id.startswith("uniform/caffe/")}
 
@@ -96,9 +124,19 @@ def _settings() -> Requested:
         found[key] = {**found[key], **others}
         key = f"settings/caffe/{row}", "skip_layers"
         found[key] = {**found[key], **_SIMILAR_NAMES}
-    key = "settings/caffe/Pooling", "skip_layer_types"
+    pool = "settings/caffe/Pooling"
     skipped = beside_skipped(FLOAT16["weight-elsewhere"], _IR["Convolution"])
-    found[key] = {**found[key], **skipped}
+    options = {"skip_layer_types": _IR["Pooling"]}
+    maximum: Deviations = {"this-max": {"options": options, **attributes(pool="MAX")}}
+    more: Requested = {
+        (pool, "skip_layer_types"): {**skipped, **maximum},
+        (pool, "skip_layers"): _OTHER_FLOAT16,
+        (pool, "channel_wise"): {**_asked("channel_wise"), **_BOTH},
+        (pool, "asymmetric"): _asked("asymmetric"),
+        ("settings/caffe/Convolution", "skip_layers"): _OTHER_NAMES,
+    }
+    for key, deviations in more.items():
+        found[key] = {**found[key], **deviations}
     return found
 
 

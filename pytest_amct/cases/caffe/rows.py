@@ -292,12 +292,12 @@ PLAIN_ONLY: frozenset[str] = frozenset(
     3-no-blobs-ranks 5-axis-0 5-kernel-1 5-no-blobs-kernels 5-no-blobs-second-dummy
     5-no-blobs-second-field 5-no-blobs-second-top 5-no-blobs-state-of-training 5-phases
     depthwise-elsewhere dilated-elsewhere everything first-of-4 global-average global-max-float16
-    last-of-4-layers last-of-5 last-weight-of-several legacy-weight-elsewhere max-three maximum
-    namesakes-elsewhere old-weight-elsewhere plain-absent plain-max-global prod-data-2d
-    prod-phases prod-same prod-three second-last-of-4 stochastic-phases stochastic-v1-dense
-    stochastic-whole-map third-last-of-5 transposed-elsewhere true-1x1-map true-by-number
-    true-data-2d true-legacy true-phases true-stride-1 v0-absent volume-elsewhere
-    weight-and-float32-bias-elsewhere weight-elsewhere-absent weight-elsewhere-max
-    weight-elsewhere-phases
+    last-of-4-layers last-of-5 last-weight-of-several legacy-weight-elsewhere max-asked max-three
+    maximum namesakes-elsewhere old-weight-elsewhere other-float16 plain-absent plain-max-global
+    prod-data-2d prod-phases prod-same prod-three second-last-of-4 stochastic-phases
+    stochastic-v1-dense stochastic-whole-map third-last-of-5 this-max transposed-elsewhere
+    true-1x1-map true-asked true-both true-by-number true-data-2d true-legacy true-phases
+    true-stride-1 v0-absent volume-elsewhere weight-and-float32-bias-elsewhere
+    weight-elsewhere-absent weight-elsewhere-max weight-elsewhere-phases
     """.split()
 )

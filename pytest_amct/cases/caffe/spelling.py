@@ -34,6 +34,13 @@ _COMMENTS: Mapping[str, tuple[str, str]] = {
 """What comments say before and after the parameters of a layer. They are the same for all."""
 
 
+_MARKS = "5' 11\""
+"""What comments say first and last there: these marks begin no string."""
+
+_EMPTY: Mapping[str, str] = {"convolution_param": "dilation", "eltwise_param": "coeff"}
+"""Lists that parameters can have. An empty one means the same as none."""
+
+
 def tree(text: str) -> Tree:
     """Return the fields of a text that `prototxt` wrote."""
     return [*_fields(iter(_TOKEN.findall(text)))]
@@ -59,11 +66,18 @@ def _dense(name: str, values: Sequence[str | Tree], nested: bool) -> str:
     opening, closing = "<>" if nested else "{}"
     messages = [value for value in values if not isinstance(value, str)]
     if messages:
-        return "".join(f"{name}:{opening}{dense(one, True)}{closing}" for one in messages)
+        held = [dense(one, True) + _empty(name, one) for one in messages]
+        return "".join(f"{name}:{opening}{one}{closing}" for one in held)
     words = [_word(name, value) for value in values if isinstance(value, str)]
     if name in _LISTS or len(words) > 1:
         return f"{name}:[{','.join(words)}];"
     return f"{name}:{words[0]},"
+
+
+def _empty(name: str, fields: Tree) -> str:
+    """Return an empty list for parameters that have no such list."""
+    empty = _EMPTY.get(name)
+    return "" if empty is None or any(name == empty for name, _ in fields) else f"{empty}:[]"
 
 
 def _word(name: str, value: str) -> str:
@@ -88,7 +102,8 @@ def lines(fields: Tree, indent: str = "") -> str:
         else:
             inner = lines(value, f"{indent}  ")
             known = name in _COMMENTS
-            inner = f"  {before}{inner}  {after}" if known else inner
+            marks = f"{indent}  # {_MARKS}\n"
+            inner = f"{marks}  {before}{inner}  {after}{marks}" if known else inner
             parts.append(f"{indent}{name} {{\n{inner}{indent}}}\n")
     return "".join(parts)
 

@@ -20,6 +20,7 @@ from validity import PARSERS
 
 import pytest_amct
 from pytest_amct.cases.catalog import deviations, gate_cases, groups, make_case, parse_case
+from pytest_amct.cases.naming import style_of
 from pytest_amct.cases.onnx.rows import DEFAULTS
 from pytest_amct.cases.plan import ADDED, Changes, Plan
 from pytest_amct.cases.strategies import every_deviation
@@ -184,7 +185,11 @@ def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
 
 # --- no hints at labels ---------------------------------------------------------------------------
 
-MEANINGLESS = re.compile(r"[a-z]\d+|[gxyv]||Net/[ntw]\.\d+(/Part|/part|\.0|_1|)(:\d)?")
+MEANINGLESS = re.compile(
+    r"[a-z]\d+|[gxyv]||Net/[ntw]\.\d+(/Part|/part|\.0|_1|)(:\d)?"
+    r"|[a-z]\d(/[a-z]\d)*|[a-z]\d/[xy.]+",
+    re.IGNORECASE,
+)
 FIXED = {"Block", "local.block", "", "com.acme", "com.microsoft", "ai.onnx"}
 FIXED |= {"ai.onnx.more"}
 
@@ -218,7 +223,8 @@ def test_models_of_one_structure_have_the_same_names_in_it() -> None:
     for case in CASES:
         nodes = [*_nodes(case.build().model.graph)]
         naming = case.plan.form if case.plan.form in ("unnamed", "scoped") else ""
-        structure = (*((n.op_type, len(n.input)) for n in nodes), naming)
+        style = style_of(case.plan.switches)
+        structure = (*((n.op_type, len(n.input)) for n in nodes), naming, style)
         found[structure].add(tuple(node.name for node in nodes))
     assert {structure: names for structure, names in found.items() if len(names) > 1} == {}
 

@@ -458,6 +458,10 @@ STYLED = {
     "scopes": SCOPED,
     "scoped": re.compile(r"Model/block_\d+/\w+_\d+|[bfxy]\d+|"),
     "alike": re.compile(r"Model/encoder/layer_0/\w+[/_]\d+|[bfxy]\d+|"),
+    "capitals": re.compile(r"[a-z]\d/[xyXY]+|"),
+    "shorter": re.compile(r"[a-z]\d(/[a-z]\d){0,7}|"),
+    "longer": re.compile(r"[a-z]\d(/[a-z]\d)*|"),
+    "dots": re.compile(r"[a-z]\d/[x.]+|"),
 }
 
 

@@ -91,6 +91,12 @@ def shorter(letter: str, number: int) -> str:
     return "/".join([f"{letter}{block}"] * (_BLOCK - place))
 
 
+def dots(letter: str, number: int) -> str:
+    """Return a name that matches earlier ones as a pattern: it has dots for their letters."""
+    block, place = divmod(number, _BLOCK)
+    return f"{letter}{block}/" + "." * place + "x" * (_BLOCK - place)
+
+
 STYLES: Mapping[str, Style] = {"scoped": _scoped, "dotted": _dotted, "digits": _digits}
 """Styles by the name of a variation that every framework has."""
 
@@ -101,5 +107,5 @@ EXPLORED = frozenset((*STYLES, "typed"))
 def style_of(switches: tuple[str, ...]) -> Style:
     """Return the style that the switches of a model name, or the plain one."""
     known = {**STYLES, "scopes": exported, "quoted": _hashed, "alike": alike}
-    known |= {"capitals": capitals, "longer": longer, "shorter": shorter}
+    known |= {"capitals": capitals, "longer": longer, "shorter": shorter, "dots": dots}
     return next((known[name] for name in switches if name in known), plain)

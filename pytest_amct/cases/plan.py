@@ -99,6 +99,7 @@ Switch = Literal[
     "capitals",
     "longer",
     "shorter",
+    "dots",
     "typed",
 ]
 """Ways to write the whole model; ``all-float16`` means that every tensor is Float16.

@@ -28,6 +28,14 @@ WEIGHT_SETTINGS: Deviations = {
     for name in ("channel_wise", "asymmetric")
 }
 """Weight-only requests, each with a setting of the weight algorithm."""
+_OTHER: Options = {"skip_layers": "other"}
+_NAMES: Deviations = {
+    "other-capitals": {"options": _OTHER, "switches": ("capitals",)},
+    "other-within": {"options": _OTHER, "switches": ("shorter",)},
+    "other-around": {"options": _OTHER, "switches": ("longer",)},
+    "other-pattern": {"options": _OTHER, "switches": ("dots",)},
+}
+"""Requests that skip another layer, which a careless comparison of names takes for the target."""
 
 
 def asking(options: Options, deviations: Deviations) -> Deviations:
@@ -91,6 +99,8 @@ def settings_of(
         layers, types = ((f"settings/{framework}/{row}", f"skip_layer{s}") for s in ("s", "_types"))
         another = ir[other[row == other[0]]]
         found[layers] = {name: {"options": {"skip_layers": name}} for name in ("this", "other")}
+        if row == rows[0]:
+            found[layers] |= _NAMES
         found[types] = {
             "this": {"options": {"skip_layer_types": ir[row]}},
             "other": {"options": {"skip_layer_types": another}},

@@ -82,11 +82,6 @@ _SUMS: Deviations = {
 
 _OTHER: Options = {"skip_layers": "other"}
 _SIMILAR_NAMES: Deviations = {"other-scopes": {"options": _OTHER, "switches": ("scopes",)}}
-_OTHER_NAMES: Deviations = {
-    "other-capitals": {"options": _OTHER, "switches": ("capitals",)},
-    "other-within": {"options": _OTHER, "switches": ("shorter",)},
-    "other-around": {"options": _OTHER, "switches": ("longer",)},
-}
 _OTHER_FLOAT16: Deviations = {"other-float16": {"options": _OTHER, "switches": ("all-float16",)}}
 """The layer that is skipped has the only Float16 weight."""
 
@@ -133,7 +128,6 @@ def _settings() -> Requested:
         (pool, "skip_layers"): _OTHER_FLOAT16,
         (pool, "channel_wise"): {**_asked("channel_wise"), **_BOTH},
         (pool, "asymmetric"): _asked("asymmetric"),
-        ("settings/caffe/Convolution", "skip_layers"): _OTHER_NAMES,
     }
     for key, deviations in more.items():
         found[key] = {**found[key], **deviations}

@@ -94,6 +94,7 @@ def settings_of(
             found[f"settings/{framework}/{row}", setting] = {
                 "true": {"options": {"settings": {setting: True}}},
                 "false": {"options": {"settings": {setting: False}}},
+                "both": {"options": {"settings": {"channel_wise": True, "asymmetric": True}}},
             }
     for row in rows:
         layers, types = ((f"settings/{framework}/{row}", f"skip_layer{s}") for s in ("s", "_types"))

@@ -95,9 +95,6 @@ def _asked(setting: str) -> Deviations:
     }
 
 
-_BOTH: Deviations = {
-    "true-both": {"options": {"settings": {"channel_wise": True, "asymmetric": True}}}
-}
 _IR = {row.name: row.ir for row in load_spec().rows if row.id.startswith("uniform/caffe/")}
 
 
@@ -126,7 +123,7 @@ def _settings() -> Requested:
     more: Requested = {
         (pool, "skip_layer_types"): {**skipped, **maximum},
         (pool, "skip_layers"): _OTHER_FLOAT16,
-        (pool, "channel_wise"): {**_asked("channel_wise"), **_BOTH},
+        (pool, "channel_wise"): _asked("channel_wise"),
         (pool, "asymmetric"): _asked("asymmetric"),
     }
     for key, deviations in more.items():

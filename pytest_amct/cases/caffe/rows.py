@@ -296,7 +296,7 @@ PLAIN_ONLY: frozenset[str] = frozenset(
     maximum namesakes-elsewhere old-weight-elsewhere other-float16 plain-absent plain-max-global
     prod-data-2d prod-phases prod-same prod-three second-last-of-4 stochastic-phases
     stochastic-v1-dense stochastic-whole-map third-last-of-5 this-max transposed-elsewhere
-    true-1x1-map true-asked true-both true-by-number true-data-2d true-legacy true-phases
+    true-1x1-map true-asked true-by-number true-data-2d true-legacy true-phases
     true-stride-1 v0-absent volume-elsewhere weight-and-float32-bias-elsewhere
     weight-elsewhere-absent weight-elsewhere-max weight-elsewhere-phases
     """.split()

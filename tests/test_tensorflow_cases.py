@@ -32,7 +32,7 @@ from pytest_amct.cases.strategies import networks as drawn_networks
 from pytest_amct.cases.tensorflow import float16
 from pytest_amct.cases.tensorflow.rows import DEFAULTS
 from pytest_amct.cases.tensorflow.single import SINGLE
-from pytest_amct.cases.tensorflow.sizes import result_shape
+from pytest_amct.cases.tensorflow.sizes import PADDED, result_shape
 from pytest_amct.cases.tensorflow.unlisted import UNLISTED
 from pytest_amct.graphs.dtypes import np_dtype
 from pytest_amct.graphs.network import Layer
@@ -513,7 +513,8 @@ def test_graphs_of_one_structure_have_the_same_names_in_it() -> None:
 
 
 def _stored(layer: Layer) -> np.ndarray[Any, Any] | None:
-    tensor = layer.inputs[1].value if layer.inputs[1] else None
+    weight = layer.inputs[-1 if layer.type in PADDED else 1]
+    tensor = weight.value if weight else None
     if tensor is None:
         return None
     dtype = {1: "float32", 2: "float64", 9: "int64", 14: "bfloat16", 19: "float16"}[tensor.dtype]

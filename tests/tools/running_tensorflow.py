@@ -93,7 +93,7 @@ def run(data: bytes, wanted: str = "") -> tuple[int, ...]:
 def _without_arguments(graph: Any) -> Any:
     """Turn the arguments of a graph into inputs, because a session cannot feed arguments."""
     for node in graph.node:
-        if node.op == "_Arg":
+        if node.op in ("_Arg", "_DeviceArg"):
             node.op = "Placeholder"
             node.attr["dtype"].CopyFrom(node.attr["T"])
             node.attr["shape"].shape.CopyFrom(node.attr["_output_shapes"].list.shape[0])
@@ -135,20 +135,31 @@ def _filled(tf: Any, node: Any) -> Any:
         if node.type == "VariableV2":
             return tf.raw_ops.Assign(ref=held, value=value).op
         return tf.raw_ops.AssignVariableOp(resource=held, value=value)
-    if node.type == "FIFOQueueV2":
+    if node.type in ("FIFOQueue", "FIFOQueueV2"):
         dtype = node.get_attr("component_types")[0]
         sizes = _sizes(node.get_attr("shapes")[0])
         value = tf.constant("1") if dtype == tf.string else tf.ones(sizes, dtype)
-        return tf.raw_ops.QueueEnqueueV2(handle=held, components=[value])
-    if node.type == "Unstage":
+        fill = getattr(tf.raw_ops, node.type.replace("FIFOQueue", "QueueEnqueue"))
+        return fill(handle=held, components=[value])
+    if node.type in ("Unstage", "MapUnstage", "OrderedMapUnstage"):
         (reshape,) = held.consumers()
         value = tf.ones(tuple(reshape.outputs[0].shape), node.get_attr("dtypes")[0])
-        return tf.raw_ops.Stage(values=[value], shared_name=node.get_attr("shared_name"))
-    if node.type == "IteratorV2":
+        given = {"values": [value], "shared_name": node.get_attr("shared_name")}
+        if node.type == "Unstage":
+            return tf.raw_ops.Stage(**given)
+        stage = getattr(tf.raw_ops, node.type.replace("Unstage", "Stage"))
+        key, indices = tf.constant(1, tf.int64), tf.constant([0])
+        return stage(key=key, indices=indices, dtypes=node.get_attr("dtypes"), **given)
+    if node.type in ("IteratorV2", "MultiDeviceIterator"):
         kinds = zip(node.get_attr("output_shapes"), node.get_attr("output_types"), strict=True)
         elements = tuple(tf.ones(_sizes(sizes), dtype) for sizes, dtype in kinds)
-        values = tf.data.Dataset.from_tensors(elements)
-        return tf.raw_ops.MakeIterator(dataset=values._variant_tensor, iterator=held)
+        values = tf.data.Dataset.from_tensors(elements)._variant_tensor
+        if node.type == "IteratorV2":
+            return tf.raw_ops.MakeIterator(dataset=values, iterator=held)
+        # Its first incarnation is the one that the graph reads.
+        return tf.raw_ops.MultiDeviceIteratorInit(
+            dataset=values, multi_device_iterator=held, max_buffer_size=1
+        )
     return None
 
 

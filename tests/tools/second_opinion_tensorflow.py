@@ -23,12 +23,17 @@ WEIGHT_PORT |= {"Conv2DBackpropInput", "BatchMatMul", "BatchMatMulV3"}
 ROW = {name: name for name in WEIGHT_PORT | {"AvgPool", "MaxPool", "Add"}}
 ROW |= {"AddV2": "Add", "BatchMatMul": "BatchMatMulV2", "BatchMatMulV3": "BatchMatMulV2"}
 SPELLED = {"AddV2", "BatchMatMul", "BatchMatMulV3"}
-FED = {"Placeholder", "PlaceholderWithDefault", "_Arg"}
-ITERATED = {"IteratorGetNext", "IteratorGetNextSync"}
-OUTSIDE = FED | ITERATED | {"IteratorV2", "FIFOQueueV2", "QueueDequeueV2", "Unstage"}
+FED = {"Placeholder", "PlaceholderWithDefault", "_Arg", "_DeviceArg"}
+ITERATED = {"IteratorGetNext", "IteratorGetNextSync", "MultiDeviceIteratorGetNextFromShard"}
+DEQUEUED = {"QueueDequeueV2", "QueueDequeue", "QueueDequeueMany", "QueueDequeueUpTo"}
+OUTSIDE = FED | ITERATED | DEQUEUED | {"IteratorV2", "MultiDeviceIterator", "OneShotIterator"}
+OUTSIDE |= {"Unstage", "MapUnstage", "OrderedMapUnstage"}
+for _kind in ("FIFOQueue", "PaddingFIFOQueue", "PriorityQueue", "RandomShuffleQueue"):
+    OUTSIDE |= {_kind, f"{_kind}V2"}
 DRAWN = {"RandomUniform", "RandomStandardNormal", "TruncatedNormal"}  # input 0 is their shape
 RANDOM = DRAWN | {"RandomUniformInt", "RandomGamma", "RandomPoissonV2", "RandomShuffle"}
-RANDOM |= {"ParameterizedTruncatedNormal", "Multinomial"}
+RANDOM |= {"ParameterizedTruncatedNormal", "Multinomial", "NonDeterministicInts"}
+RANDOM |= {"UniformCandidateSampler", "LogUniformCandidateSampler"}
 UNDECIDED = {"VariableV2", "VarHandleOp", "Switch", "Merge", "Enter", "Exit", "NextIteration"}
 UNDECIDED |= {"If", "StatelessIf", "While", "StatelessWhile"}
 CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
@@ -294,7 +299,7 @@ class Reader:
             return [Value(CONSTANT, tensor.dtype, shape, True, "stored", kinds, roots, ints)]
         if op in OUTSIDE:
             shape_ = None
-            if op in ITERATED | {"QueueDequeueV2"}:
+            if op in ITERATED | DEQUEUED:
                 types = (
                     node.attr["output_types"].list.type or node.attr["component_types"].list.type
                 )

@@ -179,6 +179,7 @@ CHAINS: dict[str, Callable[[GraphBuilder, Shape, str], str]] = {
     "input-five-hops": lambda g, s, d: five_hops(g, s, d, g.input(d, s)),
     "input-ten-hops": lambda g, s, d: _hops(10, g, s, d, g.input(d, s)),
     "input-forty-hops": lambda g, s, d: _hops(40, g, s, d, g.input(d, s)),
+    "input-many-hops": lambda g, s, d: _hops(125, g, s, d, g.input(d, s)),
     "input-many-moves": lambda g, s, d: _through(MOVES, g, s, d, g.input(d, s)),
     "input-many-sums": lambda g, s, d: _through(SUMS, g, s, d, g.input(d, s)),
     "input-fake-quant": lambda g, s, d: _fake_quantized(g, s, d, g.input(d, s)),

@@ -12,8 +12,12 @@ Shape = tuple[int, ...]
 SIZED = ("Conv2DBackpropInput", "DepthwiseConv2dNativeBackpropInput", "Conv3DBackpropInputV2")
 """Types whose first input is the shape of their result; their data is the third input."""
 
+PADDED = ("FusedPadConv2D", "FusedResizeAndPadConv2D")
+"""Convolutions that change the size of their data first; their weight is the last input."""
+
 _POOLS = ("AvgPool", "MaxPool", "MaxPoolV2", "MaxPoolWithArgmax", "AvgPool3D", "MaxPool3D")
-_CONVOLUTIONS = ("Conv", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "_FusedConv2D")
+_DEPTHWISE = ("DepthwiseConv2dNative", "_FusedDepthwiseConv2dNative")
+_CONVOLUTIONS = ("Conv", "Conv2D", "Conv3D", "_FusedConv2D", *_DEPTHWISE, *PADDED)
 _MATRICES = (
     "MatMul",
     "BatchMatMul",
@@ -40,7 +44,7 @@ def result_shape(plan: Plan) -> Shape:
         return _with_channels(plan, data, sizes, weight[-2])
     if plan.type in _CONVOLUTIONS:
         sizes = [_window(*axis) for axis in _axes(plan, data, weight)]
-        deep = plan.type == "DepthwiseConv2dNative"
+        deep = plan.type in _DEPTHWISE
         return _with_channels(plan, data, sizes, weight[-2] * weight[-1] if deep else weight[-1])
     if plan.type in _POOLS:
         kernel = plan.attributes.get("ksize") or plan.extra[0][1]

@@ -96,6 +96,24 @@ UNLISTED: Mapping[str, Plan] = {
         extra=(_TENTHS,),
         attributes={**_CONV, **_FUSED},
     ),
+    "_FusedDepthwiseConv2dNative": Plan(
+        "_FusedDepthwiseConv2dNative",
+        (1, 4, 4, 64),
+        weight=(4, 4, 64, 1),
+        source="const",
+        extra=(("float32", (0.1,) * 64),),
+        attributes={**_CONV, "padding": "SAME", "num_args": 1, "fused_ops": ["BiasAdd"]},
+    ),
+    **{
+        t: Plan(
+            t,
+            _2D,
+            weight=(2, 2, 32, 32),
+            source="const",
+            attributes={"strides": [1] * 4, "padding": "VALID", "mode": "REFLECT"},
+        )
+        for t in ("FusedPadConv2D", "FusedResizeAndPadConv2D")
+    },
     "Conv": Plan(
         "Conv",
         _2D,
@@ -120,7 +138,10 @@ UNLISTED: Mapping[str, Plan] = {
         weight=(6, 6, 32),
         source="const",
     ),
-    "FractionalAvgPool": Plan("FractionalAvgPool", _2D, attributes={"pooling_ratio": [1.0] * 4}),
+    **{
+        t: Plan(t, _2D, attributes={"pooling_ratio": [1.0] * 4})
+        for t in ("FractionalAvgPool", "FractionalMaxPool")
+    },
     "SparseMatMul": Plan("SparseMatMul", (4, 32), weight=(32, 32), source="const"),
     "Einsum": Plan(
         "Einsum",

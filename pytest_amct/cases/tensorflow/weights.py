@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_amct.cases.deviations import sources
 from pytest_amct.cases.plan import Deviations
+from pytest_amct.cases.tensorflow.outside import OF_EACH_KIND
 
 FEW_SOURCES: Deviations = sources(
     # constant, in every form
@@ -42,6 +43,7 @@ _RARE: Deviations = sources(
     *("shape-symbolic-last", "shape-symbolic-second", "shape-symbolic-relu"),
     *("shape-symbolic-product", "input-identity-n-last", "input-call-sum"),
     *("input-call-namesakes", "input-call-identity-n", "random-call", "random-function"),
+    *("input-many-hops", *OF_EACH_KIND),
 )
 _RARELY_PLACED: Deviations = {
     f"input-in-{place}": {"inside": place, "source": "input"} for place in ("while", "if-many")

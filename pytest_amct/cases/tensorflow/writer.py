@@ -14,6 +14,7 @@ from pytest_amct.cases.tensorflow.extras import add_branch
 from pytest_amct.cases.tensorflow.language import build_weight
 from pytest_amct.cases.tensorflow.operators import call, cast, identity, reshape, strided_slice
 from pytest_amct.cases.tensorflow.sizes import (
+    PADDED,
     SIZED,
     Shape,
     channels_first,
@@ -75,7 +76,7 @@ class Writer:
             data = quantizable(g, plan.dtype, data, plan.data, channels_first(plan))
         inputs = layer_inputs(g, plan, data, second, shared)
         if plan.weight is not None:
-            self.weights[key] = inputs[1]
+            self.weights[key] = inputs[-1 if plan.type in PADDED else 1]
         control = ["^" + g.input(self.dtype, (4,))] if "control" in plan.around else []
         result, target = self._placed(plan, [*inputs, *control], len(inputs), name)
 
@@ -208,6 +209,9 @@ def layer_inputs(
     weight = weight or build_weight(plan.source, g, plan.weight, plan.dtype)
     if plan.type in SIZED:
         return [_input_sizes(g, plan, data), weight, data]
+    if plan.type in PADDED:
+        sizes = [g.values("int32", plan.data[1:3])] if "Resize" in plan.type else []
+        return [data, *sizes, g.values("int32", [0] * 8, (4, 2)), weight]
     return [data, weight, *extra]
 
 

@@ -44,6 +44,12 @@ DYNAMIC: dict[str, tuple[Any, ...]] = {
         node("IteratorV2", "i", **TYPES),
         node("IteratorGetNext", "w", "i", **TYPES),
     ),
+    "barrier": (
+        node("Barrier", "b", component_types=["float32"]),
+        ints("n", 1),
+        node("BarrierTakeMany", "t", "b", "n", component_types=["float32"]),
+        node("Identity", "w", "t:2", T="float32"),
+    ),
     "queue": (node("FIFOQueueV2", "q", **TYPES), node("QueueDequeueV2", "w", "q", **TYPES)),
     "computed from what is fed": (node("Neg", "w", "x", T="float32"),),
     "custom operator of what is fed": (node("AcmeOp", "w", "x"),),

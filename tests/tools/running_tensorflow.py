@@ -141,13 +141,13 @@ def _filled(tf: Any, node: Any) -> Any:
         value = tf.constant("1") if dtype == tf.string else tf.ones(sizes, dtype)
         fill = getattr(tf.raw_ops, node.type.replace("FIFOQueue", "QueueEnqueue"))
         return fill(handle=held, components=[value])
-    if node.type in ("Unstage", "MapUnstage", "OrderedMapUnstage"):
+    if node.type.endswith(("Unstage", "Peek")):
         (reshape,) = held.consumers()
         value = tf.ones(tuple(reshape.outputs[0].shape), node.get_attr("dtypes")[0])
         given = {"values": [value], "shared_name": node.get_attr("shared_name")}
-        if node.type == "Unstage":
+        if node.type in ("Unstage", "StagePeek"):
             return tf.raw_ops.Stage(**given)
-        stage = getattr(tf.raw_ops, node.type.replace("Unstage", "Stage"))
+        stage = getattr(tf.raw_ops, re.sub("Unstage|Peek", "Stage", node.type))
         key, indices = tf.constant(1, tf.int64), tf.constant([0])
         return stage(key=key, indices=indices, dtypes=node.get_attr("dtypes"), **given)
     if node.type in ("IteratorV2", "MultiDeviceIterator"):

@@ -27,7 +27,8 @@ FED = {"Placeholder", "PlaceholderWithDefault", "_Arg", "_DeviceArg"}
 ITERATED = {"IteratorGetNext", "IteratorGetNextSync", "MultiDeviceIteratorGetNextFromShard"}
 DEQUEUED = {"QueueDequeueV2", "QueueDequeue", "QueueDequeueMany", "QueueDequeueUpTo"}
 OUTSIDE = FED | ITERATED | DEQUEUED | {"IteratorV2", "MultiDeviceIterator", "OneShotIterator"}
-OUTSIDE |= {"Unstage", "MapUnstage", "OrderedMapUnstage"}
+OUTSIDE |= {"Unstage", "MapUnstage", "OrderedMapUnstage", "StagePeek", "MapPeek", "OrderedMapPeek"}
+OUTSIDE |= {"Barrier", "BarrierTakeMany"}  # which gives indices and keys first
 for _kind in ("FIFOQueue", "PaddingFIFOQueue", "PriorityQueue", "RandomShuffleQueue"):
     OUTSIDE |= {_kind, f"{_kind}V2"}
 DRAWN = {"RandomUniform", "RandomStandardNormal", "TruncatedNormal"}  # input 0 is their shape
@@ -299,6 +300,9 @@ class Reader:
             return [Value(CONSTANT, tensor.dtype, shape, True, "stored", kinds, roots, ints)]
         if op in OUTSIDE:
             shape_ = None
+            if op == "BarrierTakeMany":
+                types = [9, 7, *node.attr["component_types"].list.type]
+                return [Value(DYNAMIC, kind, None) for kind in types]
             if op in ITERATED | DEQUEUED:
                 types = (
                     node.attr["output_types"].list.type or node.attr["component_types"].list.type

@@ -47,6 +47,11 @@ def _stage(g: GraphBuilder, d: str) -> dict[str, Any]:
     return {"dtypes": [Dtype(d)], "capacity": 0, "memory_limit": 0, "shared_name": g.name("v")}
 
 
+def _peeked(g: GraphBuilder, s: Shape, d: str) -> str:
+    """Read what a stage holds, and leave it there."""
+    return reshape(g, g.node("StagePeek", [g.values("int32", [0], ())], _stage(g, d)), d, s)
+
+
 def _unstaged_by_key(g: GraphBuilder, s: Shape, d: str, op: str) -> str:
     inputs = [g.values("int64", [1], ()), g.values("int32", [0])]
     return reshape(g, g.node(op, inputs, _stage(g, d)), d, s)
@@ -153,6 +158,9 @@ OF_EACH_KIND: Mapping[str, _Source] = {
     "queue-up-to-old": lambda g, s, d: _dequeued(g, s, d, "QueueDequeueUpTo"),
     "map-unstage": lambda g, s, d: _unstaged_by_key(g, s, d, "MapUnstage"),
     "ordered-map-unstage": lambda g, s, d: _unstaged_by_key(g, s, d, "OrderedMapUnstage"),
+    "stage-peek": _peeked,
+    "map-peek": lambda g, s, d: _unstaged_by_key(g, s, d, "MapPeek"),
+    "ordered-map-peek": lambda g, s, d: _unstaged_by_key(g, s, d, "OrderedMapPeek"),
     "reader-up-to": lambda g, s, d: _read(g, s, d, "ReaderReadUpToV2"),
     "optional-is-there": _is_there,
     "iterator-of-shard": _of_shard,

@@ -32,7 +32,10 @@ NETWORK_INPUTS = frozenset(
 """The operators whose output callers feed."""
 
 _ITERATES = re.compile(r"Iterator.*GetNext")
-_QUEUES = re.compile(r"Iterator|Queue|^InfeedDequeue|^(OrderedMap|Map)?Unstage|^ReaderRead")
+_QUEUES = re.compile(
+    r"Iterator|Queue|^Barrier|^InfeedDequeue|^(OrderedMap|Map)?Unstage"
+    r"|^(OrderedMap|Map|Stage)Peek|^ReaderRead"
+)
 
 _CONSTANTS = frozenset({"Const", "HostConst", "ImmutableConst"})
 _VALUES: Mapping[int, Takes] = MappingProxyType({})

@@ -149,9 +149,10 @@ class Gate:
     def again(self, group: str, cases: Iterable[AnyCase]) -> dict[str, AnyCase]:
         """Return those of a group's cases that show a layer again, by the id of the layer alone.
 
-        A user who selects single cases wants to see each of them.
+        A user who selects single cases wants to see each of them. The test of a treatment needs
+        them, too: the same layer may be treated otherwise each time.
         """
-        if not self.is_whole(group):
+        if not self.is_whole(group) or group in (*self.treated, *self.treated.values()):
             return {}
         given = {case.id: case for case in cases}
         chained = [c for c in given.values() if isinstance(c, Case) and c.context == "chain"]

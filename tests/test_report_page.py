@@ -276,7 +276,7 @@ def visible(page: Any, selector: str) -> list[str]:
 @pytest.mark.slow
 def test_verdicts_filter_conditions_and_findings(opened_page: Opening) -> None:
     page = opened_report(opened_page)
-    assert page.inner_text("#shown") == "25 conditions, 79 findings shown"
+    assert page.inner_text("#shown") == "25 conditions, 78 findings shown"
     for verdict in MARKS:
         if verdict != "waived":
             page.uncheck(f"input[value={verdict}]")
@@ -375,7 +375,7 @@ def test_print_shows_every_finding(opened_page: Opening) -> None:
     page = opened_report(opened_page)
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert page.locator("article").count() == len(visible(page, "article")) == 79
+    assert page.locator("article").count() == len(visible(page, "article")) == 78
     assert not page.locator("#filters").is_visible()
     assert page.locator(".legend").is_visible()
     page.evaluate("dispatchEvent(new Event('afterprint'))")

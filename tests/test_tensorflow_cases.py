@@ -231,7 +231,7 @@ PINNED = {
     "weight_only/tensorflow/BatchMatMulV2/second_input": FEW_SECOND,
     "weight_only/tensorflow/AvgPool/mode": ("default", ""),
     **{
-        f"settings/tensorflow/{row}/{setting}": (f"true {also}", "")
+        f"settings/tensorflow/{row}/{setting}": (f"true both {also}", "")
         for row, also in (
             ("MatMul", "true-identity true-bias"),
             ("BatchMatMulV2", "true-identity true-rank-2 true-adj_y"),

@@ -134,10 +134,15 @@ class GateTests:
         return group == self.gate.treated.get(condition) or self.gate.asserts(group, condition)
 
 
-def try_all(framework: str, mistakes: Sequence[Mistake], models: int) -> list[Tried]:
-    """Try mistakes in the gate, and those that it does not catch on that many random models."""
+def try_all(
+    framework: str, mistakes: Sequence[Mistake], models: int, networks: bool = True
+) -> list[Tried]:
+    """Try mistakes in the gate, and those that it does not catch on that many random models.
+
+    Without `networks`, the gate is its single cases.
+    """
     look = OPINIONATED[framework]
-    shown = [*gate_models(framework), *network_models(framework)]
+    shown = gate_models(framework) + (network_models(framework) if networks else [])
     Random(0).shuffle(shown)
     tests, found = GateTests(framework, shown), [Tried(mistake) for mistake in mistakes]
     for tried in found:

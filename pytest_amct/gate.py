@@ -146,13 +146,24 @@ class Gate:
         found += [c for c in self._named if c.group in homes and not isinstance(c, MetamorphicCase)]
         return [*{c.id: c for c in found}.values()]
 
+    def shows_twice(self, group: str) -> bool:
+        """Return whether a test shows each layer in both contexts, however it was decided alone.
+
+        Tests that assert how the layers of a row are treated do, and so does that of the row, which
+        has the same cases. The same layer may be treated otherwise each time.
+        """
+        mine = ConditionId.parse(group)
+        rows = ((c, ConditionId.parse(c)) for c in self.treated)
+        asked = (c for c, id_ in rows if (id_.framework, id_.row) == (mine.framework, mine.row))
+        return group in self.treated.values() or any(self.asserts(group, c) for c in asked)
+
     def again(self, group: str, cases: Iterable[AnyCase]) -> dict[str, AnyCase]:
         """Return those of a group's cases that show a layer again, by the id of the layer alone.
 
-        A user who selects single cases wants to see each of them. The test of a treatment needs
-        them, too: the same layer may be treated otherwise each time.
+        None of them does for a test that shows each layer twice in any event, or for a user who
+        selects single cases and wants to see each of them.
         """
-        if not self.is_whole(group) or group in (*self.treated, *self.treated.values()):
+        if not self.is_whole(group) or self.shows_twice(group):
             return {}
         given = {case.id: case for case in cases}
         chained = [c for c in given.values() if isinstance(c, Case) and c.context == "chain"]

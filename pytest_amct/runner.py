@@ -96,13 +96,18 @@ class Runner:
         cases = self.gate.cases(group)
         # A user who selects single cases wants to see their results in any event.
         stops = self.gate.is_whole(group)
-        # A quantizer that takes many models in one call gets all of them in one.
+        # Whether the quantizer returns anything usable is checked after the batch.
+        if not (stops and cases and self._alive.get(cases[0].framework)):
+            self.calls.batch(cases)
+        # A batch has all models in one call, so there is nothing to save.
         again = self.gate.again(group, cases) if self.quantizer.quantize_batch is None else {}
         later = {case.id for case in again.values()}
-        records = self._all([case for case in cases if case.id not in later], stops)
+        first = (case for case in cases if case.id not in later)
+        records = [record for case in first for record in self.records(case, stops)]
         # Among others, a layer that was quantized alone, as it may be, shows nothing new.
         done = {r.case for r in records if r.expected and r.decided == "quantized"}
-        records += self._all([case for alone, case in again.items() if alone not in done], stops)
+        rest = (case for alone, case in again.items() if alone not in done)
+        records += [record for case in rest for record in self.records(case, stops)]
         left = {record.case for record in records if record.expected and record.decided == "float"}
         for other in self.gate.partners(group, (c for c in cases if c.id in left)):
             records += self.records(other, stops)
@@ -113,12 +118,6 @@ class Runner:
             records += drawn
         mine += [f for f in not_quantized(records, self.policy) if f.status == "failed"]
         return self.result(group, records, mine)
-
-    def _all(self, cases: Sequence[AnyCase], stops: bool) -> list[Record]:
-        # Whether the quantizer returns anything usable is checked after the batch.
-        if not (stops and cases and self._alive.get(cases[0].framework)):
-            self.calls.batch(cases)
-        return [record for case in cases for record in self.records(case, stops)]
 
     def check_alive(self, framework: str) -> Result:
         """Judge whether the quantizer quantizes any plain layer at all."""

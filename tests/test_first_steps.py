@@ -91,8 +91,9 @@ def test_a_layer_that_was_quantized_alone_as_it_may_be_is_not_shown_again() -> N
     assert f"{CHEAP}@1:chain" in once  # which must not be quantized, here neither
     assert once < twice and all(":chain" in id_ for id_ in twice - once)
     assert shown(right, CHEAP, f"{CHEAP}@0:chain") == {f"{CHEAP}@0:chain"}
-    # A layer may be treated otherwise each time, and tests of its row say how it is treated.
-    assert f"{ROW}@default:chain" in shown(right, ROW)
+    # A layer may be treated otherwise each time, and these tests say how it is treated.
+    for group, deviation in ((ROW, "default"), ("settings/onnx/Gemm/skip_layers", "other")):
+        assert f"{group}@{deviation}:chain" in shown(right, group)
 
 
 def test_the_command_that_is_shown_decides_as_the_run_did(repository: ToyRepository) -> None:

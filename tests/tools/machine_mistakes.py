@@ -114,16 +114,18 @@ class GateTests:
         for (group, _, _), record in others.items():
             conditions = (f.condition for f in record.findings)
             found = [c for c in conditions if self._tells(group, c)]
-            if found and not self._is_known(record, others):
+            if found and not self._is_left_out(group, record, others):
                 return f"killed: {found[0]}"
         places = {(r.row, r.deviation) for r in others.values()}
         keys = {key for place in places for key in self.alike[place]}
         left = not_quantized([others.get(key, self.records[key]) for key in keys], Policy())
         return f"killed: {left[0].condition}" if left else ""
 
-    def _is_known(self, record: Record, others: Mapping[tuple[str, str, int], Record]) -> bool:
+    def _is_left_out(
+        self, group: str, record: Record, others: Mapping[tuple[str, str, int], Record]
+    ) -> bool:
         """Return whether a gate does not show a layer again, as it was quantized alone."""
-        if record.context != CHAIN:
+        if record.context != CHAIN or self.gate.shows_twice(group):
             return False
         key = self.alone.get(record.varied)
         alone = None if key is None else others.get(key, self.records[key])

@@ -19,13 +19,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from running_tensorflow import lacks_kernel, run
 from second_opinion_tensorflow import opinions
+from styled_names import OF_STYLE
 
 import pytest_amct
 from pytest_amct import Answer, Treatment
 from pytest_amct.cases import catalog, networks
 from pytest_amct.cases.catalog import gate_cases, groups, make_case, parse_case
 from pytest_amct.cases.examples import draw_examples
-from pytest_amct.cases.naming import STYLES
+from pytest_amct.cases.naming import STYLES, style_of
 from pytest_amct.cases.networks import NetworkCase
 from pytest_amct.cases.plan import Built, Case, target_layers
 from pytest_amct.cases.strategies import networks as drawn_networks
@@ -458,10 +459,7 @@ STYLED = {
     "scopes": SCOPED,
     "scoped": re.compile(r"Model/block_\d+/\w+_\d+|[bfxy]\d+|"),
     "alike": re.compile(r"Model/encoder/layer_0/\w+[/_]\d+|[bfxy]\d+|"),
-    "capitals": re.compile(r"[a-z]\d/[xyXY]+|"),
-    "shorter": re.compile(r"[a-z]\d(/[a-z]\d){0,7}|"),
-    "longer": re.compile(r"[a-z]\d(/[a-z]\d)*|"),
-    "dots": re.compile(r"[a-z]\d/[x.]+|"),
+    **OF_STYLE,
 }
 
 
@@ -505,7 +503,7 @@ def test_graphs_of_one_structure_have_the_same_names_in_it() -> None:
         nodes = [node for nodes in _places(graph) for node in nodes]
         bodies = {body.signature.name for body in graph.library.function}
         ops = ((n.op if n.op not in bodies else "a function", len(n.input)) for n in nodes)
-        found[_pattern(case), *ops].add(tuple(node.name for node in nodes))
+        found[style_of(case.plan.switches), *ops].add(tuple(node.name for node in nodes))
     assert {structure: names for structure, names in found.items() if len(names) > 1} == {}
 
 

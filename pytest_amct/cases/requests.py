@@ -28,12 +28,12 @@ WEIGHT_SETTINGS: Deviations = {
     for name in ("channel_wise", "asymmetric")
 }
 """Weight-only requests, each with a setting of the weight algorithm."""
-_OTHER: Options = {"skip_layers": "other"}
+OTHER: Options = {"skip_layers": "other"}
 _NAMES: Deviations = {
-    "other-capitals": {"options": _OTHER, "switches": ("capitals",)},
-    "other-within": {"options": _OTHER, "switches": ("shorter",)},
-    "other-around": {"options": _OTHER, "switches": ("longer",)},
-    "other-pattern": {"options": _OTHER, "switches": ("dots",)},
+    "other-capitals": {"options": OTHER, "switches": ("capitals",)},
+    "other-within": {"options": OTHER, "switches": ("shorter",)},
+    "other-around": {"options": OTHER, "switches": ("longer",)},
+    "other-pattern": {"options": OTHER, "switches": ("dots",)},
 }
 """Requests that skip another layer, which a careless comparison of names takes for the target."""
 
@@ -100,7 +100,7 @@ def settings_of(
         layers, types = ((f"settings/{framework}/{row}", f"skip_layer{s}") for s in ("s", "_types"))
         another = ir[other[row == other[0]]]
         found[layers] = {name: {"options": {"skip_layers": name}} for name in ("this", "other")}
-        if row == rows[0]:
+        if row == rows[0]:  # names are compared alike for all rows
             found[layers] |= _NAMES
         found[types] = {
             "this": {"options": {"skip_layer_types": ir[row]}},

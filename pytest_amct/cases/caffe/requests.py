@@ -9,8 +9,8 @@ from pytest_amct.cases.caffe.rows import DEVIATIONS, FILES, FLOAT16
 from pytest_amct.cases.deviations import attributes, some
 from pytest_amct.cases.plan import Deviations
 from pytest_amct.cases.requests import (
+    OTHER,
     PLAIN,
-    Options,
     Requested,
     beside_skipped,
     of_schemes,
@@ -80,9 +80,8 @@ _SUMS: Deviations = {
     **FILES,
 }
 
-_OTHER: Options = {"skip_layers": "other"}
-_SIMILAR_NAMES: Deviations = {"other-scopes": {"options": _OTHER, "switches": ("scopes",)}}
-_OTHER_FLOAT16: Deviations = {"other-float16": {"options": _OTHER, "switches": ("all-float16",)}}
+_SIMILAR_NAMES: Deviations = {"other-scopes": {"options": OTHER, "switches": ("scopes",)}}
+_OTHER_FLOAT16: Deviations = {"other-float16": {"options": OTHER, "switches": ("all-float16",)}}
 """The layer that is skipped has the only Float16 weight."""
 
 

@@ -12,6 +12,7 @@ from pytest_amct.cases.onnx.rows import DEVIATIONS
 from pytest_amct.cases.onnx.weights import CHANGING, INPUT_CHAINS, STORED
 from pytest_amct.cases.plan import Changes, Deviations
 from pytest_amct.cases.requests import (
+    OTHER,
     PLAIN,
     WEIGHT_SETTINGS,
     Requested,
@@ -112,7 +113,7 @@ def _settings() -> Requested:
         found[layers] = {
             **found[layers],
             "this-scoped": {"options": {"skip_layers": "this"}, "form": "scoped"},
-            "other-scoped": {"options": {"skip_layers": "other"}, "form": "scoped"},
+            "other-scoped": {"options": OTHER, "form": "scoped"},
         }
     key = "settings/onnx/AveragePool", "skip_layer_types"
     found[key] = {**found[key], **beside_skipped(FLOAT16["conv-weight-elsewhere"], ir["Conv"])}

@@ -8,6 +8,7 @@ from pytest_amct.cases.deviations import some
 from pytest_amct.cases.plan import Changes, Deviations
 from pytest_amct.cases.requests import (
     NONUNIFORM,
+    OTHER,
     PLAIN,
     WEIGHT_ONLY,
     WEIGHT_SETTINGS,
@@ -156,7 +157,7 @@ def _settings() -> Requested:
         found[by_name] = {
             **found[by_name],
             "this-scopes": {"options": {"skip_layers": "this"}, "switches": ("scopes",)},
-            "other-scopes": {"options": {"skip_layers": "other"}, "switches": ("scopes",)},
+            "other-scopes": {"options": OTHER, "switches": ("scopes",)},
         }
         if row in _SIMILAR:
             similar: Changes = {"options": {"skip_layer_types": _SIMILAR[row]}}
